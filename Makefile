@@ -1,0 +1,34 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SITE ?= $(CURDIR)/site
+STAMP := $(VENV)/.installed
+
+.PHONY: help install demo serve test clean
+
+help: ## say what can be done
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+install: $(STAMP) ## make .venv and install everything, pinned
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: install ## publish the built-in sample season into ./site
+	PARCFERME_DESTINATION=file://$(SITE) $(BIN)/parcferme demo
+
+serve: install ## serve ./site with the headers S3 would send
+	PARCFERME_DESTINATION=file://$(SITE) $(BIN)/parcferme serve
+
+test: install ## lint, format, types, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+clean: ## undo install and demo
+	rm -rf $(VENV) site .parcferme build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

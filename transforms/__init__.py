@@ -1,0 +1,1 @@
+"""Pure functions from native-rate recordings to frames and tables: no disk, no network, no clock."""

@@ -1,0 +1,33 @@
+"""The project's own error types.
+
+Every message says what happened, to which session or object, and what to do next. ``exit_code`` is what the
+command line ends with: 2 for what the user typed or set, 1 for what went wrong.
+"""
+
+
+class ParcfermeError(Exception):
+    """Something this project knows how to explain."""
+
+    exit_code = 1
+
+
+class InputError(ParcfermeError):
+    """What the user typed or configured cannot be used."""
+
+    exit_code = 2
+
+
+class UpstreamError(ParcfermeError):
+    """Formula 1's or the results service's data is missing, late, refused or broken."""
+
+
+class NotReadyError(UpstreamError):
+    """The session has not happened yet, or its data is not out yet; trying again later can help."""
+
+
+class PublicationError(ParcfermeError):
+    """The destination refused, lost or corrupted something."""
+
+
+class QualityGateError(ParcfermeError):
+    """A new revision is worse than the current one beyond the stated limits and was not made current."""
