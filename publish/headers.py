@@ -1,0 +1,53 @@
+"""The HTTP headers of every published object: one source for S3's metadata and for the local server."""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from publish import keys
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+SHORT = "public, max-age=60, stale-while-revalidate=600"
+NONE = "no-cache"
+
+_CONTENT_TYPES = {
+    ".json": "application/json",
+    ".parquet": "application/vnd.apache.parquet",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".ico": "image/x-icon",
+    ".txt": "text/plain; charset=utf-8",
+}
+
+
+@dataclass(frozen=True)
+class Headers:
+    """What a client is told about an object besides its bytes."""
+
+    content_type: str
+    cache_control: str
+    content_encoding: str | None = None
+
+
+def headers_for(key: str) -> Headers:
+    """Return the headers of the object at ``key``; they follow from its name alone.
+
+    ``.json.gz`` is JSON that happens to be compressed (``Content-Encoding: gzip``); nothing else has an encoding.
+    """
+    compressed = key.endswith(".json.gz")
+    suffix = ".json" if compressed else PurePosixPath(key).suffix
+    return Headers(
+        content_type=_CONTENT_TYPES.get(suffix, "application/octet-stream"),
+        cache_control=_cache_control(key),
+        content_encoding="gzip" if compressed else None,
+    )
+
+
+def _cache_control(key: str) -> str:
+    if keys.is_immutable(key):
+        return IMMUTABLE
+    if key.startswith(keys.STATUS) or key in (keys.HEALTH, keys.CHECK):
+        return NONE
+    return SHORT

@@ -1,0 +1,116 @@
+"""Every name under the public base URL, in one place. A key is a relative path with ``/`` between its parts.
+
+Keys are built from numbers, FastF1's session codes, table names and revision hashes, never from free text of an
+upstream.
+"""
+
+import re
+
+from transforms.errors import PublicationError
+
+INDEX = "index.json"
+HEALTH = "v1/health.json"
+#: What ``Store.check`` writes to see whether a destination honours conditional writes.
+CHECK = "v1/check.json"
+SESSIONS = "v1/sessions/"
+SCHEMAS = "v1/schemas/"
+STATUS = "v1/status/"
+#: Places a viewer page can live at, the best first.
+VIEWERS = ("viewer/index.html", "index.html")
+
+# Parts never start with a dot: no "..", no hidden or temporary file is ever a key.
+_PART = r"[A-Za-z0-9_][A-Za-z0-9._=-]*"
+_KEY = re.compile(rf"{_PART}(?:/{_PART})*")
+_PREFIX = re.compile(rf"(?:{_PART}/)*")
+_MAX_LENGTH = 900
+
+_TABLE_OBJECT = re.compile(r"parquet/([a-z0-9_]+)\.parquet")
+_ROWS_OBJECT = re.compile(r"rows/skip_([0-9]+)\.json\.gz")
+_REVISION_OBJECT = re.compile(r"v1/sessions/[0-9]+/[0-9a-f]{16}/.+")
+
+
+def is_key(text: str) -> bool:
+    """Whether ``text`` can be a key: relative, plain characters, no part that starts with a dot."""
+    return len(text) <= _MAX_LENGTH and _KEY.fullmatch(text) is not None
+
+
+def checked_key(key: str) -> str:
+    """Return ``key`` if it can be one, else raise PublicationError."""
+    if not is_key(key):
+        raise PublicationError(
+            f"{key!r} cannot be the name of a published object: only letters, digits and . _ = - between single "
+            "slashes "
+            "are allowed. This is a fault of the program, not of the data; please report it."
+        )
+    return key
+
+
+def checked_prefix(prefix: str) -> str:
+    """Return ``prefix`` if it is empty or names a folder (``v1/sessions/``), else raise PublicationError."""
+    if len(prefix) > _MAX_LENGTH or _PREFIX.fullmatch(prefix) is None:
+        raise PublicationError(f"{prefix!r} is not a folder of published objects; it must end with a slash.")
+    return prefix
+
+
+def season(year: int) -> str:
+    """Key of a season's index."""
+    return f"v1/seasons/{year}.json"
+
+
+def session_folder(session_key: int) -> str:
+    """Prefix of everything of one session."""
+    return f"{SESSIONS}{session_key}/"
+
+
+def latest(session_key: int) -> str:
+    """Key of the document that says which revision is current."""
+    return f"{session_folder(session_key)}latest.json"
+
+
+def revision_folder(session_key: int, revision: str) -> str:
+    """Prefix of everything of one revision."""
+    return f"{session_folder(session_key)}{revision}/"
+
+
+def revision_object(session_key: int, revision: str, path: str) -> str:
+    """Key of the object at ``path`` (relative to the revision)."""
+    return revision_folder(session_key, revision) + path
+
+
+def manifest(session_key: int, revision: str) -> str:
+    """Key of a revision's manifest."""
+    return revision_object(session_key, revision, "manifest.json")
+
+
+def is_immutable(key: str) -> bool:
+    """Whether the object at ``key`` belongs to a revision and therefore never changes."""
+    return _REVISION_OBJECT.fullmatch(key) is not None
+
+
+def table_copy(table: str, year: int, session_key: int) -> str:
+    """Key of the copy of a session's current table that a glob finds."""
+    return f"v1/parquet/{table}/year={year}/session_key={session_key}.parquet"
+
+
+def rows_copy(year: int, round_number: int, skip: int) -> str:
+    """Key of the copy of a race's current rows, under the older backend's name."""
+    return f"telemetry/{year}/{round_number}/skip_{skip}.json.gz"
+
+
+def stable_copy(path: str, *, year: int, round_number: int, code: str, session_key: int) -> str | None:
+    """Return the stable key that a revision's object at ``path`` is copied to, or None if it is not copied."""
+    if table := _TABLE_OBJECT.fullmatch(path):
+        return table_copy(table[1], year, session_key)
+    if (rows := _ROWS_OBJECT.fullmatch(path)) and code == "R":
+        return rows_copy(year, round_number, int(rows[1]))
+    return None
+
+
+def status(year: int, round_number: int, code: str) -> str:
+    """Key of the progress of the run that makes a session."""
+    return f"{STATUS}{year}/{round_number}/{code}.json"
+
+
+def schema(name: str) -> str:
+    """Key of a JSON Schema, or of the column dictionary (``columns``)."""
+    return f"{SCHEMAS}{name}.json"

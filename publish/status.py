@@ -1,0 +1,64 @@
+"""The progress of the run that makes a session, for a browser to poll."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from publish import keys
+from publish.shared_documents import Document, parse_utc, update_document, utc_text
+from publish.store import Store
+
+SCHEMA = "parcferme/status/1"
+PROGRESS = "progress"
+COMPLETE = "complete"
+ERROR = "error"
+
+
+@dataclass(frozen=True)
+class StatusDocument:
+    """How far a run is. ``type`` is ``progress``, ``complete`` or ``error``; ``progress`` is 0-100; times are aware.
+
+    ``state`` is the run's state in the orchestrator's words, ``error`` one sentence for the person who looks, or None.
+    """
+
+    type: str
+    state: str
+    progress: int
+    message: str
+    flow_run_id: str
+    flow_run_name: str
+    started_at: datetime
+    updated_at: datetime
+    error: str | None = None
+
+
+def write_status(store: Store, year: int, round_number: int, code: str, status: StatusDocument) -> bool:
+    """Write the status of a session's run and say whether it was taken over.
+
+    Within a run progress never goes back, and nothing but an error follows ``complete``. A later run replaces an
+    earlier one's status; a straggler of an earlier run changes nothing. How often to call is the caller's business.
+    """
+    return update_document(store, keys.status(year, round_number, code), lambda before: _merged(before, status))
+
+
+def _merged(before: Document | None, status: StatusDocument) -> Document | None:
+    progress = max(0, min(100, status.progress))
+    started_at = status.started_at
+    if before is not None and before.get("flow_run_id") == status.flow_run_id:
+        if before.get("type") == COMPLETE and status.type == PROGRESS:
+            return None
+        progress = max(progress, int(before.get("progress", 0)))
+        started_at = min(started_at, parse_utc(before["started_at"]))
+    elif before is not None and parse_utc(before["started_at"]) > started_at:
+        return None
+    return {
+        "schema": SCHEMA,
+        "type": status.type,
+        "state": status.state,
+        "progress": progress,
+        "message": status.message,
+        "flow_run_id": status.flow_run_id,
+        "flow_run_name": status.flow_run_name,
+        "started_at": utc_text(started_at),
+        "updated_at": utc_text(status.updated_at),
+        "error": status.error,
+    }
