@@ -1,0 +1,154 @@
+"""What each command of the command line does. Bad input is found before Prefect, which takes its time, is started."""
+
+import os
+from collections.abc import Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from flows.calendar import check_has_happened, read_schedule, resolve
+from flows.console import following_runs, make_console, print_reports
+from flows.destination import open_destination, prepare_destination
+from flows.reports import PublishReport, summary_of
+from flows.selection import select_sessions
+from flows.settings import Settings, read_settings
+from publish import keys, season
+from transforms.errors import InputError, ParcfermeError, PublicationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+_DEMO_CACHE = Path(".parcferme") / "sample-cache"
+
+
+def publish(year: int, event: str, session: str, *, force: bool, verbose: bool) -> int:
+    """Publish one session and print its row."""
+    _quieten_fastf1(verbose)
+    settings = read_settings()
+    found, code = resolve(read_schedule(settings, year), year, event, session)
+    check_has_happened(found, year, code, settings.current_time())
+    open_destination(settings).check()
+    console = make_console()
+    with _starting_prefect(console):
+        from flows.publish_session import publish_session
+    with following_runs(console):
+        report = publish_session(year, int(found.round or 0), code, force=force)
+    print_reports(console, [report])
+    return 0
+
+
+def backfill(
+    year: int, rounds: Sequence[int] | None, sessions: Sequence[str] | None, *, force: bool, verbose: bool
+) -> int:
+    """Publish many sessions and print a table of them; 1 if any failed."""
+    _quieten_fastf1(verbose)
+    settings = read_settings()
+    select_sessions(read_schedule(settings, year), year, rounds, sessions)
+    open_destination(settings).check()
+    console = make_console()
+    reports = _run_backfill(console, year, rounds, sessions, force=force)
+    return _conclude(console, reports)
+
+
+def index(year: int, *, verbose: bool) -> int:
+    """Write the season index anew from what is published."""
+    _quieten_fastf1(verbose)
+    settings = read_settings()
+    events = read_schedule(settings, year)
+    store = open_destination(settings)
+    prepare_destination(settings, store, year, events)
+    changed = season.rebuild_season(store, year, events, settings.current_time())
+    make_console().print(
+        f"The index of {year} is {'rewritten' if changed else 'up to date'} in {store.uri}.", markup=False
+    )
+    return 0
+
+
+def serve(port: int) -> int:
+    """Serve the destination on loopback until interrupted."""
+    from publish.server import make_server
+
+    store = open_destination(read_settings())
+    if store.read(keys.INDEX) is None:
+        raise InputError(
+            f"Nothing is published in {store.uri} yet. Run `make demo` or `parcferme publish`, or set "
+            "PARCFERME_DESTINATION to where it is."
+        )
+    console = make_console()
+    with make_server(store, port=port) as server:
+        url = f"http://127.0.0.1:{server.server_port}/"
+        viewer = next((key for key in keys.VIEWERS if store.head(key) is not None), keys.INDEX)
+        console.print(f"Serving {store.uri} at {url}{viewer} (Ctrl-C stops it)", markup=False, soft_wrap=True)
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+    return 0
+
+
+def demo(*, verbose: bool) -> int:
+    """Publish the built-in sample season and say what to do next."""
+    from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR, write_sample_season
+
+    _quieten_fastf1(verbose)
+    cache_dir = Path.cwd() / _DEMO_CACHE
+    write_sample_season(cache_dir)
+    # The flows read their settings from the environment, wherever they run.
+    os.environ.update(PARCFERME_CACHE_DIR=str(cache_dir), PARCFERME_OFFLINE="1", PARCFERME_NOW=str(SAMPLE_NOW_UTC))
+    settings = read_settings()
+    open_destination(settings).check()
+    console = make_console()
+    code = _conclude(console, _run_backfill(console, SAMPLE_YEAR, None, None, force=False))
+    console.print(_next_steps(settings), markup=False, soft_wrap=True)
+    return code
+
+
+def _run_backfill(
+    console: "Console", year: int, rounds: Sequence[int] | None, sessions: Sequence[str] | None, *, force: bool
+) -> list[PublishReport]:
+    with _starting_prefect(console):
+        from flows.backfill import backfill as backfill_flow
+    with following_runs(console):
+        state = backfill_flow(
+            year,
+            None if rounds is None else list(rounds),
+            None if sessions is None else list(sessions),
+            force=force,
+            return_state=True,
+        )
+    result = state.result(raise_on_failure=False)
+    if isinstance(result, list):
+        return cast(list[PublishReport], result)
+    if isinstance(result, ParcfermeError):
+        raise result
+    raise PublicationError(f"The backfill of {year} ended as {state.name}: {state.message}. Run it again.")
+
+
+def _conclude(console: "Console", reports: list[PublishReport]) -> int:
+    print_reports(console, reports)
+    console.print(f"{summary_of(reports)}.", markup=False, soft_wrap=True)
+    return 1 if any(report.has_failed for report in reports) else 0
+
+
+def _next_steps(settings: Settings) -> str:
+    return f"""
+The sample season is in {settings.destination}. Next:
+  make serve                            serve it on this machine and print the address
+  .venv/bin/parcferme publish 2024 1 R  publish a real session (year, round or event name, session)
+  .venv/bin/parcferme backfill 2024     publish a real season
+PARCFERME_DESTINATION says where to: file:///folder or s3://bucket/prefix."""
+
+
+@contextmanager
+def _starting_prefect(console: "Console") -> "Iterator[None]":
+    """Say why nothing moves while Prefect is imported, and what it is about to start."""
+    if "PREFECT_API_URL" not in os.environ:
+        console.print("Starting a temporary Prefect server (set PREFECT_API_URL to use one of yours)", markup=False)
+    yield
+
+
+def _quieten_fastf1(verbose: bool) -> None:
+    """Keep FastF1's own words off the terminal; what matters of them reaches the quality report and the errors."""
+    import fastf1
+
+    fastf1.set_log_level("INFO" if verbose else "CRITICAL")

@@ -1,0 +1,176 @@
+"""Progress of a run: one weighted number from 0 to 100 with a message, shown in several places at once."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+#: How transforms and encoders report: part of the stage done, 0 to 1, and a message.
+ProgressCallback = Callable[[float, str], None]
+
+#: Stages of a session's run and their share of the whole, by measured time.
+STAGES = {"load": 10.0, "transform": 35.0, "encode": 45.0, "publish": 10.0}
+_MIN_INTERVAL_S = 1.0
+_HEARTBEAT_S = 30.0
+
+
+class Sink(Protocol):
+    """A place where progress is shown."""
+
+    #: Whether it must hear from a live run even when nothing moves.
+    wants_heartbeat: bool
+
+    def write(self, percent: float, message: str) -> None:
+        """Show ``percent`` (0 to 100) and ``message``."""
+
+
+class Listener(Protocol):
+    """What follows runs from the same process: the command line."""
+
+    def __call__(self, label: str, percent: float, message: str) -> None:
+        """Hear that the run of ``label`` has come to ``percent``."""
+
+
+#: Set by the command line around a run; None in a worker.
+listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+
+
+@dataclass
+class _SinkState:
+    sink: Sink
+    written_at: float = float("-inf")
+    percent: float = -1.0
+    has_failed: bool = field(default=False)
+
+
+class Progress:
+    """Hands a run's progress on to its sinks: never backwards, at most once a second each except where a stage begins.
+
+    A sink that fails is named once in the log and tried again later: a run does not fail for want of an audience.
+    """
+
+    def __init__(
+        self,
+        sinks: tuple[Sink, ...],
+        *,
+        stages: Mapping[str, float] = STAGES,
+        clock: Callable[[], float] = time.monotonic,
+        logger: "logging.Logger | logging.LoggerAdapter[Any] | None" = None,
+    ) -> None:
+        self._sinks = tuple(_SinkState(sink) for sink in sinks)
+        self._clock = clock
+        self._logger = logger or logging.getLogger(__name__)
+        self._lock = threading.RLock()
+        total = sum(stages.values())
+        self._share = {name: 100.0 * weight / total for name, weight in stages.items()}
+        self._stage = ""
+        self.percent = 0.0
+        self.message = ""
+
+    def begin(self, stage: str, message: str) -> None:
+        """Enter ``stage``: everything before it is done."""
+        with self._lock:
+            self._stage = stage
+            self._advance(self._base(), message)
+            self._emit(force=True)
+
+    def report(self, fraction: float, message: str = "") -> None:
+        """Say that ``fraction`` (0 to 1) of the present stage is done. Safe to call often and from any thread."""
+        with self._lock:
+            inside = min(max(float(fraction), 0.0), 1.0)
+            self._advance(self._base() + inside * self._share.get(self._stage, 0.0), message)
+            self._emit(force=False)
+
+    def finish(self, message: str) -> None:
+        """Say that all is done."""
+        with self._lock:
+            self._advance(100.0, message)
+            self._emit(force=True)
+
+    def beat(self) -> None:
+        """Write the present state again where a live run must be heard of."""
+        with self._lock:
+            for state in self._sinks:
+                if state.sink.wants_heartbeat:
+                    self._write(state)
+
+    def _base(self) -> float:
+        names = list(self._share)
+        before = names[: names.index(self._stage)] if self._stage in names else []
+        return sum(self._share[name] for name in before)
+
+    def _advance(self, percent: float, message: str) -> None:
+        self.percent = max(self.percent, min(percent, 100.0))
+        self.message = message or self.message
+
+    def _emit(self, *, force: bool) -> None:
+        for state in self._sinks:
+            due = self._clock() - state.written_at >= _MIN_INTERVAL_S and self.percent > state.percent
+            if force or due:
+                self._write(state)
+
+    def _write(self, state: _SinkState) -> None:
+        state.written_at = self._clock()
+        state.percent = self.percent
+        try:
+            state.sink.write(self.percent, self.message)
+        except Exception as error:
+            level = logging.DEBUG if state.has_failed else logging.WARNING
+            name = type(state.sink).__name__
+            self._logger.log(level, "Progress cannot be written to %s: %s. The run goes on.", name, error)
+            state.has_failed = True
+
+
+@contextmanager
+def heartbeat(progress: Progress, interval_s: float = _HEARTBEAT_S) -> Iterator[None]:
+    """Let a thread say every ``interval_s`` seconds that the run is alive, until the block is left."""
+    stopped = threading.Event()
+
+    def _beat() -> None:
+        while not stopped.wait(interval_s):
+            progress.beat()
+
+    thread = threading.Thread(target=_beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join(timeout=interval_s)
+
+
+class ListenerSink:
+    """Progress for whoever listens in this process."""
+
+    wants_heartbeat = False
+
+    def __init__(self, heard_by: Listener, label: str) -> None:
+        self._heard_by = heard_by
+        self._label = label
+
+    def write(self, percent: float, message: str) -> None:
+        """Call the listener."""
+        self._heard_by(self._label, percent, message)
+
+
+class ArtifactSink:
+    """A Prefect progress artifact of the present run, made at the first write. ``key``: lower case, digits, dashes."""
+
+    wants_heartbeat = False
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._id: Any = None
+
+    def write(self, percent: float, message: str) -> None:
+        """Create or update the artifact; needs the Prefect API."""
+        from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+        if self._id is None:
+            self._id = create_progress_artifact(round(percent, 1), key=self._key, description=message)
+        else:
+            update_progress_artifact(self._id, round(percent, 1), description=message)

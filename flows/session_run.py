@@ -1,0 +1,211 @@
+"""One session's run without the orchestrator: what is meant, whether there is anything to do, how it ends."""
+
+import logging
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, Generic, TypeVar
+
+from flows.calendar import check_has_happened, read_schedule, resolve
+from flows.fingerprint import (
+    code_fingerprint,
+    inputs_fingerprint,
+    missing_topics,
+    read_session_key,
+    refresh_results,
+)
+from flows.progress import ArtifactSink, ListenerSink, Progress, Sink, listener
+from flows.reports import PublishReport
+from flows.run_status import RunIdentity, StatusSink
+from flows.settings import Settings
+from flows.upstream import session_path
+from publish import keys, season, status
+from publish.latest import Latest, Summary, read_latest
+from publish.season_document import AWAITING_DATA, FAILED, PATIENCE, PUBLISHED, UNAVAILABLE, SessionState
+from publish.shared_documents import read_document
+from publish.store import Store
+from transforms.errors import NotReadyError, ParcfermeError, UpstreamError
+from transforms.frames import FPS
+
+T = TypeVar("T")
+Logger = logging.Logger | logging.LoggerAdapter[Any]
+
+
+class Box(Generic[T]):
+    """Carries something large from task to task: Prefect neither walks through it nor keeps it alive."""
+
+    def __init__(self, value: T) -> None:
+        self._values = [value]
+
+    def take(self) -> T:
+        """Return the value, once; the box is empty afterwards."""
+        return self._values.pop()
+
+
+class SessionRun:
+    """A resolved session, where it goes, and how its run is followed."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        year: int,
+        event: str | int,
+        session: str,
+        *,
+        flow_run_id: str,
+        flow_run_name: str,
+        logger: Logger,
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.year = year
+        self.logger = logger
+        self.events = read_schedule(settings, year)
+        self.event, self.code = resolve(self.events, year, event, session)
+        check_has_happened(self.event, year, self.code, settings.current_time())
+        self.round = int(self.event.round or 0)
+        self.label = f"{year} round {self.round} {self.event.name} {self.code}"
+        identity = RunIdentity(year, self.round, self.code, flow_run_id, flow_run_name, datetime.now(UTC))
+        self.status = StatusSink(store, identity)
+        self.progress = Progress(self._sinks(), logger=logger)
+        self._started_s = time.perf_counter()
+        self._api_path: str | None = None
+
+    def _sinks(self) -> tuple[Sink, ...]:
+        sinks: tuple[Sink, ...] = (
+            self.status,
+            ArtifactSink(f"progress-{self.year}-{self.round}-{self.code.lower()}"),
+        )
+        heard_by = listener.get()
+        return sinks if heard_by is None else (*sinks, ListenerSink(heard_by, self.label))
+
+    @property
+    def seconds(self) -> float:
+        """Time since the run began, s."""
+        return time.perf_counter() - self._started_s
+
+    @property
+    def api_path(self) -> str:
+        """The upstream's path of the session."""
+        if self._api_path is None:
+            self._api_path = session_path(self.year, self.round, self.code)
+        return self._api_path
+
+    def read_fingerprint(self) -> str | None:
+        """Return the fingerprint of what the cache holds of the session."""
+        return inputs_fingerprint(self.settings.cache_dir, self.api_path, self.year, self.round)
+
+    def summary_of(self, grade: str | None, capabilities: Any) -> Summary:
+        """Return what ``latest.json`` keeps of this run, to be compared by the next one."""
+        return Summary(grade, capabilities, self.read_fingerprint() or "", code_fingerprint())
+
+    def read_current(self, session_key: int | None = None) -> Latest | None:
+        """Return the current publication if these inputs and this code made it, else None."""
+        cache_dir = self.settings.cache_dir
+        key = session_key if session_key is not None else read_session_key(cache_dir, self.api_path)
+        latest = None if key is None else read_latest(self.store, key)
+        if latest is None or (latest.round, latest.event) != (self.round, self.event.name):
+            return None
+        made_from = (latest.summary.inputs_sha256, latest.summary.code_sha256)
+        return latest if made_from == (self.read_fingerprint(), code_fingerprint()) else None
+
+    def may_have_more_upstream(self) -> bool:
+        """Whether a load could bring what the cache lacks; asks the results service whether its answer has changed."""
+        settings = self.settings
+        if settings.offline:
+            return False
+        with suppress(UpstreamError):
+            # Without an answer the one in the cache stands.
+            refresh_results(self.year, self.round, self.code)
+        return bool(missing_topics(settings.cache_dir, self.api_path, self.code))
+
+    def finish_unchanged(self, latest: Latest) -> PublishReport:
+        """Report a session that is up to date, after finishing what a killed run may have left undone."""
+        season.finish_publication(self.store, latest.session_key, self.settings.current_time())
+        manifest = read_document(self.store, latest.manifest_key) or {}
+        status_key = keys.status(self.year, self.round, self.code)
+        if (read_document(self.store, status_key) or {}).get("type") != status.COMPLETE:
+            self._close("Up to date")
+        return PublishReport(
+            self.year,
+            self.round,
+            self.event.name,
+            self.code,
+            PUBLISHED,
+            grade=latest.summary.grade,
+            frames=int(manifest.get("clock", {}).get("duration_ms", 0)) * FPS // 1000,
+            bytes=sum(int(entry["bytes"]) for entry in manifest.get("objects", ())),
+            seconds=self.seconds,
+            revision=latest.revision,
+            session_key=latest.session_key,
+            unchanged=True,
+        )
+
+    def finish_published(self, session_key: int, revision: str, grade: str, *, frames: int, size: int) -> PublishReport:
+        """Close the status of a session that has just been published and report it."""
+        self._close(f"Published {revision}")
+        return PublishReport(
+            self.year,
+            self.round,
+            self.event.name,
+            self.code,
+            PUBLISHED,
+            grade=grade,
+            frames=frames,
+            bytes=size,
+            seconds=self.seconds,
+            revision=revision,
+            session_key=session_key,
+        )
+
+    def fail(self, error: BaseException) -> None:
+        """Let status and season index say why there is no (new) publication; what was published stays as it was.
+
+        An interrupted run says nothing of the session, only of itself. Never raises: ``error`` is what matters.
+        """
+        interrupted = not isinstance(error, Exception)
+        text = "The run was interrupted. Run it again." if interrupted else sentence_of(error)
+        try:
+            self.status.fail(text, state="Cancelled" if interrupted else "Failed")
+            if not interrupted:
+                start_utc = next(s.start_utc for s in self.event.sessions if s.code == self.code)
+                self._record_state(state_after(error, start_utc, self.settings.current_time()))
+        except Exception as second:
+            self.logger.warning("The failure of %s cannot be published: %s", self.label, second)
+
+    def _record_state(self, state: str) -> None:
+        now = self.settings.current_time()
+        changes = {(self.round, self.code): SessionState(state)}
+        season.update_season(self.store, self.year, self.events, now, changes)
+
+    def _close(self, message: str) -> None:
+        self.progress.finish(message)
+        try:
+            self.status.complete(message)
+        except ParcfermeError as error:
+            self.logger.warning("The status of %s cannot be written: %s", self.label, error)
+
+
+def state_after(error: BaseException, start_utc: datetime | None, now: datetime) -> str:
+    """Return the state of a session whose run ended in ``error``: data that is not out is no failure."""
+    if not isinstance(error, NotReadyError):
+        return FAILED
+    return AWAITING_DATA if start_utc is not None and now < start_utc + PATIENCE else UNAVAILABLE
+
+
+def sentence_of(error: BaseException) -> str:
+    """Return what a person reads of ``error``: its own words if it is one of ours, else what kind it is."""
+    if isinstance(error, ParcfermeError):
+        return str(error)
+    return f"Unexpected {type(error).__name__}: {error}. This is a fault of the program; please report it."
+
+
+def made_with() -> dict[str, str]:
+    """Return what makes a publication: the versions of this project, of FastF1 and of the contract."""
+    return {
+        "parcferme": version("parcferme"),
+        "fastf1": version("fastf1"),
+        "contract": str(season.CONTRACT),
+    }

@@ -1,0 +1,133 @@
+"""What a user can set, from the environment or a ``.env`` file: read once, typed, never half valid."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from transforms.errors import InputError
+
+_PREFIX = "PARCFERME_"
+#: What to set instead, by field, for the message about a value that cannot be used.
+_EXPECTED = {
+    "destination": "file:///absolute/folder or s3://bucket/prefix",
+    "public_url": "the address readers use, for example https://data.example.org/f1",
+    "cache_dir": "a folder that can be written",
+    "offline": "1 or 0",
+    "now": "an ISO 8601 time, for example 2024-03-02T18:00:00Z",
+}
+#: Variables other libraries read for themselves; a ``.env`` file may hold them too.
+_FOREIGN_PREFIXES = ("AWS_", "F1_", "PREFECT_")
+
+
+def _default_cache_dir() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "parcferme"
+
+
+def _default_destination() -> str:
+    return (Path.cwd() / "site").as_uri()
+
+
+class Settings(BaseSettings):
+    """The settings of one run.
+
+    ``destination`` is where the site is written (``file://`` or ``s3://``), ``public_url`` where readers find it,
+    ``cache_dir`` FastF1's cache; ``offline`` forbids every request upstream; ``now`` replaces the clock when a session
+    is asked whether it has happened (the sample season lies in a year of its own).
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    destination: str = ""
+    public_url: str | None = None
+    cache_dir: Path = Path()
+    offline: bool = False
+    now: datetime | None = None
+
+    def model_post_init(self, _context: Any) -> None:
+        """Fill the defaults that depend on where and as whom the run was started."""
+        if not self.destination:
+            object.__setattr__(self, "destination", _default_destination())
+        if self.cache_dir == Path():
+            object.__setattr__(self, "cache_dir", _default_cache_dir())
+
+    @field_validator("destination")
+    @classmethod
+    def _check_destination(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme == "file" and (parts.netloc not in ("", "localhost") or not parts.path.strip("/")):
+            raise ValueError("a file destination needs three slashes and an absolute folder")
+        if parts.scheme == "s3" and not parts.netloc:
+            raise ValueError("an s3 destination needs a bucket")
+        if value and parts.scheme not in ("file", "s3"):
+            raise ValueError("neither file:// nor s3://")
+        return value.rstrip("/")
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, value: str | None) -> str | None:
+        if value is not None and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc):
+            raise ValueError("not an http or https address")
+        return value.rstrip("/") if value else None
+
+    @field_validator("cache_dir")
+    @classmethod
+    def _expand_cache_dir(cls, value: Path) -> Path:
+        return value.expanduser()
+
+    @field_validator("now")
+    @classmethod
+    def _in_utc(cls, value: datetime | None) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+    def current_time(self) -> datetime:
+        """Return the present moment in UTC, or the one that was set instead."""
+        return self.now or datetime.now(UTC)
+
+
+def read_settings() -> Settings:
+    """Read the settings from the environment and, below it, a ``.env`` file in the present folder.
+
+    :raises InputError: naming the variable whose value cannot be used.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = [_describe(problem) for problem in error.errors()]
+        raise InputError(" ".join(problems)) from error
+    except OSError as error:
+        raise InputError(f"The .env file of this folder cannot be read ({error}). Fix or remove it.") from error
+
+
+def _describe(problem: Any) -> str:
+    field = str(problem["loc"][0])
+    variable = field if field.upper().startswith(_PREFIX) else _PREFIX + field.upper()
+    name = variable.removeprefix(_PREFIX).lower()
+    reason = str(problem["msg"]).removeprefix("Value error, ")
+    return (
+        f"{variable.upper()}={problem['input']!s} cannot be used: {reason}. "
+        f"Set it to {_EXPECTED.get(name, 'a valid value')}."
+    )
+
+
+def export_foreign_variables(env_file: Path = Path(".env")) -> None:
+    """Put what a ``.env`` file says for AWS, the F1 account and Prefect into the environment, where they look for it.
+
+    Variables that are set already stay as they are. Credentials are never read by this project itself.
+    """
+    from dotenv import dotenv_values
+
+    if not env_file.is_file():
+        return
+    for name, value in dotenv_values(env_file).items():
+        if value and name.startswith(_FOREIGN_PREFIXES):
+            os.environ.setdefault(name, value)
