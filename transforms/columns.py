@@ -1,6 +1,6 @@
 """Every published column and channel, declared once: name, type, unit, description.
 
-Parquet schemas, the column dictionary under ``v1/schemas``, the manifest's channel list and the docs all come from here.
+Parquet schemas, the column dictionary under ``v1/schemas``, the manifest's channel list and the docs come from it.
 Times named ``time_ms`` (and every ``*_ms`` column marked "clock") are milliseconds since the session's clock origin.
 """
 
@@ -253,7 +253,14 @@ CHANNELS = (
     Channel("throttle", "throttle_percent", "%", 1, "continuous", "Throttle"),
     Channel("lap_distance", "lap_distance_m", "m", 0.1, "continuous", "Distance along the own lap"),
     Channel("gap", "gap_s", "s", 0.001, "continuous", "Gap to the leader; null when a lap or more behind"),
-    Channel("interval", "interval_s", "s", 0.001, "continuous", "Gap to the car ahead; null when a lap or more behind"),
+    Channel(
+        "interval",
+        "interval_s",
+        "s",
+        0.001,
+        "continuous",
+        "Gap to the car ahead; null when a lap or more behind",
+    ),
     Channel("gear", "gear", "", 1, "held", "Gear, 0 is neutral"),
     Channel("brake", "brake", "", 1, "held", "1 while the brake is on, else 0"),
     Channel("drs", "drs", "", 1, "held", "DRS code as sent: 10, 12 and 14 are open"),
@@ -270,8 +277,5 @@ CHANNELS = (
 def schema_of(columns: tuple[Column, ...]) -> pa.Schema:
     """Return the Arrow schema of ``columns``, with unit and description in every field's metadata."""
     return pa.schema(
-        [
-            pa.field(c.name, c.type, metadata={"unit": c.unit, "description": c.description})
-            for c in columns
-        ]
+        [pa.field(c.name, c.type, metadata={"unit": c.unit, "description": c.description}) for c in columns]
     )

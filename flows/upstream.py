@@ -1,0 +1,413 @@
+"""The door to FastF1: loads one session and hands it on as a :class:`~transforms.recording.Recording`.
+
+FastF1 logs what it could not load and goes on, and may call ``exit()`` when a download fails. Both are turned into
+something a caller can see here: its warnings travel with the recording, its exit becomes an error.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from transforms import columns
+from transforms.errors import InputError, NotReadyError, UpstreamError
+from transforms.recording import (
+    CarSamples,
+    CircuitMarks,
+    Corner,
+    Driver,
+    PositionSamples,
+    Recording,
+    SessionIdentity,
+)
+
+#: FastF1 fills a DRS channel that was not sent with zeros; from this season on the cars have none.
+_FIRST_YEAR_WITHOUT_DRS = 2026
+#: FastF1 gives coordinates in tenths of a metre (fastf1._api.position_data, "starting from 2020").
+_METRES_PER_UNIT = 0.1
+_NS_PER_MS = 1_000_000
+
+
+def configure_cache(cache_dir: Path, *, offline: bool) -> None:
+    """Point FastF1 at ``cache_dir`` (made if missing); with ``offline`` it never asks the network.
+
+    :raises InputError: the folder cannot be used.
+    """
+    import fastf1
+
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        fastf1.Cache.configure(cache_dir=str(cache_dir))
+        fastf1.Cache.offline_mode(offline)
+    except (OSError, NotADirectoryError) as error:
+        raise InputError(
+            f"The FastF1 cache folder {cache_dir} cannot be used ({error}). Set PARCFERME_CACHE_DIR to a folder that "
+            "can be written."
+        ) from error
+
+
+@contextmanager
+def captured_warnings() -> Iterator[list[str]]:
+    """Collect what FastF1 logs at WARNING and above while the block runs."""
+    found: list[str] = []
+
+    class _Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            text = " ".join(record.getMessage().split())
+            # What this machine's cache lacks is no property of the session.
+            if not text.startswith("Offline mode is enabled"):
+                found.append(text)
+
+    collector = _Collector(level=logging.WARNING)
+    logger = logging.getLogger("fastf1")
+    logger.addHandler(collector)
+    try:
+        yield found
+    finally:
+        logger.removeHandler(collector)
+
+
+@contextmanager
+def fastf1_failures_as_errors(what: str) -> Iterator[None]:
+    """Turn FastF1's ``exit()``, rate limits and network failures into :class:`UpstreamError` naming ``what``."""
+    import requests
+    from fastf1.exceptions import RateLimitExceededError
+
+    try:
+        yield
+    except SystemExit as error:
+        raise UpstreamError(
+            f"FastF1 gave up downloading {what}. Check the network and F1_USERNAME / F1_PASSWORD, then run it again."
+        ) from error
+    except RateLimitExceededError as error:
+        raise UpstreamError(
+            f"The upstream's call limit is reached while loading {what} ({error}). Run it again in an hour."
+        ) from error
+    except (requests.RequestException, ConnectionError, TimeoutError) as error:
+        raise UpstreamError(
+            f"The upstream could not be reached while loading {what} ({type(error).__name__}). Check the network, or "
+            "set PARCFERME_OFFLINE=1 to use only what the cache holds."
+        ) from error
+
+
+def load_recording(year: int, round_number: int, code: str) -> Recording:
+    """Load a session through FastF1's configured cache and return it as plain arrays.
+
+    :param code: one of :data:`transforms.recording.SESSION_CODES`.
+    :raises UpstreamError: nothing usable came (no timing and no telemetry), or FastF1 failed.
+    """
+    what = f"{year} round {round_number} {code}"
+    with captured_warnings() as warnings, fastf1_failures_as_errors(what):
+        session = _get_session(year, round_number, code)
+        session.load()
+        circuit = _read_circuit(session)
+    return _to_recording(session, code, circuit, tuple(warnings))
+
+
+def session_path(year: int, round_number: int, code: str) -> str:
+    """Return the upstream's path of a session (``/static/2024/.../``), under which FastF1 caches its topics."""
+    with fastf1_failures_as_errors(f"{year} round {round_number} {code}"):
+        return str(_get_session(year, round_number, code).api_path)
+
+
+def _get_session(year: int, round_number: int, code: str) -> Any:
+    import fastf1
+
+    name = {"S": "Sprint"}.get(code, code)
+    event = fastf1.get_event(year, round_number)
+    if code == "SQ":
+        names = [event[f"Session{i}"] for i in range(1, 6)]
+        name = next(n for n in names if n in ("Sprint Qualifying", "Sprint Shootout"))
+    return event.get_session(name)
+
+
+def _to_recording(session: Any, code: str, circuit: CircuitMarks | None, warnings: tuple[str, ...]) -> Recording:
+    info = getattr(session, "_session_info", None)
+    label = f"{session.event.year} round {session.event.RoundNumber} {session.event.EventName} {code}"
+    laps = getattr(session, "_laps", None)
+    car_data = getattr(session, "_car_data", None) or {}
+    pos_data = getattr(session, "_pos_data", None) or {}
+    has_laps = laps is not None and len(laps) > 0
+    if info is None:
+        raise NotReadyError(
+            f"The upstream has nothing on {label} yet, not even its SessionInfo. If the session has just ended, "
+            "try again in half an hour; offline, its data must be in the cache folder."
+        )
+    if not has_laps and not car_data and not pos_data:
+        raise NotReadyError(
+            f"The upstream has neither timing nor telemetry of {label}. If the session has just ended, try again in "
+            f"half an hour. FastF1 said: {'; '.join(warnings[-3:]) or 'nothing'}."
+        )
+    t0 = getattr(session, "_t0_date", None)
+    start = getattr(session, "_session_start_time", None)
+    messages = _messages(getattr(session, "_race_control_messages", None), t0)
+    tables = {
+        "laps": _laps(laps if has_laps else None),
+        "results": _results(session.results),
+        "weather": _weather(getattr(session, "_weather_data", None)),
+        "track_status": _track_status(getattr(session, "_track_status", None)),
+        "session_status": _session_status(getattr(session, "_session_status", None)),
+        "messages": messages,
+    }
+    missing = [name for name, table in tables.items() if table.num_rows == 0]
+    missing += [name for name, data in (("car_data", car_data), ("position_data", pos_data)) if not data]
+    missing += [name for name, data in (("circuit", circuit),) if data is None]
+    total_laps = getattr(session, "_total_laps", None)
+    has_drs = session.event.year < _FIRST_YEAR_WITHOUT_DRS or any(f["DRS"].any() for f in car_data.values())
+    return Recording(
+        identity=_identity(session, code, info),
+        drivers=_drivers(session.results),
+        utc_origin_ms=None if t0 is None or pd.isna(t0) else int(pd.Timestamp(t0).value // _NS_PER_MS),
+        start_ms=None if start is None or pd.isna(start) else int(pd.Timedelta(start).value // _NS_PER_MS),
+        total_laps=None if total_laps is None else int(total_laps),
+        cars={str(n): _car_samples(frame, has_drs=has_drs) for n, frame in car_data.items() if len(frame)},
+        positions={str(n): _position_samples(frame) for n, frame in pos_data.items() if len(frame)},
+        circuit=circuit,
+        missing=tuple(missing),
+        warnings=warnings,
+        **tables,
+    )
+
+
+def _identity(session: Any, code: str, info: dict[str, Any]) -> SessionIdentity:
+    meeting = info.get("Meeting", {})
+    start = session.date
+    event = session.event
+    return SessionIdentity(
+        session_key=int(info["Key"]),
+        meeting_key=int(meeting.get("Key", 0)),
+        year=int(event.year),
+        round=int(event.RoundNumber),
+        event=str(event.EventName),
+        official_event=str(meeting.get("OfficialName") or event.OfficialEventName or event.EventName),
+        country=str(event.Country),
+        location=str(event.Location),
+        code=code,
+        name=str(session.name),
+        date=pd.Timestamp(event.EventDate).date().isoformat(),
+        start_utc=None if pd.isna(start) else pd.Timestamp(start).isoformat(timespec="seconds") + "Z",
+        circuit=meeting.get("Circuit", {}).get("ShortName"),
+    )
+
+
+def _text_or_none(value: Any) -> str | None:
+    if value is None or (isinstance(value, float) and np.isnan(value)) or value is pd.NaT:
+        return None
+    text = str(value).strip()
+    return None if text in ("", "nan", "None", "NaT") else text
+
+
+def _drivers(results: pd.DataFrame) -> tuple[Driver, ...]:
+    drivers = []
+    for number, row in zip(results["DriverNumber"], results.to_dict("records"), strict=True):
+        color = _text_or_none(row.get("TeamColor"))
+        drivers.append(
+            Driver(
+                number=str(number),
+                code=_text_or_none(row.get("Abbreviation")) or str(number),
+                first_name=_text_or_none(row.get("FirstName")) or "",
+                last_name=_text_or_none(row.get("LastName")) or "",
+                team=_text_or_none(row.get("TeamName")) or "",
+                color=f"#{color.lower().lstrip('#')}" if color else None,
+            )
+        )
+    return tuple(drivers)
+
+
+def _ms(series: pd.Series) -> pa.Array:
+    """Milliseconds of a timedelta or date column; null where it is NaT."""
+    values = pd.to_timedelta(series).to_numpy("timedelta64[ns]")
+    absent = np.isnat(values)
+    rounded = np.where(absent, np.timedelta64(0, "ns"), values).astype(np.int64)
+    return pa.array((rounded + _NS_PER_MS // 2) // _NS_PER_MS, pa.int64(), mask=absent)
+
+
+def _number(series: pd.Series, type_: pa.DataType) -> pa.Array:
+    values = pd.to_numeric(series, errors="coerce").to_numpy(np.float64)
+    absent = ~np.isfinite(values)
+    return pa.array(np.where(absent, 0, values), pa.float64(), mask=absent).cast(type_, safe=False)
+
+
+def _text(series: pd.Series) -> pa.Array:
+    return pa.array([_text_or_none(v) for v in series], pa.string())
+
+
+def _flag(series: pd.Series) -> pa.Array:
+    return pa.array([None if v is None or pd.isna(v) else bool(v) for v in series], pa.bool_())
+
+
+def _table(declared: tuple[columns.Column, ...], arrays: dict[str, pa.Array] | None) -> pa.Table:
+    schema = columns.schema_of(declared)
+    if arrays is None:
+        return schema.empty_table()
+    return pa.table([arrays[c.name] for c in declared], schema=schema)
+
+
+def _laps(laps: pd.DataFrame | None) -> pa.Table:
+    if laps is None:
+        return _table(columns.LAPS, None)
+    i16, f32 = pa.int16(), pa.float32()
+    arrays = {
+        "car": _text(laps["DriverNumber"]),
+        "driver": _text(laps["Driver"]),
+        "team": _text(laps["Team"]),
+        "lap": _number(laps["LapNumber"], i16),
+        "start_ms": _ms(laps["LapStartTime"]),
+        "end_ms": _ms(laps["Time"]),
+        "lap_time_ms": _ms(laps["LapTime"]),
+        **{f"sector{n}_ms": _ms(laps[f"Sector{n}Time"]) for n in (1, 2, 3)},
+        **{f"sector{n}_end_ms": _ms(laps[f"Sector{n}SessionTime"]) for n in (1, 2, 3)},
+        **{f"speed_{trap.lower()}_kmh": _number(laps[f"Speed{trap}"], f32) for trap in ("I1", "I2", "FL", "ST")},
+        "pit_in_ms": _ms(laps["PitInTime"]),
+        "pit_out_ms": _ms(laps["PitOutTime"]),
+        "stint": _number(laps["Stint"], i16),
+        "compound": _text(laps["Compound"]),
+        "tyre_age_laps": _number(laps["TyreLife"], f32),
+        "tyre_fresh": _flag(laps["FreshTyre"]),
+        "track_status": _text(laps["TrackStatus"]),
+        "position": _number(laps["Position"], i16),
+        "personal_best": _flag(laps["IsPersonalBest"]),
+        "accurate": _flag(laps["IsAccurate"]),
+        "deleted": _flag(laps["Deleted"]),
+        "deleted_reason": _text(laps["DeletedReason"]),
+        "generated": _flag(laps["FastF1Generated"]),
+    }
+    return _table(columns.LAPS, arrays)
+
+
+def _results(results: pd.DataFrame) -> pa.Table:
+    i16 = pa.int16()
+    arrays = {
+        "car": _text(results["DriverNumber"]),
+        "driver": _text(results["Abbreviation"]),
+        "team": _text(results["TeamName"]),
+        "position": _number(results["Position"], i16),
+        "classified": _text(results["ClassifiedPosition"]),
+        "grid": _number(results["GridPosition"], i16),
+        **{f"q{n}_ms": _ms(results[f"Q{n}"]) for n in (1, 2, 3)},
+        "time_ms": _ms(results["Time"]),
+        "status": _text(results["Status"]),
+        "points": _number(results["Points"], pa.float32()),
+        "laps": _number(results["Laps"], i16),
+    }
+    return _table(columns.RESULTS, arrays)
+
+
+def _weather(weather: pd.DataFrame | None) -> pa.Table:
+    if weather is None or not len(weather):
+        return _table(columns.WEATHER, None)
+    f32 = pa.float32()
+    arrays = {
+        "time_ms": _ms(weather["Time"]),
+        "air_temp_c": _number(weather["AirTemp"], f32),
+        "track_temp_c": _number(weather["TrackTemp"], f32),
+        "humidity_percent": _number(weather["Humidity"], f32),
+        "pressure_mbar": _number(weather["Pressure"], f32),
+        "rainfall": _flag(weather["Rainfall"]),
+        "wind_direction_deg": _number(weather["WindDirection"], pa.int16()),
+        "wind_speed_mps": _number(weather["WindSpeed"], f32),
+    }
+    return _table(columns.WEATHER, arrays)
+
+
+def _track_status(status: pd.DataFrame | None) -> pa.Table:
+    if status is None or not len(status):
+        return _table(columns.TRACK_STATUS, None)
+    time_ms = _ms(status["Time"])
+    return _table(
+        columns.TRACK_STATUS,
+        {
+            "time_ms": time_ms,
+            "end_ms": pa.concat_arrays([time_ms.slice(1), pa.nulls(1, pa.int64())]),
+            "status": _text(status["Status"]),
+            "message": _text(status["Message"]),
+        },
+    )
+
+
+def _session_status(status: pd.DataFrame | None) -> pa.Table:
+    if status is None or not len(status):
+        return _table(columns.SESSION_STATUS, None)
+    return _table(columns.SESSION_STATUS, {"time_ms": _ms(status["Time"]), "status": _text(status["Status"])})
+
+
+def _messages(messages: pd.DataFrame | None, t0: Any) -> pa.Table:
+    if messages is None or not len(messages):
+        return _table(columns.MESSAGES, None)
+    utc = pd.to_datetime(messages["Time"])
+    known = t0 is not None and not pd.isna(t0)
+    time_ms = _ms(utc - pd.Timestamp(t0)) if known else pa.nulls(len(messages), pa.int64())
+    return _table(
+        columns.MESSAGES,
+        {
+            "time_ms": time_ms,
+            "utc": pa.array(utc.to_numpy("datetime64[ms]")).cast(pa.timestamp("ms", tz="UTC")),
+            "lap": _number(messages["Lap"], pa.int16()),
+            **{c: _text(messages[c.capitalize()]) for c in ("category", "message", "status", "flag", "scope")},
+            "sector": _number(messages["Sector"], pa.int16()),
+            "car": _text(messages["RacingNumber"]),
+        },
+    )
+
+
+def _session_time_ms(frame: pd.DataFrame) -> NDArray[np.int64]:
+    return (frame["SessionTime"].to_numpy("timedelta64[ns]").astype(np.int64) + _NS_PER_MS // 2) // _NS_PER_MS
+
+
+def _car_samples(frame: pd.DataFrame, *, has_drs: bool) -> CarSamples:
+    return CarSamples(
+        time_ms=_session_time_ms(frame),
+        speed_kmh=frame["Speed"].to_numpy(np.float64),
+        rpm=frame["RPM"].to_numpy(np.float64),
+        throttle_percent=frame["Throttle"].to_numpy(np.float64),
+        gear=frame["nGear"].to_numpy(np.int16),
+        brake=frame["Brake"].to_numpy(np.bool_),
+        drs=frame["DRS"].to_numpy(np.int16) if has_drs else None,
+    )
+
+
+def _position_samples(frame: pd.DataFrame) -> PositionSamples:
+    return PositionSamples(
+        time_ms=_session_time_ms(frame),
+        x_m=frame["X"].to_numpy(np.float64) * _METRES_PER_UNIT,
+        y_m=frame["Y"].to_numpy(np.float64) * _METRES_PER_UNIT,
+        z_m=frame["Z"].to_numpy(np.float64) * _METRES_PER_UNIT,
+        on_track=(frame["Status"] == "OnTrack").to_numpy(np.bool_),
+    )
+
+
+def _read_circuit(session: Any) -> CircuitMarks | None:
+    """Corners and rotation from the circuit service, or None where it has none (FastF1 then logs why).
+
+    Asked for by key rather than through ``Session.get_circuit_info``, which needs a fastest lap with telemetry.
+    """
+    from fastf1.mvapi import get_circuit_info
+
+    info = getattr(session, "_session_info", None) or {}
+    key = info.get("Meeting", {}).get("Circuit", {}).get("Key")
+    if key is None:
+        return None
+    try:
+        circuit = get_circuit_info(year=session.event.year, circuit_key=int(key))
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        logging.getLogger("fastf1").warning("The circuit service's answer cannot be read: %s", error)
+        return None
+    if circuit is None:
+        return None
+    corners = tuple(
+        Corner(
+            number=int(row["Number"]),
+            letter=str(row["Letter"] or ""),
+            x_m=float(row["X"]) * _METRES_PER_UNIT,
+            y_m=float(row["Y"]) * _METRES_PER_UNIT,
+            angle_deg=float(row["Angle"]),
+        )
+        for row in circuit.corners.to_dict("records")
+    )
+    return CircuitMarks(rotation_deg=float(circuit.rotation), corners=corners)

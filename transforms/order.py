@@ -1,0 +1,192 @@
+"""Who is ahead of whom, and by how much, at every tick."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transforms.progress import Anchors, Progress
+from transforms.timing import CarTiming, Ending
+
+Floats = NDArray[np.float64]
+
+#: For this long after crossing the line a car keeps the place the crossing gave it, ms: nobody passes within it, but a
+#: car in the pit lane crosses the line at a quarter of the others' speed.
+SETTLE_MS = 250.0
+#: A car that stopped stays in the order until everyone still racing has completed its last lap, but no longer, ms.
+MAX_LINGER_MS = 300_000.0
+#: Scores of cars that are no longer in the order, below any progress.
+_OUT_SCORE = -1_000.0
+_NEVER_STARTED_SCORE = -2_000.0
+
+
+def settled(progress: Progress, anchors: Anchors) -> Progress:
+    """Return ``progress`` with the crossing order kept for :data:`SETTLE_MS` after every crossing."""
+    time_ms, laps = progress.time_ms, progress.laps
+    crossings = anchors.time_ms[1:]
+    if not len(crossings):
+        return progress
+    index = np.searchsorted(crossings, time_ms, side="left") - 1
+    since = time_ms - crossings[np.maximum(index, 0)]
+    inside = (index >= 0) & (since > 0) & (since <= SETTLE_MS)
+    # The same small rise for every car: whoever crossed first is ahead.
+    added_ms = crossings + SETTLE_MS
+    added = anchors.laps[1:] + SETTLE_MS * 1e-9
+    all_ms = np.concatenate([time_ms[~inside], added_ms])
+    all_laps = np.concatenate([laps[~inside], added])
+    order = np.argsort(all_ms, kind="stable")
+    return Progress(all_ms[order], np.maximum.accumulate(all_laps[order]))
+
+
+def leaves_order_ms(
+    out_ms: float, last_lap: int, car: str, timing: dict[str, CarTiming], endings: dict[str, Ending], flag: float | None
+) -> float:
+    """Time at which a car that stopped at ``out_ms`` leaves the order: when all still racing completed its last lap.
+
+    Until then the lap chart still counts it ahead of those that have not passed it.
+    """
+    passed = [out_ms]
+    for other, own in timing.items():
+        ending = endings.get(other, Ending())
+        if other == car or ending.never_started or (ending.out_ms is not None and ending.out_ms <= out_ms):
+            continue
+        at = own.crossing_ms[own.crossing_laps >= last_lap] if last_lap > 0 else own.crossing_ms[:1]
+        if len(at):
+            passed.append(float(at[0]) + SETTLE_MS)
+    limit = out_ms + MAX_LINGER_MS
+    if flag is not None and flag > out_ms:
+        limit = min(limit, flag)
+    return min(max(passed), limit)
+
+
+def race_scores(
+    ticks_ms: NDArray[np.int64],
+    cars: list[str],
+    progress: dict[str, Progress],
+    endings: dict[str, Ending],
+    leaves: dict[str, tuple[float, int]],
+    grid: dict[str, int],
+    places: dict[str, int],
+    start_ms: float,
+) -> Floats:
+    """Score of every car at every tick, (cars, ticks): the higher, the farther ahead.
+
+    Before ``start_ms`` the grid decides (``grid``: slot by car, 1 is pole); after its finish a car keeps its laps, the
+    earlier across the line the higher; a car that left the order scores below all others, by laps completed and then as
+    classified.
+
+    :param leaves: per car that stopped for good when it leaves the order, session ms, and its laps completed.
+    :param places: official place by car.
+    """
+    scores = np.empty((len(cars), len(ticks_ms)))
+    before = ticks_ms < start_ms
+    for row, car in enumerate(cars):
+        ending = endings[car]
+        if ending.never_started:
+            scores[row] = _NEVER_STARTED_SCORE - grid[car]
+            continue
+        score = progress[car].at(ticks_ms)
+        score[before] = -grid[car] * 1e-3
+        if ending.finish_ms is not None:
+            final = progress[car].at(np.array([ending.finish_ms]))[0]
+            score[ticks_ms >= ending.finish_ms] = round(final) + 1e-6 - (ending.finish_ms - start_ms) * 1e-14
+        elif car in leaves:
+            at_ms, completed = leaves[car]
+            score[ticks_ms >= at_ms] = _OUT_SCORE + completed - places[car] * 1e-3
+        scores[row] = score
+    return scores
+
+
+def positions_of(scores: Floats) -> NDArray[np.int8]:
+    """Position (1 is first) of every car at every tick, (cars, ticks), by descending score; ties by row."""
+    order = np.argsort(-scores, axis=0, kind="stable")
+    positions = np.empty(scores.shape, np.int8)
+    ranks = np.broadcast_to(np.arange(1, len(scores) + 1, dtype=np.int8)[:, None], scores.shape)
+    np.put_along_axis(positions, order, ranks, axis=0)
+    return positions
+
+
+def gaps_s(
+    ticks_ms: NDArray[np.int64],
+    cars: list[str],
+    progress: dict[str, Progress],
+    until_ms: dict[str, float],
+    positions: NDArray[np.int8],
+    counted: NDArray[np.bool_],
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int8]]:
+    """Gap to the leader and to the car ahead, seconds, and whole laps down on the leader, (cars, ticks) each.
+
+    The gap is how long ago the other car was where this one is now (laps plus fraction of lap): exact at the line,
+    between lines as good as the distance along the lap. It is NaN (laps down -1) where ``counted`` is False and, as is
+    usual, where the other is a lap or more ahead.
+
+    :param until_ms: per car the time its progress ends (finish, or when it left the order); the gap stays as it was.
+    """
+    shape = (len(cars), len(ticks_ms))
+    gap = np.full(shape, np.nan, np.float32)
+    interval = np.full(shape, np.nan, np.float32)
+    down = np.full(shape, -1, np.int8)
+    at_position = np.argsort(positions, axis=0, kind="stable")
+    leader = at_position[0]
+    now = {car: np.minimum(ticks_ms, until_ms[car]).astype(np.float64) for car in cars}
+    laps = np.stack([progress[car].at(now[car]) for car in cars])
+    inverse = {row: _strictly_rising(progress[car]) for row, car in enumerate(cars)}
+    for row, car in enumerate(cars):
+        behind = np.clip(np.floor(np.maximum(laps[leader, np.arange(shape[1])] - laps[row], 0) + 1e-9), 0, 127)
+        down[row] = np.where(counted[row], behind, -1)
+        ahead = at_position[np.maximum(positions[row].astype(np.int64) - 2, 0), np.arange(shape[1])]
+        for target, other_at in ((gap, leader), (interval, ahead)):
+            first = other_at == row
+            target[row, first & counted[row]] = 0.0 if target is gap else np.nan
+            for other in np.unique(other_at[~first]):
+                chosen = np.flatnonzero((other_at == other) & counted[row] & counted[other] & ~first)
+                lead = laps[other, chosen] - laps[row, chosen]
+                chosen = chosen[lead < 1.0]
+                if not len(chosen):
+                    continue
+                was_there = np.interp(laps[row, chosen], inverse[other].laps, inverse[other].time_ms)
+                target[row, chosen] = np.maximum(now[car][chosen] - was_there, 0.0) / 1000.0
+    return gap, interval, down
+
+
+def _strictly_rising(progress: Progress) -> Progress:
+    """Keep the first time each progress was reached, so that it can be inverted."""
+    if not len(progress.laps):
+        return Progress(np.zeros(1), np.zeros(1))
+    first = np.concatenate([[True], np.diff(progress.laps) > 0])
+    return Progress(progress.time_ms[first], progress.laps[first])
+
+
+def best_lap_positions(
+    ticks_ms: NDArray[np.int64],
+    cars: list[str],
+    set_ms: dict[str, Floats],
+    lap_time_ms: dict[str, Floats],
+    segments_ms: list[float],
+) -> NDArray[np.int8]:
+    """Position of every car at every tick of a session that is not a race, (cars, ticks), by best lap so far.
+
+    With several segments (Q1, Q2, Q3 from ``segments_ms``, their starts) a time in a later one beats any earlier one.
+    Cars without a time come last, in the order of ``cars``.
+
+    :param set_ms: per car when its valid laps were set, ascending, with ``lap_time_ms`` the times.
+    """
+    moments = np.unique(np.concatenate([set_ms[car] for car in cars] or [np.empty(0)]))
+    table = np.empty((len(moments) + 1, len(cars)), np.int8)
+    keys: dict[str, tuple[int, float]] = dict.fromkeys(cars, (0, np.inf))
+    table[0] = _ranks(cars, keys)
+    for index, moment in enumerate(moments):
+        for car in cars:
+            for lap_ms in lap_time_ms[car][set_ms[car] == moment]:
+                segment = int(np.searchsorted(segments_ms, moment - lap_ms, side="right"))
+                best = keys[car]
+                if segment > -best[0] or (segment == -best[0] and lap_ms < best[1]):
+                    keys[car] = (-segment, float(lap_ms))
+        table[index + 1] = _ranks(cars, keys)
+    at = np.searchsorted(moments, ticks_ms, side="right")
+    return np.ascontiguousarray(table[at].T)
+
+
+def _ranks(cars: list[str], keys: dict[str, tuple[int, float]]) -> NDArray[np.int8]:
+    order = sorted(range(len(cars)), key=lambda row: (np.isinf(keys[cars[row]][1]), keys[cars[row]], row))
+    ranks = np.empty(len(cars), np.int8)
+    ranks[order] = np.arange(1, len(cars) + 1)
+    return ranks

@@ -1,0 +1,197 @@
+"""Cleaning native samples: what a car cannot have done is taken out and counted, nothing is put in.
+
+FastF1 fills samples that were not sent with zeros (X = Y = Z = 0 and OffTrack; speed, rpm and gear 0); those are gaps.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transforms.recording import CarSamples, PositionSamples
+
+#: No car covers more than this, m/s (the fastest recorded top speed is 103 m/s, Bottas, Mexico 2016)...
+MAX_SPEED_MPS = 120.0
+#: ...beyond the error of one sample: coordinates lag their time stamp by up to a message, m.
+POSITION_SLACK_M = 20.0
+#: A car measured faster than this cannot stand at one coordinate, km/h.
+FROZEN_SPEED_KMH = 30.0
+#: Coordinates that stay the same for longer than this while the car moves are a frozen feed, ms.
+FROZEN_MS = 1000
+#: Standing cars switch their electronics off, which also reads as zeros; a car this slow may be about to, km/h.
+STANDING_KMH = 30.0
+#: Gears a car has; the upstream sends other numbers while a gear is changing.
+MAX_GEAR = 8
+#: Throttle above this is the upstream's "not known" (104).
+MAX_THROTTLE_PERCENT = 100.0
+
+
+@dataclass
+class Findings:
+    """How many samples of one car were treated, by kind of fault."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, kind: str, number: int) -> None:
+        """Count ``number`` more samples of ``kind``."""
+        if number:
+            self.counts[kind] = self.counts.get(kind, 0) + int(number)
+
+
+@dataclass(frozen=True)
+class CleanCar:
+    """Car data with gaps: samples ascending in time; NaN or -1 marks a value that is not known.
+
+    ``time_ms`` int64; ``speed_kmh``, ``rpm``, ``throttle_percent`` float64; ``gear``, ``brake``, ``drs`` int8 (drs None
+    where the upstream has none).
+    """
+
+    time_ms: NDArray[np.int64]
+    speed_kmh: NDArray[np.float64]
+    rpm: NDArray[np.float64]
+    throttle_percent: NDArray[np.float64]
+    gear: NDArray[np.int8]
+    brake: NDArray[np.int8]
+    drs: NDArray[np.int8] | None
+
+
+@dataclass(frozen=True)
+class CleanPositions:
+    """Coordinates that can be believed, ascending in time; between two of them across ``breaks`` nothing is known.
+
+    ``breaks`` (n - 1,) bool marks steps no car can have made.
+    """
+
+    time_ms: NDArray[np.int64]
+    x_m: NDArray[np.float64]
+    y_m: NDArray[np.float64]
+    z_m: NDArray[np.float64]
+    on_track: NDArray[np.bool_]
+    breaks: NDArray[np.bool_]
+
+    def keep(self, mask: NDArray[np.bool_]) -> "CleanPositions":
+        """Return only the samples of ``mask``; a break between two kept samples stays one."""
+        kept = np.flatnonzero(mask)
+        before = np.concatenate([[0], np.cumsum(self.breaks)])
+        breaks = np.diff(before[kept]) > 0
+        return CleanPositions(
+            self.time_ms[kept], self.x_m[kept], self.y_m[kept], self.z_m[kept], self.on_track[kept], breaks
+        )
+
+
+def _ascending(time_ms: NDArray[np.int64], findings: Findings, feed: str) -> NDArray[np.int64]:
+    """Indices that order samples by time, the last of several with one time stamp kept."""
+    steps = np.diff(time_ms)
+    findings.add(f"{feed}_out_of_order", int((steps < 0).sum()))
+    order = np.argsort(time_ms, kind="stable")
+    last = np.append(np.diff(time_ms[order]) > 0, True)
+    findings.add(f"{feed}_duplicate_time", int((~last).sum()))
+    return order[last]
+
+
+def _runs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First index and one past the last of every run of True in ``mask``."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]])))
+    return edges[::2], edges[1::2]
+
+
+def clean_car(samples: CarSamples, findings: Findings) -> CleanCar:
+    """Order car data, turn FastF1's zero fill and impossible values into gaps, and count what was done."""
+    order = _ascending(samples.time_ms, findings, "car")
+    car = replace(
+        samples,
+        **{
+            name: getattr(samples, name)[order]
+            for name in ("time_ms", "speed_kmh", "rpm", "throttle_percent", "gear", "brake")
+        },
+        drs=None if samples.drs is None else samples.drs[order],
+    )
+    filled = zero_filled(car)
+    findings.add("car_zero_fill", int(filled.sum()))
+    gear = np.where(filled | (car.gear < 0) | (car.gear > MAX_GEAR), -1, car.gear).astype(np.int8)
+    findings.add("car_impossible_gear", int(((gear < 0) & ~filled).sum()))
+    throttle = np.where(filled | (car.throttle_percent > MAX_THROTTLE_PERCENT), np.nan, car.throttle_percent)
+    findings.add("car_unknown_throttle", int((np.isnan(throttle) & ~filled).sum()))
+    return CleanCar(
+        time_ms=car.time_ms,
+        speed_kmh=np.where(filled | (car.speed_kmh > MAX_SPEED_MPS * 3.6), np.nan, car.speed_kmh),
+        rpm=np.where(filled, np.nan, car.rpm),
+        throttle_percent=throttle,
+        gear=gear,
+        brake=np.where(filled, -1, car.brake).astype(np.int8),
+        drs=None if car.drs is None else np.where(filled, -1, car.drs).astype(np.int8),
+    )
+
+
+def zero_filled(car: CarSamples) -> NDArray[np.bool_]:
+    """Mark the samples FastF1 made up, shape (n,): all channels zero in a run that a moving car entered or left.
+
+    A run of zeros between two standing samples is a car with its electronics off, and real.
+    """
+    zero = (car.speed_kmh == 0) & (car.rpm == 0) & (car.gear == 0)
+    filled = np.zeros(len(zero), np.bool_)
+    first, end = _runs(zero)
+    if not len(first):
+        return filled
+    before = np.where(first > 0, car.speed_kmh[np.maximum(first - 1, 0)], 0.0)
+    after = np.where(end < len(zero), car.speed_kmh[np.minimum(end, len(zero) - 1)], 0.0)
+    for begin, stop in zip(first, end, strict=True):
+        index = np.searchsorted(first, begin)
+        filled[begin:stop] = max(before[index], after[index]) > STANDING_KMH
+    return filled
+
+
+def clean_positions(samples: PositionSamples, car: CleanCar | None, findings: Findings) -> CleanPositions:
+    """Order coordinates, take out zero fill, spikes and frozen stretches, mark impossible steps, count all of it."""
+    order = _ascending(samples.time_ms, findings, "position")
+    zero = (samples.x_m == 0) & (samples.y_m == 0) & (samples.z_m == 0)
+    findings.add("position_zero_fill", int(zero.sum()))
+    order = order[~zero[order]]
+    time_ms, x_m, y_m = samples.time_ms[order], samples.x_m[order], samples.y_m[order]
+    keep = ~_spikes(time_ms, x_m, y_m)
+    findings.add("position_spike", int((~keep).sum()))
+    if car is not None:
+        frozen = _frozen(time_ms, x_m, y_m, car) & keep
+        findings.add("position_frozen", int(frozen.sum()))
+        keep &= ~frozen
+    kept = order[keep]
+    time_ms, x_m, y_m = samples.time_ms[kept], samples.x_m[kept], samples.y_m[kept]
+    breaks = _impossible_steps(time_ms, x_m, y_m)
+    findings.add("position_jump", int(breaks.sum()))
+    return CleanPositions(time_ms, x_m, y_m, samples.z_m[kept], samples.on_track[kept], breaks)
+
+
+def _impossible_steps(time_ms: NDArray[np.int64], x_m: NDArray, y_m: NDArray) -> NDArray[np.bool_]:
+    reach_m = MAX_SPEED_MPS * np.diff(time_ms) / 1000.0 + POSITION_SLACK_M
+    return np.hypot(np.diff(x_m), np.diff(y_m)) > reach_m
+
+
+def _spikes(time_ms: NDArray[np.int64], x_m: NDArray, y_m: NDArray) -> NDArray[np.bool_]:
+    """Samples that cannot be reached from the one before nor left for the one after, while those two agree."""
+    spikes = np.zeros(len(time_ms), np.bool_)
+    if len(time_ms) < 3:
+        return spikes
+    bad = _impossible_steps(time_ms, x_m, y_m)
+    across_m = np.hypot(x_m[2:] - x_m[:-2], y_m[2:] - y_m[:-2])
+    agree = across_m <= MAX_SPEED_MPS * (time_ms[2:] - time_ms[:-2]) / 1000.0 + POSITION_SLACK_M
+    spikes[1:-1] = bad[:-1] & bad[1:] & agree
+    return spikes
+
+
+def _frozen(time_ms: NDArray[np.int64], x_m: NDArray, y_m: NDArray, car: CleanCar) -> NDArray[np.bool_]:
+    """Samples in a stretch where the coordinates stand still for long while the measured speed says otherwise."""
+    frozen = np.zeros(len(time_ms), np.bool_)
+    if len(time_ms) < 2 or not np.isfinite(car.speed_kmh).any():
+        return frozen
+    same = (np.diff(x_m) == 0) & (np.diff(y_m) == 0)
+    first, end = _runs(same)
+    known = np.isfinite(car.speed_kmh)
+    car_ms, speed = car.time_ms[known], car.speed_kmh[known]
+    for begin, stop in zip(first, end, strict=True):
+        if time_ms[stop] - time_ms[begin] <= FROZEN_MS:
+            continue
+        lo, hi = np.searchsorted(car_ms, (time_ms[begin], time_ms[stop]))
+        if hi > lo and np.median(speed[lo:hi]) > FROZEN_SPEED_KMH:
+            # The first sample of the run was where the car really was.
+            frozen[begin + 1 : stop + 1] = True
+    return frozen

@@ -1,0 +1,86 @@
+"""One session through all transforms: a recording in, everything that is published out."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from transforms.assemble import Cleaned, assemble, make_race
+from transforms.clock import make_clock
+from transforms.frames import Frames, SessionData, Track
+from transforms.quality import judge
+from transforms.reconcile import reconcile
+from transforms.recording import Recording
+from transforms.rows import make_rows
+from transforms.samples import Findings, clean_car, clean_positions
+from transforms.tables import published_tables
+from transforms.timing import read_timing
+from transforms.track import build_track, sector_distances
+
+OnProgress = Callable[[float, str], None]
+
+
+def _silent(share: float, message: str) -> None:
+    """Ignore progress."""
+
+
+def clean(recording: Recording) -> tuple[Cleaned, dict[str, Findings]]:
+    """Clean every car's samples, read its timing, and make the track from them."""
+    findings = {d.number: Findings() for d in recording.drivers}
+    cars = {n: clean_car(s, findings[n]) for n, s in recording.cars.items() if n in findings}
+    positions = {
+        n: clean_positions(s, cars.get(n), findings[n]) for n, s in recording.positions.items() if n in findings
+    }
+    positions = {n: p for n, p in positions.items() if len(p.time_ms)}
+    timing = read_timing(recording.laps)
+    track = build_track(positions, timing)
+    if track is not None:
+        track = replace(track, sector_m=sector_distances(track, positions, timing))
+    return Cleaned(cars, positions, timing, track), findings
+
+
+def transform_session(recording: Recording, on_progress: OnProgress = _silent) -> SessionData:
+    """Compute everything that is published of a session.
+
+    :param on_progress: called with the share done (0 to 1) and what is being done.
+    :raises UpstreamError: nothing tells when the session ran.
+    """
+    on_progress(0.0, "cleaning samples")
+    reconciled = reconcile(recording)
+    recording = reconciled.recording
+    cleaned, findings = clean(recording)
+    clock = make_clock(recording, cleaned.timing)
+    on_progress(0.3, "working out progress and order")
+    race = make_race(recording, cleaned, clock)
+    on_progress(0.6, "putting cars on the common clock")
+    frames = assemble(recording, cleaned, race, clock)
+    on_progress(0.9, "judging quality")
+    verdict = judge(recording, cleaned, race, frames, findings, reconciled.notes)
+    rows = make_rows(recording, cleaned, race, frames)
+    tables = published_tables(recording, clock, cleaned.cars, cleaned.positions, verdict.table, verdict.grade)
+    return SessionData(
+        frames=frames,
+        tables=tables,
+        track=cleaned.track,
+        rows=rows,
+        capabilities=capabilities(recording, cleaned.track, frames, rows is not None),
+        quality=verdict.report,
+        grade=verdict.grade,
+        total_laps=recording.total_laps,
+    )
+
+
+def capabilities(recording: Recording, track: Track | None, frames: Frames, rows: bool) -> dict[str, bool]:
+    """What the session has, for its manifest and the season index."""
+    return {
+        "timing": recording.laps.num_rows > 0,
+        "telemetry": bool(recording.cars),
+        "positions": bool(recording.positions),
+        "drs": any(c.drs is not None for c in frames.cars.values()),
+        "track": track is not None,
+        "corners": recording.circuit is not None and bool(recording.circuit.corners),
+        "weather": recording.weather.num_rows > 0,
+        "messages": recording.messages.num_rows > 0,
+        "results": any(r["position"] is not None for r in recording.results.to_pylist()),
+        "order": recording.identity.is_race_like and recording.laps.num_rows > 0,
+        "utc": frames.clock.utc_origin_ms is not None,
+        "rows": rows,
+    }

@@ -1,0 +1,117 @@
+"""The state of every car at every tick: on the grid, running, in the pit lane, stopped, out or finished."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transforms.frames import STATES
+from transforms.samples import CleanCar, CleanPositions
+from transforms.timing import CarTiming, Ending
+
+GRID, RUNNING, PIT, STOPPED, OUT, FINISHED = range(len(STATES))
+
+#: A car slower than this does not drive, km/h: marshals pushing or a crane are slower too.
+DRIVING_KMH = 10.0
+#: A car that stands for longer than this outside the pit lane has stopped, ms.
+STOPPED_MS = 5000
+#: A car that still stands this long after the start has not just been waiting for the lights, ms.
+_GRID_RELEASE_MS = 10_000
+
+
+def last_motion_ms(car: CleanCar | None, positions: CleanPositions | None) -> float | None:
+    """Session time at which a car drove last, from speed, else from coordinates; None without telemetry."""
+    if car is not None and np.isfinite(car.speed_kmh).any():
+        driving = np.flatnonzero(car.speed_kmh >= DRIVING_KMH)
+        return float(car.time_ms[driving[-1]]) if len(driving) else float(car.time_ms[0])
+    if positions is not None and len(positions.time_ms) > 1:
+        step_m = np.hypot(np.diff(positions.x_m), np.diff(positions.y_m))
+        speed_kmh = step_m / np.maximum(np.diff(positions.time_ms), 1) * 3600.0
+        driving = np.flatnonzero((speed_kmh >= DRIVING_KMH) & ~positions.breaks)
+        return float(positions.time_ms[driving[-1] + 1]) if len(driving) else float(positions.time_ms[0])
+    return None
+
+
+def in_pit(own: CarTiming | None, ticks_ms: NDArray[np.int64], *, starts_in_pit: bool) -> NDArray[np.bool_]:
+    """Whether the car is in the pit lane at every tick, (ticks,), from its entries and exits."""
+    if own is None:
+        return np.full(len(ticks_ms), starts_in_pit)
+    entries = own.pit_in_ms[np.isfinite(own.pit_in_ms)]
+    exits = own.pit_out_ms[np.isfinite(own.pit_out_ms)]
+    times = np.concatenate([exits, entries])
+    inside = np.concatenate([np.zeros(len(exits), np.bool_), np.ones(len(entries), np.bool_)])
+    order = np.argsort(times, kind="stable")
+    index = np.searchsorted(times[order], ticks_ms, side="right") - 1
+    if not len(times):
+        return np.full(len(ticks_ms), starts_in_pit)
+    return np.where(index >= 0, inside[order][np.maximum(index, 0)], starts_in_pit)
+
+
+def standing(car: CleanCar | None, ticks_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether the car stands for more than :data:`STOPPED_MS` around the tick, (ticks,), from measured speed."""
+    result = np.zeros(len(ticks_ms), np.bool_)
+    if car is None:
+        return result
+    known = np.isfinite(car.speed_kmh)
+    time_ms = car.time_ms[known]
+    slow = car.speed_kmh[known] < DRIVING_KMH / 2
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], slow, [False]])))
+    for first, end in zip(edges[::2], edges[1::2], strict=True):
+        if time_ms[end - 1] - time_ms[first] >= STOPPED_MS:
+            lo, hi = np.searchsorted(ticks_ms, (time_ms[first], time_ms[end - 1]), side="left")
+            result[lo : hi + 1] = True
+    return result
+
+
+def race_states(
+    ticks_ms: NDArray[np.int64],
+    own: CarTiming | None,
+    car: CleanCar | None,
+    ending: Ending,
+    leaves_ms: float | None,
+    start_ms: float,
+    *,
+    starts_in_pit: bool,
+) -> NDArray[np.int8]:
+    """States of one car of a race, (ticks,) codes into :data:`transforms.frames.STATES`."""
+    if ending.never_started:
+        return np.full(len(ticks_ms), OUT, np.int8)
+    stands = standing(car, ticks_ms)
+    state = np.full(len(ticks_ms), RUNNING, np.int8)
+    state[stands & (ticks_ms >= start_ms + _GRID_RELEASE_MS)] = STOPPED
+    pit = in_pit(own, ticks_ms, starts_in_pit=starts_in_pit) & (ticks_ms >= start_ms)
+    state[pit] = PIT
+    state[ticks_ms < start_ms] = PIT if starts_in_pit else GRID
+    if ending.out_ms is not None:
+        after = ticks_ms >= ending.out_ms
+        state[after & (state != PIT)] = STOPPED
+    if leaves_ms is not None:
+        state[ticks_ms >= leaves_ms] = OUT
+    if ending.finish_ms is not None:
+        state[ticks_ms >= ending.finish_ms] = FINISHED
+    return state
+
+
+def other_states(
+    ticks_ms: NDArray[np.int64],
+    own: CarTiming | None,
+    car: CleanCar | None,
+    positions: CleanPositions | None,
+    finished_ms: float | None,
+) -> NDArray[np.int8]:
+    """States of one car of a qualifying or practice session, (ticks,): in the pit lane until its first exit.
+
+    It has finished when it is in the pit lane, or has come to rest, after the session's end; it is out once it stopped
+    on track for good before that.
+    """
+    state = np.full(len(ticks_ms), RUNNING, np.int8)
+    state[standing(car, ticks_ms)] = STOPPED
+    pit = in_pit(own, ticks_ms, starts_in_pit=True)
+    state[pit] = PIT
+    moved = last_motion_ms(car, positions)
+    if own is None and moved is None:
+        return np.full(len(ticks_ms), OUT, np.int8)
+    after_end = finished_ms is not None and moved is not None and moved >= finished_ms
+    if moved is not None and len(pit) and not pit[-1] and own is not None:
+        state[ticks_ms > moved + STOPPED_MS] = FINISHED if after_end else OUT
+    if finished_ms is not None:
+        state[(ticks_ms >= finished_ms) & pit] = FINISHED
+    return state

@@ -1,0 +1,198 @@
+"""Published tables: the recording's own on the clock, derived ones, all with the identity in front of every row."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from transforms import columns
+from transforms.clock import onto_clock
+from transforms.frames import Clock
+from transforms.recording import Driver, Recording, SessionIdentity
+from transforms.samples import CleanCar, CleanPositions
+
+_CLOCK_COLUMNS = {
+    "laps": ("start_ms", "end_ms", "sector1_end_ms", "sector2_end_ms", "sector3_end_ms", "pit_in_ms", "pit_out_ms"),
+    "weather": ("time_ms",),
+    "track_status": ("time_ms", "end_ms"),
+    "race_control_messages": ("time_ms",),
+}
+
+
+def identity_arrays(identity: SessionIdentity, rows: int) -> list[pa.Array]:
+    """The identity columns (:data:`transforms.columns.IDENTITY`) for ``rows`` rows."""
+    values = (identity.year, identity.round, identity.event, identity.code, identity.session_key)
+    arrays = []
+    for column, value in zip(columns.IDENTITY, values, strict=True):
+        if pa.types.is_dictionary(column.type):
+            indices = pa.array(np.zeros(rows, np.int32))
+            arrays.append(pa.DictionaryArray.from_arrays(indices, pa.array([value])))
+        else:
+            arrays.append(pa.repeat(pa.scalar(value, column.type), rows))
+    return arrays
+
+
+def with_identity(table: pa.Table, identity: SessionIdentity, declared: tuple[columns.Column, ...]) -> pa.Table:
+    """Return ``table`` (the declared columns, in order) with the identity columns in front and the full schema."""
+    schema = columns.schema_of(columns.IDENTITY + declared)
+    arrays = identity_arrays(identity, table.num_rows) + [table[c.name] for c in declared]
+    return pa.table(arrays, schema=schema)
+
+
+def _rows_table(rows: Sequence[dict], declared: tuple[columns.Column, ...]) -> pa.Table:
+    return pa.Table.from_pylist(list(rows), schema=columns.schema_of(declared))
+
+
+def stints_of(laps: pa.Table) -> pa.Table:
+    """One row per car and stint, from the laps table: compound, age when fitted, first and last lap."""
+    stints: dict[tuple[str, int], dict] = {}
+    for lap in laps.to_pylist():
+        if lap["stint"] is None:
+            continue
+        stint = stints.setdefault(
+            (lap["car"], lap["stint"]),
+            {
+                "car": lap["car"],
+                "driver": lap["driver"],
+                "stint": lap["stint"],
+                "compound": lap["compound"],
+                "tyre_fresh": lap["tyre_fresh"],
+                "tyre_age_start_laps": None if lap["tyre_age_laps"] is None else lap["tyre_age_laps"] - 1,
+                "first_lap": lap["lap"],
+                "start_ms": lap["start_ms"],
+            },
+        )
+        stint["last_lap"], stint["end_ms"] = lap["lap"], lap["end_ms"]
+        stint["compound"] = stint["compound"] or lap["compound"]
+    return _rows_table(list(stints.values()), columns.STINTS)
+
+
+def drivers_of(drivers: tuple[Driver, ...]) -> pa.Table:
+    """One row per car."""
+    rows = [
+        {
+            "car": d.number,
+            "driver": d.code,
+            "first_name": d.first_name,
+            "last_name": d.last_name,
+            "team": d.team,
+            "color": d.color,
+        }
+        for d in drivers
+    ]
+    return _rows_table(rows, columns.DRIVERS)
+
+
+def telemetry_of(cars: dict[str, CleanCar], clock: Clock) -> pa.Table:
+    """Cleaned car data at native rate, by car and time."""
+    names = list(cars)
+    schema = columns.schema_of(columns.TELEMETRY)
+    if not names:
+        return schema.empty_table()
+    car = _car_column(names, [len(cars[n].time_ms) for n in names])
+    time_ms = np.concatenate([cars[n].time_ms for n in names]) - clock.session_time_origin_ms
+    no_drs = all(cars[n].drs is None for n in names)
+    arrays = [
+        car,
+        pa.array(time_ms),
+        *(_nan_null(np.concatenate([getattr(cars[n], c) for n in names])) for c in ("speed_kmh", "rpm")),
+        _code_null(np.concatenate([cars[n].gear for n in names])),
+        _nan_null(np.concatenate([cars[n].throttle_percent for n in names])),
+        _code_null(np.concatenate([cars[n].brake for n in names])).cast(pa.bool_()),
+        pa.nulls(len(time_ms), pa.int8()) if no_drs else _code_null(np.concatenate([_drs(cars[n]) for n in names])),
+    ]
+    return pa.table(arrays, schema=schema)
+
+
+def _drs(car: CleanCar) -> np.ndarray:
+    return np.full(len(car.time_ms), -1, np.int8) if car.drs is None else car.drs
+
+
+def positions_of(positions: dict[str, CleanPositions], clock: Clock) -> pa.Table:
+    """Cleaned coordinates at native rate, by car and time."""
+    names = list(positions)
+    schema = columns.schema_of(columns.POSITIONS)
+    if not names:
+        return schema.empty_table()
+    arrays = [
+        _car_column(names, [len(positions[n].time_ms) for n in names]),
+        pa.array(np.concatenate([positions[n].time_ms for n in names]) - clock.session_time_origin_ms),
+        # Coordinates are whole tenths of a metre upstream.
+        *(
+            pa.array(np.round(np.concatenate([getattr(positions[n], c) for n in names]), 1))
+            for c in ("x_m", "y_m", "z_m")
+        ),
+        pa.array(np.concatenate([positions[n].on_track for n in names])),
+    ]
+    return pa.table(arrays, schema=schema)
+
+
+def _car_column(names: list[str], counts: list[int]) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(
+        pa.array(np.repeat(np.arange(len(names), dtype=np.int32), counts)), pa.array(names)
+    )
+
+
+def _nan_null(values: np.ndarray) -> pa.Array:
+    return pa.array(values.astype(np.float32), mask=np.isnan(values))
+
+
+def _code_null(values: np.ndarray) -> pa.Array:
+    return pa.array(values.astype(np.int8), mask=values < 0)
+
+
+def _utc(unix_ms: int | None) -> pa.Scalar:
+    return pa.scalar(unix_ms, pa.timestamp("ms", tz="UTC"))
+
+
+def session_row(recording: Recording, clock: Clock, grade: str) -> pa.Table:
+    """The one row of the ``sessions`` table."""
+    identity = recording.identity
+    start = identity.start_utc
+    start_utc = pc.strptime(pa.scalar(start.rstrip("Z")), "%Y-%m-%dT%H:%M:%S", "ms") if start else None
+    row = {
+        "meeting_key": identity.meeting_key,
+        "official_event": identity.official_event,
+        "country": identity.country,
+        "location": identity.location,
+        "circuit": identity.circuit,
+        "session_name": identity.name,
+        "start_utc": start_utc.cast(pa.timestamp("ms", tz="UTC")).as_py() if start_utc is not None else None,
+        "utc_origin": _utc(clock.utc_origin_ms).as_py(),
+        "session_time_origin_ms": clock.session_time_origin_ms,
+        "duration_ms": clock.duration_ms,
+        "race_start_ms": clock.race_start_ms,
+        "total_laps": recording.total_laps,
+        "cars": len(recording.drivers),
+        "grade": grade,
+    }
+    return _rows_table([row], columns.SESSIONS)
+
+
+def published_tables(
+    recording: Recording,
+    clock: Clock,
+    cars: dict[str, CleanCar],
+    positions: dict[str, CleanPositions],
+    quality: pa.Table,
+    grade: str,
+) -> dict[str, pa.Table]:
+    """All published tables but ``frames``, by name, with identity columns, times on the clock."""
+    laps = recording.laps
+    tables = {
+        "telemetry": telemetry_of(cars, clock),
+        "positions": positions_of(positions, clock),
+        "laps": laps.sort_by([("car", "ascending"), ("lap", "ascending")]),
+        "results": recording.results,
+        "weather": recording.weather,
+        "track_status": recording.track_status,
+        "race_control_messages": recording.messages,
+        "drivers": drivers_of(recording.drivers),
+        "sessions": session_row(recording, clock, grade),
+        "quality": quality,
+    }
+    for name, moved in _CLOCK_COLUMNS.items():
+        tables[name] = onto_clock(tables[name], clock, moved)
+    tables["stints"] = stints_of(tables["laps"])
+    return {name: with_identity(table, recording.identity, columns.TABLES[name]) for name, table in tables.items()}
