@@ -1,0 +1,119 @@
+"""The small JSON documents of a session: laps, results, messages, weather, track and quality."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from transforms.columns import TABLES
+from transforms.frames import SessionData, Track
+from transforms.recording import CircuitMarks, Corner, SessionIdentity
+
+#: Documents made from a table, by name.
+TABLE_DOCUMENTS = {
+    "laps": "laps",
+    "results": "results",
+    "messages": "race_control_messages",
+    "weather": "weather",
+}
+
+
+def session_documents(
+    identity: SessionIdentity, circuit: CircuitMarks | None, data: SessionData
+) -> dict[str, dict[str, object]]:
+    """Return the session's documents by name, without those whose data is missing."""
+    documents: dict[str, dict[str, object]] = {}
+    for name, table_name in TABLE_DOCUMENTS.items():
+        table = data.tables.get(table_name)
+        if table is not None and table.num_rows:
+            documents[name] = table_document(name, table_name, table, identity.session_key)
+    if data.track is not None:
+        documents["track"] = track_document(data.track, circuit, identity.session_key)
+    documents["quality"] = {
+        **data.quality,
+        "schema": "parcferme/quality/1",
+        "session_key": identity.session_key,
+        "grade": data.grade,
+    }
+    return documents
+
+
+def table_document(name: str, table_name: str, table: pa.Table, session_key: int) -> dict[str, object]:
+    """Return ``table`` as a document: its columns with unit and description, its rows as objects.
+
+    The identity columns are left out, times of day are ISO 8601 in UTC, NaN is null.
+    """
+    columns = TABLES[table_name]
+    values = [json_values(table.column(column.name)) for column in columns]
+    names = [column.name for column in columns]
+    return {
+        "schema": f"parcferme/{name}/1",
+        "session_key": session_key,
+        "columns": [{"name": c.name, "unit": c.unit, "description": c.description} for c in columns],
+        "rows": [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)],
+    }
+
+
+def json_values(column: pa.ChunkedArray) -> list[object]:
+    """Return a column as values for JSON."""
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        return [None if ms is None else iso_utc(ms) for ms in column.cast(pa.int64()).to_pylist()]
+    if pa.types.is_float32(kind):
+        # The shortest decimal that is this float32, not the digits of its float64.
+        texts = column.cast(pa.string()).to_pylist()
+        return [None if text is None or text == "nan" else float(text) for text in texts]
+    return list(column.to_pylist())
+
+
+def iso_utc(unix_ms: int) -> str:
+    """Return Unix milliseconds as ISO 8601 in UTC, ``2024-03-02T15:03:42.123Z``."""
+    moment = datetime.fromtimestamp(unix_ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{unix_ms % 1000:03d}Z"
+
+
+def track_document(track: Track, circuit: CircuitMarks | None, session_key: int) -> dict[str, object]:
+    """Return the outline in metres and, where the circuit service knows them, rotation and corners."""
+    return {
+        "schema": "parcferme/track/1",
+        "session_key": session_key,
+        "unit": "m",
+        "x": _rounded(track.x_m),
+        "y": _rounded(track.y_m),
+        "distance": _rounded(track.distance_m),
+        "length_m": round(float(track.length_m), 2),
+        "sectors_m": None if track.sector_m is None else [round(float(d), 2) for d in track.sector_m],
+        "rotation_deg": None if circuit is None else circuit.rotation_deg,
+        "corners": None if circuit is None else [_corner(corner, track) for corner in circuit.corners],
+        "laps_used": track.laps_used,
+    }
+
+
+def _rounded(values: NDArray[np.float64]) -> list[float]:
+    """Return ``values`` to the centimetre."""
+    rounded: list[float] = (np.round(values, 2) + 0.0).tolist()
+    return rounded
+
+
+def _corner(corner: Corner, track: Track) -> dict[str, object]:
+    """Return one corner with its distance along the outline."""
+    return {
+        "number": corner.number,
+        "letter": corner.letter,
+        "x": round(corner.x_m, 2),
+        "y": round(corner.y_m, 2),
+        "angle_deg": round(corner.angle_deg, 2),
+        "distance_m": round(distance_along(track, corner.x_m, corner.y_m), 2),
+    }
+
+
+def distance_along(track: Track, x_m: float, y_m: float) -> float:
+    """Return the distance (m) along the outline of its point nearest to ``x_m``, ``y_m``."""
+    ax, ay = track.x_m[:-1], track.y_m[:-1]
+    dx, dy = np.diff(track.x_m), np.diff(track.y_m)
+    square = dx**2 + dy**2
+    along = ((x_m - ax) * dx + (y_m - ay) * dy) / np.where(square > 0, square, 1)
+    part = np.clip(along, 0, 1)
+    best = int(np.argmin((ax + part * dx - x_m) ** 2 + (ay + part * dy - y_m) ** 2))
+    return float(track.distance_m[best] + part[best] * (track.distance_m[best + 1] - track.distance_m[best]))

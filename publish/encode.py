@@ -1,0 +1,88 @@
+"""The one entry point of the encoders: a computed session in, the files of a revision on local disk out."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from publish.chunks import encode_chunks
+from publish.documents import session_documents
+from publish.encoding import BoundedPool, dump_json, write_json_gz
+from publish.manifest import build_manifest
+from publish.objects import EncodedObject, EncodedRevision
+from publish.parquet import write_frames_table, write_table
+from publish.rows import encode_rows
+from transforms.frames import SessionData
+from transforms.recording import CircuitMarks, Driver, SessionIdentity
+
+#: Part of the time each step takes, for the progress: measured on a race.
+_CHUNKS_PART, _ROWS_PART = 0.2, 0.75
+
+
+def encode_session(
+    identity: SessionIdentity,
+    drivers: tuple[Driver, ...],
+    circuit: CircuitMarks | None,
+    data: SessionData,
+    spool: Path,
+    *,
+    made_with: dict[str, str],
+    on_progress: Callable[[float, str], None] | None = None,
+) -> EncodedRevision:
+    """Encode everything of a session below ``spool``, with the paths it has in the revision.
+
+    The same arguments give the same bytes; ``made_with`` goes into the manifest but not into the revision's name.
+    ``on_progress`` is told the part done (0 to 1) and what is being done, from the calling thread. Files already at
+    these paths are overwritten. Raises PublicationError when the disk refuses or a table is not as declared; what is
+    then left below ``spool`` is incomplete.
+    """
+
+    def progress(part: float, message: str) -> None:
+        if on_progress:
+            on_progress(part, message)
+
+    progress(0.0, "encoding frames")
+    # Tables are one long job that leaves the interpreter's lock alone most of the time, so they go beside the rest.
+    with ThreadPoolExecutor(1, thread_name_prefix="tables") as beside, BoundedPool() as pool:
+        tables = beside.submit(_write_tables, identity, data, spool)
+        objects = _write_documents(identity, circuit, data, spool)
+        chunks, channels = encode_chunks(
+            data.frames,
+            identity.session_key,
+            spool,
+            pool,
+            lambda part: progress(part * _CHUNKS_PART, "encoding frames"),
+        )
+        objects += chunks
+        if data.rows is not None:
+            objects += encode_rows(
+                data.rows,
+                spool,
+                pool,
+                lambda part: progress(_CHUNKS_PART + part * _ROWS_PART, "encoding rows"),
+            )
+        progress(_CHUNKS_PART + _ROWS_PART, "encoding tables")
+        objects += tables.result()
+    objects.sort(key=lambda entry: entry.path)
+    revision, manifest = build_manifest(identity, drivers, data, objects, channels, made_with)
+    progress(1.0, "encoded")
+    return EncodedRevision(identity.session_key, revision, manifest, tuple(objects))
+
+
+def _write_documents(
+    identity: SessionIdentity, circuit: CircuitMarks | None, data: SessionData, spool: Path
+) -> list[EncodedObject]:
+    """Write the small documents."""
+    objects = []
+    for name, document in session_documents(identity, circuit, data).items():
+        rows = document.get("rows")
+        count = len(rows) if name != "quality" and isinstance(rows, list) else None
+        objects.append(write_json_gz(spool, f"{name}.json.gz", name, dump_json(document), rows=count))
+    return objects
+
+
+def _write_tables(identity: SessionIdentity, data: SessionData, spool: Path) -> list[EncodedObject]:
+    """Write every Parquet table; the frames table only where there are frames."""
+    objects = [write_table(name, table, identity, spool) for name, table in sorted(data.tables.items())]
+    if data.frames.cars and data.frames.clock.ticks:
+        objects.append(write_frames_table(data.frames, identity, spool))
+    return objects
