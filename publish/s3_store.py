@@ -25,7 +25,8 @@ MULTIPART_BYTES = 64 << 20
 _PART_BYTES = 16 << 20
 _BODY_ATTEMPTS = 3
 _CONNECTIONS = 16
-_NO_ETAG = f'"{"0" * 32}"'
+_NO_ETAG = "0" * 32
+_PROBE = b"{}\n"
 
 _CONFIG = Config(
     connect_timeout=10,
@@ -57,7 +58,7 @@ class S3Store(Store):
                 if s3_errors.is_missing(error):
                     return None
                 raise
-        return Stored(data, answer["ETag"])
+        return Stored(data, _unquoted(answer["ETag"]))
 
     def read_range(self, key: str, first: int, last: int, if_match: str) -> bytes:
         """Return a part of the object; raises Conflict if it was replaced since its ETag was taken."""
@@ -82,7 +83,7 @@ class S3Store(Store):
             answer.get("ContentType", ""), answer.get("CacheControl", ""), answer.get("ContentEncoding") or None
         )
         return ObjectInfo(
-            int(answer["ContentLength"]), answer["ETag"], headers, answer.get("Metadata", {}).get("sha256")
+            int(answer["ContentLength"]), _unquoted(answer["ETag"]), headers, answer.get("Metadata", {}).get("sha256")
         )
 
     def write(self, key: str, data: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
@@ -95,12 +96,18 @@ class S3Store(Store):
     def upload_file(self, key: str, path: Path, sha256: str) -> None:
         """Put a local file, in parts if it is large; the server checks what arrives."""
         try:
-            size = path.stat().st_size
             with path.open("rb") as file:
-                if size <= MULTIPART_BYTES:
-                    self._put(key, file, sha256, {})
+                # The server's checksums prove the way there, this one that the file is still what was encoded.
+                if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                    raise PublicationError(
+                        f"{path} changed between encoding and storing as {key} in {self.uri}: its SHA-256 is another "
+                        "one. See what else writes to the temporary folder, then run again."
+                    )
+                if file.tell() > MULTIPART_BYTES:
+                    self._put_parts(key, path, sha256)
                 else:
-                    self._put_parts(key, file, path, sha256)
+                    file.seek(0)
+                    self._put(key, file, sha256, {})
         except OSError as error:
             raise PublicationError(
                 f"Cannot read {path} to store it as {key} in {self.uri}: {error.strerror or error}. "
@@ -138,20 +145,27 @@ class S3Store(Store):
 
     def check(self) -> None:
         """Raise unless the bucket is there, takes objects, and refuses a write whose condition does not hold."""
-        if self.read(keys.CHECK) is None:
+        probe = self.read(keys.CHECK)
+        if probe is None:
             # Another publisher's check may be faster; the object is there then, which is all that is needed.
             with suppress(Conflict):
-                self.write(keys.CHECK, b"{}\n", if_none_match=True)
-        if not self._refuses(if_none_match=True) or not self._refuses(if_match=_NO_ETAG):
+                self.write(keys.CHECK, _PROBE, if_none_match=True)
+            probe = self.read(keys.CHECK)
+        honoured = (
+            probe is not None
+            and self._refuses(if_none_match=True)
+            and self._refuses(if_match=_NO_ETAG)
+            and not self._refuses(if_match=probe.etag)
+        )
+        if not honoured:
             raise PublicationError(
-                f"The S3 server behind {self.uri} ignores conditional writes (If-Match, If-None-Match), so two "
-                "runs at once could "
-                "lose each other's entries. Publish to a server that honours them (AWS S3, Ceph 19 or later, MinIO)."
+                f"The S3 server behind {self.uri} does not honour conditional writes (If-Match, If-None-Match), so two "
+                "runs at once could lose each other's entries. Publish to a server that does, such as AWS S3 or Ceph."
             )
 
     def _refuses(self, **condition: Any) -> bool:
         try:
-            self.write(keys.CHECK, b"{}\n", **condition)
+            self.write(keys.CHECK, _PROBE, **condition)
         except Conflict:
             return True
         return False
@@ -180,15 +194,9 @@ class S3Store(Store):
                 "one of the data. "
                 "Run again; if it happens again, the server or something in front of it is broken."
             )
-        return str(answer["ETag"])
+        return _unquoted(answer["ETag"])
 
-    def _put_parts(self, key: str, file: Any, path: Path, sha256: str) -> None:
-        # The parts' checksums prove the way to the server, this one that the file is still what was encoded.
-        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-            raise PublicationError(
-                f"{path} changed between encoding and storing as {key} in {self.uri}: its SHA-256 is another one. "
-                "See what else writes to the temporary folder, then run again."
-            )
+    def _put_parts(self, key: str, path: Path, sha256: str) -> None:
         with self._explained("write", key) as at:
             self._client.upload_file(
                 str(path),
@@ -247,3 +255,8 @@ def _placement(options: S3Options) -> dict[str, str]:
         "StorageClass": options.storage_class,
     }
     return {name: value for name, value in given.items() if value}
+
+
+def _unquoted(etag: str) -> str:
+    # Ceph wants it without the quotes in a conditional write; AWS takes both.
+    return etag.strip('"')

@@ -88,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer a browser that asks what other origins may do."""
         self._send_headers(HTTPStatus.NO_CONTENT, _CORS | _PREFLIGHT)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+    def log_message(self, format: str, *args: object) -> None:
         """Log requests quietly."""
         logger.debug("%s " + format, self.client_address[0], *args)
 

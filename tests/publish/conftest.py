@@ -1,0 +1,175 @@
+import hashlib
+import os
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import boto3
+import pytest
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+from publish.file_store import FileStore
+from publish.headers import headers_for
+from publish.latest import Summary
+from publish.objects import EncodedObject, EncodedRevision
+from publish.shared_documents import encode_document
+from publish.store import Store, open_store
+from transforms.recording import SessionIdentity
+
+NOW = datetime(2024, 3, 3, 12, 0, tzinfo=UTC)
+SUMMARY = Summary("A", {"telemetry": True}, "inputs-1", "code-1")
+
+PATHS = (
+    "frames/25/0000.json.gz",
+    "frames/25/0001.json.gz",
+    "overview.json.gz",
+    "parquet/laps.parquet",
+    "parquet/results.parquet",
+    "rows/skip_1.json.gz",
+    "rows/skip_2.json.gz",
+)
+
+
+def make_identity(session_key: int = 9472, round_number: int = 1, code: str = "R", event: str = "Bahrain Grand Prix"):
+    return SessionIdentity(
+        session_key=session_key,
+        meeting_key=1229,
+        year=2024,
+        round=round_number,
+        event=event,
+        official_event=event,
+        country="Bahrain",
+        location="Sakhir",
+        code=code,
+        name="Race",
+        date="2024-03-02",
+        start_utc="2024-03-02T15:00:00Z",
+    )
+
+
+def make_revision(
+    folder: Path,
+    content: str = "one",
+    *,
+    session_key: int = 9472,
+    paths: tuple[str, ...] = PATHS,
+    compressor: str = "",
+) -> EncodedRevision:
+    """A tiny encoded session; ``content`` decides the revision, ``compressor`` changes bytes but not the revision."""
+    revision = hashlib.sha256(f"{session_key} {content} {paths}".encode()).hexdigest()[:16]
+    source = folder / uuid.uuid4().hex
+    source.mkdir()
+    objects = []
+    for path in paths:
+        data = f"{path} of {session_key} {content}{compressor}\n".encode()
+        file = source / path.replace("/", "_")
+        file.write_bytes(data)
+        headers = headers_for(f"v1/sessions/{session_key}/{revision}/{path}")
+        objects.append(
+            EncodedObject(
+                path=path,
+                kind=path.partition("/")[0],
+                file=file,
+                bytes=len(data),
+                sha256=hashlib.sha256(data).hexdigest(),
+                content_sha256=hashlib.sha256(f"{path} {content}".encode()).hexdigest(),
+                content_type=headers.content_type,
+                content_encoding=headers.content_encoding,
+            )
+        )
+    manifest = {
+        "schema": "parcferme/manifest/1",
+        "session_key": session_key,
+        "revision": revision,
+        "capabilities": {"telemetry": True},
+        "objects": [{"path": o.path, "bytes": o.bytes, "sha256": o.sha256} for o in objects],
+    }
+    return EncodedRevision(session_key, revision, encode_document(manifest), tuple(objects))
+
+
+@pytest.fixture
+def publishing(tmp_path: Path) -> SimpleNamespace:
+    """Everything a test of the publication needs to make tiny sessions, and a clock that stands still."""
+    work = tmp_path / "encoded"
+    work.mkdir()
+
+    def revision(content: str = "one", **more: object) -> EncodedRevision:
+        return make_revision(work, content, **more)  # type: ignore[arg-type]
+
+    return SimpleNamespace(now=NOW, summary=SUMMARY, identity=make_identity, revision=revision, paths=PATHS)
+
+
+@pytest.fixture
+def file_store(tmp_path: Path) -> FileStore:
+    return FileStore(tmp_path / "site")
+
+
+@pytest.fixture(scope="session")
+def moto_endpoint() -> Iterator[str]:
+    application = DomainDispatcherApplication(create_backend_app)
+    one_at_a_time = threading.Lock()
+
+    def serve(environ: dict, start_response: Callable) -> list[bytes]:
+        # moto checks a condition and then writes, without a lock between; real servers do both at once.
+        with one_at_a_time:
+            return list(application(environ, start_response))
+
+    server = make_server("127.0.0.1", 0, serve, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+
+
+def _use_endpoint(monkeypatch: pytest.MonkeyPatch, endpoint: str, key: str, secret: str) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+
+
+@pytest.fixture
+def moto_environment(monkeypatch: pytest.MonkeyPatch, moto_endpoint: str) -> None:
+    _use_endpoint(monkeypatch, moto_endpoint, "test", "canary-secret")
+
+
+@pytest.fixture
+def moto_store(moto_environment: None) -> Store:
+    bucket = f"b-{uuid.uuid4().hex[:12]}"
+    boto3.session.Session().client("s3").create_bucket(Bucket=bucket)
+    return open_store(f"s3://{bucket}/some/prefix")
+
+
+@pytest.fixture
+def real_s3_store(monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A store on the S3 server that S3_TEST_ENDPOINT names (S3_TEST_KEY, S3_TEST_SECRET: its credentials)."""
+    endpoint = os.environ.get("S3_TEST_ENDPOINT")
+    if not endpoint:
+        pytest.skip("S3_TEST_ENDPOINT names no S3 server to test against")
+    key, secret = os.environ.get("S3_TEST_KEY", "test"), os.environ.get("S3_TEST_SECRET", "testsecret")
+    _use_endpoint(monkeypatch, endpoint, key, secret)
+    bucket = f"b-{uuid.uuid4().hex[:12]}"
+    boto3.session.Session().client("s3").create_bucket(Bucket=bucket)
+    return open_store(f"s3://{bucket}/some/prefix")
+
+
+@pytest.fixture
+def local_file(tmp_path: Path) -> Callable[[bytes], tuple[Path, str]]:
+    """Make a local file of some bytes; gives its path and SHA-256."""
+
+    def make(data: bytes) -> tuple[Path, str]:
+        path = tmp_path / uuid.uuid4().hex
+        path.write_bytes(data)
+        return path, hashlib.sha256(data).hexdigest()
+
+    return make
