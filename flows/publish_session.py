@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run as this_run
 
 from flows.destination import open_destination, prepare_destination
+from flows.memory import release_memory
 from flows.progress import heartbeat
 from flows.reports import PublishReport
 from flows.run_status import close_status
@@ -23,6 +24,17 @@ from transforms.errors import ParcfermeError, PublicationError, UpstreamError
 from transforms.frames import SessionData
 from transforms.recording import CircuitMarks, Driver, Recording, SessionIdentity
 from transforms.session import transform_session
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A session's files on local disk and the little that is still said of their content."""
+
+    identity: SessionIdentity
+    revision: EncodedRevision
+    grade: str
+    capabilities: dict[str, bool]
+    ticks: int
 
 
 @dataclass(frozen=True)
@@ -63,13 +75,11 @@ def transform_task(run: SessionRun, loaded: Box[Recording]) -> Box[Transformed]:
     run.progress.begin("transform", "Computing frames")
     recording = loaded.take()
     data = transform_session(recording, on_progress=run.progress.report)
-    return Box(Transformed(recording.identity, recording.drivers, recording.circuit, data))
+    return Box(Transformed(recording.identity, data.drivers, recording.circuit, data))
 
 
 @task(name="encode", cache_policy=NO_CACHE, persist_result=False)
-def encode_task(
-    run: SessionRun, transformed: Box[Transformed], spool: Path
-) -> Box[tuple[Transformed, EncodedRevision]]:
+def encode_task(run: SessionRun, transformed: Box[Transformed], spool: Path) -> Box[Encoded]:
     """Encode everything into files below ``spool``."""
     run.progress.begin("encode", "Encoding")
     computed = transformed.take()
@@ -88,30 +98,31 @@ def encode_task(
             f"The working files of {run.label} cannot be written to {spool} ({error.strerror or error}). Make "
             "room there, or set TMPDIR to another folder, then run it again."
         ) from error
-    return Box((computed, encoded))
+    data = computed.data
+    return Box(Encoded(computed.identity, encoded, data.grade, data.capabilities, data.frames.clock.ticks))
 
 
 @task(name="publish", cache_policy=NO_CACHE, persist_result=False)
-def publish_task(run: SessionRun, encoded_box: Box[tuple[Transformed, EncodedRevision]], force: bool) -> PublishReport:
+def publish_task(run: SessionRun, encoded_box: Box[Encoded], force: bool) -> PublishReport:
     """Put the revision into the store, make it current, and say so in the season index."""
     run.progress.begin("publish", "Publishing")
-    computed, encoded = encoded_box.take()
-    data = computed.data
+    encoded = encoded_box.take()
+    revision = encoded.revision
     publish_revision(
         run.store,
-        encoded,
-        computed.identity,
-        summary=run.summary_of(data.grade, data.capabilities),
+        revision,
+        encoded.identity,
+        summary=run.summary_of(encoded.grade, encoded.capabilities),
         now=run.settings.current_time(),
         forced=force,
         on_progress=lambda done, total: run.progress.report(done / max(total, 1), f"{done} of {total} objects"),
     )
     return run.finish_published(
-        encoded.session_key,
-        encoded.revision,
-        data.grade,
-        frames=data.frames.clock.ticks,
-        size=sum(entry.bytes for entry in encoded.objects),
+        revision.session_key,
+        revision.revision,
+        encoded.grade,
+        frames=encoded.ticks,
+        size=sum(entry.bytes for entry in revision.objects),
     )
 
 
@@ -171,5 +182,10 @@ def _make(run: SessionRun, force: bool) -> PublishReport:
     if not force and (current := run.read_current()) is not None:
         # A load that could have brought more has not.
         return run.finish_unchanged(current)
+    release_memory()
     with tempfile.TemporaryDirectory(prefix="parcferme-", ignore_cleanup_errors=True) as spool:
-        return publish_task(run, encode_task(run, transform_task(run, loaded), Path(spool)), force)
+        transformed = transform_task(run, loaded)
+        release_memory()
+        encoded = encode_task(run, transformed, Path(spool))
+        release_memory()
+        return publish_task(run, encoded, force)

@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from transforms.recording import Driver
+
 #: Frames a second of the full-rate clock.
 FPS = 25
 #: Length of a tick, ms.
@@ -131,9 +133,11 @@ class SessionData:
 
     ``tables`` holds the published tables by name (columns of :data:`transforms.columns.TABLES` with the identity
     columns in front, times on the clock), without ``frames``, which is made from ``frames`` row group by row group.
-    ``rows`` and ``track`` are None where the session cannot have them. ``quality`` is the report document.
+    ``drivers`` are the cars of the session, all sources reconciled. ``rows`` and ``track`` are None where the session
+    cannot have them. ``quality`` is the report document.
     """
 
+    drivers: tuple[Driver, ...]
     frames: Frames
     tables: dict[str, pa.Table]
     track: Track | None

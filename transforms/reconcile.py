@@ -69,5 +69,14 @@ def _merge_results(results: pa.Table, phantoms: dict[str, str]) -> pa.Table:
             for name, value in own.items():
                 if rows[real][name] is None:
                     rows[real][name] = value
+    _fill_the_free_place(list(rows.values()), set(phantoms.values()))
     ordered = sorted(rows.values(), key=lambda row: (row["position"] is None, row["position"] or 0))
     return pa.Table.from_pylist(ordered, schema=columns.schema_of(columns.RESULTS))
+
+
+def _fill_the_free_place(rows: list[dict], merged: set[str]) -> None:
+    """Give a merged car the only place nobody has: FastF1 blanks the place of a number that is not in the driver list."""
+    without = [row for row in rows if row["position"] is None]
+    free = set(range(1, len(rows) + 1)) - {row["position"] for row in rows}
+    if len(without) == 1 and len(free) == 1 and without[0]["car"] in merged:
+        without[0]["position"] = free.pop()

@@ -57,6 +57,7 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
     rows = make_rows(recording, cleaned, race, frames)
     tables = published_tables(recording, clock, cleaned.cars, cleaned.positions, verdict.table, verdict.grade)
     return SessionData(
+        drivers=recording.drivers,
         frames=frames,
         tables=tables,
         track=cleaned.track,

@@ -222,6 +222,7 @@ def session_data(ticks: int = 4000, cars: int = 3, *, source: Frames | None = No
     if native:
         tables |= {name: native_table(name, native) for name in ("telemetry", "positions")}
     return SessionData(
+        drivers=drivers(cars),
         frames=source,
         tables=tables,
         track=track(),

@@ -1,0 +1,42 @@
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from flows.upstream import configure_cache, load_recording
+from transforms.frames import SessionData
+from transforms.recording import Recording
+from transforms.session import transform_session
+
+SHARED = Path(__file__).parents[3] / "shared"
+RESTORE = SHARED / "tools" / "restore_fastf1_cache.py"
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int, str], Recording]:
+    """Load a recorded session by year, round and code; skips where the recordings are not there."""
+    if not RESTORE.is_file():
+        pytest.skip("the recorded sessions are not here: ../shared is missing")
+    folder = tmp_path_factory.mktemp("recorded-cache")
+    subprocess.run([sys.executable, str(RESTORE), str(folder)], check=True, capture_output=True)
+
+    @cache
+    def load(year: int, round_number: int, code: str) -> Recording:
+        configure_cache(folder, offline=True)
+        return load_recording(year, round_number, code)
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def transformed(recorded: Callable[[int, int, str], Recording]) -> Callable[[int, int, str], SessionData]:
+    """The same, through the transforms."""
+
+    @cache
+    def load(year: int, round_number: int, code: str) -> SessionData:
+        return transform_session(recorded(year, round_number, code))
+
+    return load

@@ -1,0 +1,94 @@
+import numpy as np
+
+from transforms import order
+from transforms.progress import Anchors, Progress
+from transforms.timing import CarTiming, Ending
+
+
+def progress(*knots: tuple[float, float]) -> Progress:
+    return Progress(np.array([k[0] for k in knots]), np.array([k[1] for k in knots]))
+
+
+def timing(crossings: list[float]) -> CarTiming:
+    count = len(crossings)
+    nothing = np.full(count, np.nan)
+    ends = np.array(crossings)
+    return CarTiming(
+        np.arange(1, count + 1), np.concatenate([[0.0], ends[:-1]]), ends, *[nothing] * 4, np.ones(count, np.bool_)
+    )
+
+
+def test_position_follows_progress_and_finish_keeps_the_order_across_the_line() -> None:
+    ticks = np.array([0, 50_000, 99_000, 100_500, 150_000], np.int64)
+    cars = ["1", "2", "3"]
+    made = {
+        "1": progress((0, 0), (50_000, 0.6), (100_000, 1.0), (150_000, 1.2)),
+        "2": progress((0, 0), (50_000, 0.5), (99_500, 1.0), (150_000, 1.9)),
+        "3": progress((0, 0), (150_000, 0.9)),
+    }
+    endings = {"1": Ending(finish_ms=100_000.0), "2": Ending(finish_ms=99_500.0), "3": Ending()}
+    grid = {"1": 2, "2": 1, "3": 3}
+    scores = order.race_scores(ticks, cars, made, endings, {}, grid, grid, 10.0)
+    np.testing.assert_array_equal(order.positions_of(scores).T, [[2, 1, 3], [1, 2, 3], [2, 1, 3], [2, 1, 3], [2, 1, 3]])
+
+
+def test_cars_that_left_are_below_all_others_by_laps_then_as_classified() -> None:
+    ticks = np.array([100_000], np.int64)
+    cars = ["1", "2", "3", "4"]
+    made = {car: progress((0, 0), (100_000, 5.0)) for car in "123"} | {"4": progress((0, 0))}
+    endings = {
+        "1": Ending(out_ms=1.0),
+        "2": Ending(out_ms=1.0),
+        "3": Ending(),
+        "4": Ending(never_started=True),
+    }
+    places = {"1": 3, "2": 2, "3": 1, "4": 4}
+    leaves = {"1": (50_000.0, 4), "2": (60_000.0, 4)}
+    scores = order.race_scores(ticks, cars, made, endings, leaves, dict.fromkeys(cars, 1), places, 0.0)
+    assert order.positions_of(scores)[:, 0].tolist() == [3, 2, 1, 4]
+
+
+def test_a_slow_crossing_in_the_pit_lane_keeps_its_place_for_a_moment() -> None:
+    slow = progress((0, 0), (100_000, 1.0), (101_000, 1.001))
+    fast = progress((0, 0), (100_050, 1.0), (101_050, 1.02))
+    anchors = Anchors(np.array([0.0, 100_000.0]), np.array([0.0, 1.0]))
+    late = Anchors(np.array([0.0, 100_050.0]), np.array([0.0, 1.0]))
+    at = np.array([100_150.0])
+    assert slow.at(at) < fast.at(at)
+    assert order.settled(slow, anchors).at(at) > order.settled(fast, late).at(at)
+
+
+def test_a_stopped_car_leaves_when_all_others_completed_its_lap() -> None:
+    field = {"1": timing([90_000, 180_000]), "2": timing([95_000, 190_000]), "3": timing([91_000])}
+    endings = {"1": Ending(finish_ms=180_000.0), "2": Ending(finish_ms=190_000.0), "3": Ending(out_ms=92_000.0)}
+    assert order.leaves_order_ms(92_000.0, 1, "3", field, endings, 180_000.0) == 95_000 + order.SETTLE_MS
+    assert order.leaves_order_ms(150_000.0, 1, "3", field, endings, 180_000.0) == 150_000
+    far = field | {"2": timing([900_000.0])}
+    assert order.leaves_order_ms(92_000.0, 1, "3", far, endings, None) == 92_000 + order.MAX_LINGER_MS
+
+
+def test_gaps_are_exact_at_the_line_and_never_negative() -> None:
+    cars = ["1", "2", "3"]
+    made = {
+        "1": progress((0, 0), (90_000, 1.0), (180_000, 2.0), (270_000, 3.0)),
+        "2": progress((0, -0.01), (92_500, 1.0), (183_000, 2.0), (273_000, 3.0)),
+        "3": progress((0, -0.02), (140_000, 1.0), (280_000, 2.0)),
+    }
+    ticks = np.array([92_500, 183_000, 260_000, 300_000], np.int64)
+    scores = np.stack([made[car].at(ticks) for car in cars])
+    until = {"1": 270_000.0, "2": 273_000.0, "3": 280_000.0}
+    gap, interval, down = order.gaps_s(ticks, cars, made, until, order.positions_of(scores), np.ones((3, 4), np.bool_))
+    np.testing.assert_allclose(gap[0], 0.0)
+    np.testing.assert_allclose(gap[1, [0, 1, 3]], [2.5, 3.0, 3.0], atol=1e-4)
+    np.testing.assert_allclose(interval[1, [0, 1, 3]], [2.5, 3.0, 3.0], atol=1e-4)
+    assert np.isnan(interval[0]).all() and not (gap < 0).any()
+    assert down[2].tolist() == [0, 0, 1, 1] and np.isnan(gap[2, 2])
+
+
+def test_best_lap_order_by_segment() -> None:
+    cars = ["1", "2", "3"]
+    set_ms = {"1": np.array([100.0, 1100.0]), "2": np.array([120.0]), "3": np.empty(0)}
+    times = {"1": np.array([90.0, 95.0]), "2": np.array([80.0]), "3": np.empty(0)}
+    ticks = np.array([50, 110, 150, 1200], np.int64)
+    table = order.best_lap_positions(ticks, cars, set_ms, times, [0.0, 1000.0])
+    np.testing.assert_array_equal(table.T, [[1, 2, 3], [1, 2, 3], [2, 1, 3], [1, 2, 3]])

@@ -1,0 +1,97 @@
+"""The recorded races against what is officially known of them."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from transforms.frames import STATES, SessionData
+from transforms.recording import Recording
+
+Load = Callable[[int, int, str], Recording]
+Transform = Callable[[int, int, str], SessionData]
+pytestmark = pytest.mark.recorded
+
+RACES = [(2024, 1, "R"), (2024, 8, "R"), (2018, 4, "R"), (2025, 6, "S")]
+
+
+@pytest.mark.parametrize("race", RACES)
+def test_the_order_agrees_with_the_lap_chart_at_every_crossing(transformed: Transform, race: tuple) -> None:
+    chart = transformed(*race).quality["lap_chart"]
+    assert isinstance(chart, dict)
+    assert chart["crossings"] > 300 and chart["agree"] == chart["crossings"]
+
+
+@pytest.mark.parametrize("race", [(2024, 1, "R"), (2024, 8, "R"), (2018, 4, "R")])
+def test_the_last_frame_holds_the_official_order(recorded: Load, transformed: Transform, race: tuple) -> None:
+    # No time penalty changed these three results.
+    official = {r["car"]: r["position"] for r in recorded(*race).results.to_pylist()}
+    frames = transformed(*race).frames
+    assert {car: int(c.position[-1]) for car, c in frames.cars.items()} == official
+
+
+def test_penalties_change_the_classification_but_not_the_order_across_the_line(transformed: Transform) -> None:
+    data = transformed(2025, 6, "S")
+    last = {car: int(c.position[-1]) for car, c in data.frames.cars.items()}
+    results = {r["car"]: r["position"] for r in data.tables["results"].to_pylist()}
+    # Verstappen crossed the line fourth and lost 10 s; Leclerc never reached the grid.
+    assert last["1"] == 4 and results["1"] == 17
+    assert last["16"] == 20
+    assert (data.frames.cars["16"].state == STATES.index("out")).all()
+
+
+def test_every_tick_has_each_position_once(transformed: Transform) -> None:
+    frames = transformed(2024, 8, "R").frames
+    positions = np.sort(np.stack([c.position for c in frames.cars.values()]), axis=0)
+    assert (positions == np.arange(1, 21)[:, None]).all()
+
+
+def test_gaps_at_the_flag_are_the_official_ones(recorded: Load, transformed: Transform) -> None:
+    frames = transformed(2024, 1, "R").frames
+    for row in recorded(2024, 1, "R").results.to_pylist():
+        if row["position"] > 1 and row["time_ms"] is not None:
+            gap = float(frames.cars[row["car"]].gap_s[-1])
+            assert gap == pytest.approx(row["time_ms"] / 1000.0, abs=0.002)
+
+
+def test_rows_have_the_older_backends_clock_and_values(transformed: Transform) -> None:
+    rows = transformed(2024, 1, "R").rows
+    assert rows is not None
+    assert abs(len(rows.t_s) - 139_957) <= 2
+    middle = 69_978
+    assert rows.t_s[middle] == pytest.approx(2799.12)
+    verstappen = rows.codes.index("VER")
+    assert rows.speed_kmh[middle, verstappen] == round(153.825)
+    # The older backend bent the path between samples (quadratically); 0.1 m is the resolution of the source.
+    assert rows.x_dm[middle, verstappen] == pytest.approx(6374.7105, abs=1.0)
+
+
+def test_a_retired_car_ends_out_below_the_field(transformed: Transform) -> None:
+    frames = transformed(2024, 8, "R").frames
+    for car in ("11", "20", "27", "31"):
+        channels = frames.cars[car]
+        assert STATES[channels.state[-1]] == "out" and channels.position[-1] > 16
+
+
+def test_timing_without_telemetry_is_published_as_that(transformed: Transform) -> None:
+    data = transformed(2018, 4, "R")
+    assert data.capabilities["order"] and not data.capabilities["positions"]
+    assert data.grade == "D" and data.track is None and data.rows is None
+    assert all(np.isnan(c.x_m).all() for c in data.frames.cars.values())
+
+
+def test_a_champion_listed_under_two_numbers_is_one_car(transformed: Transform) -> None:
+    data = transformed(2025, 1, "Q")
+    assert len(data.drivers) == 20 and "33" not in data.frames.cars
+    result = next(r for r in data.tables["results"].to_pylist() if r["car"] == "1")
+    assert result["position"] == 3
+    last = {car: int(c.position[-1]) for car, c in data.frames.cars.items()}
+    assert last["1"] == 3
+
+
+def test_the_track_has_its_length_and_its_sectors(transformed: Transform) -> None:
+    track = transformed(2024, 8, "R").track
+    assert track is not None and track.sector_m is not None
+    # Monaco is 3.337 km along its middle line; cars cut the corners.
+    assert 3337 * 0.97 < track.length_m < 3337 * 1.01
+    assert 0 < track.sector_m[0] < track.sector_m[1] < track.length_m

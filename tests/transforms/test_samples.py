@@ -1,0 +1,109 @@
+import numpy as np
+
+from transforms.recording import CarSamples, PositionSamples
+from transforms.samples import Findings, clean_car, clean_positions
+
+
+def car_samples(speed: list[float], step_ms: int = 240, **other: list[int]) -> CarSamples:
+    count = len(speed)
+    moving = np.array(speed) > 0
+    return CarSamples(
+        time_ms=np.arange(count, dtype=np.int64) * step_ms,
+        speed_kmh=np.array(speed, np.float64),
+        rpm=np.where(moving, 10_000.0, 0.0),
+        throttle_percent=np.array(other.get("throttle", [50] * count), np.float64),
+        gear=np.array(other.get("gear", np.where(moving, 5, 0)), np.int16),
+        brake=np.zeros(count, np.bool_),
+        drs=None,
+    )
+
+
+def straight(count: int, speed_mps: float = 50.0, step_ms: int = 240) -> PositionSamples:
+    time_ms = np.arange(count, dtype=np.int64) * step_ms
+    x_m = 100.0 + time_ms / 1000.0 * speed_mps
+    zeros = np.zeros(count)
+    return PositionSamples(time_ms, x_m, zeros + 7.0, zeros, np.ones(count, np.bool_))
+
+
+def replaced(samples: PositionSamples, index: int | slice, x_m: float, y_m: float) -> PositionSamples:
+    x, y = samples.x_m.copy(), samples.y_m.copy()
+    x[index], y[index] = x_m, y_m
+    return PositionSamples(samples.time_ms, x, y, samples.z_m, samples.on_track)
+
+
+def test_zero_fill_of_a_moving_car_is_a_gap() -> None:
+    found = Findings()
+    clean = clean_car(car_samples([200, 205, 0, 0, 215, 220]), found)
+    np.testing.assert_array_equal(np.isnan(clean.speed_kmh), [False, False, True, True, False, False])
+    np.testing.assert_array_equal(clean.gear, [5, 5, -1, -1, 5, 5])
+    assert found.counts["car_zero_fill"] == 2
+
+
+def test_a_standing_car_with_its_electronics_off_really_stands() -> None:
+    found = Findings()
+    clean = clean_car(car_samples([20, 5, 0, 0, 0, 6]), found)
+    assert clean.speed_kmh[2:5].tolist() == [0, 0, 0]
+    assert "car_zero_fill" not in found.counts
+
+
+def test_impossible_gear_and_unknown_throttle_are_gaps() -> None:
+    found = Findings()
+    clean = clean_car(car_samples([100, 100, 100], gear=[5, 44, 6], throttle=[100, 104, 0]), found)
+    np.testing.assert_array_equal(clean.gear, [5, -1, 6])
+    np.testing.assert_array_equal(np.isnan(clean.throttle_percent), [False, True, False])
+    assert found.counts == {"car_impossible_gear": 1, "car_unknown_throttle": 1}
+
+
+def test_samples_out_of_order_and_twice_are_put_right() -> None:
+    samples = straight(6)
+    order = np.array([0, 2, 1, 3, 3, 4, 5])
+    shuffled = PositionSamples(*(getattr(samples, n)[order] for n in ("time_ms", "x_m", "y_m", "z_m", "on_track")))
+    found = Findings()
+    clean = clean_positions(shuffled, None, found)
+    np.testing.assert_array_equal(clean.time_ms, samples.time_ms)
+    np.testing.assert_array_equal(clean.x_m, samples.x_m)
+    assert found.counts == {"position_out_of_order": 1, "position_duplicate_time": 1}
+
+
+def test_zero_fill_of_coordinates_is_a_gap() -> None:
+    samples = replaced(straight(8), slice(3, 5), 0.0, 0.0)
+    found = Findings()
+    clean = clean_positions(samples, None, found)
+    assert 720 not in clean.time_ms and 960 not in clean.time_ms
+    assert found.counts == {"position_zero_fill": 2}
+
+
+def test_a_spike_no_car_can_make_is_taken_out() -> None:
+    found = Findings()
+    clean = clean_positions(replaced(straight(9), 4, 5000.0, 5000.0), None, found)
+    assert 4 * 240 not in clean.time_ms and len(clean.time_ms) == 8
+    assert found.counts == {"position_spike": 1} and not clean.breaks.any()
+
+
+def test_a_lasting_jump_is_not_bridged() -> None:
+    found = Findings()
+    clean = clean_positions(replaced(straight(9), slice(5, 9), 3000.0, 0.0), None, found)
+    assert clean.breaks.tolist() == [False] * 4 + [True] + [False] * 3
+    assert found.counts == {"position_jump": 1}
+
+
+def test_a_frozen_feed_is_a_gap_while_the_car_moves() -> None:
+    samples = straight(30)
+    frozen = replaced(samples, slice(10, 25), float(samples.x_m[10]), 7.0)
+    found = Findings()
+    clean = clean_positions(frozen, clean_car(car_samples([180.0] * 30), Findings()), found)
+    assert found.counts["position_frozen"] == 14
+    assert set(clean.time_ms) == set(np.delete(samples.time_ms, np.arange(11, 25)))
+
+
+def test_a_parked_car_is_not_a_frozen_feed() -> None:
+    parked = replaced(straight(30), slice(0, 30), 50.0, 60.0)
+    found = Findings()
+    clean = clean_positions(parked, clean_car(car_samples([0.0] * 30), Findings()), found)
+    assert len(clean.time_ms) == 30 and not found.counts
+
+
+def test_keep_remembers_breaks_between_kept_samples() -> None:
+    clean = clean_positions(replaced(straight(9), slice(5, 9), 3000.0, 0.0), None, Findings())
+    kept = clean.keep(np.arange(9) % 3 == 0)
+    assert kept.breaks.tolist() == [False, True]
