@@ -75,7 +75,7 @@ def _merge_results(results: pa.Table, phantoms: dict[str, str]) -> pa.Table:
 
 
 def _fill_the_free_place(rows: list[dict], merged: set[str]) -> None:
-    """Give a merged car the only place nobody has: FastF1 blanks the place of a number that is not in the driver list."""
+    """Give a merged car the only place nobody has: FastF1 blanks that of a number the driver list lacks."""
     without = [row for row in rows if row["position"] is None]
     free = set(range(1, len(rows) + 1)) - {row["position"] for row in rows}
     if len(without) == 1 and len(free) == 1 and without[0]["car"] in merged:
