@@ -99,7 +99,7 @@ def killed_at(inner: Store, request_number: int, *, done: bool) -> WatchedStore:
 
 
 def check_readers_view(store: Store) -> set[str]:
-    """Follow every link from every document there is; AssertionError if a reader would stumble, else what was reached."""
+    """Follow every link from every document there is; returns what was reached, fails where a reader would stumble."""
     reached: set[str] = set()
     root = store.read(keys.INDEX)
     if root is not None:

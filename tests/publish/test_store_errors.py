@@ -1,0 +1,237 @@
+"""What a user sees when the destination is wrong, full, forbidden or away: it is named, and no credential is."""
+
+import errno
+import os
+import stat
+import threading
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from publish import s3_store
+from publish.file_store import FileStore
+from publish.s3_store import S3Store
+from publish.store import S3Options, open_store
+from transforms.errors import InputError, PublicationError
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "",
+        "site",
+        "/abs/site",
+        "file://site",
+        "file://",
+        "file:///",
+        "file://host/abs",
+        "http://x/y",
+        "gs://bucket",
+        "s3://",
+        "s3:///prefix",
+        "s3://key:secret@bucket/prefix",
+        "s3://bucket/prefix?x=1",
+        "file:///a#b",
+    ],
+)
+def test_destinations_that_are_none(uri):
+    with pytest.raises(InputError, match=r"file:///absolute/path or s3://bucket/prefix") as caught:
+        open_store(uri)
+    assert "secret" not in str(caught.value)
+
+
+def test_destinations(moto_environment, tmp_path):
+    store = open_store(f"file://{tmp_path}/a%20b")
+    assert isinstance(store, FileStore) and store.root == tmp_path / "a b"
+    assert open_store("s3://bucket").uri == "s3://bucket"
+    assert open_store("s3://bucket/a/b/").uri == "s3://bucket/a/b"
+    with pytest.raises(PublicationError):
+        open_store("s3://bucket/a/../b")
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [(errno.ENOSPC, "Free some space"), (errno.EACCES, "permission"), (errno.EROFS, "read-only"), (errno.EIO, "disk")],
+)
+def test_disk_that_fails_half_way_leaves_the_old_object(file_store, local_file, monkeypatch, code, advice):
+    file_store.write("v1/a.json", b"old")
+
+    def fail(descriptor):
+        raise OSError(code, os.strerror(code))
+
+    path, sha256 = local_file(b"new")
+    monkeypatch.setattr(os, "fsync", fail)
+    for attempt in (
+        lambda: file_store.write("v1/a.json", b"new"),
+        lambda: file_store.upload_file("v1/a.json", path, sha256),
+    ):
+        with pytest.raises(PublicationError, match=advice) as caught:
+            attempt()
+        assert str(file_store.root / "v1/a.json") in str(caught.value)
+    assert file_store.read("v1/a.json").data == b"old"
+    assert sorted(p.name for p in (file_store.root / "v1").iterdir()) == ["a.json"]
+
+
+def test_file_where_a_folder_should_be(tmp_path):
+    (tmp_path / "site").write_text("a file")
+    store = FileStore(tmp_path / "site")
+    for attempt in (store.check, lambda: store.write("a.json", b"x")):
+        with pytest.raises(PublicationError, match="another destination"):
+            attempt()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_folder_that_may_not_be_written(tmp_path):
+    (tmp_path / "site").mkdir(mode=0o555)
+    with pytest.raises(PublicationError, match="permission"):
+        FileStore(tmp_path / "site").check()
+
+
+def test_files_are_as_readable_as_the_umask_says(tmp_path, local_file):
+    store, (path, sha256) = FileStore(tmp_path / "site"), local_file(b"x")
+    before = os.umask(0o027)
+    try:
+        store.write("a.json", b"x")
+        store.upload_file("b.json", path, sha256)
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE((store.root / name).stat().st_mode) for name in ("a.json", "b.json")} == {0o640}
+
+
+def test_unfinished_write_of_a_killed_process_is_no_object(file_store):
+    file_store.write("v1/a.json", b"x")
+    (file_store.root / "v1/.b.json.0123").write_bytes(b"half")
+    assert [row.key for row in file_store.list("")] == ["v1/a.json"]
+    assert file_store.read("v1/b.json") is None
+
+
+def test_copy_without_hard_links(file_store, monkeypatch):
+    file_store.write("a.txt", b"one")
+    info = file_store.head("a.txt")
+
+    def refuse(source, target):
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(os, "link", refuse)
+    file_store.copy("a.txt", "b.txt", info.sha256)
+    assert file_store.read("b.txt").data == b"one"
+
+
+def test_a_rewritten_file_of_the_same_size_has_another_etag(file_store):
+    etags = set()
+    for letter in "abcdefgh":
+        file_store.write("a.txt", letter.encode())
+        etags.add(file_store.head("a.txt").etag)
+    assert len(etags) == 8
+
+
+def test_bucket_that_does_not_exist(moto_environment, local_file):
+    store = open_store("s3://no-such-bucket-here/prefix")
+    path, sha256 = local_file(b"x")
+    for attempt in (
+        store.check,
+        lambda: store.write("a.json", b"x"),
+        lambda: store.upload_file("a.json", path, sha256),
+        lambda: list(store.list("")),
+    ):
+        with pytest.raises(InputError, match=r"no-such-bucket-here.*does not exist"):
+            attempt()
+
+
+def test_no_credentials(moto_environment, monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(InputError, match="AWS_ACCESS_KEY_ID"):
+        open_store("s3://bucket").check()
+
+
+def test_unknown_profile(moto_environment, monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(InputError, match="AWS_PROFILE"):
+        open_store("s3://bucket")
+
+
+@pytest.fixture
+def few_attempts(monkeypatch):
+    monkeypatch.setattr(s3_store, "_CONFIG", s3_store._CONFIG.merge(Config(retries={"total_max_attempts": 1})))
+
+
+def test_endpoint_that_is_away(moto_environment, few_attempts, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://user:canary-password@127.0.0.1:9")
+    with pytest.raises(PublicationError, match="cannot be reached") as caught:
+        open_store("s3://bucket").check()
+    assert "canary" not in str(caught.value)
+
+
+def _s3_answering(status, code):
+    """A server on loopback that answers every request with one S3 error."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = f"<Error><Code>{code}</Code><Message>canary-secret {code}</Message></Error>".encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_PUT(self):
+            self.do_GET()
+
+        def log_message(self, *arguments):
+            pass
+
+    return ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error", "words"),
+    [
+        (403, "AccessDenied", PublicationError, "s3:PutObject"),
+        (403, "InvalidAccessKeyId", InputError, "does not accept"),
+        (403, "SignatureDoesNotMatch", InputError, "does not accept"),
+        (400, "ExpiredToken", InputError, "does not accept"),
+        (503, "SlowDown", PublicationError, "too busy"),
+        (400, "BadDigest", PublicationError, "other bytes"),
+        (400, "IllegalLocationConstraintException", InputError, "another region"),
+        (500, "InternalError", PublicationError, r"InternalError \(500\)"),
+    ],
+)
+def test_what_a_server_answers_is_explained(moto_environment, few_attempts, monkeypatch, status, code, error, words):
+    server = _s3_answering(status, code)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        store = open_store("s3://some-bucket/prefix")
+        for attempt in (lambda: store.write("v1/a.json", b"x"), lambda: store.read("v1/a.json")):
+            with pytest.raises(error, match=words) as caught:
+                attempt()
+            assert "s3://some-bucket/prefix" in str(caught.value)
+            assert "canary" not in str(caught.value)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_server_that_ignores_conditions_is_refused(moto_store, monkeypatch):
+    put = S3Store._put
+    monkeypatch.setattr(S3Store, "_put", lambda self, key, data, sha256, _: put(self, key, data, sha256, {}))
+    with pytest.raises(PublicationError, match="conditional writes"):
+        moto_store.check()
+
+
+def test_encryption_and_storage_class_can_be_set(moto_environment):
+    client = boto3.session.Session().client("s3")
+    bucket = f"b-{uuid.uuid4().hex[:12]}"
+    client.create_bucket(Bucket=bucket)
+    store = open_store(f"s3://{bucket}", S3Options(encryption="AES256", storage_class="STANDARD_IA"))
+    store.write("a.json", b"x")
+    store.copy("a.json", "b.json", "0" * 64)
+    for key in ("a.json", "b.json"):
+        answer = client.head_object(Bucket=bucket, Key=key)
+        assert (answer["ServerSideEncryption"], answer["StorageClass"]) == ("AES256", "STANDARD_IA")
