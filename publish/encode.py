@@ -14,8 +14,8 @@ from publish.rows import encode_rows
 from transforms.frames import SessionData
 from transforms.recording import CircuitMarks, Driver, SessionIdentity
 
-#: Part of the time each step takes, for the progress: measured on a race.
-_CHUNKS_PART, _ROWS_PART = 0.2, 0.75
+#: Seconds a race's frames and rows take, measured; only their ratio matters, for the progress.
+_FRAMES_S, _ROWS_S = 3.0, 11.0
 
 
 def encode_session(
@@ -40,6 +40,7 @@ def encode_session(
         if on_progress:
             on_progress(part, message)
 
+    share = _FRAMES_S / (_FRAMES_S + (_ROWS_S if data.rows is not None else 0.0))
     progress(0.0, "encoding frames")
     # Tables are one long job that leaves the interpreter's lock alone most of the time, so they go beside the rest.
     with ThreadPoolExecutor(1, thread_name_prefix="tables") as beside, BoundedPool() as pool:
@@ -50,7 +51,7 @@ def encode_session(
             identity.session_key,
             spool,
             pool,
-            lambda part: progress(part * _CHUNKS_PART, "encoding frames"),
+            lambda part: progress(part * share, "encoding frames"),
         )
         objects += chunks
         if data.rows is not None:
@@ -58,9 +59,8 @@ def encode_session(
                 data.rows,
                 spool,
                 pool,
-                lambda part: progress(_CHUNKS_PART + part * _ROWS_PART, "encoding rows"),
+                lambda part: progress(share + part * (1 - share), "encoding rows"),
             )
-        progress(_CHUNKS_PART + _ROWS_PART, "encoding tables")
         objects += tables.result()
     objects.sort(key=lambda entry: entry.path)
     revision, manifest = build_manifest(identity, drivers, data, objects, channels, made_with)

@@ -185,13 +185,14 @@ def _held(frames: Frames, car: CarFrames, channel: Channel, cut: slice, kind: pa
 class ContentHash:
     """SHA-256 of what a reader of a table gets: schema with metadata, then every column's values and nulls in order.
 
-    Independent of row groups, dictionaries, compression and the version of the writer. A column's digest takes its
-    values (little endian, 0 for null; texts as lengths and UTF-8) and, apart from them, the row numbers of its nulls.
+    Independent of row groups, dictionaries, compression and the version of the writer. A column has three digests:
+    of its values (little endian, 0 for null; of a text its length), of its texts' UTF-8, of the row numbers of nulls.
     """
 
     def __init__(self, schema: pa.Schema) -> None:
         self._schema = schema
         self._values = [hashlib.sha256() for _ in schema]
+        self._texts = [hashlib.sha256() for _ in schema]
         self._nulls = [hashlib.sha256() for _ in schema]
         self.rows = 0
 
@@ -216,7 +217,7 @@ class ContentHash:
             _, offsets, text = chunk.buffers()
             if text is not None:
                 bounds = np.frombuffer(offsets, dtype=np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
-                self._values[index].update(memoryview(text)[int(bounds[0]) : int(bounds[-1])])
+                self._texts[index].update(memoryview(text)[int(bounds[0]) : int(bounds[-1])])
             return
         if pa.types.is_timestamp(chunk.type):
             chunk = chunk.cast(pa.int64())
@@ -226,10 +227,10 @@ class ContentHash:
     def hexdigest(self) -> str:
         """Return the digest of all rows so far."""
         whole = hashlib.sha256(f"{self.rows}\n".encode())
-        for field, values, nulls in zip(self._schema, self._values, self._nulls, strict=True):
+        for field, *digests in zip(self._schema, self._values, self._texts, self._nulls, strict=True):
             facts = sorted((k.decode(), v.decode()) for k, v in (field.metadata or {}).items())
             whole.update(repr((field.name, type_name(field.type), field.nullable, facts)).encode())
-            whole.update(values.digest() + nulls.digest())
+            whole.update(b"".join(digest.digest() for digest in digests))
         return whole.hexdigest()
 
 

@@ -47,7 +47,7 @@ NUMBERS = (
     "77",
     "2",
 )
-CIRCUIT = CircuitMarks(rotation_deg=92.0, corners=(Corner(1, "", 100.0, 0.0, 12.5), Corner(2, "A", 0.0, 700.0, -3.0)))
+CIRCUIT = CircuitMarks(rotation_deg=92.0, corners=(Corner(1, "", 710.0, 0.0, 12.5), Corner(2, "A", 0.0, 700.0, -3.0)))
 TYRES = ("SOFT", "MEDIUM", "HARD")
 STATUSES = ("1", "2", "4")
 LAP_M = 5412.0
