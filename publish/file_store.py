@@ -92,7 +92,12 @@ class FileStore(Store):
     def upload_file(self, key: str, path: Path, sha256: str) -> None:
         """Copy a local file in, checking its hash on the way."""
         target = self._path(key)
-        with _explained("write", target), path.open("rb") as source, _replacing(target) as file:
+        with (
+            _explained("read", path),
+            path.open("rb") as source,
+            _explained("write", target),
+            _replacing(target) as file,
+        ):
             digest = hashlib.sha256()
             while block := source.read(_BLOCK_BYTES):
                 digest.update(block)

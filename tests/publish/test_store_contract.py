@@ -128,7 +128,7 @@ class StoreContract:
         assert store.head(OBJECT) is None
 
     def test_missing_local_file(self, store: Store, tmp_path: Path) -> None:
-        with pytest.raises(PublicationError):
+        with pytest.raises(PublicationError, match=r"Cannot read .*gone"):
             store.upload_file(OBJECT, tmp_path / "gone", "0" * 64)
         assert store.head(OBJECT) is None
 
