@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.frames import STATES
+from transforms.interpolate import bracket
 from transforms.samples import CleanCar, CleanPositions
 from transforms.timing import CarTiming, Ending
 
@@ -61,6 +62,12 @@ def standing(car: CleanCar | None, ticks_ms: NDArray[np.int64]) -> NDArray[np.bo
     return result
 
 
+def _speed_known(car: CleanCar | None, ticks_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
+    if car is None:
+        return np.zeros(len(ticks_ms), np.bool_)
+    return bracket(car.time_ms[np.isfinite(car.speed_kmh)], ticks_ms).covered
+
+
 def race_states(
     ticks_ms: NDArray[np.int64],
     own: CarTiming | None,
@@ -79,7 +86,11 @@ def race_states(
     state[stands & (ticks_ms >= start_ms + _GRID_RELEASE_MS)] = STOPPED
     pit = in_pit(own, ticks_ms, starts_in_pit=starts_in_pit) & (ticks_ms >= start_ms)
     state[pit] = PIT
-    state[ticks_ms < start_ms] = PIT if starts_in_pit else GRID
+    before = ticks_ms < start_ms
+    # On its way to the grid and on the formation lap a car drives.
+    state[before & ((state != RUNNING) | stands | ~_speed_known(car, ticks_ms))] = GRID
+    if starts_in_pit:
+        state[before] = PIT
     if ending.out_ms is not None:
         after = ticks_ms >= ending.out_ms
         state[after & (state != PIT)] = STOPPED
