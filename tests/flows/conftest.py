@@ -1,0 +1,45 @@
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A folder in which ``parcferme demo`` has run, and what it printed."""
+
+    folder: Path
+    output: str
+    environment: dict[str, str]
+
+    @property
+    def site(self) -> Path:
+        return self.folder / "site"
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run ``parcferme`` there, with the sample season's settings."""
+        return subprocess.run(
+            [sys.executable, "-m", "flows.cli", *arguments],
+            cwd=self.folder,
+            env={**os.environ, **self.environment, **environment},
+            capture_output=True,
+            text=True,
+            timeout=400,
+        )
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Demo:
+    folder = tmp_path_factory.mktemp("demo")
+    environment = {
+        "PREFECT_API_URL": prefect_server,
+        "PARCFERME_DESTINATION": f"file://{folder / 'site'}",
+        "COLUMNS": "160",
+    }
+    demo = Demo(folder, "", environment)
+    ended = demo.run("demo")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return Demo(folder, ended.stdout, environment)
