@@ -12,6 +12,8 @@ from transforms.errors import InputError, UpstreamError
 
 #: Formula 1 has published timing since this season.
 FIRST_YEAR = 2018
+#: How alike what was typed and a name must be to be taken for it, 0 to 1.
+_CLOSE = 0.8
 _CODES = {
     "Practice 1": "FP1",
     "Practice 2": "FP2",
@@ -182,11 +184,26 @@ def _fuzzy_match(races: tuple[Event, ...], year: int, text: str) -> Event | None
             row = EventSchedule(frame, year=year).get_event_by_name(text)
         except (FuzzyMatchError, ValueError, KeyError):
             return None
-    return next(e for e in races if e.round == int(row["RoundNumber"]))
+    found = next(e for e in races if e.round == int(row["RoundNumber"]))
+    return found if _is_close(text, found) else None
+
+
+def _is_close(text: str, event: Event) -> bool:
+    """Whether ``text`` is part of a name of ``event`` or a slip of the pen away from one.
+
+    FastF1 takes "Atlantis" for Italy; publishing the wrong race costs more than typing again.
+    """
+    wanted = _without_common_words(text)
+    names = [_short_name(event), (event.location or "").casefold(), (event.country or "").casefold()]
+    return any(wanted in name or difflib.SequenceMatcher(None, wanted, name).ratio() >= _CLOSE for name in names)
 
 
 def _short_name(event: Event) -> str:
-    return event.name.casefold().replace("grand prix", "").strip()
+    return _without_common_words(event.name)
+
+
+def _without_common_words(text: str) -> str:
+    return text.casefold().replace("grand prix", "").strip()
 
 
 def _list_events(events: tuple[Event, ...]) -> str:

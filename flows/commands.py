@@ -14,6 +14,7 @@ from flows.selection import select_sessions
 from flows.settings import Settings, read_settings
 from publish import keys, season
 from transforms.errors import InputError, ParcfermeError, PublicationError
+from transforms.recording import SESSION_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,19 +89,27 @@ def serve(port: int) -> int:
 
 def demo(*, verbose: bool) -> int:
     """Publish the built-in sample season and say what to do next."""
-    from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR, write_sample_season
+    from flows.sample import MEETINGS, SAMPLE_NOW_UTC, SAMPLE_YEAR, write_sample_season
 
     _quieten_fastf1(verbose)
     cache_dir = Path.cwd() / _DEMO_CACHE
-    write_sample_season(cache_dir)
+    try:
+        write_sample_season(cache_dir)
+    except OSError as error:
+        raise InputError(
+            f"The sample season cannot be written to {cache_dir} ({error.strerror or error}). Run the demo in a folder "
+            "that can be written and has room."
+        ) from error
     # The flows read their settings from the environment, wherever they run.
     os.environ.update(PARCFERME_CACHE_DIR=str(cache_dir), PARCFERME_OFFLINE="1", PARCFERME_NOW=str(SAMPLE_NOW_UTC))
     settings = read_settings()
     open_destination(settings).check()
     console = make_console()
-    code = _conclude(console, _run_backfill(console, SAMPLE_YEAR, None, None, force=False))
+    recorded = {code for meeting in MEETINGS for code in meeting.recorded}
+    codes = [code for code in SESSION_CODES if code in recorded]
+    exit_code = _conclude(console, _run_backfill(console, SAMPLE_YEAR, None, codes, force=False))
     console.print(_next_steps(settings), markup=False, soft_wrap=True)
-    return code
+    return exit_code
 
 
 def _run_backfill(

@@ -107,7 +107,7 @@ def print_reports(console: Console, reports: Iterable[PublishReport]) -> None:
         )
     console.print(table)
     for report in rows:
-        if report.message:
+        if report.has_failed and report.message:
             console.print(f"{report.label}: {report.message}", markup=False, soft_wrap=True)
 
 

@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass
 
-from publish.season_document import AWAITING_DATA, FAILED, PUBLISHED, SCHEDULED, UNAVAILABLE
-
-#: States of a session after a run that nobody has to act on.
-GOOD_STATES = frozenset({PUBLISHED, AWAITING_DATA, UNAVAILABLE, SCHEDULED})
+from publish.season_document import FAILED, PUBLISHED
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,9 @@ def summary_of(reports: list[PublishReport]) -> str:
     if failed:
         named = ", ".join(f"round {r.round} {r.code}" for r in failed)
         return f"{len(failed)} of {len(reports)} sessions failed: {named}"
-    if reports and all(report.unchanged for report in reports):
-        return f"Everything is up to date: {len(reports)} sessions"
-    published = sum(report.state == PUBLISHED for report in reports)
-    return f"{published} of {len(reports)} sessions are published"
+    published = [report for report in reports if report.state == PUBLISHED]
+    rest = len(reports) - len(published)
+    without = f", {rest} without data" if rest else ""
+    if published and all(report.unchanged for report in published):
+        return f"Everything is up to date: {len(published)} sessions published{without}"
+    return f"{len(published)} of {len(reports)} sessions are published{without}"

@@ -63,9 +63,8 @@ def select_sessions(
     known = {event.round for event in races}
     if unknown := [number for number in rounds or () if number not in known]:
         last = max((number for number in known if number), default=0)
-        raise InputError(
-            f"{year} has no round {', '.join(map(str, unknown))}; it has rounds 1-{last}. Type some of these, or all."
-        )
+        named = ", ".join(map(str, unknown[:3])) + (f" and {len(unknown) - 3} more" if len(unknown) > 3 else "")
+        raise InputError(f"{year} has no round {named}; it has rounds 1-{last}. Type some of these, or all.")
     wanted = [
         Wanted(event, session)
         for event in races

@@ -36,3 +36,27 @@ def prefect_server() -> Iterator[str]:
 
     with prefect_test_harness(server_startup_timeout=180):
         yield str(PREFECT_API_URL.value())
+
+
+@pytest.fixture(scope="session")
+def sample_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A FastF1 cache that holds the sample season, shared by all tests: only read it, through FastF1."""
+    from flows.sample import write_sample_season
+
+    folder = tmp_path_factory.mktemp("sample-cache")
+    write_sample_season(folder)
+    return folder
+
+
+@pytest.fixture
+def sample_site(sample_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Settings that publish the sample season into an empty folder; returns the folder."""
+    from flows.sample import SAMPLE_NOW_UTC
+
+    site = tmp_path / "site"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PARCFERME_CACHE_DIR", str(sample_cache))
+    monkeypatch.setenv("PARCFERME_OFFLINE", "1")
+    monkeypatch.setenv("PARCFERME_NOW", SAMPLE_NOW_UTC.isoformat())
+    monkeypatch.setenv("PARCFERME_DESTINATION", site.as_uri())
+    return site

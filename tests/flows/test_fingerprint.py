@@ -1,0 +1,73 @@
+"""Measured on the sample season, which FastF1 caches exactly as it caches a real one."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from flows.fingerprint import code_fingerprint, inputs_fingerprint, missing_topics, read_session_key
+from flows.sample import SAMPLE_YEAR
+from flows.upstream import configure_cache, load_recording, session_path
+
+
+@pytest.fixture
+def loaded(sample_site: Path, sample_cache: Path, tmp_path: Path) -> tuple[Path, str]:
+    """A copy of the sample cache in which round 1 FP1 has been loaded once, and the path of that session."""
+    cache = tmp_path / "cache"
+    shutil.copytree(sample_cache, cache, ignore=shutil.ignore_patterns("*.ff1pkl"))
+    configure_cache(cache, offline=True)
+    path = session_path(SAMPLE_YEAR, 1, "FP1")
+    assert inputs_fingerprint(cache, path, SAMPLE_YEAR, 1) is None
+    load_recording(SAMPLE_YEAR, 1, "FP1")
+    return cache, path
+
+
+def test_after_a_load_nothing_changes_until_the_inputs_do(loaded: tuple[Path, str]) -> None:
+    cache, path = loaded
+    first = inputs_fingerprint(cache, path, SAMPLE_YEAR, 1)
+    load_recording(SAMPLE_YEAR, 1, "FP1")
+    assert first is not None
+    assert inputs_fingerprint(cache, path, SAMPLE_YEAR, 1) == first
+    assert missing_topics(cache, path, "FP1") == ()
+    assert isinstance(read_session_key(cache, path), int)
+
+    topic = cache / path.removeprefix("/static/") / "weather_data.ff1pkl"
+    topic.write_bytes(topic.read_bytes() + b"\0")
+    changed = inputs_fingerprint(cache, path, SAMPLE_YEAR, 1)
+    assert changed != first
+    topic.unlink()
+    assert inputs_fingerprint(cache, path, SAMPLE_YEAR, 1) not in (first, changed)
+    assert missing_topics(cache, path, "FP1") == ("weather_data",)
+    assert missing_topics(cache, path, "R") == ("weather_data", "lap_count")
+
+
+def test_new_official_results_change_the_fingerprint(sample_site: Path, sample_cache: Path, tmp_path: Path) -> None:
+    import fastf1
+    import requests
+
+    cache = tmp_path / "cache"
+    shutil.copytree(sample_cache, cache, ignore=shutil.ignore_patterns("*.ff1pkl"))
+    configure_cache(cache, offline=True)
+    path = session_path(SAMPLE_YEAR, 1, "R")
+    load_recording(SAMPLE_YEAR, 1, "R")
+    before = inputs_fingerprint(cache, path, SAMPLE_YEAR, 1)
+
+    stored = fastf1.Cache._requests_session_cached.cache
+    request = requests.Request("GET", f"https://api.jolpi.ca/ergast/f1/{SAMPLE_YEAR}/1/results.json").prepare()
+    response = stored.get_response(stored.create_key(request))
+    assert response is not None
+    stored.save_response(response, stored.create_key(request), expires=None)
+    assert inputs_fingerprint(cache, path, SAMPLE_YEAR, 1) == before, "fetched again, same body"
+    response._content = response.content + b" "
+    stored.save_response(response, stored.create_key(request), expires=None)
+    assert inputs_fingerprint(cache, path, SAMPLE_YEAR, 1) != before
+
+
+def test_a_broken_topic_is_not_a_key(loaded: tuple[Path, str]) -> None:
+    cache, path = loaded
+    (cache / path.removeprefix("/static/") / "session_info.ff1pkl").write_bytes(b"not a pickle")
+    assert read_session_key(cache, path) is None
+
+
+def test_the_code_has_a_fingerprint() -> None:
+    assert len(code_fingerprint()) == 64

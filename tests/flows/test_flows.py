@@ -1,0 +1,217 @@
+"""The two flows on the sample season, against a real Prefect server and a folder as destination."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows import publish_session as publish_module
+from flows.backfill import backfill
+from flows.progress import listener
+from flows.publish_session import publish_session
+from flows.reports import PublishReport
+from flows.sample import SAMPLE_YEAR
+from flows.session_run import Box
+from publish.shared_documents import Document, read_document
+from publish.store import open_store
+from transforms.errors import InputError, NotReadyError, UpstreamError
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+def _document(site: Path, key: str) -> Document:
+    document = read_document(open_store(site.as_uri()), key)
+    assert document is not None, key
+    return document
+
+
+def _indexed(site: Path, round_number: int, code: str) -> dict[str, Any]:
+    season = _document(site, f"v1/seasons/{SAMPLE_YEAR}.json")
+    event = next(e for e in season["events"] if e["round"] == round_number)
+    return next(s for s in event["sessions"] if s["code"] == code)
+
+
+def _files(site: Path) -> dict[str, tuple[int, int]]:
+    return {
+        str(path.relative_to(site)): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in site.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+def _fail_to_load(monkeypatch: pytest.MonkeyPatch, error: BaseException, code: str) -> None:
+    load = publish_module.load_recording
+
+    def _load(year: int, round_number: int, wanted: str) -> Any:
+        if wanted == code:
+            raise error
+        return load(year, round_number, wanted)
+
+    monkeypatch.setattr(publish_module, "load_recording", _load)
+
+
+def test_a_session_is_published_and_then_left_alone(sample_site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[tuple[str, float, str]] = []
+    token = listener.set(lambda label, percent, message: heard.append((label, percent, message)))
+    try:
+        first = publish_session(SAMPLE_YEAR, "1", "FP1")
+    finally:
+        listener.reset(token)
+
+    assert first.state == "published"
+    assert first.unchanged is False
+    entry = _indexed(sample_site, 1, "FP1")
+    assert (entry["state"], entry["revision"], entry["grade"]) == ("published", first.revision, first.grade)
+    manifest = _document(sample_site, entry["manifest"])
+    assert first.bytes == sum(item["bytes"] for item in manifest["objects"])
+    assert first.frames == manifest["clock"]["duration_ms"] // 40
+    status = _document(sample_site, f"v1/status/{SAMPLE_YEAR}/1/FP1.json")
+    assert (status["type"], status["progress"], status["error"]) == ("complete", 100, None)
+    assert _document(sample_site, "v1/schemas/manifest.json")
+
+    percents = [percent for _, percent, _ in heard]
+    assert percents == sorted(percents)
+    assert (percents[0], percents[-1]) == (0.0, 100.0)
+
+    before = _files(sample_site)
+    monkeypatch.setattr(publish_module, "load_recording", lambda *_: pytest.fail("loaded although nothing changed"))
+    second = publish_session(SAMPLE_YEAR, 1, "FP1")
+    assert second.unchanged is True
+    assert (second.revision, second.grade, second.frames, second.bytes) == (
+        first.revision,
+        first.grade,
+        first.frames,
+        first.bytes,
+    )
+    assert _files(sample_site) == before
+
+
+def test_the_progress_is_an_artifact_of_the_run(sample_site: Path) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+
+    publish_session(SAMPLE_YEAR, 2, "FP1")
+
+    async def _read() -> Any:
+        wanted = ArtifactFilter(key=ArtifactFilterKey(any_=[f"progress-{SAMPLE_YEAR}-2-fp1"]))
+        async with get_client() as client:
+            return await client.read_artifacts(artifact_filter=wanted)
+
+    (artifact,) = asyncio.run(_read())
+    assert artifact.type == "progress"
+    assert float(artifact.data) == 100.0
+
+
+def test_force_computes_again_and_finds_the_same(sample_site: Path) -> None:
+    first = publish_session(SAMPLE_YEAR, 1, "FP1")
+    again = publish_session(SAMPLE_YEAR, 1, "FP1", force=True)
+    assert again.unchanged is False
+    assert again.revision == first.revision
+
+
+def test_a_bad_session_stops_none_of_the_others(sample_site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _fail_to_load(monkeypatch, ValueError("incomplete deflate stream"), "SQ")
+    state = backfill(SAMPLE_YEAR, [2], ["SQ", "FP1"], return_state=True)
+    assert state.is_failed()
+    assert state.message == "1 of 2 sessions failed: round 2 SQ"
+    reports = {report.code: report for report in state.result(raise_on_failure=False)}
+    assert reports["FP1"].state == "published"
+    assert reports["SQ"].state == "failed"
+    assert "truncated or corrupt" in str(reports["SQ"].message)
+    assert _indexed(sample_site, 2, "FP1")["state"] == "published"
+    assert _indexed(sample_site, 2, "SQ")["state"] == "failed"
+    status = _document(sample_site, f"v1/status/{SAMPLE_YEAR}/2/SQ.json")
+    assert (status["type"], status["state"]) == ("error", "Failed")
+    assert "incomplete deflate stream" in status["error"]
+
+
+def test_missing_data_and_the_future_are_no_failures(sample_site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = backfill(SAMPLE_YEAR, [3], ["FP1"], return_state=True)
+    assert state.is_completed()
+    (report,) = state.result()
+    assert report.state == "unavailable"
+    assert _indexed(sample_site, 3, "FP1")["state"] == "unavailable"
+
+    monkeypatch.setenv("PARCFERME_NOW", f"{SAMPLE_YEAR}-01-01")
+    (report,) = backfill(SAMPLE_YEAR, [1], ["R"])
+    assert report.state == "scheduled"
+    with pytest.raises(InputError, match="has not happened yet"):
+        publish_session(SAMPLE_YEAR, 1, "R")
+
+
+def test_data_that_is_late_is_awaited(sample_site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish_session(SAMPLE_YEAR, 1, "FP1")
+    start = _indexed(sample_site, 1, "Q")["start_utc"]
+    monkeypatch.setenv("PARCFERME_NOW", start)
+    _fail_to_load(monkeypatch, NotReadyError("nothing yet"), "Q")
+    with pytest.raises(NotReadyError):
+        publish_session(SAMPLE_YEAR, 1, "Q")
+    assert _indexed(sample_site, 1, "Q")["state"] == "awaiting_data"
+
+
+def test_a_failure_leaves_the_publication_as_it_was(sample_site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = publish_session(SAMPLE_YEAR, 1, "FP1")
+    before = {key: stat for key, stat in _files(sample_site).items() if "status/" not in key}
+    _fail_to_load(monkeypatch, UpstreamError("gone"), "FP1")
+    with pytest.raises(UpstreamError, match="gone"):
+        publish_session(SAMPLE_YEAR, 1, "FP1", force=True)
+    assert {key: stat for key, stat in _files(sample_site).items() if "status/" not in key} == before
+    assert _indexed(sample_site, 1, "FP1")["revision"] == first.revision
+
+
+def test_an_interrupted_run_says_so_and_nothing_of_the_session(
+    sample_site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fail_to_load(monkeypatch, KeyboardInterrupt(), "FP1")
+    with pytest.raises(KeyboardInterrupt):
+        publish_session(SAMPLE_YEAR, 1, "FP1")
+    status = _document(sample_site, f"v1/status/{SAMPLE_YEAR}/1/FP1.json")
+    assert (status["type"], status["state"]) == ("error", "Cancelled")
+    assert _indexed(sample_site, 1, "FP1")["state"] != "failed"
+
+
+def test_working_files_are_always_removed(sample_site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spools = tmp_path / "spools"
+    spools.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(spools))
+    seen: list[list[str]] = []
+
+    def _full_disk(*_args: Any, **_kwargs: Any) -> None:
+        seen.append([path.name for path in spools.iterdir()])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(publish_module, "encode_session", _full_disk)
+    with pytest.raises(Exception, match=r"No space left on device.*TMPDIR"):
+        publish_session(SAMPLE_YEAR, 1, "FP1")
+    assert len(seen[0]) == 1
+    assert list(spools.iterdir()) == []
+
+
+def test_a_box_gives_its_content_once() -> None:
+    box = Box([1, 2])
+    assert box.take() == [1, 2]
+    with pytest.raises(IndexError):
+        box.take()
+
+
+def test_the_hook_closes_what_a_dead_run_left_open(sample_site: Path) -> None:
+    from types import SimpleNamespace
+
+    from flows.run_status import RunIdentity, StatusSink
+    from publish.shared_documents import parse_utc
+
+    store = open_store(sample_site.as_uri())
+    started = parse_utc(f"{SAMPLE_YEAR}-03-01")
+    run = RunIdentity(SAMPLE_YEAR, 1, "R", "1234", "bold-fox", started)
+    StatusSink(store, run).write(30.0, "Computing frames")
+    flow_run = SimpleNamespace(id="1234", parameters={"year": SAMPLE_YEAR, "event": 1, "session": "R"})
+    (hook,) = publish_session.on_cancellation_hooks
+    hook(publish_session, flow_run, SimpleNamespace(name="Cancelling"))
+    status = _document(sample_site, f"v1/status/{SAMPLE_YEAR}/1/R.json")
+    assert (status["type"], status["state"], status["progress"]) == ("error", "Cancelling", 30)
+
+
+def test_reports_are_small() -> None:
+    assert PublishReport(2024, 1, "Bahrain Grand Prix", "R", "published").label == "2024 round 1 Bahrain Grand Prix R"
