@@ -8,9 +8,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from transforms import order, states
+from transforms.alignment import Alignment
 from transforms.clock import session_status_ms
 from transforms.frames import CarFrames, Clock, Frames, Track
-from transforms.interpolate import Bracket, bracket, held, linear, steps
+from transforms.interpolate import MAX_GAP_MS, Bracket, bracket, held, linear, steps
+from transforms.path import coordinates as path_coordinates
+from transforms.path import velocities
 from transforms.progress import (
     Anchors,
     Progress,
@@ -36,6 +39,7 @@ class Cleaned:
     positions: dict[str, CleanPositions]
     timing: dict[str, CarTiming]
     track: Track | None
+    alignment: Alignment
 
 
 @dataclass(frozen=True)
@@ -282,7 +286,8 @@ def _channels(cleaned: Cleaned, car: str, ticks_ms: Ticks) -> dict[str, Any]:
     }
     if coordinates is not None:
         place = bracket(coordinates.time_ms, ticks_ms, breaks=coordinates.breaks)
-        channels["x_m"], channels["y_m"] = linear(coordinates.x_m, place), linear(coordinates.y_m, place)
+        moving = velocities(coordinates, data, MAX_GAP_MS)
+        channels["x_m"], channels["y_m"] = path_coordinates(coordinates, moving, place)
     if data is not None:
         for name in ("speed_kmh", "rpm", "throttle_percent"):
             channels[name] = _known_linear(data.time_ms, getattr(data, name), ticks_ms)

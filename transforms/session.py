@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from transforms.alignment import align
 from transforms.assemble import Cleaned, assemble, make_race
 from transforms.clock import make_clock
 from transforms.frames import Frames, SessionData, Track
@@ -30,11 +31,12 @@ def clean(recording: Recording) -> tuple[Cleaned, dict[str, Findings]]:
         n: clean_positions(s, cars.get(n), findings[n]) for n, s in recording.positions.items() if n in findings
     }
     positions = {n: p for n, p in positions.items() if len(p.time_ms)}
+    cars, positions, alignment = align(cars, positions)
     timing = read_timing(recording.laps)
     track = build_track(positions, timing)
     if track is not None:
         track = replace(track, sector_m=sector_distances(track, positions, timing))
-    return Cleaned(cars, positions, timing, track), findings
+    return Cleaned(cars, positions, timing, track, alignment), findings
 
 
 def transform_session(recording: Recording, on_progress: OnProgress = _silent) -> SessionData:

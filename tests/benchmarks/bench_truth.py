@@ -1,0 +1,130 @@
+"""Print how true the published frames are, for recorded sessions: order, classification, gaps, interpolation, clock.
+
+    python tests/benchmarks/bench_truth.py CACHE_DIR 2024:1:R 2024:8:R ...
+
+CACHE_DIR is a FastF1 cache that holds the sessions. Interpolation error: every second native sample is left out and
+rebuilt from the others, while the car moves and the gap left is not longer than the interpolation limit.
+"""
+
+import argparse
+import logging
+from pathlib import Path
+
+import numpy as np
+from scipy.interpolate import interp1d
+
+from flows.upstream import configure_cache, load_recording
+from transforms.frames import STATES, SessionData
+from transforms.interpolate import MAX_GAP_MS, bracket
+from transforms.path import coordinates, velocities
+from transforms.reconcile import reconcile
+from transforms.recording import Recording
+from transforms.samples import CleanCar, CleanPositions
+from transforms.session import clean, transform_session
+
+CHANNELS = ("x_m", "speed_kmh", "rpm", "throttle_percent", "gear", "brake", "drs", "lap_distance_m", "tyre")
+METHODS = ("straight line", "cubic through neighbours", "quadratic spline", "cubic at measured speed (published)")
+
+
+def say(text: str) -> None:
+    print(text)  # noqa: T201 - what this script is for
+
+
+def rebuilt(positions: CleanPositions, car: CleanCar, keep: np.ndarray, at: np.ndarray) -> dict[str, np.ndarray]:
+    """Errors (n,) in metres of every method at the left-out samples ``at``."""
+    some = positions.keep(keep)
+    place = bracket(some.time_ms, positions.time_ms[at])
+    x_m, y_m = positions.x_m[at], positions.y_m[at]
+    times = some.time_ms.astype(float)
+    made = {
+        METHODS[0]: tuple(np.interp(positions.time_ms[at], times, v) for v in (some.x_m, some.y_m)),
+        METHODS[1]: coordinates(some, velocities(some, None, MAX_GAP_MS), place),
+        METHODS[2]: tuple(
+            interp1d(times, v, "quadratic", bounds_error=False)(positions.time_ms[at]) for v in (some.x_m, some.y_m)
+        ),
+        METHODS[3]: coordinates(some, velocities(some, car, MAX_GAP_MS), place),
+    }
+    left = np.clip(place.left, 0, len(times) - 2)
+    step = np.hypot(some.x_m[left + 1] - some.x_m[left], some.y_m[left + 1] - some.y_m[left])
+    use = place.covered & (step > 2.0)
+    return {name: np.hypot(x - x_m, y - y_m)[use] for name, (x, y) in made.items()}
+
+
+def interpolation_errors(recording: Recording) -> dict[str, np.ndarray]:
+    cleaned, _ = clean(recording)
+    errors: dict[str, list[np.ndarray]] = {name: [] for name in METHODS}
+    for number, positions in cleaned.positions.items():
+        if number not in cleaned.cars or len(positions.time_ms) < 100:
+            continue
+        racing = positions.keep(positions.time_ms >= (recording.start_ms or 0))
+        count = len(racing.time_ms)
+        for first in (0, 1):
+            keep = np.arange(count) % 2 == first
+            for name, values in rebuilt(racing, cleaned.cars[number], keep, np.flatnonzero(~keep)).items():
+                errors[name].append(values[np.isfinite(values)])
+    return {name: np.concatenate(values) for name, values in errors.items() if values}
+
+
+def report_order(recording: Recording, data: SessionData) -> None:
+    chart = data.quality["lap_chart"]
+    if not recording.identity.is_race_like or not isinstance(chart, dict):
+        return
+    say(f"  lap chart: {chart['agree']} of {chart['crossings']} crossings agree")
+    official = {r["car"]: r["position"] for r in data.tables["results"].to_pylist()}
+    last = {car: int(c.position[-1]) for car, c in data.frames.cars.items()}
+    moved = {car: (place, official[car]) for car, place in last.items() if official.get(car) not in (None, place)}
+    say(
+        f"  last frame: {len(last) - len(moved)} of {len(last)} cars as classified; "
+        f"others (across the line, official): {moved}"
+    )
+
+
+def report_channels(data: SessionData) -> None:
+    start = (data.frames.clock.race_start_ms or 0) // 40
+    out = STATES.index("out")
+    shares = []
+    for name in CHANNELS:
+        known = total = 0
+        for car in data.frames.cars.values():
+            values = getattr(car, name)
+            present = car.state[start:] != out
+            total += int(present.sum())
+            if values is not None:
+                inside = values[start:][present]
+                known += int((np.isfinite(inside) if inside.dtype.kind == "f" else inside >= 0).sum())
+        shares.append(f"{name} {1 - known / max(total, 1):.2%}")
+    say(f"  null: {', '.join(shares)}")
+    native = data.tables["positions"].num_rows
+    ticks = sum(int(np.isfinite(c.x_m).sum()) for c in data.frames.cars.values())
+    say(
+        f"  position ticks: {ticks} from {native} native samples "
+        f"({1 - min(native / max(ticks, 1), 1):.1%} interpolated)"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cache_dir", type=Path)
+    parser.add_argument("sessions", nargs="+", help="year:round:code")
+    arguments = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    configure_cache(arguments.cache_dir, offline=True)
+    for session in arguments.sessions:
+        year, round_number, code = session.split(":")
+        recording = load_recording(int(year), int(round_number), code)
+        data = transform_session(recording)
+        say(f"{recording.identity.label}: grade {data.grade} {data.quality['reasons']}")
+        report_order(recording, data)
+        report_channels(data)
+        say(f"  feeds: {data.quality.get('alignment')}")
+        for name, values in interpolation_errors(reconcile(recording).recording).items():
+            if len(values):
+                median, high = np.percentile(values, [50, 95])
+                say(
+                    f"  {name:<38} median {median:.2f} m  95 % {high:.2f} m  mean {values.mean():.2f} m  "
+                    f"n {len(values)}"
+                )
+
+
+if __name__ == "__main__":
+    main()
