@@ -16,6 +16,8 @@ MAX_SPEED_MPS = 120.0
 POSITION_SLACK_M = 20.0
 #: A car measured faster than this cannot stand at one coordinate, km/h.
 FROZEN_SPEED_KMH = 30.0
+#: Fewer samples than this between two impossible steps are noise, not a car, about a second.
+MIN_STRETCH = 5
 #: Coordinates that stay the same for longer than this while the car moves are a frozen feed, ms.
 FROZEN_MS = 1000
 #: Standing cars switch their electronics off, which also reads as zeros; a car this slow may be about to, km/h.
@@ -155,6 +157,10 @@ def clean_positions(samples: PositionSamples, car: CleanCar | None, findings: Fi
         findings.add("position_frozen", int(frozen.sum()))
         keep &= ~frozen
     kept = order[keep]
+    breaks = _impossible_steps(samples.time_ms[kept], samples.x_m[kept], samples.y_m[kept])
+    lonely = _lonely(breaks, len(kept))
+    findings.add("position_unconnected", int(lonely.sum()))
+    kept = kept[~lonely]
     time_ms, x_m, y_m = samples.time_ms[kept], samples.x_m[kept], samples.y_m[kept]
     breaks = _impossible_steps(time_ms, x_m, y_m)
     findings.add("position_jump", int(breaks.sum()))
@@ -164,6 +170,13 @@ def clean_positions(samples: PositionSamples, car: CleanCar | None, findings: Fi
 def _impossible_steps(time_ms: NDArray[np.int64], x_m: NDArray, y_m: NDArray) -> NDArray[np.bool_]:
     reach_m = MAX_SPEED_MPS * np.diff(time_ms) / 1000.0 + POSITION_SLACK_M
     return np.hypot(np.diff(x_m), np.diff(y_m)) > reach_m
+
+
+def _lonely(breaks: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
+    """Samples, (count,), in a stretch between two impossible steps that is too short to be believed."""
+    stretch = np.concatenate([[0], np.cumsum(breaks)])[:count]
+    sizes = np.bincount(stretch, minlength=1)
+    return (sizes < MIN_STRETCH)[stretch] if sizes.max(initial=0) >= MIN_STRETCH else np.zeros(count, np.bool_)
 
 
 def _spikes(time_ms: NDArray[np.int64], x_m: NDArray, y_m: NDArray) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ from transforms.reconcile import reconcile
 from transforms.recording import Recording
 from transforms.rows import make_rows
 from transforms.samples import Findings, clean_car, clean_positions
+from transforms.strays import without_strays
 from transforms.tables import published_tables
 from transforms.timing import read_timing
 from transforms.track import build_track, sector_distances
@@ -52,10 +53,11 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
     clock = make_clock(recording, cleaned.timing)
     on_progress(0.3, "working out progress and order")
     race = make_race(recording, cleaned, clock)
+    cleaned = without_strays(cleaned, race, findings)
     on_progress(0.6, "putting cars on the common clock")
     frames = assemble(recording, cleaned, race, clock)
     on_progress(0.9, "judging quality")
-    verdict = judge(recording, cleaned, race, frames, findings, reconciled.notes)
+    verdict = judge(recording, cleaned, frames, findings, reconciled.notes)
     rows = make_rows(recording, cleaned, race, frames)
     tables = published_tables(recording, clock, cleaned.cars, cleaned.positions, verdict.table, verdict.grade)
     return SessionData(

@@ -82,8 +82,8 @@ def test_a_spike_no_car_can_make_is_taken_out() -> None:
 
 def test_a_lasting_jump_is_not_bridged() -> None:
     found = Findings()
-    clean = clean_positions(replaced(straight(9), slice(5, 9), 3000.0, 0.0), None, found)
-    assert clean.breaks.tolist() == [False] * 4 + [True] + [False] * 3
+    clean = clean_positions(replaced(straight(12), slice(6, 12), 3000.0, 0.0), None, found)
+    assert clean.breaks.tolist() == [False] * 5 + [True] + [False] * 5
     assert found.counts == {"position_jump": 1}
 
 
@@ -104,6 +104,18 @@ def test_a_parked_car_is_not_a_frozen_feed() -> None:
 
 
 def test_keep_remembers_breaks_between_kept_samples() -> None:
-    clean = clean_positions(replaced(straight(9), slice(5, 9), 3000.0, 0.0), None, Findings())
-    kept = clean.keep(np.arange(9) % 3 == 0)
-    assert kept.breaks.tolist() == [False, True]
+    clean = clean_positions(replaced(straight(12), slice(6, 12), 3000.0, 0.0), None, Findings())
+    kept = clean.keep(np.arange(12) % 3 == 0)
+    assert kept.breaks.tolist() == [False, True, False]
+
+
+def test_noise_is_not_a_car() -> None:
+    random = np.random.default_rng(5)
+    samples = straight(60)
+    x, y = samples.x_m.copy(), samples.y_m.copy()
+    x[20:], y[20:] = random.uniform(-3000, 3000, 40), random.uniform(-3000, 3000, 40)
+    noisy = PositionSamples(samples.time_ms, x, y, samples.z_m, samples.on_track)
+    found = Findings()
+    clean = clean_positions(noisy, None, found)
+    assert clean.time_ms.tolist() == samples.time_ms[:20].tolist()
+    assert found.counts.get("position_unconnected", 0) + found.counts.get("position_spike", 0) == 40

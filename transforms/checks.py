@@ -1,0 +1,296 @@
+"""Single checks of a session's data. Each returns rows for the quality report; none changes anything."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transforms.alignment import Alignment
+from transforms.assemble import Cleaned
+from transforms.frames import TICK_MS, Frames
+from transforms.interpolate import MAX_GAP_MS
+from transforms.recording import Recording
+from transforms.samples import Findings
+from transforms.states import OUT
+
+#: The lap chart is compared with the published order this long after every crossing, ms (below order.SETTLE_MS).
+CHART_DELAY_MS = 100.0
+#: Channels whose coverage is reported, by their name in the frames.
+COVERED = ("x_m", "speed_kmh", "rpm", "throttle_percent", "gear", "brake", "lap_distance_m", "tyre", "position")
+#: A feed that falls silent for this share of the cars at once has a common cause.
+_COMMON_SHARE = 0.8
+
+Row = dict[str, object]
+
+
+def row(
+    check: str,
+    *,
+    car: str | None = None,
+    channel: str | None = None,
+    start_ms: float | None = None,
+    end_ms: float | None = None,
+    value: float | None = None,
+    unit: str = "",
+    severity: str = "warning",
+    cause: str = "",
+) -> Row:
+    """One row of the report (:data:`transforms.columns.QUALITY`); times on the clock."""
+    return {
+        "check": check,
+        "car": car,
+        "channel": channel,
+        "start_ms": None if start_ms is None else int(start_ms),
+        "end_ms": None if end_ms is None else int(end_ms),
+        "value": None if value is None else float(value),
+        "unit": unit,
+        "severity": severity,
+        "cause": cause,
+    }
+
+
+def lap_chart(recording: Recording, frames: Frames) -> tuple[int, list[Row]]:
+    """Compare positions :data:`CHART_DELAY_MS` after every crossing with the official ones: how many, and where not."""
+    origin = frames.clock.session_time_origin_ms
+    laps = recording.laps.to_pylist()
+    compared, found = 0, []
+    for lap in laps:
+        car = frames.cars.get(lap["car"])
+        if car is None or lap["position"] is None or lap["end_ms"] is None or lap["generated"]:
+            continue
+        tick = int(np.ceil((lap["end_ms"] + CHART_DELAY_MS - origin) / TICK_MS))
+        if not 0 <= tick < frames.clock.ticks:
+            continue
+        compared += 1
+        published = int(car.position[tick])
+        if published != lap["position"]:
+            found.append(
+                row(
+                    "lap_chart",
+                    car=lap["car"],
+                    channel="position",
+                    start_ms=lap["end_ms"] - origin,
+                    value=published - lap["position"],
+                    unit="places",
+                    cause=f"lap {lap['lap']}: {_disagreement_cause(laps, lap)}",
+                )
+            )
+    return compared, found
+
+
+def _disagreement_cause(laps: list[dict], lap: dict) -> str:
+    same = [r for r in laps if r["lap"] == lap["lap"] and r["end_ms"] is not None]
+    if any(r["generated"] and r["end_ms"] < lap["end_ms"] for r in same):
+        return "the chart counts a lap that FastF1 generated for a car that did not cross the line"
+    if sum(r["end_ms"] < lap["end_ms"] for r in same) + 1 != lap["position"]:
+        return "the chart does not follow the crossing times of its own lap"
+    if any(r["end_ms"] == lap["end_ms"] and r["car"] != lap["car"] for r in same):
+        return "two cars crossed in the same millisecond"
+    return "a car that stopped had left the order, or a crossing before this one cannot be believed"
+
+
+def present_window(frames: Frames, car: str) -> slice:
+    """Ticks from the start of the session to the car's last moment in it."""
+    first = max((frames.clock.race_start_ms or 0) // TICK_MS, 0)
+    gone = np.flatnonzero(frames.cars[car].state == OUT)
+    return slice(first, max(int(gone[0]), first) if len(gone) else frames.clock.ticks)
+
+
+def _known(values: NDArray) -> NDArray[np.bool_]:
+    return np.isfinite(values) if values.dtype.kind == "f" else values >= 0
+
+
+def coverage(frames: Frames) -> dict[str, dict[str, float | None]]:
+    """Share of ticks with a value, per car and channel, while the car took part; None for a car that never did."""
+    result: dict[str, dict[str, float | None]] = {}
+    for car, channels in frames.cars.items():
+        window = present_window(frames, car)
+        size = window.stop - window.start
+        result[car] = {
+            name: round(float(_known(getattr(channels, name)[window]).mean()), 4) if size > 0 else None
+            for name in COVERED
+        }
+    return result
+
+
+def gaps(recording: Recording, cleaned: Cleaned, frames: Frames) -> list[Row]:
+    """Every silence of a feed longer than the interpolation limit while its car took part, with its cause."""
+    origin = frames.clock.session_time_origin_ms
+    rows: list[Row] = []
+    for channel, feeds, raw in (
+        ("position", cleaned.positions, recording.positions),
+        ("car", cleaned.cars, recording.cars),
+    ):
+        silences = {car: _silences(frames, car, feed.time_ms, origin) for car, feed in feeds.items()}
+        for car, (begins, ends) in silences.items():
+            for begin, end in zip(begins, ends, strict=True):
+                sent = raw[car].time_ms
+                unusable = int(((sent > begin) & (sent < end)).sum())
+                last = not (feeds[car].time_ms >= end).any()
+                cause = _gap_cause(unusable, last, _also_silent(silences, begin, end))
+                rows.append(
+                    row(
+                        "gap",
+                        car=car,
+                        channel=channel,
+                        start_ms=begin - origin,
+                        end_ms=end - origin,
+                        value=end - begin,
+                        unit="ms",
+                        cause=cause,
+                    )
+                )
+    return rows
+
+
+def _silences(frames: Frames, car: str, time_ms: NDArray[np.int64], origin: int) -> tuple[NDArray, NDArray]:
+    window = present_window(frames, car)
+    begin, end = window.start * TICK_MS + origin, window.stop * TICK_MS + origin
+    if end <= begin:
+        return np.empty(0), np.empty(0)
+    times = np.concatenate([[begin], time_ms[(time_ms > begin) & (time_ms < end)], [end]])
+    silent = np.flatnonzero(np.diff(times) > MAX_GAP_MS)
+    return times[silent], times[silent + 1]
+
+
+def _also_silent(silences: dict[str, tuple[NDArray, NDArray]], begin: float, end: float) -> float:
+    """Share of the cars that are silent in the middle of the time given."""
+    middle = (begin + end) / 2
+    return float(np.mean([bool(((b < middle) & (e > middle)).any()) for b, e in silences.values()]))
+
+
+def _gap_cause(unusable: int, last: bool, share: float) -> str:
+    if share >= _COMMON_SHARE:
+        return "the feed was silent for all cars"
+    if unusable:
+        return f"{unusable} samples in it are zeros, frozen or impossible"
+    return "the feed of this car ended" if last else "nothing was sent for this car"
+
+
+def findings_rows(findings: dict[str, Findings]) -> list[Row]:
+    """How many samples of which fault were treated, per car."""
+    return [
+        row(kind, car=car, value=number, unit="samples", severity="info", cause="treated as a gap")
+        for car, finding in findings.items()
+        for kind, number in sorted(finding.counts.items())
+    ]
+
+
+def alignment_rows(alignment: Alignment) -> list[Row]:
+    """Clock offset between the feeds and units of the coordinates."""
+    rows = []
+    if alignment.offset_ms is not None:
+        cause = "car data is later than coordinates; moved" if alignment.corrected else "measured, too small to move"
+        rows.append(row("clock_offset", value=alignment.offset_ms, unit="ms", severity="info", cause=cause))
+    if alignment.scale != 1.0:
+        cause = "coordinates did not fit measured speed in tenths of a metre; multiplied by this"
+        rows.append(row("coordinate_units", channel="position", value=alignment.scale, cause=cause))
+    return rows
+
+
+def lap_rows(recording: Recording, origin: int) -> list[Row]:
+    """Laps that cannot be believed: twice, ending before they start, missing between others, generated by FastF1."""
+    rows: list[Row] = []
+    per_car: dict[str, list[dict]] = {}
+    for lap in recording.laps.to_pylist():
+        if lap["lap"] is not None:
+            per_car.setdefault(lap["car"], []).append(lap)
+    for car, laps in per_car.items():
+        numbers = [lap["lap"] for lap in laps]
+        for number in sorted({n for n in numbers if numbers.count(n) > 1}):
+            rows.append(
+                row(
+                    "lap_twice",
+                    car=car,
+                    value=number,
+                    unit="lap",
+                    cause="listed more than once; last complete one used",
+                )
+            )
+        for number in sorted(set(range(1, max(numbers) + 1)) - set(numbers)):
+            rows.append(
+                row("lap_missing", car=car, value=number, unit="lap", cause="no record; the next crossing counts on")
+            )
+        for lap in laps:
+            start, end = lap["start_ms"], lap["end_ms"]
+            if start is not None and end is not None and end < start:
+                cause = "ends before it starts; its crossing is not used"
+                rows.append(
+                    row("lap_backwards", car=car, start_ms=start - origin, value=lap["lap"], unit="lap", cause=cause)
+                )
+            if lap["generated"]:
+                cause = "generated by FastF1 without a timing record; not a crossing"
+                rows.append(row("lap_generated", car=car, value=lap["lap"], unit="lap", severity="info", cause=cause))
+    return rows
+
+
+def tyre_rows(recording: Recording) -> list[Row]:
+    """Contradictions in tyres: unknown sets, a compound that changes within a stint, sets changed without a stop."""
+    rows: list[Row] = []
+    before: dict[str, dict] = {}
+    for lap in sorted(recording.laps.to_pylist(), key=lambda r: (r["car"], r["lap"] or 0)):
+        previous = before.get(lap["car"])
+        before[lap["car"]] = lap
+        number = lap["lap"]
+        if not lap["compound"]:
+            rows.append(row("tyre_unknown", car=lap["car"], value=number, unit="lap", cause="no compound for this lap"))
+        if previous is None or previous["stint"] is None or lap["stint"] is None:
+            continue
+        if lap["stint"] == previous["stint"]:
+            if lap["compound"] and previous["compound"] and lap["compound"] != previous["compound"]:
+                cause = f"{previous['compound']} became {lap['compound']} within stint {lap['stint']}"
+                rows.append(row("tyre_contradiction", car=lap["car"], value=number, unit="lap", cause=cause))
+        elif previous["pit_in_ms"] is None and lap["pit_out_ms"] is None and "5" not in (lap["track_status"] or ""):
+            cause = f"stint {lap['stint']} begins without a visit to the pit lane"
+            rows.append(row("stint_contradiction", car=lap["car"], value=number, unit="lap", cause=cause))
+    return rows
+
+
+def grid_rows(recording: Recording) -> list[Row]:
+    """Cars of a race without a sound grid position."""
+    if not recording.identity.is_race_like:
+        return []
+    return [
+        row(
+            "grid_unknown",
+            car=r["car"],
+            value=r["grid"],
+            cause="no sound grid position; placed behind those that have one",
+        )
+        for r in recording.results.to_pylist()
+        if r["grid"] is None or r["grid"] < 0
+    ]
+
+
+def result_rows(recording: Recording, completed: dict[str, int]) -> list[Row]:
+    """Cars whose laps completed by timing differ from the official result, and results without a place."""
+    rows = []
+    for result in recording.results.to_pylist():
+        car, official = result["car"], result["laps"]
+        if recording.identity.is_race_like and official is not None and car in completed and completed[car] != official:
+            cause = f"timing has {completed[car]} laps, the result {official}"
+            rows.append(
+                row("laps_differ", car=car, value=completed[car] - official, unit="lap", severity="info", cause=cause)
+            )
+    return rows
+
+
+def topic_rows(recording: Recording, frames: Frames) -> list[Row]:
+    """What the upstream did not send."""
+    rows = [row("missing", channel=topic, cause="not sent by the upstream") for topic in recording.missing]
+    if recording.cars and all(c.drs is None for c in frames.cars.values()):
+        rows.append(row("missing", channel="drs", severity="info", cause="the cars of this season have no DRS"))
+    for name, feeds in (("car_data", recording.cars), ("position_data", recording.positions)):
+        absent = [d.number for d in recording.drivers if feeds and d.number not in feeds]
+        rows += [row("missing", car=car, channel=name, cause="not sent for this car") for car in absent]
+    return rows
+
+
+def note_rows(notes: Iterable[tuple[str, str, str]]) -> list[Row]:
+    """What reconciling the sources found."""
+    return [row(check, car=car, cause=cause) for check, car, cause in notes]
+
+
+def warning_rows(recording: Recording) -> list[Row]:
+    """FastF1's own warnings."""
+    return [row("upstream_warning", severity="info", cause=text) for text in recording.warnings]
