@@ -54,7 +54,7 @@ def _read_schedule_frame(settings: Settings, year: int) -> Any:
                 warnings.simplefilter("ignore", UserWarning)
                 frame = fastf1.get_event_schedule(year)
         except ValueError as error:
-            raise UpstreamError(_no_schedule_message(settings, year, said)) from error
+            raise UpstreamError(_no_schedule_message(settings, year, [text for _, text in said])) from error
     if not len(frame):
         raise InputError(f"The schedule of {year} is empty: the season is not announced yet. Type another year.")
     return frame

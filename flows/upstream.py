@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -52,17 +53,24 @@ def configure_cache(cache_dir: Path, *, offline: bool) -> None:
         ) from error
 
 
+#: FastF1's parsers log under this name, and only when they parse: not when their parsed result is cached.
+_PARSERS = "fastf1.api"
+#: Warnings of the parsers, kept beside FastF1's parsed topics so that a later load knows them too.
+_WARNINGS_FILE = "parser-warnings.json"
+
+
 @contextmanager
-def captured_warnings() -> Iterator[list[str]]:
-    """Collect what FastF1 logs at WARNING and above while the block runs."""
-    found: list[str] = []
+def captured_warnings() -> Iterator[list[tuple[str, str]]]:
+    """Collect what FastF1 logs at WARNING and above while the block runs, as (logger, text).
+
+    What its downloader says is left out: what this machine's cache or network lacks is no property of a session.
+    """
+    found: list[tuple[str, str]] = []
 
     class _Collector(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            text = " ".join(record.getMessage().split())
-            # What this machine's cache lacks is no property of the session.
-            if not text.startswith("Offline mode is enabled"):
-                found.append(text)
+            if not record.name.endswith(".req"):
+                found.append((record.name, " ".join(record.getMessage().split())))
 
     collector = _Collector(level=logging.WARNING)
     logger = logging.getLogger("fastf1")
@@ -71,6 +79,20 @@ def captured_warnings() -> Iterator[list[str]]:
         yield found
     finally:
         logger.removeHandler(collector)
+
+
+def _with_earlier_warnings(found: list[tuple[str, str]], api_path: str) -> tuple[str, ...]:
+    """Add the parsers' warnings of earlier loads to those of this one, and keep them for later ones."""
+    import fastf1
+
+    of_parsers = {text for name, text in found if name == _PARSERS}
+    if fastf1.Cache._CACHE_DIR is not None:
+        path = Path(fastf1.Cache._CACHE_DIR) / api_path.removeprefix("/static/") / _WARNINGS_FILE
+        earlier = set(orjson.loads(path.read_bytes())) if path.is_file() else set()
+        if of_parsers - earlier:
+            path.write_bytes(orjson.dumps(sorted(of_parsers | earlier)))
+        of_parsers |= earlier
+    return (*sorted(of_parsers), *(text for name, text in found if name != _PARSERS))
 
 
 @contextmanager
@@ -103,11 +125,11 @@ def load_recording(year: int, round_number: int, code: str) -> Recording:
     :raises UpstreamError: nothing usable came (no timing and no telemetry), or FastF1 failed.
     """
     what = f"{year} round {round_number} {code}"
-    with captured_warnings() as warnings, fastf1_failures_as_errors(what):
+    with captured_warnings() as found, fastf1_failures_as_errors(what):
         session = _get_session(year, round_number, code)
         session.load()
         circuit = _read_circuit(session)
-    return _to_recording(session, code, circuit, tuple(warnings))
+    return _to_recording(session, code, circuit, _with_earlier_warnings(found, session.api_path))
 
 
 def session_path(year: int, round_number: int, code: str) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from publish import keys
 from publish.copies import make_copies, settle_copies
+from publish.gate import check_gate
 from publish.headers import headers_for
 from publish.latest import Latest, Summary, latest_document, parse_latest, read_latest, step_back, succeed
 from publish.objects import EncodedObject, EncodedRevision
@@ -51,9 +52,12 @@ def publish_revision(
     """Store a revision and make it current. Publishing the same again uploads nothing.
 
     ``on_progress`` gets the number of objects done and the number of all, in the calling thread. Raises
-    PublicationError or InputError when the destination does not take it; what was current before then still is.
+    PublicationError or InputError when the destination does not take it, QualityGateError when the revision is worse
+    than the current one beyond the gate's limits and not ``forced``; what was current before then still is.
     """
     _check_consistent(encoded, identity)
+    if not forced:
+        check_gate(store, encoded, identity)
     manifest, uploaded = _store_revision(store, encoded, on_progress)
     before = read_latest(store, identity.session_key)
     objects_before = _objects(_manifest_of(store, before)) if before else {}
