@@ -1,5 +1,7 @@
 """What describes the publication itself: a JSON Schema for every document, a dictionary of every column."""
 
+from importlib.resources import files
+
 from publish.channels import DECIMALS
 from publish.encoding import dump_json
 from publish.parquet import type_name
@@ -26,12 +28,15 @@ _TABLES = {
 
 
 def schema_documents() -> dict[str, bytes]:
-    """Return every schema and the column dictionary as JSON, by key relative to the base URL.
+    """Return every schema, the column dictionary and the pages beside them, by key relative to the base URL.
 
-    ``v1/schemas/<document>.json`` are JSON Schemas (draft 2020-12), ``v1/schemas/columns.json`` is the dictionary.
+    ``v1/schemas/<document>.json`` are JSON Schemas (draft 2020-12), ``v1/schemas/columns.json`` is the dictionary,
+    ``v1/schemas/<page>.md`` are pages to read.
     """
     documents: dict[str, object] = {**document_schemas(), "columns": column_dictionary()}
-    return {f"{FOLDER}/{name}.json": dump_json(document) for name, document in documents.items()}
+    published = {f"{FOLDER}/{name}.json": dump_json(document) for name, document in documents.items()}
+    pages = (page for page in files("publish").joinpath("docs").iterdir() if page.name.endswith(".md"))
+    return published | {f"{FOLDER}/{page.name}": page.read_bytes() for page in pages}
 
 
 def column_dictionary() -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Coordinates between samples: a cubic that leaves each sample in the direction driven and at the measured speed.
 
 Chosen by measurement: every second native sample of the recorded races left out and rebuilt (tests/benchmarks,
-docs/quality.md). Straight lines cut corners; splines without measured speed follow the jitter of the time
+publish/docs/quality.md). Straight lines cut corners; splines without measured speed follow the jitter of the time
 stamps and swing wider than this one.
 """
 
