@@ -1,0 +1,50 @@
+// The playback clock and how times are written.
+
+export class Clock {
+  constructor(durationMs, lastMs = durationMs) {
+    this.durationMs = durationMs;
+    this.lastMs = lastMs;
+    this.timeMs = 0;
+    this.rate = 1;
+    this.playing = false;
+    this.before = null;
+  }
+
+  seek(timeMs) {
+    this.timeMs = Math.min(Math.max(timeMs, 0), this.lastMs);
+  }
+
+  /** Move on to the moment `nowMs` of the screen's clock. With `held` time stands still: data is still to come. */
+  advance(nowMs, held) {
+    const passed = this.before === null ? 0 : nowMs - this.before;
+    this.before = nowMs;
+    if (!this.playing || held) return;
+    // A tab in the background gets no frames; a long pause is not made up for.
+    this.seek(this.timeMs + Math.min(passed, 1000) * this.rate);
+    if (this.timeMs >= this.lastMs) this.playing = false;
+  }
+
+  play() {
+    if (this.timeMs >= this.lastMs) this.seek(0);
+    this.playing = true;
+    this.before = null;
+  }
+
+  pause() {
+    this.playing = false;
+  }
+}
+
+/** 3723000 -> "1:02:03"; negative times with a minus. */
+export function hoursText(ms) {
+  const seconds = Math.floor(Math.abs(ms) / 1000);
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  return `${ms < 0 && seconds > 0 ? "−" : ""}${h}:${String(m).padStart(2, "0")}:${String(s).padStart(2, "0")}`;
+}
+
+/** 92608 -> "1:32.608". */
+export function lapText(ms) {
+  const seconds = (ms % 60000) / 1000;
+  const minutes = Math.floor(ms / 60000);
+  return minutes ? `${minutes}:${seconds.toFixed(3).padStart(6, "0")}` : seconds.toFixed(3);
+}
