@@ -174,6 +174,8 @@ POSITIONS = (
     Column("y_m", pa.float64(), "m", "North-like coordinate of the circuit's own frame"),
     Column("z_m", pa.float64(), "m", "Height in the circuit's own frame"),
     Column("on_track", pa.bool_(), "", "Whether the upstream calls the car on track"),
+    Column("lap_distance_m", pa.float32(), "m", "Distance along the track's outline, from the line; null without one"),
+    Column("offset_m", pa.float32(), "m", "Distance from the outline, left positive; null without one"),
 )
 
 FRAMES = (

@@ -53,13 +53,13 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
     clock = make_clock(recording, cleaned.timing)
     on_progress(0.3, "working out progress and order")
     race = make_race(recording, cleaned, clock)
-    cleaned = without_strays(cleaned, race, findings)
+    cleaned, race = without_strays(cleaned, race, findings)
     on_progress(0.6, "putting cars on the common clock")
     frames = assemble(recording, cleaned, race, clock)
     on_progress(0.9, "judging quality")
     verdict = judge(recording, cleaned, frames, findings, reconciled.notes)
     rows = make_rows(recording, cleaned, race, frames)
-    tables = published_tables(recording, clock, cleaned.cars, cleaned.positions, verdict.table, verdict.grade)
+    tables = published_tables(recording, cleaned, race, clock, verdict.table, verdict.grade)
     return SessionData(
         drivers=recording.drivers,
         frames=frames,

@@ -35,9 +35,9 @@ def stray_samples(
     return stray
 
 
-def without_strays(cleaned: Cleaned, race: Race, findings: dict[str, Findings]) -> Cleaned:
-    """Return ``cleaned`` without coordinates that are astray; how many is added to ``findings``."""
-    positions = dict(cleaned.positions)
+def without_strays(cleaned: Cleaned, race: Race, findings: dict[str, Findings]) -> tuple[Cleaned, Race]:
+    """Return both without coordinates that are astray; how many is added to ``findings``."""
+    positions, offsets = dict(cleaned.positions), dict(race.offsets_m)
     for car, feed in cleaned.positions.items():
         offset = race.offsets_m.get(car)
         if offset is None or len(offset) != len(feed.time_ms):
@@ -46,5 +46,5 @@ def without_strays(cleaned: Cleaned, race: Race, findings: dict[str, Findings]) 
         stray = stray_samples(feed.time_ms, offset, pit, race.anchors[car].time_ms)
         if stray.any():
             findings[car].add("position_off_track", int(stray.sum()))
-            positions[car] = feed.keep(~stray)
-    return replace(cleaned, positions=positions)
+            positions[car], offsets[car] = feed.keep(~stray), offset[~stray]
+    return replace(cleaned, positions=positions), replace(race, offsets_m=offsets)

@@ -7,10 +7,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms import columns
+from transforms.assemble import Cleaned, Race
 from transforms.clock import onto_clock
 from transforms.frames import Clock
 from transforms.recording import Driver, Recording, SessionIdentity
-from transforms.samples import CleanCar, CleanPositions
+from transforms.samples import CleanCar
 
 _CLOCK_COLUMNS = {
     "laps": ("start_ms", "end_ms", "sector1_end_ms", "sector2_end_ms", "sector3_end_ms", "pit_in_ms", "pit_out_ms"),
@@ -109,8 +110,9 @@ def _drs(car: CleanCar) -> np.ndarray:
     return np.full(len(car.time_ms), -1, np.int8) if car.drs is None else car.drs
 
 
-def positions_of(positions: dict[str, CleanPositions], clock: Clock) -> pa.Table:
-    """Cleaned coordinates at native rate, by car and time."""
+def positions_of(cleaned: Cleaned, race: Race, clock: Clock) -> pa.Table:
+    """Cleaned coordinates at native rate, by car and time, and where on the track they lie."""
+    positions = cleaned.positions
     names = list(positions)
     schema = columns.schema_of(columns.POSITIONS)
     if not names:
@@ -124,8 +126,21 @@ def positions_of(positions: dict[str, CleanPositions], clock: Clock) -> pa.Table
             for c in ("x_m", "y_m", "z_m")
         ),
         pa.array(np.concatenate([positions[n].on_track for n in names])),
+        *(
+            _nan_null(np.concatenate(values))
+            for values in zip(*(_on_track(n, cleaned, race) for n in names), strict=True)
+        ),
     ]
     return pa.table(arrays, schema=schema)
+
+
+def _on_track(car: str, cleaned: Cleaned, race: Race) -> tuple[np.ndarray, np.ndarray]:
+    """Distance along the outline and offset from it of a car's coordinates, (n,) each, NaN without a track."""
+    time_ms = cleaned.positions[car].time_ms
+    offset_m = race.offsets_m.get(car)
+    if cleaned.track is None or offset_m is None or len(offset_m) != len(time_ms):
+        return np.full(len(time_ms), np.nan), np.full(len(time_ms), np.nan)
+    return np.round(np.mod(race.progress[car].at(time_ms), 1.0) * cleaned.track.length_m, 1), np.round(offset_m, 1)
 
 
 def _car_column(names: list[str], counts: list[int]) -> pa.Array:
@@ -172,17 +187,17 @@ def session_row(recording: Recording, clock: Clock, grade: str) -> pa.Table:
 
 def published_tables(
     recording: Recording,
+    cleaned: Cleaned,
+    race: Race,
     clock: Clock,
-    cars: dict[str, CleanCar],
-    positions: dict[str, CleanPositions],
     quality: pa.Table,
     grade: str,
 ) -> dict[str, pa.Table]:
     """All published tables but ``frames``, by name, with identity columns, times on the clock."""
     laps = recording.laps
     tables = {
-        "telemetry": telemetry_of(cars, clock),
-        "positions": positions_of(positions, clock),
+        "telemetry": telemetry_of(cleaned.cars, clock),
+        "positions": positions_of(cleaned, race, clock),
         "laps": laps.sort_by([("car", "ascending"), ("lap", "ascending")]),
         "results": recording.results,
         "weather": recording.weather,

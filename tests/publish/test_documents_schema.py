@@ -17,7 +17,11 @@ from transforms.columns import CHANNELS, TABLES
 
 ME = IDENTITY_OF_SESSION
 NOW = datetime(2024, 3, 3, 12, tzinfo=UTC)
-SCHEMAS = {key.split("/")[-1].removesuffix(".json"): json.loads(text) for key, text in schema_documents().items()}
+SCHEMAS = {
+    key.split("/")[-1].removesuffix(".json"): json.loads(text)
+    for key, text in schema_documents().items()
+    if key.endswith(".json")
+}
 NAMES = {"frames": "frames", "overview": "frames"}
 
 
@@ -41,6 +45,11 @@ def test_there_is_a_schema_for_every_document():
     assert set(SCHEMAS) == {*names.split(), "columns"}
     assert all(key == f"v1/schemas/{key.split('/')[-1]}" for key in schema_documents())
     assert schema_documents() == schema_documents()
+
+
+def test_the_page_on_quality_names_every_grade_and_stands_beside_the_schemas():
+    page = schema_documents()["v1/schemas/quality.md"].decode()
+    assert all(f"| {grade} |" in page for grade in "ABCDF")
 
 
 @pytest.mark.parametrize("name", [name for name in SCHEMAS if name != "columns"])
