@@ -1,10 +1,11 @@
 """The command line ``parcferme``: reads what was typed, runs it, says how it ended.
 
-Exit codes: 0 done, 1 something went wrong, 2 what was typed or set cannot be used, 130 interrupted.
+Exit codes: 0 done, 1 something went wrong, 2 what was typed or set cannot be used, 130 interrupted, 143 terminated.
 """
 
 import argparse
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from collections.abc import Callable, Sequence
 from transforms.errors import ParcfermeError
 
 _INTERRUPTED = 130
+_TERMINATED = 143
 #: What Prefect is told unless the user has said otherwise; it reads these when it is imported.
 _PREFECT_DEFAULTS = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -24,12 +26,14 @@ _PREFECT_DEFAULTS = {
 _PREFECT_QUIET = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL",
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     options = _parser().parse_args(arguments)
+    before = signal.signal(signal.SIGTERM, _raise_terminated)
     try:
         _prepare(verbose=options.verbose)
         command: Callable[[argparse.Namespace], int] = options.command
@@ -38,10 +42,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(
             "Interrupted. What was published before is as it was; run it again to finish.", _INTERRUPTED, options
         )
+    except _Terminated:
+        return _fail(
+            "Terminated. What was published before is as it was; run it again to finish.", _TERMINATED, options
+        )
     except ParcfermeError as error:
         return _fail(str(error), error.exit_code, options)
     except Exception as error:
         return _fail(_unexpected(error), 1, options)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Terminated(BaseException):
+    """SIGTERM, so that what is to be cleaned up is: Prefect's temporary server does not outlive the command."""
+
+
+def _raise_terminated(_number: int, _frame: object) -> None:
+    raise _Terminated
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from flows.calendar import check_has_happened, read_schedule, resolve
 from flows.console import following_runs, make_console, print_reports
 from flows.destination import open_destination, prepare_destination
+from flows.prefect_server import start_temporary_server
 from flows.reports import PublishReport, summary_of
 from flows.selection import select_sessions
 from flows.settings import Settings, read_settings
@@ -17,8 +18,6 @@ from transforms.errors import InputError, ParcfermeError, PublicationError
 from transforms.recording import SESSION_CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rich.console import Console
 
 _DEMO_CACHE = Path(".parcferme") / "sample-cache"
@@ -32,8 +31,9 @@ def publish(year: int, event: str, session: str, *, force: bool, verbose: bool) 
     check_has_happened(found, year, code, settings.current_time())
     open_destination(settings).check()
     console = make_console()
-    with _starting_prefect(console):
-        from flows.publish_session import publish_session
+    _start_prefect(console)
+    from flows.publish_session import publish_session
+
     with following_runs(console):
         report = publish_session(year, int(found.round or 0), code, force=force)
     print_reports(console, [report])
@@ -115,8 +115,9 @@ def demo(*, verbose: bool) -> int:
 def _run_backfill(
     console: "Console", year: int, rounds: Sequence[int] | None, sessions: Sequence[str] | None, *, force: bool
 ) -> list[PublishReport]:
-    with _starting_prefect(console):
-        from flows.backfill import backfill as backfill_flow
+    _start_prefect(console)
+    from flows.backfill import backfill as backfill_flow
+
     with following_runs(console):
         state = backfill_flow(
             year,
@@ -148,12 +149,14 @@ The sample season is in {settings.destination}. Next:
 PARCFERME_DESTINATION says where to: file:///folder or s3://bucket/prefix."""
 
 
-@contextmanager
-def _starting_prefect(console: "Console") -> "Iterator[None]":
-    """Say why nothing moves while Prefect is imported, and what it is about to start."""
-    if "PREFECT_API_URL" not in os.environ:
-        console.print("Starting a temporary Prefect server (set PREFECT_API_URL to use one of yours)", markup=False)
-    yield
+def _start_prefect(console: "Console") -> None:
+    """Import Prefect and see that it has a server, saying why nothing moves meanwhile."""
+    from prefect.settings import PREFECT_API_URL
+
+    if PREFECT_API_URL.value():
+        return
+    console.print("Starting a temporary Prefect server (set PREFECT_API_URL to use one of yours)", markup=False)
+    start_temporary_server()
 
 
 def _quieten_fastf1(verbose: bool) -> None:

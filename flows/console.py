@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from flows.progress import listener
 from flows.reports import PublishReport
@@ -15,6 +15,7 @@ from flows.reports import PublishReport
 _PLAIN_STEP_PERCENT = 20.0
 #: Wide enough for the table where no terminal tells its width.
 _PLAIN_WIDTH = 120
+_BAR_WIDTH = 12
 
 
 def make_console() -> Console:
@@ -65,12 +66,15 @@ class _Bars:
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.percentage:3.0f} %"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[message]}", markup=False),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=_BAR_WIDTH),
+            TextColumn("{task.percentage:3.0f} %", table_column=Column(no_wrap=True)),
+            TimeElapsedColumn(table_column=Column(no_wrap=True)),
+            TextColumn(
+                "{task.fields[message]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)
+            ),
             console=console,
+            expand=True,
         )
         self._tasks: dict[str, TaskID] = {}
 
@@ -92,7 +96,9 @@ def print_reports(console: Console, reports: Iterable[PublishReport]) -> None:
     """Print the table that ends a run: session, state, grade, frames, bytes, seconds; below it what went wrong."""
     rows = list(reports)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("session", "state", "grade"):
+    # On a narrow terminal the names fold and the numbers stay whole.
+    table.add_column("session", overflow="fold")
+    for name in ("state", "grade"):
         table.add_column(name, no_wrap=True)
     for name in ("frames", "bytes", "seconds"):
         table.add_column(name, justify="right", no_wrap=True)

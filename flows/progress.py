@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 #: How transforms and encoders report: part of the stage done, 0 to 1, and a message.
@@ -15,6 +15,8 @@ ProgressCallback = Callable[[float, str], None]
 #: Stages of a session's run and their share of the whole, by measured time.
 STAGES = {"load": 10.0, "transform": 35.0, "encode": 45.0, "publish": 10.0}
 _MIN_INTERVAL_S = 1.0
+#: A place that could not be written to is left alone this long: trying can take its time, and the run waits for it.
+_PAUSE_AFTER_FAILURE_S = 60.0
 _HEARTBEAT_S = 30.0
 
 
@@ -44,13 +46,15 @@ class _SinkState:
     sink: Sink
     written_at: float = float("-inf")
     percent: float = -1.0
-    has_failed: bool = field(default=False)
+    has_failed: bool = False
+    silent_until: float = float("-inf")
 
 
 class Progress:
     """Hands a run's progress on to its sinks: never backwards, at most once a second each except where a stage begins.
 
-    A sink that fails is named once in the log and tried again later: a run does not fail for want of an audience.
+    A sink that fails is named once in the log and tried again a minute later: a run does not fail for want of an
+    audience.
     """
 
     def __init__(
@@ -114,6 +118,8 @@ class Progress:
                 self._write(state)
 
     def _write(self, state: _SinkState) -> None:
+        if self._clock() < state.silent_until:
+            return
         state.written_at = self._clock()
         state.percent = self.percent
         try:
@@ -123,6 +129,7 @@ class Progress:
             name = type(state.sink).__name__
             self._logger.log(level, "Progress cannot be written to %s: %s. The run goes on.", name, error)
             state.has_failed = True
+            state.silent_until = self._clock() + _PAUSE_AFTER_FAILURE_S
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """The flow that makes one session: load, transform, encode, publish."""
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from flows.reports import PublishReport
 from flows.run_status import close_status
 from flows.session_run import Box, SessionRun, made_with
 from flows.settings import read_settings
+from flows.spool import working_folder
 from flows.upstream import load_recording
 from publish.encode import encode_session
 from publish.objects import EncodedRevision
@@ -183,9 +183,9 @@ def _make(run: SessionRun, force: bool) -> PublishReport:
         # A load that could have brought more has not.
         return run.finish_unchanged(current)
     release_memory()
-    with tempfile.TemporaryDirectory(prefix="parcferme-", ignore_cleanup_errors=True) as spool:
+    with working_folder() as spool:
         transformed = transform_task(run, loaded)
         release_memory()
-        encoded = encode_task(run, transformed, Path(spool))
+        encoded = encode_task(run, transformed, spool)
         release_memory()
         return publish_task(run, encoded, force)

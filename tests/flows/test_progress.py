@@ -35,7 +35,11 @@ class Recorder:
 class Broken:
     wants_heartbeat = False
 
+    def __init__(self) -> None:
+        self.tried = 0
+
     def write(self, percent: float, message: str) -> None:
+        self.tried += 1
         raise ConnectionError("nobody there")
 
 
@@ -73,12 +77,15 @@ def test_a_sink_hears_at_most_once_a_second_within_a_stage() -> None:
 
 
 def test_a_broken_sink_is_named_once_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    clock, sink = FakeClock(), Recorder()
-    progress = Progress((Broken(), sink), stages=STAGES, clock=clock)
+    clock, broken, sink = FakeClock(), Broken(), Recorder()
+    progress = Progress((broken, sink), stages=STAGES, clock=clock)
     with caplog.at_level(logging.WARNING):
         progress.begin("first", "one")
         progress.begin("second", "two")
+        assert broken.tried == 1
+        clock.now_s += 61
         progress.finish("all")
+    assert broken.tried == 2
     assert len(sink.seen) == 3
     assert [record.getMessage() for record in caplog.records] == [
         "Progress cannot be written to Broken: nobody there. The run goes on."
