@@ -109,7 +109,7 @@ export class ChunkStore {
 function missingPart(error) {
   if (error.status !== 404) return error;
   return new LoadError(
-    `${error.message} The manifest names it, so the publication is damaged or was replaced: reload the page; if it stays, run "parcferme verify".`,
+    `${error.message} The manifest names it, so the publication is damaged or was replaced: reload the page; if it stays, whoever publishes this data should publish the session again.`,
     404,
   );
 }

@@ -44,7 +44,7 @@ async function readOnce(key, options) {
     return JSON.parse(new TextDecoder().decode(isGzip(bytes) ? await gunzip(bytes) : bytes));
   } catch {
     throw new BrokenDocument(
-      `${key} is not readable JSON. Try again; if it stays, whoever publishes this data should check it with "parcferme verify".`,
+      `${key} is not readable JSON. Try again; if it stays, whoever publishes this data should publish the session again.`,
     );
   }
 }

@@ -341,7 +341,7 @@ def test_a_missing_or_broken_chunk_stops_the_replay_until_it_is_there_again(site
         told = drive(
             'await open("#session=9472&t=20000"); await until(() => data().problem, "words"); return data().problem;'
         )
-        assert "frames/5/0000.json.gz is not there (404)" in told and "parcferme verify" in told
+        assert "frames/5/0000.json.gz is not there (404)" in told and "publish the session again" in told
         thin.write_bytes(whole[: len(whole) // 2])
         told = drive(
             'await open("#session=9472&t=20000"); await until(() => data().problem, "words"); return data().problem;'

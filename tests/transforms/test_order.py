@@ -85,6 +85,19 @@ def test_gaps_are_exact_at_the_line_and_never_negative() -> None:
     assert down[2].tolist() == [0, 0, 1, 1] and np.isnan(gap[2, 2])
 
 
+def test_a_gap_does_not_grow_while_the_field_stands() -> None:
+    cars = ["1", "2"]
+    made = {
+        "1": progress((0, 0), (90_000, 1.0), (100_000, 1.10), (700_000, 1.10), (780_000, 2.0)),
+        "2": progress((0, 0), (92_000, 1.0), (101_800, 1.09), (700_000, 1.09), (782_000, 2.0)),
+    }
+    ticks = np.arange(110_000, 690_000, 40_000)
+    scores = np.stack([made[car].at(ticks) for car in cars])
+    counted = np.ones(scores.shape, np.bool_)
+    gap, _, _ = order.gaps_s(ticks, cars, made, dict.fromkeys(cars, 1e9), order.positions_of(scores), counted)
+    np.testing.assert_allclose(gap[1], 101.8 - 99.0, atol=1e-3)
+
+
 def test_best_lap_order_by_segment() -> None:
     cars = ["1", "2", "3"]
     set_ms = {"1": np.array([100.0, 1100.0]), "2": np.array([120.0]), "3": np.empty(0)}
