@@ -8,8 +8,8 @@ from flows.settings import Settings
 from publish import season
 from publish.dictionary import schema_documents
 from publish.publication import publish_site
-from publish.site_files import site_files
 from publish.season_document import Event
+from publish.site_files import site_files
 from publish.store import Store, open_store
 
 
@@ -24,7 +24,8 @@ def open_destination(settings: Settings) -> Store:
 def prepare_destination(settings: Settings, store: Store, year: int, events: Sequence[Event]) -> None:
     """See that the destination can be written to and bring it up to date around the sessions.
 
-    Schemas, the viewer page and the season's schedule are written where they differ, and what dead runs left at "running" is corrected.
+    Schemas, the viewer page and the season's schedule are written where they differ, and what dead runs left at
+    "running" is corrected.
 
     :raises InputError: the destination does not exist.
     :raises PublicationError: it refuses.
