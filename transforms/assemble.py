@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from transforms import order, states
 from transforms.alignment import Alignment
-from transforms.clock import session_status_ms
+from transforms.clock import session_status_ms, suspensions_ms
 from transforms.frames import CarFrames, Clock, Frames, Track
 from transforms.interpolate import MAX_GAP_MS, Bracket, bracket, held, linear, steps
 from transforms.path import coordinates as path_coordinates
@@ -217,8 +217,12 @@ def _race_order(
         ending = race.endings[car]
         until[car] = ending.finish_ms or race.leaves_ms.get(car) or float(ticks_ms[-1])
     counted = (ticks_ms >= start_ms) & (state != states.OUT)
-    gaps = order.gaps_s(ticks_ms, numbers, settled, until, positions, counted)
-    return state, positions, gaps
+    gap, interval, down = order.gaps_s(ticks_ms, numbers, settled, until, positions, counted)
+    # While a race is suspended the field queues in the pit lane; seconds between its cars mean nothing.
+    for begin, end in suspensions_ms(recording):
+        standing = (ticks_ms >= begin) & (ticks_ms < end)
+        gap[:, standing], interval[:, standing] = np.nan, np.nan
+    return state, positions, (gap, interval, down)
 
 
 def _other_order(

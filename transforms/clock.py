@@ -22,6 +22,18 @@ def session_status_ms(recording: Recording, status: str) -> list[float]:
     return [float(r["time_ms"]) for r in recording.session_status.to_pylist() if r["status"] == status]
 
 
+def suspensions_ms(recording: Recording) -> list[tuple[float, float]]:
+    """Session times from every suspension (red flag) to the restart after it, infinity without one."""
+    found, begin = [], None
+    for row in recording.session_status.to_pylist():
+        if row["status"] == "Aborted" and begin is None:
+            begin = float(row["time_ms"])
+        elif row["status"] == "Started" and begin is not None:
+            found.append((begin, float(row["time_ms"])))
+            begin = None
+    return found if begin is None else [*found, (begin, np.inf)]
+
+
 def last_lap_end_ms(timing: dict[str, CarTiming]) -> float | None:
     """Time at which the last lap of the session ended, None without laps."""
     ends = [own.end_ms[np.isfinite(own.end_ms)] for own in timing.values()]

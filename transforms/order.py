@@ -115,8 +115,8 @@ def gaps_s(
     """Gap to the leader and to the car ahead, seconds, and whole laps down on the leader, (cars, ticks) each.
 
     The gap is how much later than the other this car came to where it is (laps plus fraction of lap): exact at the
-    line, between lines as good as the distance along the lap, and at rest while the car rests. It is NaN (laps down -1) where ``counted`` is False and, as is
-    usual, where the other is a lap or more ahead.
+    line, between lines as good as the distance along the lap, and at rest while the car rests. It is NaN (laps down -1)
+    where ``counted`` is False and, as is usual, where the other is a lap or more ahead.
 
     :param until_ms: per car the time its progress ends (finish, or when it left the order); the gap stays as it was.
     """
@@ -129,7 +129,7 @@ def gaps_s(
     now = {car: np.minimum(ticks_ms, until_ms[car]).astype(np.float64) for car in cars}
     laps = np.stack([progress[car].at(now[car]) for car in cars])
     inverse = {row: _strictly_rising(progress[car]) for row, car in enumerate(cars)}
-    for row, car in enumerate(cars):
+    for row in range(len(cars)):
         behind = np.clip(np.floor(np.maximum(laps[leader, np.arange(shape[1])] - laps[row], 0) + 1e-9), 0, 127)
         down[row] = np.where(counted[row], behind, -1)
         ahead = at_position[np.maximum(positions[row].astype(np.int64) - 2, 0), np.arange(shape[1])]

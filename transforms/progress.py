@@ -21,6 +21,8 @@ Floats = NDArray[np.float64]
 MAX_OFFSET_M = 150.0
 #: Distance between grid slots, m (FIA Sporting Regulations, 8 m), and from the line to the first one.
 GRID_SLOT_M = 8.0
+#: Sensors of standing cars read up to this, which would add up to hundreds of metres under a red flag, m/s.
+STANDING_MPS = 1.5
 #: Length of a lap assumed where there is no track, only to turn a grid slot into a part of a lap, m.
 _NOMINAL_LAP_M = 5000.0
 #: Shares of the lap time at the ends of sectors 1 and 2 where no lap tells.
@@ -116,6 +118,7 @@ def travelled_m(car: CleanCar | None, positions: CleanPositions | None) -> tuple
         known = np.isfinite(car.speed_kmh)
         if known.sum() > 1:
             time_ms, speed = car.time_ms[known].astype(np.float64), car.speed_kmh[known] / 3.6
+            speed[speed < STANDING_MPS] = 0.0
             step = (speed[1:] + speed[:-1]) / 2 * np.diff(time_ms) / 1000.0
             return time_ms, np.concatenate([[0.0], np.cumsum(step)])
     if positions is not None and len(positions.time_ms) > 1:
@@ -165,18 +168,23 @@ def from_telemetry(
     if good.sum() < 2:
         times = driven[0]
         return _with_anchors(times, expected_laps(anchors, times, driven, track.length_m), anchors), offset
-    deviation = _anchored(sample_ms[good], (distance - expected)[good] / track.length_m, anchors)
+    deviation = _anchored(
+        sample_ms[good], expected[good] / track.length_m, (distance - expected)[good] / track.length_m, anchors
+    )
     times = np.union1d(driven[0], sample_ms)
     laps = expected_laps(anchors, times, driven, track.length_m) + np.interp(times, sample_ms[good], deviation)
     return _with_anchors(times, laps, anchors), offset
 
 
-def _anchored(sample_ms: Floats, deviation: Floats, anchors: Anchors) -> Floats:
-    """Take out of ``deviation`` (n,), laps, what it is at the anchors, linearly in time between them."""
+def _anchored(sample_ms: Floats, expected: Floats, deviation: Floats, anchors: Anchors) -> Floats:
+    """Take out of ``deviation`` (n,), laps, what it is at the anchors.
+
+    In between in proportion to the ``expected`` (n,) laps, not to time: a car that stands must not creep.
+    """
     if not len(anchors.time_ms):
         return deviation
     residual = np.interp(anchors.time_ms, sample_ms, deviation)
-    return deviation - np.interp(sample_ms, anchors.time_ms, residual)
+    return deviation - np.interp(expected, anchors.laps, residual)
 
 
 def _with_anchors(times: Floats, laps: Floats, anchors: Anchors) -> Progress:
