@@ -95,6 +95,12 @@ def _parser() -> argparse.ArgumentParser:
     index.add_argument("year", type=int)
     index.set_defaults(command=_index)
 
+    inspect = commands.add_parser("inspect", help="print the verdict on a session's data")
+    inspect.add_argument("year", type=int)
+    inspect.add_argument("event", help="round or name, for example 1 or Bahrain")
+    inspect.add_argument("session", help="R, S, Q, SQ, FP1, FP2 or FP3")
+    inspect.set_defaults(command=_inspect)
+
     serve = commands.add_parser("serve", help="serve the destination on this machine")
     serve.add_argument("--port", type=int, default=8000)
     serve.set_defaults(command=_serve)
@@ -133,6 +139,12 @@ def _index(options: argparse.Namespace) -> int:
     from flows.commands import index
 
     return index(options.year, verbose=options.verbose)
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from flows.commands import inspect
+
+    return inspect(options.year, options.event, options.session, verbose=options.verbose)
 
 
 def _serve(options: argparse.Namespace) -> int:

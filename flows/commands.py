@@ -67,6 +67,22 @@ def index(year: int, *, verbose: bool) -> int:
     return 0
 
 
+def inspect(year: int, event: str, session: str, *, verbose: bool) -> int:
+    """Print the verdict on a session: as published, or computed now where nothing is."""
+    from flows.inspection import compute_verdict, print_verdict, read_verdict
+
+    _quieten_fastf1(verbose)
+    settings = read_settings()
+    found, code = resolve(read_schedule(settings, year), year, event, session)
+    check_has_happened(found, year, code, settings.current_time())
+    round_number = int(found.round or 0)
+    report = read_verdict(open_destination(settings), year, round_number, code)
+    label = f"{year} round {round_number} {found.name} {code}"
+    verdict = report or compute_verdict(settings, year, round_number, code)
+    print_verdict(make_console(), label, verdict, published=report is not None)
+    return 0
+
+
 def serve(port: int) -> int:
     """Serve the destination on loopback until interrupted."""
     from publish.server import make_server

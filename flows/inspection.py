@@ -78,12 +78,13 @@ def _findings_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", title="Findings", title_justify="left")
     for name in ("severity", "check"):
         table.add_column(name, no_wrap=True)
-    table.add_column("times", justify="right")
+    table.add_column("count", justify="right")
     table.add_column("cars")
     table.add_column("cause", overflow="fold")
     rank = {"error": 0, "warning": 1, "info": 2}
     for (severity, check, cause), found_rows in sorted(groups.items(), key=lambda g: (rank[g[0][0]], g[0][1:])):
         cars = dict.fromkeys(str(r["car"]) for r in found_rows if r["car"] is not None)
         named = ", ".join(cars) if len(cars) <= 5 else f"{len(cars)} cars"
-        table.add_row(severity, check, str(len(found_rows)), named, cause)
+        count = sum(r["value"] if r["unit"] == "samples" else 1 for r in found_rows)
+        table.add_row(severity, check, f"{count:,.0f}", named, cause)
     return table

@@ -22,7 +22,7 @@ from publish.objects import EncodedRevision
 from publish.publication import publish_revision
 from transforms.errors import ParcfermeError, PublicationError, UpstreamError
 from transforms.frames import SessionData
-from transforms.recording import CircuitMarks, Driver, Recording, SessionIdentity
+from transforms.recording import CircuitMarks, Recording, SessionIdentity
 from transforms.session import transform_session
 
 
@@ -42,7 +42,6 @@ class Transformed:
     """A computed session and what the encoders need besides; the native-rate samples are gone."""
 
     identity: SessionIdentity
-    drivers: tuple[Driver, ...]
     circuit: CircuitMarks | None
     data: SessionData
 
@@ -75,7 +74,7 @@ def transform_task(run: SessionRun, loaded: Box[Recording]) -> Box[Transformed]:
     run.progress.begin("transform", "Computing frames")
     recording = loaded.take()
     data = transform_session(recording, on_progress=run.progress.report)
-    return Box(Transformed(recording.identity, data.drivers, recording.circuit, data))
+    return Box(Transformed(recording.identity, recording.circuit, data))
 
 
 @task(name="encode", cache_policy=NO_CACHE, persist_result=False)
@@ -86,7 +85,6 @@ def encode_task(run: SessionRun, transformed: Box[Transformed], spool: Path) -> 
     try:
         encoded = encode_session(
             computed.identity,
-            computed.drivers,
             computed.circuit,
             computed.data,
             spool,

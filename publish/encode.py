@@ -12,7 +12,7 @@ from publish.objects import EncodedObject, EncodedRevision
 from publish.parquet import write_frames_table, write_table
 from publish.rows import encode_rows
 from transforms.frames import SessionData
-from transforms.recording import CircuitMarks, Driver, SessionIdentity
+from transforms.recording import CircuitMarks, SessionIdentity
 
 #: Seconds a race's frames and rows take, measured; only their ratio matters, for the progress.
 _FRAMES_S, _ROWS_S = 3.0, 11.0
@@ -20,7 +20,6 @@ _FRAMES_S, _ROWS_S = 3.0, 11.0
 
 def encode_session(
     identity: SessionIdentity,
-    drivers: tuple[Driver, ...],
     circuit: CircuitMarks | None,
     data: SessionData,
     spool: Path,
@@ -63,7 +62,7 @@ def encode_session(
             )
         objects += tables.result()
     objects.sort(key=lambda entry: entry.path)
-    revision, manifest = build_manifest(identity, drivers, data, objects, channels, made_with)
+    revision, manifest = build_manifest(identity, data, objects, channels, made_with)
     progress(1.0, "encoded")
     return EncodedRevision(identity.session_key, revision, manifest, tuple(objects))
 

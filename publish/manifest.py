@@ -10,7 +10,7 @@ from publish.documents import iso_utc
 from publish.encoding import canonical_json
 from publish.objects import EncodedObject
 from transforms.frames import Clock, SessionData
-from transforms.recording import Driver, SessionIdentity
+from transforms.recording import SessionIdentity
 
 SCHEMA = "parcferme/manifest/1"
 #: Hexadecimal digits of a revision's name.
@@ -19,7 +19,6 @@ _REVISION_DIGITS = 16
 
 def build_manifest(
     identity: SessionIdentity,
-    drivers: Iterable[Driver],
     data: SessionData,
     objects: Iterable[EncodedObject],
     channels: frozenset[str],
@@ -31,7 +30,7 @@ def build_manifest(
     on what a reader gets, neither on ``made_with`` nor on how the objects were compressed.
     """
     ordered = sorted(objects, key=lambda entry: entry.path)
-    body = {**_head(identity), **_content(drivers, data, channels)}
+    body = {**_head(identity), **_content(data, channels)}
     revision = revision_of(body, ordered)
     manifest = {
         **body,
@@ -76,7 +75,7 @@ def _head(identity: SessionIdentity) -> dict[str, Any]:
     }
 
 
-def _content(drivers: Iterable[Driver], data: SessionData, channels: frozenset[str]) -> dict[str, Any]:
+def _content(data: SessionData, channels: frozenset[str]) -> dict[str, Any]:
     declared = [channel for channel in CONTINUOUS + HELD if channel.name in channels]
     return {
         "clock": _clock(data.frames.clock),
@@ -89,7 +88,7 @@ def _content(drivers: Iterable[Driver], data: SessionData, channels: frozenset[s
                 "team": driver.team,
                 "color": driver.color,
             }
-            for driver in drivers
+            for driver in data.drivers
         ],
         "total_laps": data.total_laps,
         "grade": data.grade,

@@ -24,7 +24,7 @@ from transforms.frames import SessionData
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "publish"))
 
-from session_data import CIRCUIT, IDENTITY_OF_SESSION, drivers, session_data
+from session_data import CIRCUIT, IDENTITY_OF_SESSION, session_data
 
 Objects = list[EncodedObject]
 
@@ -72,7 +72,7 @@ def other_tables(data: SessionData, spool: Path) -> Objects:
 
 
 def everything(data: SessionData, spool: Path) -> Objects:
-    made = encode_session(IDENTITY_OF_SESSION, drivers(), CIRCUIT, data, spool, made_with={})
+    made = encode_session(IDENTITY_OF_SESSION, CIRCUIT, data, spool, made_with={})
     return list(made.objects)
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from flows.sample import SAMPLE_YEAR, sample_truth, write_sample_season
+from flows.sample import SAMPLE_YEAR, sample_truth
 from flows.upstream import configure_cache, load_recording
 from transforms.frames import STATES, SessionData
 from transforms.recording import Driver, PositionSamples, Recording
@@ -18,15 +19,14 @@ OUT, RUNNING = STATES.index("out"), STATES.index("running")
 
 
 @pytest.fixture(scope="module")
-def race(tmp_path_factory: pytest.TempPathFactory) -> Recording:
-    folder = tmp_path_factory.mktemp("sample-cache")
-    write_sample_season(folder)
-    configure_cache(folder, offline=True)
+def race(sample_cache: Path) -> Recording:
+    configure_cache(sample_cache, offline=True)
     return load_recording(SAMPLE_YEAR, 1, "R")
 
 
 @pytest.fixture(scope="module")
-def restarted(race: Recording) -> Recording:
+def restarted(sample_cache: Path) -> Recording:
+    configure_cache(sample_cache, offline=True)
     return load_recording(SAMPLE_YEAR, 2, "R")
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from frames_reader import read_json_gz
 from jsonschema import Draft202012Validator
-from session_data import CIRCUIT, IDENTITY_OF_SESSION, drivers, frames, session_data, with_gap
+from session_data import CIRCUIT, IDENTITY_OF_SESSION, frames, session_data, with_gap
 
 from publish.dictionary import column_dictionary, schema_documents
 from publish.encode import encode_session
@@ -37,7 +37,7 @@ def made(tmp_path_factory):
     source.leader_lap[:50] = -1
     data = session_data(source=source)
     made_with = {"parcferme": "0.1.0", "fastf1": "3.9.0", "contract": "1"}
-    return encode_session(ME, drivers(3), CIRCUIT, data, tmp_path_factory.mktemp("spool"), made_with=made_with)
+    return encode_session(ME, CIRCUIT, data, tmp_path_factory.mktemp("spool"), made_with=made_with)
 
 
 def test_there_is_a_schema_for_every_document():

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from frames_reader import read_json_gz
-from session_data import CIRCUIT, IDENTITY_OF_SESSION, drivers, frames, session_data, with_gap
+from session_data import CIRCUIT, IDENTITY_OF_SESSION, frames, session_data, with_gap
 
 from publish.encode import encode_session
 from transforms.columns import TABLES
@@ -27,7 +27,7 @@ def data():
 
 
 def encode(data, spool, made_with=MADE_WITH, **more):
-    return encode_session(ME, drivers(3), CIRCUIT, data, spool, made_with=made_with, **more)
+    return encode_session(ME, CIRCUIT, data, spool, made_with=made_with, **more)
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,8 @@ def data():
 
 def build(data, *, objects=None, identity=ME, made_with=MADE_WITH, who=None, channels=CHANNELS):
     objects = [entry("laps.json.gz"), entry("frames/25/0000.json.gz")] if objects is None else objects
-    revision, text = build_manifest(identity, who or drivers(2), data, objects, channels, made_with)
+    data = dataclasses.replace(data, drivers=who or drivers(2))
+    revision, text = build_manifest(identity, data, objects, channels, made_with)
     return revision, json.loads(text)
 
 

@@ -71,8 +71,7 @@ def timing_only(frames: Frames) -> Frames:
 def publish(store: FileStore, spool: Path, session_key: int, code: str, name: str, data: SessionData) -> str:
     identity = dataclasses.replace(made.IDENTITY_OF_SESSION, session_key=session_key, code=code, name=name)
     spool.mkdir()
-    drivers = made.drivers(3)
-    revision = encode_session(identity, drivers, made.CIRCUIT, data, spool, made_with={"parcferme": "0"})
+    revision = encode_session(identity, made.CIRCUIT, data, spool, made_with={"parcferme": "0"})
     summary = Summary(data.grade, data.capabilities, "inputs", "code")
     publish_revision(store, revision, identity, summary=summary, now=NOW)
     return f"v1/sessions/{session_key}/{revision.revision}/"
