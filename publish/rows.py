@@ -155,8 +155,8 @@ def _decimal(values: NDArray[np.floating], decimals: int) -> pa.StringArray:
 
 
 def _integer(values: NDArray[np.integer]) -> pa.StringArray:
-    """Return integers (n,) as text."""
-    return pc.cast(pa.array(values), pa.string())
+    """Return integers (n,) as JSON text; ``null`` where they are negative, which stands for unknown."""
+    return pc.fill_null(pc.cast(pa.array(values, mask=values < 0), pa.string()), "null")
 
 
 def _concatenated(*parts: object) -> pa.StringArray:

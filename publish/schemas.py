@@ -304,7 +304,8 @@ def _health() -> Schema:
 
 
 def _rows() -> Schema:
-    integers = dict.fromkeys(("lap", "tyre", "position", "speed", "gear", "drs"), _INTEGER)
+    integers = dict.fromkeys(("lap", "tyre", "position"), _INTEGER)
+    integers |= dict.fromkeys(("speed", "gear", "drs"), _or_null(_INTEGER))
     numbers = {name: _or_null(_NUMBER) for name in ("y", "dist")}
     car = _object({"x": _NUMBER, "rel_dist": _NUMBER, **numbers, **integers})
     status = _object({"status": _TEXT, "start_time": _NUMBER, "end_time": _or_null(_NUMBER)})

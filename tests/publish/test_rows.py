@@ -34,9 +34,9 @@ def reference(rows: RowFrames, skip: int) -> dict:
                     "rel_dist": number(rows.rel_dist[i, k]),
                     "tyre": int(rows.tyre[i, k]),
                     "position": int(rows.position[i, k]),
-                    "speed": int(rows.speed_kmh[i, k]),
-                    "gear": int(rows.gear[i, k]),
-                    "drs": int(rows.drs[i, k]),
+                    "speed": known(rows.speed_kmh[i, k]),
+                    "gear": known(rows.gear[i, k]),
+                    "drs": known(rows.drs[i, k]),
                 }
         made.append({"t": number(rows.t_s[i], 2), "lap": int(rows.leader_lap[i]), "drivers": drivers})
     return {
@@ -44,6 +44,10 @@ def reference(rows: RowFrames, skip: int) -> dict:
         "driver_colors": {code: list(color) for code, color in zip(rows.codes, rows.colors, strict=True)},
         "track_statuses": [{"status": s, "start_time": a, "end_time": b} for s, a, b in rows.statuses],
     }
+
+
+def known(value) -> int | None:
+    return int(value) if value >= 0 else None
 
 
 def encode(rows: RowFrames, spool: Path) -> dict[str, bytes]:
@@ -89,6 +93,14 @@ def test_fields_keep_their_order_and_numbers_are_json(tmp_path, rows):
     assert list(car) == fields
     assert b"-0," not in text and b"-0.0" not in text and b"e+" not in text
     assert document["frames"][35]["drivers"] == {}
+
+
+def test_what_is_not_known_is_null_and_never_a_number(tmp_path, rows):
+    drs = rows.drs.copy()
+    drs[:, 0] = -1
+    document = json.loads(encode(dataclasses.replace(rows, drs=drs), tmp_path)["rows/skip_1.json.gz"])
+    first = rows.codes[0]
+    assert {frame["drivers"][first]["drs"] for frame in document["frames"] if first in frame["drivers"]} == {None}
 
 
 def test_every_nth_frame_starts_at_the_first(tmp_path, rows):
