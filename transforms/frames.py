@@ -90,8 +90,9 @@ class RowFrames:
     """The older row format as arrays, (frames,) or (frames, cars): what the README describes under "The older rows".
 
     ``t_s`` float64 seconds since the earliest first-lap start; ``x_dm``, ``y_dm`` tenths of a metre, NaN where the car
-    is absent from the frame; ``distance_m`` since the start; ``rel_dist`` 0 to 1; the rest integers,
-    negative where unknown. ``codes`` and ``colors`` (red, green, blue) are per car; ``statuses`` rows of (status, start_s, end_s or None).
+    is absent from the frame; ``distance_m`` since the start; ``rel_dist`` 0 to 1; the rest integers, negative where
+    unknown. ``codes`` and ``colors`` (red, green, blue) are per car; ``statuses`` rows of (status, start_s, end_s or
+    None).
     """
 
     t_s: NDArray[np.float64]
