@@ -357,7 +357,8 @@ def _tyres(
 
     Before the first lap of a race the first set is on; -1 where the source says nothing.
     """
-    rows = [r for r in recording.laps.to_pylist() if r["car"] == car and r["start_ms"] is not None]
+    laps = recording.laps.to_pylist()
+    rows = [r for r in laps if r["car"] == car and r["start_ms"] is not None and r["lap"] is not None]
     rows.sort(key=lambda r: r["lap"])
     size = len(ticks_ms)
     if not rows:

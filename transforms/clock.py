@@ -42,13 +42,17 @@ def last_lap_end_ms(timing: dict[str, CarTiming]) -> float | None:
 
 
 def first_lap_start_ms(recording: Recording, timing: dict[str, CarTiming]) -> float | None:
-    """Start of a race: the earliest start of a first lap; else the session's own start."""
+    """Start of a race: the earliest start of a first lap; else the session's own start, else that of any lap."""
     if recording.identity.is_race_like:
         starts = [own.start_ms[(own.lap == 1) & np.isfinite(own.start_ms)] for own in timing.values()]
         every = np.concatenate(starts or [np.empty(0)])
         if len(every):
             return float(every.min())
-    return None if recording.start_ms is None else float(recording.start_ms)
+    if recording.start_ms is not None:
+        return float(recording.start_ms)
+    known = [values[np.isfinite(values)] for own in timing.values() for values in (own.start_ms, own.end_ms)]
+    every = np.concatenate(known or [np.empty(0)])
+    return float(every.min()) if len(every) else None
 
 
 def _sample_span_ms(recording: Recording) -> tuple[float, float] | None:
