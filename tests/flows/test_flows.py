@@ -1,6 +1,7 @@
 """The two flows on the sample season, against a real Prefect server and a folder as destination."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -209,3 +210,26 @@ def test_the_hook_closes_what_a_dead_run_left_open(sample_site: Path) -> None:
 
 def test_reports_are_small() -> None:
     assert PublishReport(2024, 1, "Bahrain Grand Prix", "R", "published").label == "2024 round 1 Bahrain Grand Prix R"
+
+
+def test_a_worse_revision_fails_at_the_gate_unless_forced(sample_site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = publish_session(SAMPLE_YEAR, "1", "FP1")
+    load = publish_module.load_recording
+
+    def _load_less(year: int, round_number: int, code: str) -> Any:
+        recording = load(year, round_number, code)
+        lost = set(list(recording.positions)[:15])
+        return replace(recording, positions={n: p for n, p in recording.positions.items() if n not in lost})
+
+    monkeypatch.setattr(publish_module, "load_recording", _load_less)
+    monkeypatch.setattr("flows.session_run.code_fingerprint", lambda: "other code")
+    state = publish_session(SAMPLE_YEAR, "1", "FP1", return_state=True)
+    assert state.is_failed()
+    assert "is worse than the current one: the grade falls from A to C; coordinates cover 0.0%" in str(state.message)
+    assert "--force" in str(state.message)
+    status = _document(sample_site, f"v1/status/{SAMPLE_YEAR}/1/FP1.json")
+    assert status["type"] == "error" and "worse than the current one" in status["error"]
+    assert _indexed(sample_site, 1, "FP1")["revision"] == first.revision
+
+    forced = publish_session(SAMPLE_YEAR, "1", "FP1", force=True)
+    assert _indexed(sample_site, 1, "FP1")["revision"] == forced.revision != first.revision
