@@ -41,17 +41,21 @@ def test_every_document_fits_its_schema(demo) -> None:
         path.stem: Draft202012Validator(json.loads(path.read_bytes()))
         for path in (demo.site / "v1/schemas").glob("*.json")
     }
+    folders = {
+        Path(session["manifest"]).parent.name
+        for number, session in sessions(demo.site)
+        if number == 1 and session["manifest"]
+    }
     checked = set()
     for path in demo.site.rglob("*.json*"):
-        if "schemas" in path.parts or path.name == "check.json":
+        # One weekend's documents, of its long ones the first.
+        other = "sessions" in path.parts and path.name != "latest.json" and not folders & set(path.parts)
+        long = ("frames" in path.parts and path.name != "0000.json.gz") or re.match(r"skip_\d\.", path.name)
+        if "schemas" in path.parts or path.name in ("check.json", "overview.json.gz") or other or long:
             continue
         data = path.read_bytes()
         document = json.loads(gzip.decompress(data) if path.suffix == ".gz" else data)
-        if "frames" in path.parts and path.name[0] == "0" and path.name[:4] not in ("0000", "0003"):
-            continue
         name = "rows" if path.name.startswith("skip_") else document["schema"].split("/")[1]
-        if name == "rows" and not path.name.startswith("skip_10"):
-            continue
         problems = [f"{e.json_path}: {e.message}" for e in schemas[name].iter_errors(document)]
         assert not problems, (path, problems[:3])
         checked.add(name)
