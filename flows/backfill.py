@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.calendar import read_schedule
-from flows.destination import open_destination, prepare_destination
+from flows.destination import conclude_destination, open_destination, prepare_destination
 from flows.publish_session import publish_session
 from flows.reports import PublishReport, summary_of
 from flows.selection import Wanted, select_sessions
@@ -34,7 +34,8 @@ def backfill(
     settings = read_settings()
     events = read_schedule(settings, year)
     wanted = select_sessions(events, year, rounds, sessions)
-    prepare_destination(settings, open_destination(settings), year, events)
+    store = open_destination(settings)
+    prepare_destination(settings, store, year, events)
     now = settings.current_time()
     reports = []
     for one in wanted:
@@ -45,6 +46,7 @@ def backfill(
             if reports[-1].message:
                 logger.warning("%s: %s", reports[-1].label, reports[-1].message)
     _write_table(reports)
+    conclude_destination(store)
     message = summary_of(reports)
     if any(report.has_failed for report in reports):
         return Failed(message=message, data=reports)

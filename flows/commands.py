@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from flows.calendar import check_has_happened, read_schedule, resolve
 from flows.console import following_runs, make_console, print_reports
-from flows.destination import open_destination, prepare_destination
+from flows.destination import conclude_destination, open_destination, prepare_destination
 from flows.prefect_server import start_temporary_server
 from flows.reports import PublishReport, summary_of
 from flows.selection import select_sessions
@@ -61,6 +61,7 @@ def index(year: int, *, verbose: bool) -> int:
     store = open_destination(settings)
     prepare_destination(settings, store, year, events)
     changed = season.rebuild_season(store, year, events, settings.current_time())
+    conclude_destination(store)
     make_console().print(
         f"The index of {year} is {'rewritten' if changed else 'up to date'} in {store.uri}.", markup=False
     )

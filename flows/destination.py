@@ -1,5 +1,6 @@
-"""The store the settings name: usable, tidy and with this season's schedule before anything is computed for it."""
+"""The store the settings name: tidy and with the season's schedule before a run, with its health judged after it."""
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -7,10 +8,12 @@ from flows.run_status import sweep_status
 from flows.settings import Settings
 from publish import season
 from publish.dictionary import schema_documents
+from publish.health import write_health
 from publish.publication import publish_site
 from publish.season_document import Event
 from publish.site_files import site_files
-from publish.store import Store, open_store
+from publish.store import S3Options, Store, open_store
+from transforms.errors import ParcfermeError
 
 
 def open_destination(settings: Settings) -> Store:
@@ -18,7 +21,8 @@ def open_destination(settings: Settings) -> Store:
 
     :raises InputError: it is no destination.
     """
-    return open_store(settings.destination)
+    options = S3Options(settings.s3_encryption, settings.s3_kms_key_id, settings.s3_storage_class)
+    return open_store(settings.destination, options)
 
 
 def prepare_destination(settings: Settings, store: Store, year: int, events: Sequence[Event]) -> None:
@@ -34,3 +38,11 @@ def prepare_destination(settings: Settings, store: Store, year: int, events: Seq
     publish_site(store, schema_documents() | site_files())
     sweep_status(store, year, datetime.now(UTC))
     season.update_season(store, year, events, settings.current_time())
+
+
+def conclude_destination(store: Store) -> None:
+    """Judge the health of what is published, after a run. Not worth failing the run for: a warning says so."""
+    try:
+        write_health(store, datetime.now(UTC))
+    except ParcfermeError as error:
+        logging.getLogger(__name__).warning("The health document cannot be written: %s", error)

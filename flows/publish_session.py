@@ -8,7 +8,7 @@ from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run as this_run
 
-from flows.destination import open_destination, prepare_destination
+from flows.destination import conclude_destination, open_destination, prepare_destination
 from flows.memory import release_memory
 from flows.progress import heartbeat
 from flows.reports import PublishReport
@@ -147,7 +147,6 @@ def publish_session(year: int, event: str | int, session: str, force: bool = Fal
 
     :raises ParcfermeError: there is no new publication; what was published before is as it was.
     """
-    logger = get_run_logger()
     settings = read_settings()
     run = SessionRun(
         settings,
@@ -157,13 +156,21 @@ def publish_session(year: int, event: str | int, session: str, force: bool = Fal
         session,
         flow_run_id=str(this_run.id),
         flow_run_name=str(this_run.name),
-        logger=logger,
+        logger=get_run_logger(),
     )
-    if this_run.parent_flow_run_id is None:
-        prepare_destination(settings, run.store, year, run.events)
+    if this_run.parent_flow_run_id is not None:
+        return _publish(run, force)
+    prepare_destination(settings, run.store, year, run.events)
+    try:
+        return _publish(run, force)
+    finally:
+        conclude_destination(run.store)
+
+
+def _publish(run: SessionRun, force: bool) -> PublishReport:
     current = None if force or run.may_have_more_upstream() else run.read_current()
     if current is not None:
-        logger.info("%s is up to date at %s", run.label, current.revision)
+        run.logger.info("%s is up to date at %s", run.label, current.revision)
         return run.finish_unchanged(current)
     try:
         with heartbeat(run.progress):
@@ -171,7 +178,7 @@ def publish_session(year: int, event: str | int, session: str, force: bool = Fal
     except BaseException as error:
         run.fail(error)
         raise
-    logger.info("%s is published as %s", run.label, report.revision)
+    run.logger.info("%s is published as %s", run.label, report.revision)
     return report
 
 

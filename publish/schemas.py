@@ -293,12 +293,14 @@ def _status() -> Schema:
 
 
 def _health() -> Schema:
+    states = ["healthy", "degraded", "failing"]
     return _document(
         "health",
         {
-            "state": {"enum": ["healthy", "degraded", "failing"]},
+            "state": {"enum": states},
             "checked_at": _MOMENT,
-            "checks": _list({"type": "object"}),
+            "valid_until": _MOMENT,
+            "checks": _list(_object({"name": _TEXT, "state": {"enum": states}, "message": _TEXT})),
         },
     )
 

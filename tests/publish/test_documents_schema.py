@@ -117,11 +117,12 @@ def index():
 
 
 def health():
-    check = {"name": "store", "state": "healthy"}
+    check = {"name": "store", "state": "healthy", "message": "None."}
     return {
         "schema": "parcferme/health/1",
         "state": "degraded",
         "checked_at": "2024-03-03T12:00:00.000Z",
+        "valid_until": "2024-03-04T12:00:00.000Z",
         "checks": [check],
     }
 
