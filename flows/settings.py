@@ -1,12 +1,13 @@
 """What a user can set, from the environment or a ``.env`` file: read once, typed, never half valid."""
 
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
 
-from pydantic import ValidationError, field_validator
+from pydantic import ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from transforms.errors import InputError
@@ -15,9 +16,13 @@ _PREFIX = "PARCFERME_"
 #: What to set instead, by field, for the message about a value that cannot be used.
 _EXPECTED = {
     "destination": "file:///absolute/folder or s3://bucket/prefix",
+    "archive": "file:///absolute/folder or s3://bucket/prefix",
     "public_url": "the address readers use, for example https://data.example.org/f1",
     "cache_dir": "a folder that can be written",
     "offline": "1 or 0",
+    "s3_encryption": "AES256 or aws:kms",
+    "s3_kms_key_id": "the id or ARN of a key, with PARCFERME_S3_ENCRYPTION=aws:kms",
+    "s3_storage_class": "one of S3's names, for example STANDARD_IA",
     "now": "an ISO 8601 time, for example 2024-03-02T18:00:00Z",
 }
 #: Variables other libraries read for themselves; a ``.env`` file may hold them too.
@@ -37,8 +42,10 @@ class Settings(BaseSettings):
     """The settings of one run.
 
     ``destination`` is where the site is written (``file://`` or ``s3://``), ``public_url`` where readers find it,
+    ``archive`` where raw inputs are kept (``file://`` or ``s3://``, None: nowhere), apart from the destination,
     ``cache_dir`` FastF1's cache; ``offline`` forbids every request upstream; ``now`` replaces the clock when a session
-    is asked whether it has happened (the sample season lies in a year of its own).
+    is asked whether it has happened (the sample season lies in a year of its own). ``s3_encryption``, ``s3_kms_key_id``
+    and ``s3_storage_class`` say how objects are put into a bucket; unset, the bucket's own defaults hold.
     """
 
     model_config = SettingsConfigDict(
@@ -46,10 +53,14 @@ class Settings(BaseSettings):
     )
 
     destination: str = ""
+    archive: str | None = None
     public_url: str | None = None
     cache_dir: Path = Path()
     offline: bool = False
     now: datetime | None = None
+    s3_encryption: Literal["AES256", "aws:kms"] | None = None
+    s3_kms_key_id: str | None = None
+    s3_storage_class: str | None = None
 
     def model_post_init(self, _context: Any) -> None:
         """Fill the defaults that depend on where and as whom the run was started."""
@@ -58,9 +69,11 @@ class Settings(BaseSettings):
         if self.cache_dir == Path():
             object.__setattr__(self, "cache_dir", _default_cache_dir())
 
-    @field_validator("destination")
+    @field_validator("destination", "archive")
     @classmethod
-    def _check_destination(cls, value: str) -> str:
+    def _check_destination(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         parts = urlsplit(value)
         if parts.scheme == "file" and (parts.netloc not in ("", "localhost") or not parts.path.strip("/")):
             raise ValueError("a file destination needs three slashes and an absolute folder")
@@ -76,6 +89,20 @@ class Settings(BaseSettings):
         if value is not None and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc):
             raise ValueError("not an http or https address")
         return value.rstrip("/") if value else None
+
+    @field_validator("s3_kms_key_id")
+    @classmethod
+    def _check_key(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and info.data.get("s3_encryption") != "aws:kms":
+            raise ValueError("only aws:kms encryption has a key")
+        return value
+
+    @field_validator("s3_storage_class")
+    @classmethod
+    def _check_storage_class(cls, value: str | None) -> str | None:
+        if value and re.fullmatch(r"[A-Z][A-Z0-9_]*", value) is None:
+            raise ValueError("not the name of a storage class")
+        return value
 
     @field_validator("cache_dir")
     @classmethod
@@ -100,12 +127,33 @@ def read_settings() -> Settings:
     :raises InputError: naming the variable whose value cannot be used.
     """
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         problems = [_describe(problem) for problem in error.errors()]
         raise InputError(" ".join(problems)) from error
     except OSError as error:
         raise InputError(f"The .env file of this folder cannot be read ({error}). Fix or remove it.") from error
+    if settings.archive is not None and _overlap(settings.archive, settings.destination):
+        raise InputError(
+            f"PARCFERME_ARCHIVE={settings.archive} cannot be used: it and the destination {settings.destination} lie in "
+            "one another, and raw data is never published. Set it to a folder or bucket of its own."
+        )
+    return settings
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether one of two places is the other or lies inside it."""
+    (root, one_parts), (other_root, other_parts) = _place(one), _place(other)
+    shared = min(len(one_parts), len(other_parts))
+    return root == other_root and one_parts[:shared] == other_parts[:shared]
+
+
+def _place(uri: str) -> tuple[str, tuple[str, ...]]:
+    """Return what cannot be left by going up (the disk, a bucket) and the folders below it, links followed."""
+    parts = urlsplit(uri)
+    if parts.scheme == "file":
+        return "file", Path(unquote(parts.path)).resolve().parts
+    return f"s3://{parts.netloc}", tuple(part for part in parts.path.split("/") if part)
 
 
 def _describe(problem: Any) -> str:

@@ -1,12 +1,13 @@
 """Every name under the public base URL, in one place. A key is a relative path with ``/`` between its parts.
 
 Keys are built from numbers, FastF1's session codes, table names and revision hashes, never from free text of an
-upstream.
+upstream; what should be a number and is not raises ValueError here.
 """
 
 import re
 
 from transforms.errors import PublicationError
+from transforms.recording import SESSION_CODES
 
 INDEX = "index.json"
 HEALTH = "v1/health.json"
@@ -26,6 +27,7 @@ _MAX_LENGTH = 900
 
 _TABLE_OBJECT = re.compile(r"parquet/([a-z0-9_]+)\.parquet")
 _ROWS_OBJECT = re.compile(r"rows/skip_([0-9]+)\.json\.gz")
+_REVISION = re.compile(r"[0-9a-f]{16}")
 _REVISION_OBJECT = re.compile(r"v1/sessions/[0-9]+/[0-9a-f]{16}/.+")
 
 
@@ -54,12 +56,12 @@ def checked_prefix(prefix: str) -> str:
 
 def season(year: int) -> str:
     """Key of a season's index."""
-    return f"v1/seasons/{year}.json"
+    return f"v1/seasons/{year:d}.json"
 
 
 def session_folder(session_key: int) -> str:
     """Prefix of everything of one session."""
-    return f"{SESSIONS}{session_key}/"
+    return f"{SESSIONS}{session_key:d}/"
 
 
 def latest(session_key: int) -> str:
@@ -68,7 +70,12 @@ def latest(session_key: int) -> str:
 
 
 def revision_folder(session_key: int, revision: str) -> str:
-    """Prefix of everything of one revision."""
+    """Prefix of everything of one revision; raises PublicationError if ``revision`` is no hash of a content."""
+    if _REVISION.fullmatch(revision) is None:
+        raise PublicationError(
+            f"{revision!r} is not a revision of session {session_key:d}: it must be 16 hexadecimal digits. If "
+            "latest.json or the season index names it, restore an earlier version of that document."
+        )
     return f"{session_folder(session_key)}{revision}/"
 
 
@@ -89,12 +96,12 @@ def is_immutable(key: str) -> bool:
 
 def table_copy(table: str, year: int, session_key: int) -> str:
     """Key of the copy of a session's current table that a glob finds."""
-    return f"v1/parquet/{table}/year={year}/session_key={session_key}.parquet"
+    return f"v1/parquet/{table}/year={year:d}/session_key={session_key:d}.parquet"
 
 
 def rows_copy(year: int, round_number: int, skip: int) -> str:
     """Key of the copy of a race's current rows, under the older backend's name."""
-    return f"telemetry/{year}/{round_number}/skip_{skip}.json.gz"
+    return f"telemetry/{year:d}/{round_number:d}/skip_{skip:d}.json.gz"
 
 
 def stable_copy(path: str, *, year: int, round_number: int, code: str, session_key: int) -> str | None:
@@ -107,8 +114,12 @@ def stable_copy(path: str, *, year: int, round_number: int, code: str, session_k
 
 
 def status(year: int, round_number: int, code: str) -> str:
-    """Key of the progress of the run that makes a session."""
-    return f"{STATUS}{year}/{round_number}/{code}.json"
+    """Key of the progress of the run that makes a session; raises PublicationError if ``code`` is no session's."""
+    if code not in SESSION_CODES:
+        raise PublicationError(
+            f"{code!r} is not a session. Use one of {', '.join(SESSION_CODES)}; nothing was published."
+        )
+    return f"{STATUS}{year:d}/{round_number:d}/{code}.json"
 
 
 def schema(name: str) -> str:

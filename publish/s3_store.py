@@ -1,28 +1,38 @@
 """A store in an S3 bucket (AWS, Ceph, MinIO, moto): endpoint, region and credentials come from the usual AWS settings.
 
-Integrity: every upload carries its SHA-256 as S3's own checksum, which the server verifies, and as metadata
-(``sha256``), which ``head`` returns. Objects above 64 MB go up in parts, each with its own checksum.
+Integrity: every upload carries its SHA-256 as S3's own checksum and as metadata (``sha256``), which ``head`` returns.
+What the server says it stored is compared with what was sent (``publish.s3_proof``); a file whose arrival the answer
+does not prove is read back. Objects above 64 MB go up in parts, each with its own checksum, and become visible only
+when all of them are proven. A copy is compared where the server answers with its checksum, else it is taken on trust.
+
+Patience: a request may take 10 s to connect and 60 s between bytes; it is tried 5 times, with growing random pauses,
+when the server is busy, answers 5xx, hangs or hangs up.
 """
 
-import base64
 import hashlib
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import boto3
-from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from publish import keys, s3_errors
 from publish.headers import Headers, headers_for
+from publish.s3_proof import Digest, FileDigest, contradicts_parts, digest_of, proof_of, read_digest
 from publish.store import Conflict, Listed, ObjectInfo, S3Options, Store, Stored
 from transforms.errors import PublicationError
 
+logger = logging.getLogger(__name__)
+
 MULTIPART_BYTES = 64 << 20
-_PART_BYTES = 16 << 20
+#: Each upload holds one part in memory.
+PART_BYTES = 8 << 20
+_BLOCK_BYTES = 1 << 20
+_CHECK_ATTEMPTS = 20
 _BODY_ATTEMPTS = 3
 _CONNECTIONS = 16
 _NO_ETAG = "0" * 32
@@ -91,37 +101,60 @@ class S3Store(Store):
         condition = {"IfMatch": if_match} if if_match is not None else {}
         if if_none_match:
             condition["IfNoneMatch"] = "*"
-        return self._put(key, data, hashlib.sha256(data).hexdigest(), condition)
+        digest = digest_of(data)
+        with self._explained("write", key) as at:
+            answer = self._client.put_object(
+                **at,
+                Body=data,
+                ChecksumSHA256=digest.checksum,
+                **condition,
+                **self._description(key, digest.sha256.hex()),
+            )
+        if proof_of(answer, digest) is False:
+            raise self._stored_other_bytes(key)
+        return _unquoted(answer["ETag"])
 
     def upload_file(self, key: str, path: Path, sha256: str) -> None:
-        """Put a local file, in parts if it is large; the server checks what arrives."""
+        """Put a local file, in parts if it is large; what the server says it stored is compared with what was sent."""
         try:
             with path.open("rb") as file:
                 # The server's checksums prove the way there, this one that the file is still what was encoded.
-                if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                digest = read_digest(file, PART_BYTES)
+                if digest.whole.sha256.hex() != sha256:
                     raise PublicationError(
                         f"{path} changed between encoding and storing as {key} in {self.uri}: its SHA-256 is another "
                         "one. See what else writes to the temporary folder, then run again."
                     )
-                if file.tell() > MULTIPART_BYTES:
-                    self._put_parts(key, path, sha256)
-                else:
-                    file.seek(0)
-                    self._put(key, file, sha256, {})
+                file.seek(0)
+                put = self._put_parts if digest.bytes > MULTIPART_BYTES else self._put_whole
+                proof = put(key, file, digest)
         except OSError as error:
             raise PublicationError(
                 f"Cannot read {path} to store it as {key} in {self.uri}: {error.strerror or error}. "
                 "See what else uses the temporary folder, then run again."
             ) from error
+        if proof is None:
+            proof = self._read_sha256(key) == sha256
+        if not proof:
+            # Its metadata announce the right bytes: left there, the next run would take it for the right object.
+            self.delete(key)
+            raise self._stored_other_bytes(key)
 
     def copy(self, source: str, target: str, sha256: str) -> None:
         """Copy on the server."""
         with self._explained("write", target) as at:
-            self._client.copy_object(
+            answer = self._client.copy_object(
                 **at,
                 CopySource={"Bucket": self.bucket, "Key": self.prefix + keys.checked_key(source)},
                 MetadataDirective="REPLACE",
+                ChecksumAlgorithm="SHA256",
                 **self._description(target, sha256),
+            )
+        checksum = answer.get("CopyObjectResult", {}).get("ChecksumSHA256")
+        if checksum and "-" not in checksum and checksum != Digest(bytes.fromhex(sha256), b"").checksum:
+            raise PublicationError(
+                f"{source} in {self.uri} has other bytes than its manifest says; they were copied to {target}. "
+                "Delete both, then run again with --force."
             )
 
     def list(self, prefix: str) -> Iterator[Listed]:
@@ -136,7 +169,9 @@ class S3Store(Store):
         """Yield the names of the folders directly below a folder."""
         for page in self._pages(prefix, Delimiter="/"):
             for entry in page.get("CommonPrefixes", ()):
-                yield entry["Prefix"][len(self.prefix) + len(prefix) :].rstrip("/")
+                name = entry["Prefix"][len(self.prefix) + len(prefix) :].rstrip("/")
+                if keys.is_key(name):
+                    yield name
 
     def delete(self, key: str) -> None:
         """Delete the object."""
@@ -145,23 +180,26 @@ class S3Store(Store):
 
     def check(self) -> None:
         """Raise unless the bucket is there, takes objects, and refuses a write whose condition does not hold."""
-        probe = self.read(keys.CHECK)
-        if probe is None:
+        if self.read(keys.CHECK) is None:
             # Another publisher's check may be faster; the object is there then, which is all that is needed.
             with suppress(Conflict):
                 self.write(keys.CHECK, _PROBE, if_none_match=True)
-            probe = self.read(keys.CHECK)
         honoured = (
-            probe is not None
-            and self._refuses(if_none_match=True)
-            and self._refuses(if_match=_NO_ETAG)
-            and not self._refuses(if_match=probe.etag)
+            self._refuses(if_none_match=True) and self._refuses(if_match=_NO_ETAG) and self._accepts_the_current_etag()
         )
         if not honoured:
             raise PublicationError(
                 f"The S3 server behind {self.uri} does not honour conditional writes (If-Match, If-None-Match), so two "
                 "runs at once could lose each other's entries. Publish to a server that does, such as AWS S3 or Ceph."
             )
+
+    def _accepts_the_current_etag(self) -> bool:
+        # Not at the first attempt where others check at the same moment: S3 also answers two at once with a conflict.
+        for _ in range(_CHECK_ATTEMPTS):
+            probe = self.read(keys.CHECK)
+            if probe is not None and not self._refuses(if_match=probe.etag):
+                return True
+        return False
 
     def _refuses(self, **condition: Any) -> bool:
         try:
@@ -182,31 +220,71 @@ class S3Store(Store):
                 if attempts_left == 0:
                     raise
 
-    def _put(self, key: str, body: Any, sha256: str, condition: dict[str, str]) -> str:
-        checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
+    def _put_whole(self, key: str, file: BinaryIO, digest: FileDigest) -> bool | None:
         with self._explained("write", key) as at:
             answer = self._client.put_object(
-                **at, Body=body, ChecksumSHA256=checksum, **condition, **self._description(key, sha256)
+                **at,
+                Body=file,
+                ChecksumSHA256=digest.whole.checksum,
+                **self._description(key, digest.whole.sha256.hex()),
             )
-        if answer.get("ChecksumSHA256", checksum) != checksum:
-            raise PublicationError(
-                f"{self.uri} stored other bytes than were sent as {key}: the checksum it answered with is not the "
-                "one of the data. "
-                "Run again; if it happens again, the server or something in front of it is broken."
-            )
-        return _unquoted(answer["ETag"])
+        return proof_of(answer, digest.whole)
 
-    def _put_parts(self, key: str, path: Path, sha256: str) -> None:
+    def _put_parts(self, key: str, file: BinaryIO, digest: FileDigest) -> bool | None:
         with self._explained("write", key) as at:
-            self._client.upload_file(
-                str(path),
-                at["Bucket"],
-                at["Key"],
-                ExtraArgs={"ChecksumAlgorithm": "SHA256", **self._description(key, sha256)},
-                Config=TransferConfig(
-                    multipart_threshold=MULTIPART_BYTES, multipart_chunksize=_PART_BYTES, max_concurrency=2
-                ),
+            begun = self._client.create_multipart_upload(
+                **at, ChecksumAlgorithm="SHA256", **self._description(key, digest.whole.sha256.hex())
             )
+            request = {**at, "UploadId": begun["UploadId"]}
+            try:
+                proof, parts = self._send_parts(request, key, file, digest)
+                answer = self._client.complete_multipart_upload(**request, MultipartUpload={"Parts": parts})
+            except BaseException:
+                self._abort(request, key)
+                raise
+        return False if contradicts_parts(answer, digest.parts) else proof
+
+    def _send_parts(
+        self, request: dict[str, Any], key: str, file: BinaryIO, digest: FileDigest
+    ) -> tuple[bool | None, Sequence[dict[str, Any]]]:
+        proof: bool | None = True
+        parts = []
+        for number, part in enumerate(digest.parts, start=1):
+            answer = self._client.upload_part(
+                **request, PartNumber=number, Body=file.read(PART_BYTES), ChecksumSHA256=part.checksum
+            )
+            proven = proof_of(answer, part)
+            if proven is False:
+                raise self._stored_other_bytes(key)
+            proof = proof and proven
+            parts.append({"ETag": answer["ETag"], "PartNumber": number, "ChecksumSHA256": part.checksum})
+        return proof, parts
+
+    def _abort(self, request: dict[str, Any], key: str) -> None:
+        """Give back the room of parts that will never be an object; an error must not hide why."""
+        try:
+            self._client.abort_multipart_upload(**request)
+        except (BotoCoreError, ClientError, HTTPClientError) as error:
+            logger.warning(
+                "The parts of %s that were uploaded stay in %s until a lifecycle rule removes them (%s)",
+                key,
+                self.uri,
+                type(error).__name__,
+            )
+
+    def _read_sha256(self, key: str) -> str:
+        """Return the SHA-256, in hex, of what is really there; the object is streamed."""
+        digest = hashlib.sha256()
+        with self._explained("read", key) as at:
+            for block in self._client.get_object(**at)["Body"].iter_chunks(_BLOCK_BYTES):
+                digest.update(block)
+        return digest.hexdigest()
+
+    def _stored_other_bytes(self, key: str) -> PublicationError:
+        return PublicationError(
+            f"{self.uri} stored other bytes than were sent as {key}: the checksum it answered with is not the one of "
+            "the data. Run again; if it happens again, the server or something in front of it is broken."
+        )
 
     def _description(self, key: str, sha256: str) -> dict[str, Any]:
         headers = headers_for(key)

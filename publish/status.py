@@ -1,7 +1,14 @@
-"""The progress of the run that makes a session, for a browser to poll."""
+"""The progress of the run that makes a session, for a browser to poll.
 
+The document is public, what went wrong is often told with a local path: paths are taken out of its texts. The whole
+message stays in the run's log.
+"""
+
+import re
+import tempfile
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from publish import keys
 from publish.shared_documents import Document, parse_utc, update_document, utc_text
@@ -11,6 +18,11 @@ SCHEMA = "parcferme/status/1"
 PROGRESS = "progress"
 COMPLETE = "complete"
 ERROR = "error"
+
+_LOCAL_PATH = "(local path)"
+_QUOTED_PATH = re.compile(r"""(['"])(?:file://)?(?:~|[A-Za-z]:)?[/\\][^'"]*\1""")
+# Not behind a letter, a digit or a slash: "km/h" and the path of a web address are none of the machine's.
+_BARE_PATH = re.compile(r"""(?:file://|(?<![\w:/.\-\])}>]))~?/[^\s'",;()]*[^\s'",;().:]""")
 
 
 @dataclass(frozen=True)
@@ -29,6 +41,14 @@ class StatusDocument:
     started_at: datetime
     updated_at: datetime
     error: str | None = None
+
+
+def public_text(text: str) -> str:
+    """Return ``text`` without the paths of this machine."""
+    for folder in {str(Path.home()), str(Path.cwd()), tempfile.gettempdir()} - {"/"}:
+        # Known folders first: they may have spaces in them.
+        text = re.sub(re.escape(folder) + r"(?![\w.-])", "/-", text)
+    return _BARE_PATH.sub(_LOCAL_PATH, _QUOTED_PATH.sub(_LOCAL_PATH, text))
 
 
 def write_status(store: Store, year: int, round_number: int, code: str, status: StatusDocument) -> bool:
@@ -55,10 +75,10 @@ def _merged(before: Document | None, status: StatusDocument) -> Document | None:
         "type": status.type,
         "state": status.state,
         "progress": progress,
-        "message": status.message,
+        "message": public_text(status.message),
         "flow_run_id": status.flow_run_id,
         "flow_run_name": status.flow_run_name,
         "started_at": utc_text(started_at),
         "updated_at": utc_text(status.updated_at),
-        "error": status.error,
+        "error": None if status.error is None else public_text(status.error),
     }

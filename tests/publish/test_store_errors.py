@@ -1,6 +1,7 @@
 """What a user sees when the destination is wrong, full, forbidden or away: it is named, and no credential is."""
 
 import errno
+import hashlib
 import os
 import stat
 import threading
@@ -219,19 +220,24 @@ def test_what_a_server_answers_is_explained(moto_environment, few_attempts, monk
 
 
 def test_server_that_ignores_conditions_is_refused(moto_store, monkeypatch):
-    put = S3Store._put
-    monkeypatch.setattr(S3Store, "_put", lambda self, key, data, sha256, _: put(self, key, data, sha256, {}))
+    write = S3Store.write
+    monkeypatch.setattr(S3Store, "write", lambda self, key, data, **_: write(self, key, data))
     with pytest.raises(PublicationError, match="conditional writes"):
         moto_store.check()
 
 
-def test_encryption_and_storage_class_can_be_set(moto_environment):
+def test_encryption_and_storage_class_can_be_set(moto_environment, monkeypatch, local_file):
     client = boto3.session.Session().client("s3")
     bucket = f"b-{uuid.uuid4().hex[:12]}"
     client.create_bucket(Bucket=bucket)
     store = open_store(f"s3://{bucket}", S3Options(encryption="AES256", storage_class="STANDARD_IA"))
     store.write("a.json", b"x")
-    store.copy("a.json", "b.json", "0" * 64)
-    for key in ("a.json", "b.json"):
+    sha256 = hashlib.sha256(b"x").hexdigest()
+    store.copy("a.json", "b.json", sha256)
+    with pytest.raises(PublicationError, match="other bytes than its manifest says"):
+        store.copy("a.json", "c.json", "0" * 64)
+    monkeypatch.setattr(s3_store, "MULTIPART_BYTES", 0)
+    store.upload_file("d.json", *local_file(b"x"))
+    for key in ("a.json", "b.json", "d.json"):
         answer = client.head_object(Bucket=bucket, Key=key)
         assert (answer["ServerSideEncryption"], answer["StorageClass"]) == ("AES256", "STANDARD_IA")
