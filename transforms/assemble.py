@@ -1,6 +1,5 @@
 """Put one session onto the common clock: every car's channels at every tick, the order and the gaps."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,138 +7,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from transforms import order, states
-from transforms.alignment import Alignment
 from transforms.clock import session_status_ms, suspensions_ms
-from transforms.frames import CarFrames, Clock, Frames, Track
+from transforms.frames import CarFrames, Clock, Frames
 from transforms.interpolate import MAX_GAP_MS, Bracket, bracket, held, linear, steps
 from transforms.path import coordinates as path_coordinates
 from transforms.path import velocities
-from transforms.progress import (
-    Anchors,
-    Progress,
-    crossing_anchors,
-    from_telemetry,
-    from_timing,
-    grid_laps,
-    race_anchors,
-    sector_shares,
-)
+from transforms.race import Cleaned, Race, grid_slots, last_lap, official_places, pit_lane_starters, start_ms_of
 from transforms.recording import Recording
-from transforms.samples import CleanCar, CleanPositions
-from transforms.timing import CarTiming, Ending, flag_ms, race_endings
+from transforms.timing import CarTiming
 
 Ticks = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Cleaned:
-    """A session's samples and timing after cleaning, by racing number, and the track made from them."""
-
-    cars: dict[str, CleanCar]
-    positions: dict[str, CleanPositions]
-    timing: dict[str, CarTiming]
-    track: Track | None
-    alignment: Alignment
-
-
-@dataclass(frozen=True)
-class Race:
-    """What order and states are made from: progress, anchors and how each car's session ends, by racing number."""
-
-    progress: dict[str, Progress]
-    anchors: dict[str, Anchors]
-    endings: dict[str, Ending]
-    leaves_ms: dict[str, float]
-    offsets_m: dict[str, NDArray[np.float64]]
-
-
-def grid_slots(recording: Recording) -> dict[str, int]:
-    """Grid slot by car, 1 is pole. Cars without a sound one (0 is the pit lane; -1, none) follow in result order."""
-    slots = {r["car"]: r["grid"] for r in recording.results.to_pylist()}
-    numbers = [d.number for d in recording.drivers]
-    placed = [n for n in numbers if (slots.get(n) or 0) > 0]
-    placed.sort(key=lambda n: slots[n])
-    return {n: i + 1 for i, n in enumerate(placed + [n for n in numbers if n not in placed])}
-
-
-def _official_places(recording: Recording) -> dict[str, int]:
-    """Place of every car in the results; cars without one follow in the order of the driver list."""
-    places = {r["car"]: r["position"] for r in recording.results.to_pylist()}
-    numbers = [d.number for d in recording.drivers]
-    ordered = sorted(numbers, key=lambda n: (places.get(n) is None, places.get(n) or 0))
-    return {n: i + 1 for i, n in enumerate(ordered)}
-
-
-def pit_lane_starters(recording: Recording) -> set[str]:
-    """Cars whose official grid position is the pit lane (0)."""
-    return {r["car"] for r in recording.results.to_pylist() if r["grid"] == 0}
-
-
-def _start_ms(clock: Clock) -> float:
-    return float(clock.session_time_origin_ms + (clock.race_start_ms or 0))
-
-
-def make_race(recording: Recording, cleaned: Cleaned, clock: Clock) -> Race:
-    """Work out every car's progress and ending."""
-    race_like = recording.identity.is_race_like
-    numbers = [d.number for d in recording.drivers]
-    start_ms = _start_ms(clock)
-    grid = grid_slots(recording)
-    shares = sector_shares(cleaned.timing)
-    length_m = cleaned.track.length_m if cleaned.track is not None else None
-    anchors, progress, offsets = {}, {}, {}
-    for car in numbers:
-        own = cleaned.timing.get(car)
-        anchors[car] = (
-            race_anchors(own, start_ms, grid_laps(grid[car], length_m)) if race_like else crossing_anchors(own)
-        )
-        made = None
-        if cleaned.track is not None:
-            made = from_telemetry(anchors[car], cleaned.cars.get(car), cleaned.positions.get(car), cleaned.track)
-        if made is None:
-            progress[car] = from_timing(anchors[car], own, shares)
-        else:
-            progress[car], offsets[car] = made
-    if not race_like:
-        return Race(progress, anchors, {}, {}, offsets)
-    if cleaned.track is not None:
-        for car in pit_lane_starters(recording):
-            progress[car] = _behind_the_field(car, progress, start_ms)
-    finished = session_status_ms(recording, "Finished")
-    flag = flag_ms(cleaned.timing, finished[-1] if finished else None, recording.total_laps)
-    motion = {c: states.last_motion_ms(cleaned.cars.get(c), cleaned.positions.get(c)) for c in numbers}
-    known = {c: t for c, t in motion.items() if t is not None}
-    endings = race_endings(numbers, cleaned.timing, recording.results, known, start_ms, flag)
-    leaves = {
-        car: order.leaves_order_ms(
-            ending.out_ms, _last_lap(cleaned.timing.get(car)), car, cleaned.timing, endings, flag
-        )
-        for car, ending in endings.items()
-        if ending.out_ms is not None
-    }
-    return Race(progress, anchors, endings, leaves, offsets)
-
-
-def _last_lap(own: CarTiming | None) -> int:
-    return int(own.crossing_laps[-1]) if own is not None and len(own.crossing_laps) else 0
-
-
-#: A pit lane starter has joined the race this long after the start at the latest, ms.
-_PIT_START_MS = 60_000.0
-
-
-def _behind_the_field(car: str, progress: dict[str, Progress], start_ms: float) -> Progress:
-    """Hold a pit lane starter behind the field until most of it has passed: the pit exit lies ahead of the grid."""
-    own = progress[car]
-    window = (own.time_ms >= start_ms) & (own.time_ms <= start_ms + _PIT_START_MS)
-    if not window.any():
-        return own
-    field = np.stack([p.at(own.time_ms[window]) for other, p in progress.items() if other != car])
-    # The slowest tenth may have stalled on the grid.
-    slowest = np.quantile(field, 0.1, axis=0, method="lower")
-    laps = own.laps.copy()
-    laps[window] = np.minimum(laps[window], slowest - 1e-4)
-    return Progress(own.time_ms, np.maximum.accumulate(laps))
 
 
 def assemble(recording: Recording, cleaned: Cleaned, race: Race, clock: Clock) -> Frames:
@@ -150,11 +27,12 @@ def assemble(recording: Recording, cleaned: Cleaned, race: Race, clock: Clock) -
     if recording.identity.is_race_like:
         state, positions, gaps = _race_order(recording, cleaned, race, clock, ticks_ms, numbers)
     else:
-        state, positions, gaps = _other_order(recording, cleaned, clock, ticks_ms, numbers)
+        state, positions, gaps = _other_order(recording, cleaned, ticks_ms, numbers)
     cars = {}
+    laps = _laps_by_car(recording.laps)
     for row, car in enumerate(numbers):
-        lap = _lap_numbers(recording, cleaned.timing.get(car), race, car, clock, ticks_ms)
-        tyre, age, stint = _tyres(recording, car, tyres, ticks_ms, clock)
+        lap = _lap_numbers(recording, cleaned.timing.get(car), race, car, ticks_ms)
+        tyre, age, stint = _tyres(laps.get(car, []), tyres, ticks_ms, fitted_before=recording.identity.is_race_like)
         channels = _channels(cleaned, car, ticks_ms)
         cars[car] = CarFrames(
             **channels,
@@ -183,7 +61,7 @@ def assemble(recording: Recording, cleaned: Cleaned, race: Race, clock: Clock) -
 def _race_order(
     recording: Recording, cleaned: Cleaned, race: Race, clock: Clock, ticks_ms: Ticks, numbers: list[str]
 ) -> tuple[NDArray[np.int8], NDArray[np.int8], tuple[NDArray, NDArray, NDArray]]:
-    start_ms = _start_ms(clock)
+    start_ms = start_ms_of(clock)
     pit_starters = pit_lane_starters(recording)
     settled = {car: order.settled(race.progress[car], race.anchors[car]) for car in numbers}
     scores = order.race_scores(
@@ -191,9 +69,9 @@ def _race_order(
         numbers,
         settled,
         race.endings,
-        {car: (at, _last_lap(cleaned.timing.get(car))) for car, at in race.leaves_ms.items()},
+        {car: (at, last_lap(cleaned.timing.get(car))) for car, at in race.leaves_ms.items()},
         grid_slots(recording),
-        _official_places(recording),
+        official_places(recording),
         start_ms,
     )
     positions = order.positions_of(scores)
@@ -226,7 +104,7 @@ def _race_order(
 
 
 def _other_order(
-    recording: Recording, cleaned: Cleaned, clock: Clock, ticks_ms: Ticks, numbers: list[str]
+    recording: Recording, cleaned: Cleaned, ticks_ms: Ticks, numbers: list[str]
 ) -> tuple[NDArray[np.int8], NDArray[np.int8], tuple[NDArray, NDArray, NDArray]]:
     finished = session_status_ms(recording, "Finished")
     state = np.stack(
@@ -309,7 +187,7 @@ def _known_linear(time_ms: NDArray, values: NDArray, ticks_ms: Ticks) -> NDArray
 
 
 def _lap_numbers(
-    recording: Recording, own: CarTiming | None, race: Race, car: str, clock: Clock, ticks_ms: Ticks
+    recording: Recording, own: CarTiming | None, race: Race, car: str, ticks_ms: Ticks
 ) -> NDArray[np.int16]:
     """Lap each car is on: 0 before the start, and before the first lap; the last one after the finish."""
     if recording.identity.is_race_like:
@@ -350,16 +228,23 @@ def _lap_distance(
     return result
 
 
+def _laps_by_car(laps: pa.Table) -> dict[str, list[dict]]:
+    """Laps with a number and a start, by car, in order."""
+    names = ("car", "lap", "start_ms", "pit_out_ms", "compound", "tyre_age_laps", "stint")
+    by_car: dict[str, list[dict]] = {}
+    for row in laps.select(names).sort_by("lap").to_pylist():
+        if row["start_ms"] is not None and row["lap"] is not None:
+            by_car.setdefault(row["car"], []).append(row)
+    return by_car
+
+
 def _tyres(
-    recording: Recording, car: str, tyres: tuple[str, ...], ticks_ms: Ticks, clock: Clock
+    rows: list[dict], tyres: tuple[str, ...], ticks_ms: Ticks, *, fitted_before: bool
 ) -> tuple[NDArray[np.int8], NDArray[np.int16], NDArray[np.int8]]:
     """Compound code, age and stint at every tick: from the start of each lap, or its pit exit where it has one.
 
-    Before the first lap of a race the first set is on; -1 where the source says nothing.
+    With ``fitted_before`` (a race) the first set is on before the first lap; -1 where the source says nothing.
     """
-    laps = recording.laps.to_pylist()
-    rows = [r for r in laps if r["car"] == car and r["start_ms"] is not None and r["lap"] is not None]
-    rows.sort(key=lambda r: r["lap"])
     size = len(ticks_ms)
     if not rows:
         return np.full(size, -1, np.int8), np.full(size, -1, np.int16), np.full(size, -1, np.int8)
@@ -367,12 +252,11 @@ def _tyres(
     codes = np.array([tyres.index(r["compound"]) if r["compound"] else -1 for r in rows], np.int64)
     ages = np.array([-1 if r["tyre_age_laps"] is None else int(r["tyre_age_laps"]) for r in rows], np.int64)
     stints = np.array([-1 if r["stint"] is None else r["stint"] for r in rows], np.int64)
-    before = recording.identity.is_race_like
-    first = int(codes[0]) if before else -1
+    first = int(codes[0]) if fitted_before else -1
     return (
         steps(at, codes, ticks_ms, first).astype(np.int8),
         steps(at, ages, ticks_ms, -1).astype(np.int16),
-        steps(at, stints, ticks_ms, int(stints[0]) if before else -1).astype(np.int8),
+        steps(at, stints, ticks_ms, int(stints[0]) if fitted_before else -1).astype(np.int8),
     )
 
 

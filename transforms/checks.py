@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.alignment import Alignment
-from transforms.assemble import Cleaned
 from transforms.frames import TICK_MS, Frames
 from transforms.interpolate import MAX_GAP_MS
+from transforms.race import Cleaned
 from transforms.recording import Recording
 from transforms.samples import Findings
 from transforms.states import OUT

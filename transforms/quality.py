@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 
 from transforms import checks, columns
-from transforms.assemble import Cleaned
 from transforms.frames import Frames
+from transforms.race import Cleaned
 from transforms.recording import Recording
 from transforms.samples import Findings
 

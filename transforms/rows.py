@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from transforms.assemble import Cleaned, Race
 from transforms.clock import last_lap_end_ms
 from transforms.frames import FPS, TICK_MS, Frames, RowFrames
+from transforms.race import Cleaned, Race
 from transforms.recording import Recording
 
 #: The older format's codes of compounds; everything else is 0.

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from transforms.alignment import align
-from transforms.assemble import Cleaned, assemble, make_race
+from transforms.assemble import assemble
 from transforms.clock import make_clock
 from transforms.frames import Frames, SessionData, Track
 from transforms.quality import judge
+from transforms.race import Cleaned, make_race
 from transforms.reconcile import reconcile
 from transforms.recording import Recording
 from transforms.rows import make_rows

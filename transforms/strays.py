@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms.assemble import Cleaned, Race
 from transforms.progress import MAX_OFFSET_M
+from transforms.race import Cleaned, Race
 from transforms.samples import Findings
 from transforms.states import in_pit
 

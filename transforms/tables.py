@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms import columns
-from transforms.assemble import Cleaned, Race
 from transforms.clock import onto_clock
 from transforms.frames import Clock
+from transforms.race import Cleaned, Race
 from transforms.recording import Driver, Recording, SessionIdentity
 from transforms.samples import CleanCar
 

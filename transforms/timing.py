@@ -52,7 +52,7 @@ def _column_ms(laps: pa.Table, name: str) -> Floats:
     return laps[name].cast(pa.float64()).to_numpy(zero_copy_only=False)
 
 
-def real_crossings(lap: NDArray[np.int64], end_ms: Floats, start_ms: Floats, generated: NDArray[np.bool_]) -> NDArray:
+def real_crossings(end_ms: Floats, start_ms: Floats, generated: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Mark which laps end in a crossing of the line that can be believed; shape (n,) bool.
 
     A crossing is left out when FastF1 generated the lap, when its time is unknown, precedes the lap's start or comes
@@ -89,7 +89,7 @@ def read_timing(laps: pa.Table) -> dict[str, CarTiming]:
         numbers = lap[rows].astype(np.int64)
         own = {name: column[rows] for name, column in values.items()}
         timing[car] = CarTiming(
-            lap=numbers, crossed=real_crossings(numbers, own["end_ms"], own["start_ms"], generated[rows]), **own
+            lap=numbers, crossed=real_crossings(own["end_ms"], own["start_ms"], generated[rows]), **own
         )
     return timing
 
