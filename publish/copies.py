@@ -25,10 +25,10 @@ class Copy:
 
 @dataclass(frozen=True)
 class Alias:
-    """What stable names are made of besides the session key."""
+    """What stable names are made of besides the session key. Without a round there are no copies under its number."""
 
     year: int
-    round: int
+    round: int | None
     code: str
 
 
@@ -104,8 +104,10 @@ def _stale_copies(store: Store, latest: Latest, kept: set[str]) -> list[Copy]:
 def _copies(session_key: int, revision: str, objects: Mapping[str, str], alias: Alias) -> list[Copy]:
     copies = []
     for path, sha256 in sorted(objects.items()):
+        if alias.round is None and path.startswith("rows/"):
+            continue
         target = keys.stable_copy(
-            path, year=alias.year, round_number=alias.round, code=alias.code, session_key=session_key
+            path, year=alias.year, round_number=alias.round or 0, code=alias.code, session_key=session_key
         )
         if target is not None:
             copies.append(Copy(keys.revision_object(session_key, revision, path), target, sha256))

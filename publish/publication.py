@@ -6,17 +6,29 @@ nothing mixed.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from publish import keys
 from publish.copies import make_copies, settle_copies
+from publish.diff import changed_groups, object_changes, read_result_changes
 from publish.gate import check_gate
 from publish.headers import headers_for
-from publish.latest import Latest, Summary, latest_document, parse_latest, read_latest, step_back, succeed
+from publish.latest import (
+    ROLLED_BACK,
+    Changes,
+    Latest,
+    Summary,
+    hold_back,
+    latest_document,
+    parse_latest,
+    read_latest,
+    step_back,
+    succeed,
+)
 from publish.objects import EncodedObject, EncodedRevision
-from publish.season import SessionState, finish_publication, update_root_index, update_season
+from publish.season import SessionState, finish_publication, is_indexed, update_root_index, update_season
 from publish.season_document import PUBLISHED
 from publish.shared_documents import Document, parse_document, update_document
 from publish.store import Store
@@ -28,15 +40,22 @@ __all__ = ["PublishOutcome", "Summary", "finish_publication", "publish_revision"
 
 logger = logging.getLogger(__name__)
 
+_LISTED_SESSIONS = 40
+
 
 @dataclass(frozen=True)
 class PublishOutcome:
-    """What a publication did. ``unchanged``: the revision was current already and nothing was uploaded."""
+    """What a publication did. ``unchanged``: the revision was current already and nothing was uploaded.
+
+    ``withheld``: an operator has rolled back from what was to be published, so ``revision``, the one that is current,
+    stays.
+    """
 
     revision: str
     uploaded_objects: int
     uploaded_bytes: int
     unchanged: bool
+    withheld: bool = False
 
 
 def publish_revision(
@@ -57,15 +76,19 @@ def publish_revision(
     """
     _check_consistent(encoded, identity)
     if not forced:
+        if (held := _hold_back(store, encoded, summary)) is not None:
+            logger.info("%s was rolled back from; %s stays current", encoded.revision, held.revision)
+            return PublishOutcome(held.revision, 0, 0, unchanged=True, withheld=True)
         check_gate(store, encoded, identity)
     manifest, uploaded = _store_revision(store, encoded, on_progress)
     before = read_latest(store, identity.session_key)
-    objects_before = _objects(_manifest_of(store, before)) if before else {}
+    manifest_before = _manifest_of(store, before) if before else None
+    objects_before = _objects(manifest_before) if manifest_before else {}
     make_copies(store, manifest, identity, objects_before, before)
-    changed = _changed_objects(objects_before, _objects(manifest)) if before else []
+    changes = _changes(store, manifest_before, manifest)
 
     def following(present: Latest | None) -> Latest:
-        return succeed(present, identity, encoded.revision, summary, now=now, forced=forced, changed_objects=changed)
+        return succeed(present, identity, encoded.revision, summary, now=now, forced=forced, changes=changes)
 
     replaced = _make_current(store, identity.session_key, following)
     if (replaced and replaced.revision) != (before and before.revision):
@@ -81,35 +104,69 @@ def publish_revision(
     )
 
 
-def roll_back(store: Store, session_key: int, revision: str | None, *, now: datetime) -> Latest:
-    """Make an earlier revision current again (None: the one before the present one) and return what is current then.
+def _hold_back(store: Store, encoded: EncodedRevision, summary: Summary) -> Latest | None:
+    """Return what is current and stays so if an operator has rolled back from ``encoded``, else None."""
+    latest = read_latest(store, encoded.session_key)
+    if latest is None or encoded.revision not in latest.withheld:
+        return None
+    return _replace_latest(store, latest, lambda present: hold_back(present, summary))
 
-    Raises InputError if the session or the revision is not in the history, PublicationError if its manifest is gone.
+
+def roll_back(store: Store, session_key: int, revision: str | None, *, now: datetime) -> Latest:
+    """Make an earlier revision current again and return what is current then.
+
+    None goes to the newest one before the present one that was not rolled back from itself; it finishes a rollback
+    that was interrupted instead. The revision left, and all that came after the target, stay out until a forced run:
+    other inputs or code may bring another revision, not these.
+
+    :raises InputError: the session or the revision is not in the history.
+    :raises PublicationError: not everything of the target is there.
     """
     before = read_latest(store, session_key)
     if before is None:
-        raise InputError(f"Session {session_key} is not published in {store.uri}; there is nothing to go back to.")
-    entry = next(
-        (e for e in before.history if (e.revision == revision if revision else e.revision != before.revision)), None
-    )
+        raise InputError(_unknown_session(store, session_key))
+    target = revision or _step_before(store, before)
+    entry = next((e for e in before.history if e.revision == target), None)
     if entry is None:
-        known = ", ".join(dict.fromkeys(e.revision for e in before.history))
         raise InputError(
             f"Session {session_key} has no {'revision ' + revision if revision else 'earlier revision'}. Known "
-            f"ones: {known}."
+            f"ones, newest first: {', '.join(before.revisions)}."
         )
     manifest = _manifest_at(store, session_key, entry.revision)
-    changed = _changed_objects(_objects(_manifest_of(store, before)), _objects(manifest))
-    # No inputs or code lead to this revision any more, so that the next scheduled run computes afresh.
-    summary = Summary(entry.grade, manifest.get("capabilities"), "", "")
+    _check_complete(store, session_key, entry.revision, manifest)
+    if entry.revision != before.revision:
+        changes = _changes(store, _manifest_of(store, before), manifest)
 
-    def following(present: Latest | None) -> Latest:
-        return step_back(present or before, entry.revision, summary, now=now, changed_objects=changed)
+        def following(present: Latest) -> Latest:
+            return step_back(present, entry.revision, entry.grade, manifest.get("capabilities"), now, changes)
 
-    _make_current(store, session_key, following)
+        _replace_latest(store, before, following)
     settle_copies(store, session_key)
     finish_publication(store, session_key, now)
     return read_latest(store, session_key) or before
+
+
+def _step_before(store: Store, latest: Latest) -> str | None:
+    if latest.history[0].reason == ROLLED_BACK and not is_indexed(store, latest):
+        return latest.revision
+    return next((r for r in latest.revisions if r != latest.revision and r not in latest.withheld), None)
+
+
+def _unknown_session(store: Store, session_key: int) -> str:
+    known = sorted(int(name) for name in store.list_folders(keys.SESSIONS) if name.isdecimal())
+    listed = ", ".join(map(str, known[:_LISTED_SESSIONS])) + (", ..." if len(known) > _LISTED_SESSIONS else "")
+    return f"Session {session_key} is not published in {store.uri}. Published are: {listed or 'none'}."
+
+
+def _check_complete(store: Store, session_key: int, revision: str, manifest: Document) -> None:
+    folder = keys.revision_folder(session_key, revision)
+    sizes = {row.key.removeprefix(folder): row.bytes for row in store.list(folder)}
+    missing = [item["path"] for item in manifest["objects"] if sizes.get(item["path"]) != item["bytes"]]
+    if missing:
+        raise PublicationError(
+            f"{len(missing)} objects of revision {revision} of session {session_key} are gone from {store.uri} or have "
+            f"another size, {missing[0]} for one. What is current stays. Choose another revision, or restore them."
+        )
 
 
 def publish_site(store: Store, files: Mapping[str, bytes]) -> int:
@@ -217,6 +274,18 @@ def _make_current(store: Store, session_key: int, following: Callable[[Latest | 
     return seen[-1]
 
 
+def _replace_latest(store: Store, known: Latest, change: Callable[[Latest], Latest]) -> Latest:
+    """Change the ``latest.json`` of a published session and return what it says then."""
+    made: list[Latest] = []
+
+    def following(present: Latest | None) -> Latest:
+        made.append(change(present or known))
+        return made[-1]
+
+    _make_current(store, known.session_key, following)
+    return made[-1]
+
+
 def _manifest_of(store: Store, latest: Latest) -> Document:
     return _manifest_at(store, latest.session_key, latest.revision)
 
@@ -238,11 +307,14 @@ def _objects(manifest: Document) -> dict[str, str]:
     return {item["path"]: item["sha256"] for item in manifest["objects"]}
 
 
-def _changed_objects(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    """Return what differs, came or went, sorted; ``frames/25/`` stands for any of its many chunks."""
-    paths: Iterable[str] = (path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
-    return sorted({_group(path) for path in paths})
-
-
-def _group(path: str) -> str:
-    return path.rpartition("/")[0] + "/" if path.startswith("frames/") else path
+def _changes(store: Store, before: Document | None, after: Document) -> Changes:
+    """Return what differs between two stored revisions; nothing for the first one."""
+    if before is None:
+        return Changes()
+    objects = tuple(changed_groups(object_changes(before, after)))
+    try:
+        return Changes(objects, tuple(read_result_changes(store, before, after)))
+    except PublicationError as error:
+        # A lost object of the old revision must not keep a new one from being published.
+        logger.warning("The results of two revisions cannot be compared: %s", error)
+        return Changes(objects)

@@ -4,6 +4,7 @@ import pyarrow as pa
 
 from publish.channels import CONTINUOUS, HELD
 from publish.chunks import CHUNK_MS, RATES
+from publish.diff import MAX_LISTED_RESULTS
 from publish.documents import TABLE_DOCUMENTS
 from publish.latest import CODE_CHANGED, FIRST, FORCED, ROLLED_BACK, UPSTREAM_CHANGED
 from publish.season_document import AWAITING_DATA, CANCELLED, FAILED, PUBLISHED, SCHEDULED, UNAVAILABLE
@@ -130,6 +131,9 @@ def _season() -> Schema:
 
 
 def _latest() -> Schema:
+    value: Schema = {"type": ["string", "number", "boolean", "null"]}
+    facts: dict[str, Schema] = {"before": value, "after": value}
+    change = _object({"car": _TEXT, "field": _described(_TEXT, "Column; car: it came or went"), **facts})
     step = _object(
         {
             "revision": _REVISION,
@@ -138,14 +142,19 @@ def _latest() -> Schema:
             "grade": _or_null(_GRADE),
             "changed_objects": _described(_list(_TEXT), "Paths within the revision; a folder for its chunks"),
         },
-        optional={"changes": {"type": "object"}},
+        optional={
+            "results": _described(
+                _list(change, maxItems=MAX_LISTED_RESULTS), "Results that differ from the step before"
+            ),
+            "results_left_out": _described(_COUNT, "Changes of results that are not listed"),
+        },
     )
     return _document(
         "latest",
         {
             "session_key": _INTEGER,
             "year": _YEAR,
-            "round": _COUNT,
+            "round": _described(_or_null(_COUNT), "Null once another event took the number"),
             "event": _TEXT,
             "session": _CODE,
             "revision": _REVISION,
@@ -156,6 +165,7 @@ def _latest() -> Schema:
             "code_sha256": _TEXT,
             "revisions": _described(_list(step, minItems=1), "Newest first"),
         },
+        optional={"withheld": _described(_list(_REVISION), "Rolled back from; only a forced run brings one back")},
     )
 
 

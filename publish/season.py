@@ -93,7 +93,13 @@ def finish_publication(store: Store, session_key: int, now: datetime) -> bool:
     if latest is None:
         raise PublicationError(f"Session {session_key} is not published in {store.uri}. Publish it first.")
     state = SessionState(PUBLISHED, session_key=session_key)
-    return update_season(store, latest.year, None, now, {(latest.round, latest.session): state})
+    return update_season(store, latest.year, None, now, {(latest.round or 0, latest.session): state})
+
+
+def is_indexed(store: Store, latest: Latest) -> bool:
+    """Whether the season index says of a session what ``latest`` says."""
+    published = published_in(read_season(store, latest.year))
+    return any(entry.state == _published(latest).state for entry in published)
 
 
 def update_root_index(store: Store, years: Sequence[int] = (), links: Mapping[str, object] | None = None) -> bool:

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import os
 import threading
@@ -16,7 +17,7 @@ from publish.file_store import FileStore
 from publish.headers import headers_for
 from publish.latest import Summary
 from publish.objects import EncodedObject, EncodedRevision
-from publish.shared_documents import encode_document
+from publish.shared_documents import encode_document, parse_document
 from publish.store import Store, open_store
 from transforms.recording import SessionIdentity
 
@@ -91,6 +92,20 @@ def make_revision(
     return EncodedRevision(session_key, revision, encode_document(manifest), tuple(objects))
 
 
+def with_files(encoded: EncodedRevision, files: dict[str, bytes]) -> EncodedRevision:
+    """The same revision with other bytes in some of its objects."""
+    objects = []
+    for item in encoded.objects:
+        if item.path in files:
+            item.file.write_bytes(files[item.path])
+            sha256 = hashlib.sha256(files[item.path]).hexdigest()
+            item = dataclasses.replace(item, bytes=len(files[item.path]), sha256=sha256)
+        objects.append(item)
+    manifest = parse_document(encoded.manifest, "manifest")
+    manifest["objects"] = [{"path": o.path, "bytes": o.bytes, "sha256": o.sha256} for o in objects]
+    return dataclasses.replace(encoded, manifest=encode_document(manifest), objects=tuple(objects))
+
+
 @pytest.fixture
 def publishing(tmp_path: Path) -> SimpleNamespace:
     """Everything a test of the publication needs to make tiny sessions, and a clock that stands still."""
@@ -100,7 +115,9 @@ def publishing(tmp_path: Path) -> SimpleNamespace:
     def revision(content: str = "one", **more: object) -> EncodedRevision:
         return make_revision(work, content, **more)  # type: ignore[arg-type]
 
-    return SimpleNamespace(now=NOW, summary=SUMMARY, identity=make_identity, revision=revision, paths=PATHS)
+    return SimpleNamespace(
+        now=NOW, summary=SUMMARY, identity=make_identity, revision=revision, with_files=with_files, paths=PATHS
+    )
 
 
 @pytest.fixture

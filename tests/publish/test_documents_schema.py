@@ -10,8 +10,9 @@ from jsonschema import Draft202012Validator
 from session_data import CIRCUIT, IDENTITY_OF_SESSION, frames, session_data, with_gap
 
 from publish.dictionary import column_dictionary, schema_documents
+from publish.diff import ResultChange
 from publish.encode import encode_session
-from publish.latest import Summary, latest_document, step_back, succeed
+from publish.latest import Changes, Summary, latest_document, step_back, succeed
 from publish.season_document import Event, Published, ScheduledSession, SessionState, season_document
 from transforms.columns import CHANNELS, TABLES
 
@@ -71,9 +72,17 @@ def test_everything_encoded_fits(made):
 
 def latest():
     summary = Summary("A", {"drs": True}, "1" * 64, "2" * 64)
-    first = succeed(None, ME, "a" * 16, summary, now=NOW, forced=False, changed_objects=["laps.json.gz"])
-    second = succeed(first, ME, "b" * 16, summary, now=NOW, forced=True, changed_objects=["frames/25/"])
-    return step_back(second, "a" * 16, Summary("A", {"drs": True}, "", ""), now=NOW, changed_objects=[])
+    first = succeed(
+        None,
+        ME,
+        "a" * 16,
+        summary,
+        now=NOW,
+        forced=False,
+        changes=Changes(("laps.json.gz",), (ResultChange("44", "position", 1, None),)),
+    )
+    second = succeed(first, ME, "b" * 16, summary, now=NOW, forced=True, changes=Changes(("frames/25/",)))
+    return step_back(second, "a" * 16, "A", {"drs": True}, NOW, Changes())
 
 
 def season():

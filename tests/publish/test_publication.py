@@ -69,8 +69,11 @@ def test_first_publication_is_complete(store, publishing):
                 "reason": "first",
                 "grade": "A",
                 "changed_objects": [],
+                "results": [],
+                "results_left_out": 0,
             }
         ],
+        "withheld": [],
     }
     entry = read_season(store, 2024)["events"][0]["sessions"][0]
     assert entry["state"] == "published"
