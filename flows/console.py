@@ -104,7 +104,7 @@ def print_reports(console: Console, reports: Iterable[PublishReport]) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for report in rows:
         table.add_row(
-            report.label,
+            _short(report),
             "up to date" if report.unchanged else report.state.replace("_", " "),
             report.grade or "",
             _grouped(report.frames),
@@ -115,6 +115,11 @@ def print_reports(console: Console, reports: Iterable[PublishReport]) -> None:
     for report in rows:
         if report.has_failed and report.message:
             console.print(f"{report.label}: {report.message}", markup=False, soft_wrap=True)
+
+
+def _short(report: PublishReport) -> str:
+    """Return a session's name short enough for a row of 80 characters."""
+    return f"{report.year}/{report.round} {report.event.replace('Grand Prix', 'GP')} {report.code}"
 
 
 def _grouped(number: int | None) -> str:

@@ -24,7 +24,7 @@ def sessions(site: Path) -> list[tuple[int, dict]]:
 
 
 def test_it_prints_one_table_and_the_next_steps(demo) -> None:
-    rows = [line for line in demo.output.splitlines() if re.match(rf"{SAMPLE_YEAR} round \d .* published ", line)]
+    rows = [line for line in demo.output.splitlines() if re.match(rf"{SAMPLE_YEAR}/\d .* GP \w+ +published ", line)]
     assert len(rows) == len(RECORDED)
     assert re.search(r"^session +state +grade +frames +bytes +seconds$", demo.output, re.MULTILINE)
     assert "make serve" in demo.output and "parcferme publish 2024 1 R" in demo.output
