@@ -9,6 +9,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from flows.archive import UPSTREAM, Source, settings_for
 from flows.calendar import read_schedule
 from flows.destination import conclude_destination, open_destination, prepare_destination
 from flows.publish_session import publish_session
@@ -21,7 +22,11 @@ from publish.season_document import SCHEDULED
 
 @flow(name="backfill", flow_run_name="{year}", persist_result=False)
 def backfill(
-    year: int, rounds: list[int] | None = None, sessions: list[str] | None = None, force: bool = False
+    year: int,
+    rounds: list[int] | None = None,
+    sessions: list[str] | None = None,
+    force: bool = False,
+    source: Source = UPSTREAM,
 ) -> State[Any]:
     """Publish every session of ``rounds`` and ``sessions`` (None: all) that has happened, in order.
 
@@ -31,7 +36,7 @@ def backfill(
     :raises InputError: nothing of that kind is in the season.
     """
     logger = get_run_logger()
-    settings = read_settings()
+    settings = settings_for(read_settings(), source, year)
     events = read_schedule(settings, year)
     wanted = select_sessions(events, year, rounds, sessions)
     store = open_destination(settings)
@@ -42,7 +47,7 @@ def backfill(
         if one.session.start_utc is not None and one.session.start_utc > now:
             reports.append(_not_yet(year, one))
         else:
-            reports.append(_publish_one(year, one, force, now))
+            reports.append(_publish_one(year, one, force, source, now))
             if reports[-1].message:
                 logger.warning("%s: %s", reports[-1].label, reports[-1].message)
     _write_table(reports)
@@ -53,9 +58,10 @@ def backfill(
     return Completed(message=message, data=reports)
 
 
-def _publish_one(year: int, one: Wanted, force: bool, now: datetime) -> PublishReport:
+def _publish_one(year: int, one: Wanted, force: bool, source: Source, now: datetime) -> PublishReport:
     """Run one session's flow and turn whatever became of it into a report."""
-    state = publish_session(year, int(one.event.round or 0), one.session.code, force=force, return_state=True)
+    round_number = int(one.event.round or 0)
+    state = publish_session(year, round_number, one.session.code, force=force, source=source, return_state=True)
     result = state.result(raise_on_failure=False)
     if isinstance(result, PublishReport):
         return result

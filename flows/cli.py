@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="parcferme",
         description="Formula 1 session data, computed once and published as static files.",
         epilog="Settings come from the environment or a .env file: PARCFERME_DESTINATION, PARCFERME_PUBLIC_URL, "
-        "PARCFERME_CACHE_DIR, PARCFERME_OFFLINE.",
+        "PARCFERME_ARCHIVE, PARCFERME_CACHE_DIR, PARCFERME_OFFLINE.",
     )
     parser.add_argument("--version", action="version", version=f"parcferme {version('parcferme')}")
     parser.add_argument("--verbose", action="store_true", help="show what goes on inside, and tracebacks")
@@ -82,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     publish.add_argument("event", help="round or name, for example 1 or Bahrain")
     publish.add_argument("session", help="R, S, Q, SQ, FP1, FP2 or FP3")
     publish.add_argument("--force", action="store_true", help="compute it even if nothing has changed")
+    _add_source(publish)
     publish.set_defaults(command=_publish)
 
     backfill = commands.add_parser("backfill", help="publish many sessions of a season")
@@ -89,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     backfill.add_argument("--rounds", default="all", help="for example 1,8 or 1-5; all by default")
     backfill.add_argument("--sessions", default="all", help="for example R,Q; all by default")
     backfill.add_argument("--force", action="store_true", help="compute them even if nothing has changed")
+    _add_source(backfill)
     backfill.set_defaults(command=_backfill)
 
     index = commands.add_parser("index", help="(re)write the index of a season")
@@ -113,6 +115,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_source(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--source",
+        choices=("upstream", "archive"),
+        default="upstream",
+        help="archive: compute from the raw data kept in PARCFERME_ARCHIVE, asking nobody else",
+    )
+
+
 def _prepare(*, verbose: bool) -> None:
     from flows.settings import export_foreign_variables
 
@@ -124,7 +135,8 @@ def _prepare(*, verbose: bool) -> None:
 def _publish(options: argparse.Namespace) -> int:
     from flows.commands import publish
 
-    return publish(options.year, options.event, options.session, force=options.force, verbose=options.verbose)
+    year, event, session = options.year, options.event, options.session
+    return publish(year, event, session, force=options.force, source=options.source, verbose=options.verbose)
 
 
 def _backfill(options: argparse.Namespace) -> int:
@@ -132,7 +144,8 @@ def _backfill(options: argparse.Namespace) -> int:
     from flows.selection import parse_rounds, parse_sessions
 
     rounds, sessions = parse_rounds(options.rounds), parse_sessions(options.sessions)
-    return backfill(options.year, rounds, sessions, force=options.force, verbose=options.verbose)
+    year, force, source = options.year, options.force, options.source
+    return backfill(year, rounds, sessions, force=force, source=source, verbose=options.verbose)
 
 
 def _index(options: argparse.Namespace) -> int:

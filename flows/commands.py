@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from flows.archive import UPSTREAM, Source, settings_for
 from flows.calendar import check_has_happened, read_schedule, resolve
 from flows.console import following_runs, make_console, print_reports
 from flows.destination import conclude_destination, open_destination, prepare_destination
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 _DEMO_CACHE = Path(".parcferme") / "sample-cache"
 
 
-def publish(year: int, event: str, session: str, *, force: bool, verbose: bool) -> int:
+def publish(year: int, event: str, session: str, *, force: bool, source: Source, verbose: bool) -> int:
     """Publish one session and print its row."""
     _quieten_fastf1(verbose)
-    settings = read_settings()
+    settings = settings_for(read_settings(), source, year)
     found, code = resolve(read_schedule(settings, year), year, event, session)
     check_has_happened(found, year, code, settings.current_time())
     open_destination(settings).check()
@@ -35,21 +36,27 @@ def publish(year: int, event: str, session: str, *, force: bool, verbose: bool) 
     from flows.publish_session import publish_session
 
     with following_runs(console):
-        report = publish_session(year, int(found.round or 0), code, force=force)
+        report = publish_session(year, int(found.round or 0), code, force=force, source=source)
     print_reports(console, [report])
     return 0
 
 
 def backfill(
-    year: int, rounds: Sequence[int] | None, sessions: Sequence[str] | None, *, force: bool, verbose: bool
+    year: int,
+    rounds: Sequence[int] | None,
+    sessions: Sequence[str] | None,
+    *,
+    force: bool,
+    source: Source,
+    verbose: bool,
 ) -> int:
     """Publish many sessions and print a table of them; 1 if any failed."""
     _quieten_fastf1(verbose)
-    settings = read_settings()
+    settings = settings_for(read_settings(), source, year)
     select_sessions(read_schedule(settings, year), year, rounds, sessions)
     open_destination(settings).check()
     console = make_console()
-    reports = _run_backfill(console, year, rounds, sessions, force=force)
+    reports = _run_backfill(console, year, rounds, sessions, force=force, source=source)
     return _conclude(console, reports)
 
 
@@ -124,13 +131,19 @@ def demo(*, verbose: bool) -> int:
     console = make_console()
     recorded = {code for meeting in MEETINGS for code in meeting.recorded}
     codes = [code for code in SESSION_CODES if code in recorded]
-    exit_code = _conclude(console, _run_backfill(console, SAMPLE_YEAR, None, codes, force=False))
+    exit_code = _conclude(console, _run_backfill(console, SAMPLE_YEAR, None, codes, force=False, source=UPSTREAM))
     console.print(_next_steps(settings), markup=False, soft_wrap=True)
     return exit_code
 
 
 def _run_backfill(
-    console: "Console", year: int, rounds: Sequence[int] | None, sessions: Sequence[str] | None, *, force: bool
+    console: "Console",
+    year: int,
+    rounds: Sequence[int] | None,
+    sessions: Sequence[str] | None,
+    *,
+    force: bool,
+    source: Source,
 ) -> list[PublishReport]:
     _start_prefect(console)
     from flows.backfill import backfill as backfill_flow
@@ -141,6 +154,7 @@ def _run_backfill(
             None if rounds is None else list(rounds),
             None if sessions is None else list(sessions),
             force=force,
+            source=source,
             return_state=True,
         )
     result = state.result(raise_on_failure=False)

@@ -5,16 +5,16 @@ A session whose inputs and code are those of its current publication needs no co
 
 import hashlib
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from flows.http_cache import read_bodies
 from transforms.recording import RACE_LIKE
 
 _RESULTS_SERVICE = "https://api.jolpi.ca/ergast/f1"
 _CIRCUIT_SERVICE = "https://api.multiviewer.app/api/v1/circuits"
-_HTTP_CACHE = "fastf1_http_cache.sqlite"
 _TIMEOUT_S = 10.0
 _INFO_TOPIC = "session_info"
 #: What FastF1 keeps of a session once it has parsed it, one file a topic (``fastf1._api``).
@@ -39,17 +39,14 @@ def inputs_fingerprint(cache_dir: Path, api_path: str, year: int, round_number: 
     the results and circuit services. FastF1 writes a topic once and then reads it, so a fingerprint taken after a load
     equals the one before the next load. Sources: ``fastf1.req.Cache``.
     """
-    topics = sorted(_topic_folder(cache_dir, api_path).glob("*.ff1pkl"))
+    topics = sorted(topic_folder(cache_dir, api_path).glob("*.ff1pkl"))
     if not topics:
         return None
     digest = hashlib.sha256()
     for topic in topics:
         _add(digest, topic.name, topic.read_bytes())
-    urls = list(_results_urls(year, round_number))
-    circuit_key = (read_session_info(cache_dir, api_path) or {}).get("Meeting", {}).get("Circuit", {}).get("Key")
-    if circuit_key is not None:
-        urls.append(f"{_CIRCUIT_SERVICE}/{circuit_key}/{year}")
-    for url, body in _read_cached_bodies(cache_dir, urls):
+    circuit_key = read_circuit_key(cache_dir, api_path)
+    for url, body in read_bodies(cache_dir, service_urls(year, round_number, circuit_key).values()).items():
         _add(digest, url, body)
     return digest.hexdigest()
 
@@ -57,14 +54,14 @@ def inputs_fingerprint(cache_dir: Path, api_path: str, year: int, round_number: 
 def missing_topics(cache_dir: Path, api_path: str, code: str) -> tuple[str, ...]:
     """Return the topics of a session that the cache lacks, so that a load with a network could still find them."""
     wanted = (*_TOPICS, "lap_count") if code in RACE_LIKE else _TOPICS
-    folder = _topic_folder(cache_dir, api_path)
+    folder = topic_folder(cache_dir, api_path)
     return tuple(topic for topic in wanted if not (folder / f"{topic}.ff1pkl").is_file())
 
 
 def read_session_info(cache_dir: Path, api_path: str) -> dict[str, Any] | None:
     """Return the session's ``SessionInfo`` as FastF1 keeps it, or None where the cache has none that can be read."""
     try:
-        content = pickle.loads((_topic_folder(cache_dir, api_path) / f"{_INFO_TOPIC}.ff1pkl").read_bytes())
+        content = pickle.loads((topic_folder(cache_dir, api_path) / f"{_INFO_TOPIC}.ff1pkl").read_bytes())
         info = content["data"]
     except (OSError, pickle.UnpicklingError, EOFError, KeyError, TypeError, AttributeError, ImportError, ValueError):
         # FastF1 fetches a topic again that it cannot read; so there is nothing to know before it has.
@@ -75,6 +72,12 @@ def read_session_info(cache_dir: Path, api_path: str) -> dict[str, Any] | None:
 def read_session_key(cache_dir: Path, api_path: str) -> int | None:
     """Return Formula 1's number of the session, or None where the cache does not know it."""
     key = (read_session_info(cache_dir, api_path) or {}).get("Key")
+    return int(key) if key is not None else None
+
+
+def read_circuit_key(cache_dir: Path, api_path: str) -> int | None:
+    """Return the circuit service's number of the session's circuit, or None where the cache does not know it."""
+    key = (read_session_info(cache_dir, api_path) or {}).get("Meeting", {}).get("Circuit", {}).get("Key")
     return int(key) if key is not None else None
 
 
@@ -100,7 +103,8 @@ def code_fingerprint() -> str:
     return digest.hexdigest()
 
 
-def _topic_folder(cache_dir: Path, api_path: str) -> Path:
+def topic_folder(cache_dir: Path, api_path: str) -> Path:
+    """Return the folder of FastF1's parsed topics of a session."""
     return cache_dir / api_path.removeprefix("/static/").strip("/")
 
 
@@ -110,30 +114,25 @@ def _add(digest: Any, name: str, content: bytes) -> None:
     digest.update(content)
 
 
-def _results_urls(year: int, round_number: int) -> Iterator[str]:
-    for resource in ("results", "qualifying", "sprint", "laps/1"):
-        yield f"{_RESULTS_SERVICE}/{year}/{round_number}/{resource}.json"
+def service_urls(year: int, round_number: int, circuit_key: int | None) -> dict[str, str]:
+    """Return the addresses of the results and circuit services that FastF1 asks for a session, by what they say."""
+    resources = {"results": "results", "qualifying": "qualifying", "sprint": "sprint", "first-laps": "laps/1"}
+    urls = {name: f"{_RESULTS_SERVICE}/{year}/{round_number}/{path}.json" for name, path in resources.items()}
+    if circuit_key is not None:
+        urls["circuit"] = f"{_CIRCUIT_SERVICE}/{circuit_key}/{year}"
+    return urls
 
 
-def _read_cached_bodies(cache_dir: Path, urls: list[str]) -> Iterator[tuple[str, bytes]]:
-    """Yield the bodies of those ``urls`` the request cache has, looked up by key one by one.
+def stream_urls(api_path: str, topics: Iterable[str]) -> dict[str, str]:
+    """Return the addresses of the live timing streams that FastF1 parses ``topics`` from, by ``stream-<topic>``."""
+    from fastf1._api import base_url, pages
 
-    The cache also holds the raw streams of whole seasons; only what is asked for is read.
-    """
-    from requests import Request
-    from requests_cache.backends.sqlite import SQLiteCache
-
-    path = cache_dir / _HTTP_CACHE
-    if not path.is_file():
-        return
-    responses = SQLiteCache(str(path))
-    try:
-        for url in urls:
-            response = responses.get_response(responses.create_key(Request("GET", url)))
-            if response is not None and response.content is not None:
-                yield url, response.content
-    finally:
-        responses.close()
+    names = {"_extended_timing_data": "timing_data", "driver_info": "driver_list", "position_data": "position"}
+    urls = {}
+    for topic in topics:
+        page = names.get(topic) or (topic if topic in pages else topic.removesuffix("_data"))
+        urls[f"stream-{topic.strip('_')}"] = f"{base_url}{api_path}{pages[page]}"
+    return urls
 
 
 def refresh_results(year: int, round_number: int, code: str) -> None:

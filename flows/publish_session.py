@@ -8,6 +8,8 @@ from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run as this_run
 
+from flows.archive import UPSTREAM, SessionArchive, Source, settings_for
+from flows.cdn import tell_cdn
 from flows.destination import conclude_destination, open_destination, prepare_destination
 from flows.memory import release_memory
 from flows.progress import heartbeat
@@ -18,6 +20,7 @@ from flows.settings import read_settings
 from flows.spool import working_folder
 from flows.upstream import load_recording
 from publish.encode import encode_session
+from publish.latest import read_latest
 from publish.objects import EncodedRevision
 from publish.publication import publish_revision
 from transforms.errors import ParcfermeError, PublicationError, UpstreamError
@@ -106,7 +109,7 @@ def publish_task(run: SessionRun, encoded_box: Box[Encoded], force: bool) -> Pub
     run.progress.begin("publish", "Publishing")
     encoded = encoded_box.take()
     revision = encoded.revision
-    publish_revision(
+    outcome = publish_revision(
         run.store,
         revision,
         encoded.identity,
@@ -115,6 +118,15 @@ def publish_task(run: SessionRun, encoded_box: Box[Encoded], force: bool) -> Pub
         forced=force,
         on_progress=lambda done, total: run.progress.report(done / max(total, 1), f"{done} of {total} objects"),
     )
+    if outcome.withheld and (current := read_latest(run.store, revision.session_key)) is not None:
+        run.logger.warning(
+            "%s: %s was rolled back from, so %s stays current. To publish it all the same, use --force.",
+            run.label,
+            revision.revision,
+            current.revision,
+        )
+        return run.finish_unchanged(current)
+    tell_cdn(run.settings, encoded.identity, revision.objects, run.logger)
     return run.finish_published(
         revision.session_key,
         revision.revision,
@@ -140,14 +152,17 @@ def _end_status(flow: Any, flow_run: Any, state: Any) -> None:
     on_cancellation=[_end_status],
     on_crashed=[_end_status],
 )
-def publish_session(year: int, event: str | int, session: str, force: bool = False) -> PublishReport:
+def publish_session(
+    year: int, event: str | int, session: str, force: bool = False, source: Source = UPSTREAM
+) -> PublishReport:
     """Publish one session: ``event`` is a round or a name, ``session`` one of R, S, Q, SQ, FP1, FP2, FP3.
 
-    Without ``force`` a session whose inputs and code are those of its current revision is left as it is.
+    Without ``force`` a session whose inputs and code are those of its current revision is left as it is. With the
+    archive as ``source`` its raw data comes from there and from nowhere else.
 
     :raises ParcfermeError: there is no new publication; what was published before is as it was.
     """
-    settings = read_settings()
+    settings = settings_for(read_settings(), source, year)
     run = SessionRun(
         settings,
         open_destination(settings),
@@ -159,15 +174,34 @@ def publish_session(year: int, event: str | int, session: str, force: bool = Fal
         logger=get_run_logger(),
     )
     if this_run.parent_flow_run_id is not None:
-        return _publish(run, force)
+        return _publish(run, force, source)
     prepare_destination(settings, run.store, year, run.events)
     try:
-        return _publish(run, force)
+        return _publish(run, force, source)
     finally:
         conclude_destination(run.store)
 
 
-def _publish(run: SessionRun, force: bool) -> PublishReport:
+def _publish(run: SessionRun, force: bool, source: Source) -> PublishReport:
+    archive = _restored_archive(run, source)
+    report = _publish_unless_current(run, force)
+    # Last: an archive that cannot be written fails the run, but what is published is published.
+    archive.save()
+    return report
+
+
+def _restored_archive(run: SessionRun, source: Source) -> SessionArchive:
+    """Return the session's archive after bringing into the cache what the cache lacks."""
+    try:
+        archive = SessionArchive(run.settings, source, run.year, run.round, run.code, run.api_path, run.logger)
+        archive.restore()
+    except BaseException as error:
+        run.fail(error)
+        raise
+    return archive
+
+
+def _publish_unless_current(run: SessionRun, force: bool) -> PublishReport:
     current = None if force or run.may_have_more_upstream() else run.read_current()
     if current is not None:
         run.logger.info("%s is up to date at %s", run.label, current.revision)

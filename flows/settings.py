@@ -18,6 +18,7 @@ _EXPECTED = {
     "destination": "file:///absolute/folder or s3://bucket/prefix",
     "archive": "file:///absolute/folder or s3://bucket/prefix",
     "public_url": "the address readers use, for example https://data.example.org/f1",
+    "cloudfront_id": "the id of a CloudFront distribution, for example E2QWRUHAPOMQZL",
     "cache_dir": "a folder that can be written",
     "offline": "1 or 0",
     "s3_encryption": "AES256 or aws:kms",
@@ -42,6 +43,7 @@ class Settings(BaseSettings):
     """The settings of one run.
 
     ``destination`` is where the site is written (``file://`` or ``s3://``), ``public_url`` where readers find it,
+    ``cloudfront_id`` the CloudFront distribution to tell about a publication (None: it finds out within a minute),
     ``archive`` where raw inputs are kept (``file://`` or ``s3://``, None: nowhere), apart from the destination,
     ``cache_dir`` FastF1's cache; ``offline`` forbids every request upstream; ``now`` replaces the clock when a session
     is asked whether it has happened (the sample season lies in a year of its own). ``s3_encryption``, ``s3_kms_key_id``
@@ -55,6 +57,7 @@ class Settings(BaseSettings):
     destination: str = ""
     archive: str | None = None
     public_url: str | None = None
+    cloudfront_id: str | None = None
     cache_dir: Path = Path()
     offline: bool = False
     now: datetime | None = None
@@ -104,6 +107,13 @@ class Settings(BaseSettings):
             raise ValueError("not the name of a storage class")
         return value
 
+    @field_validator("cloudfront_id")
+    @classmethod
+    def _check_cloudfront_id(cls, value: str | None) -> str | None:
+        if value and re.fullmatch(r"[A-Z0-9]+", value) is None:
+            raise ValueError("not the id of a distribution")
+        return value
+
     @field_validator("cache_dir")
     @classmethod
     def _expand_cache_dir(cls, value: Path) -> Path:
@@ -135,8 +145,8 @@ def read_settings() -> Settings:
         raise InputError(f"The .env file of this folder cannot be read ({error}). Fix or remove it.") from error
     if settings.archive is not None and _overlap(settings.archive, settings.destination):
         raise InputError(
-            f"PARCFERME_ARCHIVE={settings.archive} cannot be used: it and the destination {settings.destination} lie in "
-            "one another, and raw data is never published. Set it to a folder or bucket of its own."
+            f"PARCFERME_ARCHIVE={settings.archive} cannot be used: it and the destination {settings.destination} lie "
+            "in one another, and raw data is never published. Set it to a folder or bucket of its own."
         )
     return settings
 

@@ -56,7 +56,7 @@ def configure_cache(cache_dir: Path, *, offline: bool) -> None:
 #: FastF1's parsers log under this name, and only when they parse: not when their parsed result is cached.
 _PARSERS = "fastf1.api"
 #: Warnings of the parsers, kept beside FastF1's parsed topics so that a later load knows them too.
-_WARNINGS_FILE = "parser-warnings.json"
+WARNINGS_FILE = "parser-warnings.json"
 
 
 @contextmanager
@@ -87,7 +87,7 @@ def _with_earlier_warnings(found: list[tuple[str, str]], api_path: str) -> tuple
 
     of_parsers = {text for name, text in found if name == _PARSERS}
     if fastf1.Cache._CACHE_DIR is not None:
-        path = Path(fastf1.Cache._CACHE_DIR) / api_path.removeprefix("/static/") / _WARNINGS_FILE
+        path = Path(fastf1.Cache._CACHE_DIR) / api_path.removeprefix("/static/") / WARNINGS_FILE
         earlier = set(orjson.loads(path.read_bytes())) if path.is_file() else set()
         if of_parsers - earlier:
             path.write_bytes(orjson.dumps(sorted(of_parsers | earlier)))

@@ -1,0 +1,187 @@
+"""One file that holds raw inputs: a tar of plain members, compressed with zstd, that proves itself.
+
+The first member, ``index.json``, names every other one with its bytes and SHA-256. The same members give the same
+bytes. Python 3.11 knows no zstd; pyarrow does. It is compressed in blocks of 8 MB, one zstd frame each, so that memory
+is bounded by the block and ``zstd -d`` and ``tar`` read it too.
+"""
+
+import hashlib
+import io
+import re
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+import orjson
+import pyarrow as pa
+
+from transforms.errors import UpstreamError
+
+SCHEMA = "parcferme/raw/1"
+_INDEX = "index.json"
+_BLOCK_BYTES = 8 << 20
+_LEVEL = 3
+_INDEX_LIMIT_BYTES = 1 << 20
+#: The only names a member may have: nothing absolute, hidden or nested can be written anywhere.
+_MEMBER = re.compile(r"(?:topics|responses)/[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}")
+
+
+@dataclass(frozen=True)
+class _Member:
+    bytes: int
+    sha256: str
+
+
+def write_archive(path: Path, about: Mapping[str, Any], members: Mapping[str, Path | bytes]) -> str:
+    """Write ``members`` (name to a file or its content) and what is said ``about`` them; return the file's SHA-256.
+
+    What was written is read back and proved. Names are ``topics/<name>`` or ``responses/<name>``.
+
+    :raises UpstreamError: a member changed while it was read.
+    :raises OSError: a member cannot be read or ``path`` not be written.
+    """
+    listed = {name: _describe(members[name]) for name in sorted(members)}
+    index = {
+        **about,
+        "schema": SCHEMA,
+        "members": [{"name": name, "bytes": m.bytes, "sha256": m.sha256} for name, m in listed.items()],
+    }
+    with path.open("wb") as file:
+        compressor = _Compressor(file)
+        with tarfile.open(fileobj=compressor, mode="w|", format=tarfile.USTAR_FORMAT) as tar:
+            _add(tar, _INDEX, orjson.dumps(index, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
+            for name in listed:
+                _add(tar, name, members[name])
+        compressor.finish()
+    read_archive(path, None, "just written")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_archive(path: Path, folder: Path | None, where: str) -> dict[str, Any]:
+    """Prove every member of the archive at ``path`` and return its index; ``where`` names it in messages.
+
+    With ``folder`` the members are written below it, which is of use only after this has returned: what is proved
+    last may be what is broken.
+
+    :raises UpstreamError: it is truncated, corrupt, or holds a member it must not.
+    :raises OSError: the disk cannot be read or written.
+    """
+    try:
+        with (
+            pa.OSFile(str(path)) as file,
+            pa.CompressedInputStream(file, "zstd") as content,
+            tarfile.open(fileobj=content, mode="r|") as tar,
+        ):
+            return _read_members(tar, folder)
+    except (_BrokenError, tarfile.TarError, pa.ArrowException, OSError, EOFError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            # The disk's, not the archive's: what pyarrow says of broken zstd has no number.
+            raise
+        raise UpstreamError(
+            f"The raw archive {where} cannot be used: {error}. Nothing of it was taken. Bring back an earlier version "
+            "of it, or publish the session from the upstream again, which replaces it."
+        ) from error
+
+
+class _BrokenError(Exception):
+    """What is wrong with an archive, in a few words."""
+
+
+class _Compressor(io.RawIOBase):
+    """Compresses what is written to it, a block at a time."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._codec = pa.Codec("zstd", compression_level=_LEVEL)
+        self._block = bytearray()
+
+    def write(self, data: Any) -> int:
+        self._block += data
+        while len(self._block) >= _BLOCK_BYTES:
+            self._flush_block()
+        return len(data)
+
+    def finish(self) -> None:
+        """Write what is left."""
+        if self._block:
+            self._flush_block()
+
+    def _flush_block(self) -> None:
+        self._file.write(self._codec.compress(bytes(self._block[:_BLOCK_BYTES]), asbytes=True))
+        del self._block[:_BLOCK_BYTES]
+
+
+def _describe(source: Path | bytes) -> _Member:
+    if isinstance(source, bytes):
+        return _Member(len(source), hashlib.sha256(source).hexdigest())
+    with source.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return _Member(file.tell(), sha256)
+
+
+def _add(tar: tarfile.TarFile, name: str, source: Path | bytes) -> None:
+    """Add a member that says nothing of this machine: no owner, no time."""
+    entry = tarfile.TarInfo(name)
+    if isinstance(source, bytes):
+        entry.size = len(source)
+        tar.addfile(entry, io.BytesIO(source))
+        return
+    entry.size = source.stat().st_size
+    with source.open("rb") as file:
+        tar.addfile(entry, file)
+
+
+def _read_members(tar: tarfile.TarFile, folder: Path | None) -> dict[str, Any]:
+    first = tar.next()
+    if first is None or first.name != _INDEX or not first.isreg() or first.size > _INDEX_LIMIT_BYTES:
+        raise _BrokenError("it does not begin with an index")
+    index, wanted = _parse_index(_open(tar, first).read())
+    while (entry := tar.next()) is not None:
+        member = wanted.pop(entry.name, None)
+        if member is None or not entry.isreg():
+            raise _BrokenError(f"its member {entry.name!r} is not one of its index")
+        if entry.size != member.bytes or _copy(_open(tar, entry), entry.name, folder) != member.sha256:
+            raise _BrokenError(f"its member {entry.name} is not the one its index proves")
+    if wanted:
+        raise _BrokenError(f"it lacks {', '.join(sorted(wanted))}")
+    return index
+
+
+def _open(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
+    file = tar.extractfile(entry)
+    if file is None:
+        raise _BrokenError(f"its member {entry.name!r} is no file")
+    return file
+
+
+def _parse_index(data: bytes) -> tuple[dict[str, Any], dict[str, _Member]]:
+    try:
+        index = orjson.loads(data)
+        if index["schema"] != SCHEMA:
+            raise _BrokenError(f"it is of the kind {index['schema']!r}, not {SCHEMA!r}")
+        listed = {str(m["name"]): _Member(int(m["bytes"]), str(m["sha256"])) for m in index["members"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise _BrokenError("its index cannot be read") from error
+    for name in listed:
+        if _MEMBER.fullmatch(name) is None:
+            raise _BrokenError(f"its member {name!r} has a name that is not allowed")
+    return index, listed
+
+
+def _copy(source: IO[bytes], name: str, folder: Path | None) -> str:
+    """Read a member to its end, into ``folder`` if there is one, and return its SHA-256."""
+    digest = hashlib.sha256()
+    if folder is None:
+        while block := source.read(_BLOCK_BYTES):
+            digest.update(block)
+        return digest.hexdigest()
+    target = folder / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("xb") as file:
+        while block := source.read(_BLOCK_BYTES):
+            digest.update(block)
+            file.write(block)
+    return digest.hexdigest()
