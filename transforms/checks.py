@@ -214,7 +214,7 @@ def lap_rows(recording: Recording, origin: int) -> list[Row]:
         for lap in laps:
             start, end = lap["start_ms"], lap["end_ms"]
             if start is not None and end is not None and end < start:
-                cause = "ends before it starts; its crossing is not used"
+                cause = "ends before it starts; its crossing is used only if it fits the ones around it"
                 rows.append(
                     row("lap_backwards", car=car, start_ms=start - origin, value=lap["lap"], unit="lap", cause=cause)
                 )

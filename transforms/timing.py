@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-#: Two crossings of the line by one car closer than this are one crossing reported twice: no lap is this short, ms.
-MIN_LAP_MS = 20_000
+#: Two crossings of the line by one car closer than this are one reported twice, ms. No lap is so short, but the
+#: line may be crossed twice within seconds around a red flag.
+MIN_LAP_MS = 5_000
 #: The session status says "Finished" within this of the leader's crossing, ms.
 FLAG_WINDOW_MS = 15_000
 #: Result states of cars that were still racing at the end; everything else but a position is a retirement or worse.
@@ -53,18 +54,30 @@ def _column_ms(laps: pa.Table, name: str) -> Floats:
 
 
 def real_crossings(end_ms: Floats, start_ms: Floats, generated: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Mark which laps end in a crossing of the line that can be believed; shape (n,) bool.
+    """Mark which laps (n,), in order, end in a crossing of the line that can be believed.
 
-    A crossing is left out when FastF1 generated the lap, when its time is unknown, precedes the lap's start or comes
-    less than :data:`MIN_LAP_MS` after the car's previous one.
+    A crossing is left out when FastF1 generated the lap or its time is unknown. Of the others the largest set is taken
+    whose times rise by at least :data:`MIN_LAP_MS` a lap, so that one wrong time costs no right ones; a lap that ends
+    before it starts counts half, for either of its times may be the wrong one.
     """
-    good = ~generated & np.isfinite(end_ms) & ~(end_ms < start_ms)
-    latest = -np.inf
-    for index in np.flatnonzero(good):
-        if end_ms[index] < latest + MIN_LAP_MS:
-            good[index] = False
-        else:
-            latest = end_ms[index]
+    good = np.zeros(len(end_ms), np.bool_)
+    candidates = np.flatnonzero(~generated & np.isfinite(end_ms))
+    if not len(candidates):
+        return good
+    times = end_ms[candidates]
+    worth = np.where(times < start_ms[candidates], 0.5, 1.0)
+    best = worth.copy()
+    before = np.full(len(times), -1)
+    for index in range(1, len(times)):
+        earlier = np.flatnonzero(times[:index] <= times[index] - MIN_LAP_MS)
+        if len(earlier):
+            previous = earlier[np.argmax(best[earlier])]
+            best[index] += best[previous]
+            before[index] = previous
+    index = int(np.argmax(best))
+    while index >= 0:
+        good[candidates[index]] = True
+        index = int(before[index])
     return good
 
 

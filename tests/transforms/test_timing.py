@@ -36,12 +36,24 @@ def test_generated_unknown_backward_and_repeated_crossings_do_not_count() -> Non
     rows = [
         lap("1", 1, 100, 190),
         lap("1", 2, 190, None),
-        lap("1", 3, 300, 280),
+        lap("1", 3, 300, 185),
         lap("1", 4, 280, 370),
         lap("1", 5, 370, 371),
         lap("1", 6, 371, 460, generated=True),
     ]
     assert read_timing(laps_table(rows))["1"].crossing_laps.tolist() == [1, 4]
+
+
+def test_one_wrong_time_costs_no_right_ones() -> None:
+    rows = [lap("1", n, 100 + 90 * (n - 1), 100 + 90 * n) for n in range(1, 8)]
+    rows[2]["end_ms"] += 400_000
+    assert read_timing(laps_table(rows))["1"].crossing_laps.tolist() == [1, 2, 4, 5, 6, 7]
+
+
+def test_a_wrong_start_does_not_spoil_a_right_end() -> None:
+    rows = [lap("1", n, 100 + 90 * (n - 1), 100 + 90 * n) for n in range(1, 5)]
+    rows[2]["start_ms"] = rows[2]["end_ms"] + 30_000
+    assert read_timing(laps_table(rows))["1"].crossing_laps.tolist() == [1, 2, 3, 4]
 
 
 def test_a_lap_listed_twice_counts_once() -> None:
