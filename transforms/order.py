@@ -114,9 +114,9 @@ def gaps_s(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int8]]:
     """Gap to the leader and to the car ahead, seconds, and whole laps down on the leader, (cars, ticks) each.
 
-    The gap is how much later than the other this car came to where it is (laps plus fraction of lap): exact at the
-    line, between lines as good as the distance along the lap, and at rest while the car rests. It is NaN (laps down -1)
-    where ``counted`` is False and, as is usual, where the other is a lap or more ahead.
+    The gap is how long ago the other car was where this one is now (laps plus fraction of lap): exact at the line,
+    between lines as good as the distance along the lap, and never smaller for a car farther behind. It is NaN (laps
+    down -1) where ``counted`` is False and, as is usual, where the other is a lap or more ahead.
 
     :param until_ms: per car the time its progress ends (finish, or when it left the order); the gap stays as it was.
     """
@@ -126,8 +126,8 @@ def gaps_s(
     down = np.full(shape, -1, np.int8)
     at_position = np.argsort(positions, axis=0, kind="stable")
     leader = at_position[0]
-    now = {car: np.minimum(ticks_ms, until_ms[car]).astype(np.float64) for car in cars}
-    laps = np.stack([progress[car].at(now[car]) for car in cars])
+    now = [np.minimum(ticks_ms, until_ms[car]).astype(np.float64) for car in cars]
+    laps = np.stack([progress[car].at(at) for car, at in zip(cars, now, strict=True)])
     inverse = {row: _strictly_rising(progress[car]) for row, car in enumerate(cars)}
     for row in range(len(cars)):
         behind = np.clip(np.floor(np.maximum(laps[leader, np.arange(shape[1])] - laps[row], 0) + 1e-9), 0, 127)
@@ -142,9 +142,8 @@ def gaps_s(
                 chosen = chosen[lead < 1.0]
                 if not len(chosen):
                     continue
-                here = laps[row, chosen]
-                arrived, was_there = (np.interp(here, inverse[n].laps, inverse[n].time_ms) for n in (row, other))
-                target[row, chosen] = np.maximum(arrived - was_there, 0.0) / 1000.0
+                was_there = np.interp(laps[row, chosen], inverse[other].laps, inverse[other].time_ms)
+                target[row, chosen] = np.maximum(now[row][chosen] - was_there, 0.0) / 1000.0
     return gap, interval, down
 
 
