@@ -103,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("session", help="R, S, Q, SQ, FP1, FP2 or FP3")
     inspect.set_defaults(command=_inspect)
 
+    _add_maintenance(commands)
     serve = commands.add_parser("serve", help="serve the destination on this machine")
     serve.add_argument("--port", type=int, default=8000)
     serve.set_defaults(command=_serve)
@@ -122,6 +123,27 @@ def _add_source(command: argparse.ArgumentParser) -> None:
         default="upstream",
         help="archive: compute from the raw data kept in PARCFERME_ARCHIVE, asking nobody else",
     )
+
+
+def _add_maintenance(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    rollback = commands.add_parser("rollback", help="make an earlier revision of a session current again")
+    rollback.add_argument("session_key", type=int)
+    rollback.add_argument("revision", nargs="?", help="the one before the present one by default")
+    rollback.set_defaults(command=_rollback)
+
+    verify = commands.add_parser("verify", help="check that everything published is there and right")
+    verify.add_argument("--deep", action="store_true", help="read every object, prove its hash, look inside")
+    verify.set_defaults(command=_verify)
+
+    prune = commands.add_parser("prune", help="remove revisions that have not been current for long")
+    prune.add_argument("--keep", type=int, default=3, help="newest revisions of a session that stay; 3 by default")
+    prune.add_argument("--older-than", default="30d", help="not current for as long: 12h, 30d, 2w; 30d by default")
+    prune.add_argument("--dry-run", action="store_true", help="only say what would go")
+    prune.set_defaults(command=_prune)
+
+    diff = commands.add_parser("diff", help="say what differs between two revisions of a session")
+    diff.add_argument("revisions", nargs="+", help="[session key] revision revision")
+    diff.set_defaults(command=_diff)
 
 
 def _prepare(*, verbose: bool) -> None:
@@ -158,6 +180,30 @@ def _inspect(options: argparse.Namespace) -> int:
     from flows.commands import inspect
 
     return inspect(options.year, options.event, options.session, verbose=options.verbose)
+
+
+def _rollback(options: argparse.Namespace) -> int:
+    from flows.maintenance import rollback
+
+    return rollback(options.session_key, options.revision)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from flows.maintenance import verify
+
+    return verify(deep=options.deep)
+
+
+def _prune(options: argparse.Namespace) -> int:
+    from flows.maintenance import prune
+
+    return prune(keep=options.keep, older_than=options.older_than, dry_run=options.dry_run)
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from flows.maintenance import diff
+
+    return diff(options.revisions)
 
 
 def _serve(options: argparse.Namespace) -> int:

@@ -1,6 +1,7 @@
 """What differs between two revisions of a session: objects, official results, laps."""
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ RESULTS = "results.json.gz"
 LAPS = "laps.json.gz"
 #: As many changes of results a history entry lists; twenty cars with every field changed would be 260.
 MAX_LISTED_RESULTS = 60
+
+_REVISION = re.compile("[0-9a-f]{16}")
 
 Row = Mapping[str, Any]
 
@@ -66,6 +69,9 @@ def read_diff(store: Store, before: str, after: str, session_key: int | None = N
     :raises InputError: no session has both.
     :raises PublicationError: a document of theirs cannot be read.
     """
+    for revision in (before, after):
+        if _REVISION.fullmatch(revision) is None:
+            raise InputError(f"{revision!r} is not a revision: that is 16 hexadecimal digits. latest.json lists them.")
     key = _find_session(store, before, after) if session_key is None else session_key
     manifests = [_manifest_of(store, key, revision) for revision in (before, after)]
     objects = object_changes(*manifests)
@@ -152,9 +158,9 @@ def _rows(store: Store, session_key: int, manifest: Document, path: str) -> Sequ
 
 
 def _manifest_of(store: Store, session_key: int, revision: str) -> Document:
-    key = keys.manifest(session_key, revision) if keys.is_key(revision) else None
-    stored = store.read(key) if key else None
-    if key is None or stored is None:
+    key = keys.manifest(session_key, revision)
+    stored = store.read(key)
+    if stored is None:
         raise InputError(
             f"Session {session_key} has no revision {revision!r} in {store.uri}. "
             f"{keys.latest(session_key)} lists those there are."
@@ -163,9 +169,6 @@ def _manifest_of(store: Store, session_key: int, revision: str) -> Document:
 
 
 def _find_session(store: Store, *revisions: str) -> int:
-    if not all(keys.is_key(revision) for revision in revisions):
-        raise InputError(f"{' and '.join(revisions)}: a revision is 16 hexadecimal digits. latest.json lists them.")
-
     def has_all(session_key: int) -> bool:
         return all(store.head(keys.manifest(session_key, revision)) is not None for revision in revisions)
 
