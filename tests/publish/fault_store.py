@@ -14,8 +14,8 @@ Result = TypeVar("Result")
 WRITING = frozenset({"write", "upload_file", "copy", "delete"})
 
 
-class KilledError(Exception):
-    """The publisher's process is gone."""
+class KilledError(BaseException):
+    """The publisher's process is gone: nothing that handles an Exception is run any more."""
 
 
 class WatchedStore(Store):
