@@ -31,6 +31,7 @@ from flows.http_cache import delete_bodies, read_bodies, write_bodies
 from flows.settings import Settings
 from flows.spool import working_folder
 from flows.upstream import WARNINGS_FILE, configure_cache
+from publish import keys
 from publish.shared_documents import Document, read_document, update_document
 from publish.store import Conflict, S3Options, Store, open_store
 from transforms.errors import InputError, ParcfermeError, UpstreamError
@@ -338,15 +339,15 @@ def _check_version(about: Document, where: str) -> None:
 
 
 def _object(year: int, key: int) -> str:
-    return f"raw/{year}/{key}.tar.zst"
+    return f"{keys.RAW}{year}/{key}.tar.zst"
 
 
 def _index_key(year: int) -> str:
-    return f"raw/{year}/index.json"
+    return f"{keys.RAW}{year}/index.json"
 
 
 def _schedule_key(year: int) -> str:
-    return f"raw/{year}/schedule.tar.zst"
+    return f"{keys.RAW}{year}/schedule.tar.zst"
 
 
 def _schedule_urls(year: int) -> dict[str, str]:

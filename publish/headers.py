@@ -8,6 +8,8 @@ from publish import keys
 IMMUTABLE = "public, max-age=31536000, immutable"
 SHORT = "public, max-age=60, stale-while-revalidate=600"
 NONE = "no-cache"
+#: Of raw inputs, which are never published: should they ever be served, nobody may keep them.
+PRIVATE = "private, no-store"
 
 _CONTENT_TYPES = {
     ".json": "application/json",
@@ -47,6 +49,8 @@ def headers_for(key: str) -> Headers:
 
 
 def _cache_control(key: str) -> str:
+    if key.startswith(keys.RAW):
+        return PRIVATE
     if keys.is_immutable(key):
         return IMMUTABLE
     if key.startswith(keys.STATUS) or key in (keys.HEALTH, keys.CHECK):

@@ -16,6 +16,8 @@ CHECK = "v1/check.json"
 SESSIONS = "v1/sessions/"
 SCHEMAS = "v1/schemas/"
 STATUS = "v1/status/"
+#: Of the raw archive alone, which is a store of its own and never public.
+RAW = "raw/"
 #: Places a viewer page can live at, the best first.
 VIEWERS = ("viewer/index.html", "index.html")
 
