@@ -16,6 +16,16 @@ DELIVERED = Path(__file__).parents[2] / "deployments" / "nginx"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 needs_nginx = pytest.mark.skipif(NGINX is None, reason="needs nginx (apt-get install nginx)")
 
+#: What readers refuse or misunderstand if it comes twice.
+ONCE = (
+    "access-control-allow-origin",
+    "cache-control",
+    "content-encoding",
+    "content-range",
+    "content-type",
+    "etag",
+)
+
 _MAIN = """
 daemon off;
 {user}
@@ -67,7 +77,8 @@ class Nginx:
             connection.request(method, path, headers={k.replace("_", "-"): v for k, v in headers.items()})
             answer = connection.getresponse()
             names = [name.lower() for name, _ in answer.getheaders()]
-            assert len(names) == len(set(names)), f"{path}: a header came twice: {sorted(names)}"
+            for name in ONCE:
+                assert names.count(name) <= 1, f"{path}: {name} came more than once"
             return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
         finally:
             connection.close()

@@ -171,9 +171,7 @@ def test_a_replaced_document_is_seen_within_its_time(fresh: Nginx, origin: S3Ori
         took_s = time.monotonic() - began_s
     finally:
         origin.store.write(LATEST, OBJECTS[LATEST])
-    seen = list(dict.fromkeys(answer.cache for answer in answers))
-    assert {"HIT", "STALE"} & set(seen[:1]), seen
-    assert set(seen) <= {"HIT", "STALE", "UPDATING"}, "nobody waited for the origin"
+    assert {answer.cache for answer in answers} <= {"HIT", "STALE", "UPDATING"}, "somebody waited for the origin"
     assert took_s < 5
 
 
@@ -212,8 +210,11 @@ def test_a_part_of_a_table(nginx: Nginx, key: str, asked: str, first: int, last:
     assert "content-encoding" not in answer.headers
 
 
-def test_a_part_that_lies_outside_is_refused(nginx: Nginx) -> None:
-    assert nginx.ask(f"/{COPY}", Range=f"bytes={len(PARQUET)}-").status == 416
+@pytest.mark.parametrize("key", [TABLE, COPY])
+def test_a_part_that_lies_outside_is_refused(nginx: Nginx, key: str) -> None:
+    for _ in range(2):
+        answer = nginx.ask(f"/{key}", Range=f"bytes={len(PARQUET) + 10_000_000}-")
+        assert (answer.status, answer.headers["access-control-allow-origin"]) == (416, "*")
 
 
 def test_the_end_of_a_revisions_table_is_fetched_without_the_rest(fresh: Nginx) -> None:
