@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SITE ?= $(CURDIR)/site
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo serve test clean
+.PHONY: help install demo serve test audit clean
 
 help: ## say what can be done
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ test: install ## lint, format, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+audit: install ## look for known vulnerabilities in what is pinned
+	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
 clean: ## undo install and demo
 	rm -rf $(VENV) site .parcferme build *.egg-info .pytest_cache .mypy_cache .ruff_cache
