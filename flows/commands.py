@@ -15,6 +15,7 @@ from flows.reports import PublishReport, summary_of
 from flows.selection import select_sessions
 from flows.settings import Settings, read_settings
 from publish import keys, season
+from publish.aliases import follow_schedule
 from transforms.errors import InputError, ParcfermeError, PublicationError
 from transforms.recording import SESSION_CODES
 
@@ -67,6 +68,7 @@ def index(year: int, *, verbose: bool) -> int:
     events = read_schedule(settings, year)
     store = open_destination(settings)
     prepare_destination(settings, store, year, events)
+    follow_schedule(store, year, events, settings.current_time(), all_sessions=True)
     changed = season.rebuild_season(store, year, events, settings.current_time())
     conclude_destination(store)
     make_console().print(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from flows.run_status import sweep_status
 from flows.settings import Settings
-from publish import season
+from publish.aliases import follow_schedule
 from publish.dictionary import schema_documents
 from publish.health import write_health
 from publish.publication import publish_site
@@ -37,7 +37,7 @@ def prepare_destination(settings: Settings, store: Store, year: int, events: Seq
     store.check()
     publish_site(store, schema_documents() | site_files())
     sweep_status(store, year, datetime.now(UTC))
-    season.update_season(store, year, events, settings.current_time())
+    follow_schedule(store, year, events, settings.current_time())
 
 
 def conclude_destination(store: Store) -> None:

@@ -4,6 +4,7 @@ A session whose inputs and code are those of its current publication needs no co
 """
 
 import hashlib
+import json
 import pickle
 from collections.abc import Iterable
 from functools import cache
@@ -36,8 +37,9 @@ def inputs_fingerprint(cache_dir: Path, api_path: str, year: int, round_number: 
     """Return the sha256 over everything the cache holds of a session, or None while it holds no topic of it.
 
     That is FastF1's parsed topics under ``api_path`` (``/static/2024/...``) and, by their bodies alone, the answers of
-    the results and circuit services. FastF1 writes a topic once and then reads it, so a fingerprint taken after a load
-    equals the one before the next load. Sources: ``fastf1.req.Cache``.
+    the results and circuit services. The round is no input: an answer that differs in nothing else is the same one.
+    FastF1 writes a topic once and then reads it, so a fingerprint taken after a load equals the one before the next
+    load. Sources: ``fastf1.req.Cache``.
     """
     topics = sorted(topic_folder(cache_dir, api_path).glob("*.ff1pkl"))
     if not topics:
@@ -46,8 +48,11 @@ def inputs_fingerprint(cache_dir: Path, api_path: str, year: int, round_number: 
     for topic in topics:
         _add(digest, topic.name, topic.read_bytes())
     circuit_key = read_circuit_key(cache_dir, api_path)
-    for url, body in read_bodies(cache_dir, service_urls(year, round_number, circuit_key).values()).items():
-        _add(digest, url, body)
+    urls = service_urls(year, round_number, circuit_key)
+    bodies = read_bodies(cache_dir, urls.values())
+    for name, url in urls.items():
+        if url in bodies:
+            _add(digest, name, _without_round(bodies[url]))
     return digest.hexdigest()
 
 
@@ -112,6 +117,20 @@ def _add(digest: Any, name: str, content: bytes) -> None:
     """Add a named content so that no two different lists of them read the same."""
     digest.update(f"{name}\0{len(content)}\0".encode())
     digest.update(content)
+
+
+def _without_round(body: bytes) -> bytes:
+    """Return an answer of the results service without the number its event has in the calendar; others as they are."""
+    try:
+        answer = json.loads(body)
+        data = answer["MRData"]
+        tables = [data["RaceTable"], *data["RaceTable"]["Races"]]
+    except (ValueError, KeyError, TypeError):
+        return body
+    data.pop("url", None)
+    for table in tables:
+        table.pop("round", None)
+    return json.dumps(answer, sort_keys=True).encode()
 
 
 def service_urls(year: int, round_number: int, circuit_key: int | None) -> dict[str, str]:

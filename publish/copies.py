@@ -46,13 +46,13 @@ def make_copies(
     """
     alias = Alias(identity.year, identity.round, identity.code)
     wanted = planned_copies(manifest, alias)
-    _copy_missing(store, wanted)
+    copy_missing(store, wanted)
     if before is None:
         return
     kept = {copy.target for copy in wanted}
     old_alias = Alias(before.year, before.round, before.session)
     old = _copies(before.session_key, before.revision, objects_before, old_alias)
-    _remove(store, [copy for copy in old if copy.target not in kept])
+    remove_copies(store, [copy for copy in old if copy.target not in kept])
 
 
 def planned_copies(manifest: Document, alias: Alias) -> list[Copy]:
@@ -77,8 +77,8 @@ def settle_copies(store: Store, session_key: int) -> None:
                 f"{session_key} again."
             )
         wanted = planned_copies(manifest, Alias(latest.year, latest.round, latest.session))
-        _copy_missing(store, wanted)
-        _remove(store, _stale_copies(store, latest, {copy.target for copy in wanted}))
+        copy_missing(store, wanted)
+        remove_copies(store, _stale_copies(store, latest, {copy.target for copy in wanted}))
         settled, latest = latest.revision, read_latest(store, session_key)
         if latest is not None and latest.revision == settled:
             return
@@ -114,7 +114,9 @@ def _copies(session_key: int, revision: str, objects: Mapping[str, str], alias: 
     return copies
 
 
-def _copy_missing(store: Store, copies: list[Copy]) -> None:
+def copy_missing(store: Store, copies: list[Copy]) -> None:
+    """Make those copies that are not there yet."""
+
     def copy_one(copy: Copy) -> None:
         info = store.head(copy.target)
         if info is None or info.sha256 != copy.sha256:
@@ -123,7 +125,9 @@ def _copy_missing(store: Store, copies: list[Copy]) -> None:
     in_parallel(copy_one, copies)
 
 
-def _remove(store: Store, copies: list[Copy]) -> None:
+def remove_copies(store: Store, copies: list[Copy]) -> None:
+    """Remove those copies whose name still holds what they are copies of."""
+
     def remove_one(copy: Copy) -> None:
         # Another session may own the name by now: rounds are renumbered.
         info = store.head(copy.target)

@@ -76,7 +76,7 @@ def rebuild_season(store: Store, year: int, events: Sequence[Event] | None, now:
     """
 
     def change(before: Document | None) -> Document:
-        published = [_published(latest) for latest in _all_latest(store) if latest.year == year]
+        published = published_of_year(store, year)
         return season_document(year, events, before, published, {}, now)
 
     written = update_document(store, keys.season(year), change)
@@ -118,6 +118,11 @@ def update_root_index(store: Store, years: Sequence[int] = (), links: Mapping[st
         }
 
     return update_document(store, keys.INDEX, change)
+
+
+def published_of_year(store: Store, year: int) -> list[Published]:
+    """Return every published session of a year, from every ``latest.json``."""
+    return [_published(latest) for latest in _all_latest(store) if latest.year == year]
 
 
 def _published(latest: Latest) -> Published:

@@ -79,12 +79,12 @@ def season_document(
     """Return the index of ``year``.
 
     Published sessions find their place by event name and code, then by round and code; one without a place keeps
-    an event of its own. A failure stays until the session is published, a cancellation until the event is on the
-    schedule again.
+    an event of its own. An event that fell off the schedule has no round; its sessions are cancelled unless published.
+    A failure stays until the session is published, a cancellation until the event is on the schedule again.
     """
     known = _events_of(before)
-    schedule = list(known) if events is None else [*events, *_left_over(known, events, published)]
-    places, homeless = _placed(schedule, published)
+    schedule = list(known) if events is None else [*events, *_left_over(known, events)]
+    places, homeless = _placed(schedule, published, renamed_events(before, events or ()))
     for entry in homeless:
         places[_home(schedule, entry)] = entry.state
     remembered = _remembered(before)
@@ -97,6 +97,27 @@ def season_document(
     }
 
 
+def renamed_events(before: Document | None, events: Sequence[Event]) -> dict[str, str]:
+    """Return the new names of events that have another one in the schedule ``events``: the day is the same."""
+    known = [event for event in _events_of(before) if not event.testing]
+    names, known_names = {event.name for event in events}, {event.name for event in known}
+    by_date = {e.date: e.name for e in events if e.date is not None and not e.testing and e.name not in known_names}
+    return {e.name: by_date[e.date] for e in known if e.name not in names and e.date in by_date}
+
+
+def homes_of(
+    published: Sequence[Published], before: Document | None, events: Sequence[Event]
+) -> list[tuple[Published, Event | None]]:
+    """Return the event of the schedule ``events`` each published session belongs to; None: it fell off."""
+    schedule = [*events, *_left_over(_events_of(before), events)]
+    places, _ = _placed(schedule, published, renamed_events(before, events))
+    index_of = {state.session_key: index for (index, _), state in places.items()}
+    homes = [index_of.get(entry.state.session_key, len(events)) for entry in published]
+    return [
+        (entry, events[index] if index < len(events) else None) for entry, index in zip(published, homes, strict=True)
+    ]
+
+
 def published_in(document: Document | None) -> list[Published]:
     """Return the published sessions an index lists."""
     return [
@@ -107,7 +128,7 @@ def published_in(document: Document | None) -> list[Published]:
 
 
 def _placed(
-    schedule: Sequence[Event], published: Sequence[Published]
+    schedule: Sequence[Event], published: Sequence[Published], new_names: Mapping[str, str]
 ) -> tuple[dict[_Slot, SessionState], list[Published]]:
     by_name = {(e.name, s.code): (i, s.code) for i, e in enumerate(schedule) if not e.testing for s in e.sessions}
     by_round = {
@@ -119,7 +140,7 @@ def _placed(
     places: dict[_Slot, SessionState] = {}
     renamed = []
     for entry in published:
-        slot = by_name.get((entry.event, entry.code))
+        slot = by_name.get((new_names.get(entry.event, entry.event), entry.code))
         if slot is None or slot in places:
             renamed.append(entry)
         else:
@@ -145,13 +166,13 @@ def _home(schedule: list[Event], entry: Published) -> _Slot:
     return len(schedule) - 1, entry.code
 
 
-def _left_over(known: Sequence[Event], events: Sequence[Event], published: Sequence[Published]) -> list[Event]:
+def _left_over(known: Sequence[Event], events: Sequence[Event]) -> list[Event]:
     """Return the events of the previous index that are not on the schedule any more, renamed ones not counted."""
     names = {event.name for event in events}
-    dates = {event.date for event in events if event.date is not None}
-    used = {entry.event for entry in published}
-    gone = [event for event in known if not event.testing and event.name not in names and event.date not in dates]
-    return [event if event.name in used else replace(event, round=None) for event in gone]
+    known_names = {event.name for event in known}
+    new_dates = {event.date for event in events if event.date is not None and event.name not in known_names}
+    gone = [event for event in known if not event.testing and event.name not in names and event.date not in new_dates]
+    return [replace(event, round=None) for event in gone]
 
 
 def _event_document(
