@@ -1,4 +1,8 @@
-"""What S3's errors mean for the person who publishes. No message repeats a credential or a whole answer."""
+"""What S3's errors mean for the person who publishes. No message repeats a credential or a whole answer, neither does
+the cause that ``--verbose`` and Prefect's log show: servers have been seen to repeat what they refuse.
+"""
+
+import re
 
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import (
@@ -24,9 +28,26 @@ _WRONG_REGION = frozenset(
     {"301", "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
 )
 _BUSY = frozenset({"SlowDown", "503", "ServiceUnavailable", "RequestTimeout", "Throttling", "RequestLimitExceeded"})
+_USER_INFO = re.compile(r"//[^/\s\"']*@")
 _SET_CREDENTIALS = (
     "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run with a role, then run again."
 )
+
+
+class S3RequestError(Exception):
+    """What the S3 client said, without what could be a credential."""
+
+
+def safe_cause(error: Exception) -> S3RequestError:
+    """Return what may be shown of ``error``: no text of the server, no user and password of the endpoint's address."""
+    if isinstance(error, ClientError):
+        about = error.response.get("ResponseMetadata", {})
+        text = f"{error.operation_name} was answered {_code(error)} ({about.get('HTTPStatusCode')})"
+        if request_id := about.get("RequestId"):
+            text += f", request {request_id}"
+    else:
+        text = f"{type(error).__name__}: {_USER_INFO.sub('//', str(error))}"
+    return S3RequestError(text)
 
 
 def is_ours(error: Exception) -> bool:

@@ -319,10 +319,10 @@ class S3Store(Store):
         except ClientError as error:
             if s3_errors.is_lost_race(error):
                 raise Conflict(key) from error
-            raise s3_errors.explained(error, action, key, self.uri) from error
+            raise s3_errors.explained(error, action, key, self.uri) from s3_errors.safe_cause(error)
         except Exception as error:
             if s3_errors.is_ours(error):
-                raise s3_errors.explained(error, action, key, self.uri) from error
+                raise s3_errors.explained(error, action, key, self.uri) from s3_errors.safe_cause(error)
             raise
 
 
