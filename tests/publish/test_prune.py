@@ -1,0 +1,187 @@
+"""prune removes what nobody needs, and nothing that any document links, whenever it is stopped."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fault_store import KilledError, WatchedStore, check_copies, check_readers_view, killed_at
+
+from publish import keys
+from publish.file_store import FileStore
+from publish.latest import read_latest
+from publish.prune import carry_out, plan_prune
+from publish.publication import publish_revision, roll_back
+from publish.shared_documents import encode_document, read_document
+from transforms.errors import InputError, PublicationError
+
+START = datetime(2024, 3, 3, 12, 0, tzinfo=UTC)
+#: The files are written by the test, so what is in no history counts from now.
+LATER = datetime.now(UTC) + timedelta(days=365)
+DAY = timedelta(days=1)
+PATHS = ("overview.json.gz", "parquet/laps.parquet", "rows/skip_1.json.gz")
+COPIES = {"v1/parquet/laps/year=2024/session_key=9472.parquet": PATHS[1], "telemetry/2024/1/skip_1.json.gz": PATHS[2]}
+
+
+@pytest.fixture
+def five(publishing):
+    """Publish five revisions, ten days apart; gives them, the oldest first."""
+    made = [publishing.revision(content, paths=PATHS) for content in "abcde"]
+
+    def publish(store):
+        for number, encoded in enumerate(made):
+            publish_revision(
+                store, encoded, publishing.identity(), summary=publishing.summary, now=START + 10 * number * DAY
+            )
+        return [encoded.revision for encoded in made]
+
+    return publish
+
+
+def prune(store, *, keep=3, older_than=30 * DAY, now=LATER):
+    plan = plan_prune(store, keep=keep, older_than=older_than, now=now)
+    return plan, carry_out(store, plan, keep=keep)
+
+
+def stored_revisions(store):
+    return {row.key.split("/")[3] for row in store.list("v1/sessions/9472/")} - {"latest.json"}
+
+
+@pytest.mark.parametrize("kind", ["file", "moto"])
+def test_the_oldest_go(request, kind, five):
+    store = request.getfixturevalue(f"{kind}_store")
+    made = five(store)
+    size = sum(r.bytes for rev in made[:2] for r in store.list(keys.revision_folder(9472, rev)))
+    plan, gained = prune(store)
+    assert [removal.revision for removal in plan] == sorted(made[:2])
+    assert gained == size > 0
+    assert stored_revisions(store) == set(made[2:])
+    assert read_latest(store, 9472).revisions == made[:1:-1]
+    check_readers_view(store)
+    check_copies(store, 9472, COPIES)
+    assert prune(store) == ([], 0)
+
+
+def test_age_counts_from_when_it_was_current_last(file_store, five):
+    made = five(file_store)  # the third is superseded on day 30
+    for days, expected in ((59, made[:2]), (60, made[:3])):
+        plan = plan_prune(file_store, keep=1, older_than=30 * DAY, now=START + days * DAY)
+        assert {removal.revision for removal in plan} == set(expected)
+
+
+def test_a_plan_alone_removes_nothing(file_store, five):
+    watched = WatchedStore(file_store)
+    five(file_store)
+    assert plan_prune(watched, keep=1, older_than=0 * DAY, now=LATER)
+    assert watched.writes == []
+
+
+def test_the_current_one_stays_however_old(file_store, five, publishing):
+    made = five(file_store)
+    roll_back(file_store, 9472, made[0], now=START + 50 * DAY)
+    prune(file_store, keep=1, older_than=0 * DAY)
+    assert stored_revisions(file_store) == {made[0]}
+    assert [entry.revision for entry in read_latest(file_store, 9472).history] == [made[0], made[0]]
+    check_readers_view(file_store)
+    # What was rolled back from stays out, also when it is not there any more.
+    again = publish_revision(
+        file_store, publishing.revision("e", paths=PATHS), publishing.identity(), summary=publishing.summary, now=LATER
+    )
+    assert again.withheld
+
+
+def test_what_an_index_links_stays(file_store, five):
+    """A publisher was killed between latest.json and the index: readers still come by the old link."""
+    made = five(file_store)
+    season = file_store.read("v1/seasons/2024.json").data
+    file_store.write("v1/seasons/2024.json", season.replace(made[4].encode(), made[0].encode()))
+    prune(file_store, keep=1, older_than=0 * DAY)
+    assert stored_revisions(file_store) == {made[0], made[4]}
+    check_readers_view(file_store)
+
+
+@pytest.mark.parametrize("key", ["v1/sessions/9472/latest.json", "v1/sessions/5/latest.json", "v1/seasons/2024.json"])
+@pytest.mark.parametrize("content", [b"{torn", b'{"events": [{}]}'])
+@pytest.mark.parametrize("when", ["planning", "removing"])
+def test_nothing_goes_if_a_document_is_unreadable(file_store, five, key, content, when):
+    made = five(file_store)
+    plan = plan_prune(file_store, keep=1, older_than=0 * DAY, now=LATER) if when == "removing" else []
+    file_store.write(key, content)
+    with pytest.raises(PublicationError):
+        if when == "planning":
+            plan_prune(file_store, keep=1, older_than=0 * DAY, now=LATER)
+        else:
+            carry_out(file_store, plan, keep=1)
+    assert stored_revisions(file_store) == set(made)
+
+
+def test_what_becomes_current_after_the_plan_stays(file_store, five):
+    made = five(file_store)
+    plan = plan_prune(file_store, keep=1, older_than=0 * DAY, now=LATER)
+    roll_back(file_store, 9472, made[1], now=LATER)
+    carry_out(file_store, plan, keep=1)
+    assert stored_revisions(file_store) == {made[1], made[4]}
+    check_readers_view(file_store)
+
+
+def test_what_becomes_current_while_it_goes_is_put_back(file_store, five):
+    made = five(file_store)
+    plan = [r for r in plan_prune(file_store, keep=1, older_than=0 * DAY, now=LATER) if r.revision == made[0]]
+    key = "v1/sessions/9472/latest.json"
+    before_it = read_document(file_store, key)
+
+    def before(request, at):
+        if (request, at) == ("delete", keys.manifest(9472, made[0])):
+            file_store.write(
+                key, encode_document(before_it | {"revision": made[0], "manifest": f"{made[0]}/manifest.json"})
+            )
+
+    assert carry_out(WatchedStore(file_store, before), plan, keep=1) == 0
+    check_readers_view(file_store)
+
+
+def test_what_nobody_finished_goes_when_it_is_old(file_store, five):
+    five(file_store)
+    torn = keys.revision_object(9472, "0" * 16, "overview.json.gz")
+    alone = keys.revision_object(5, "1" * 16, "manifest.json")
+    file_store.write(torn, b"half")
+    file_store.write(alone, b"{}")
+    assert not {"0" * 16, "1" * 16} & {
+        r.revision for r in plan_prune(file_store, keep=9, older_than=DAY, now=datetime.now(UTC))
+    }
+    plan, gained = prune(file_store, keep=9, older_than=DAY)
+    assert {(r.session_key, r.revision, r.reason) for r in plan} == {
+        (9472, "0" * 16, "in no history"),
+        (5, "1" * 16, "in no history"),
+    }
+    assert gained == 6 and file_store.read(torn) is None and file_store.read(alone) is None
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+def test_killed_at_every_request(file_store, five, done):
+    numbers = itertools.count()
+
+    def new_store():
+        store = FileStore(file_store.root / f"try-{next(numbers)}")
+        return store, five(store)
+
+    whole = WatchedStore(new_store()[0])
+    prune(whole, keep=2)
+    for number in range(len(whole.requests)):
+        store, made = new_store()
+        with pytest.raises(KilledError):
+            prune(killed_at(store, number, done=done), keep=2)
+        check_readers_view(store)
+        for revision in read_latest(store, 9472).revisions:
+            manifest = read_document(store, keys.manifest(9472, revision))
+            assert manifest is not None, "the history names what is gone"
+            assert all(store.head(keys.revision_object(9472, revision, o["path"])) for o in manifest["objects"])
+        prune(store, keep=2)
+        assert stored_revisions(store) == set(made[3:])
+        check_readers_view(store)
+        check_copies(store, 9472, COPIES)
+
+
+@pytest.mark.parametrize(("keep", "age"), [(0, DAY), (-1, DAY), (1, -DAY)])
+def test_refuses_nonsense(file_store, keep, age):
+    with pytest.raises(InputError):
+        plan_prune(file_store, keep=keep, older_than=age, now=LATER)
