@@ -177,16 +177,16 @@ class SessionArchive:
         """Return key and index entry of the session, found by the upstream's path, which no renumbering moves."""
         sessions = (read_document(store, _index_key(self._year)) or {}).get("sessions", {})
         for key, entry in sessions.items():
-            if entry["api_path"] == self._api_path:
+            if entry.get("api_path") == self._api_path:
                 return int(key), entry
         return None, {}
 
     def _is_wanted(self, entry: Document) -> bool:
         if self._source == ARCHIVE:
             present = inputs_fingerprint(self._cache_dir, self._api_path, self._year, self._round)
-            return bool(present != entry["inputs_sha256"])
+            return bool(present != entry.get("inputs_sha256"))
         lacking = missing_topics(self._cache_dir, self._api_path, self._code)
-        return bool(set(lacking) & set(entry["topics"]))
+        return bool(set(lacking) & set(entry.get("topics", ())))
 
     def _check_identity(self, index: Document, key: int, where: str) -> None:
         if (index.get("session_key"), index.get("api_path")) != (key, self._api_path):
@@ -211,7 +211,8 @@ class SessionArchive:
         for stale in [*target.glob("*.ff1pkl"), target / WARNINGS_FILE]:
             if stale.name not in names:
                 stale.unlink(missing_ok=True)
-        urls = self._urls(index.get("circuit_key"))
+        circuit_key = index.get("circuit_key")
+        urls = self._urls(circuit_key if isinstance(circuit_key, int) else None)
         bodies = _read_responses(folder, urls)
         if self._source == ARCHIVE:
             delete_bodies(self._cache_dir, urls.values())
