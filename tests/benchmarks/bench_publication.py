@@ -7,6 +7,7 @@ up but has about as many objects and bytes as a real one.
 
 import copy
 import itertools
+import logging
 import os
 import sys
 import tempfile
@@ -134,6 +135,7 @@ def race_revision(folder: Path) -> Any:
 
 
 def main(wanted: list[str]) -> None:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with places() as made, tempfile.TemporaryDirectory() as folder:
         revision = partial(make_revision, Path(folder))
         publishing = SimpleNamespace(now=NOW, summary=SUMMARY, identity=make_identity, revision=revision)
