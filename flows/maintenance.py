@@ -74,6 +74,7 @@ def prune(*, keep: int, older_than: str, dry_run: bool) -> int:
         gained = carry_out(
             store, removals, keep=keep, on_removed=lambda removal: _print_removal(console, "removed", removal)
         )
+        store.remove_unfinished(settings.current_time() - age)
     what = "Would gain" if dry_run else "Gained"
     console.print(f"{what} {gained:,} bytes in {store.uri}.", markup=False, soft_wrap=True)
     return 0

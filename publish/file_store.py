@@ -4,6 +4,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import threading
 import time
 import uuid
@@ -162,6 +163,18 @@ class FileStore(Store):
             finally:
                 probe.unlink(missing_ok=True)
 
+    def remove_unfinished(self, before: datetime) -> int:
+        """Remove the temporary files of writers that were killed before ``before``; returns how many."""
+        removed = 0
+        with _explained("tidy", self.root):
+            for path in _files_below(self.root):
+                if _TEMPORARY.fullmatch(path.name):
+                    with suppress(FileNotFoundError):
+                        if datetime.fromtimestamp(path.stat().st_mtime, UTC) < before:
+                            path.unlink()
+                            removed += 1
+        return removed
+
     def _path(self, key: str) -> Path:
         return self.root / keys.checked_key(key)
 
@@ -192,6 +205,10 @@ class FileStore(Store):
                 while len(self._hashes) > _REMEMBERED_HASHES:
                     self._hashes.popitem(last=False)
         return known
+
+
+#: What :func:`_temporary_beside` makes.
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}")
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

@@ -116,6 +116,13 @@ class Store(ABC):
     def check(self) -> None:
         """Raise InputError or PublicationError unless this can be written to and honours conditional writes."""
 
+    def remove_unfinished(self, before: datetime) -> int:
+        """Remove what writers that were killed before ``before`` left and no listing shows; returns how many files.
+
+        Nothing by default: in a bucket a lifecycle rule ends unfinished uploads.
+        """
+        return 0
+
 
 def open_store(uri: str, options: S3Options | None = None) -> Store:
     """Return the store for ``uri``: ``file:///absolute/path`` or ``s3://bucket/prefix``; raises InputError for

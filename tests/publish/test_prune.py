@@ -1,6 +1,7 @@
 """prune removes what nobody needs, and nothing that any document links, whenever it is stopped."""
 
 import itertools
+import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -185,3 +186,17 @@ def test_killed_at_every_request(file_store, five, done):
 def test_refuses_nonsense(file_store, keep, age):
     with pytest.raises(InputError):
         plan_prune(file_store, keep=keep, older_than=age, now=LATER)
+
+
+def test_files_of_killed_writers_go_once_they_are_old(file_store, publishing):
+    file_store.write("index.json", b"{}")
+    old = file_store.root / f".laps.json.gz.{'a' * 32}"
+    young = file_store.root / f".laps.json.gz.{'b' * 32}"
+    other = file_store.root / ".lock"
+    for path in (old, young, other):
+        path.touch()
+    os.utime(old, (publishing.now.timestamp() - 60,) * 2)
+    os.utime(young, (publishing.now.timestamp() + 60,) * 2)
+    assert file_store.remove_unfinished(publishing.now) == 1
+    assert not old.exists() and young.exists() and other.exists()
+    assert file_store.read("index.json") is not None
