@@ -95,6 +95,7 @@ def code_fingerprint() -> str:
     import fastf1
 
     import flows.upstream
+    import flows.upstream_tables
     import publish
     import transforms
 
@@ -103,7 +104,8 @@ def code_fingerprint() -> str:
         folder = Path(next(iter(package.__path__)))
         for source in sorted(folder.glob("**/*.py")):
             _add(digest, f"{package.__name__}/{source.relative_to(folder).as_posix()}", source.read_bytes())
-    _add(digest, "flows/upstream.py", Path(flows.upstream.__file__).read_bytes())
+    for module in (flows.upstream, flows.upstream_tables):
+        _add(digest, module.__name__, Path(module.__file__).read_bytes())
     _add(digest, "fastf1", fastf1.__version__.encode())
     return digest.hexdigest()
 

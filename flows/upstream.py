@@ -13,10 +13,18 @@ from typing import Any
 import numpy as np
 import orjson
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from transforms import columns
+from flows.upstream_tables import (
+    NS_PER_MS,
+    laps_table,
+    messages_table,
+    results_table,
+    session_status_table,
+    text_or_none,
+    track_status_table,
+    weather_table,
+)
 from transforms.errors import InputError, NotReadyError, UpstreamError
 from transforms.recording import (
     CarSamples,
@@ -32,7 +40,6 @@ from transforms.recording import (
 _FIRST_YEAR_WITHOUT_DRS = 2026
 #: FastF1 gives coordinates in tenths of a metre (fastf1._api.position_data, "starting from 2020").
 _METRES_PER_UNIT = 0.1
-_NS_PER_MS = 1_000_000
 
 
 def configure_cache(cache_dir: Path, *, offline: bool) -> None:
@@ -168,13 +175,13 @@ def _to_recording(session: Any, code: str, circuit: CircuitMarks | None, warning
         )
     t0 = getattr(session, "_t0_date", None)
     start = getattr(session, "_session_start_time", None)
-    messages = _messages(getattr(session, "_race_control_messages", None), t0)
+    messages = messages_table(getattr(session, "_race_control_messages", None), t0)
     tables = {
-        "laps": _laps(laps if has_laps else None),
-        "results": _results(session.results),
-        "weather": _weather(getattr(session, "_weather_data", None)),
-        "track_status": _track_status(getattr(session, "_track_status", None)),
-        "session_status": _session_status(getattr(session, "_session_status", None)),
+        "laps": laps_table(laps if has_laps else None),
+        "results": results_table(session.results),
+        "weather": weather_table(getattr(session, "_weather_data", None)),
+        "track_status": track_status_table(getattr(session, "_track_status", None)),
+        "session_status": session_status_table(getattr(session, "_session_status", None)),
         "messages": messages,
     }
     missing = [name for name, table in tables.items() if table.num_rows == 0]
@@ -185,8 +192,8 @@ def _to_recording(session: Any, code: str, circuit: CircuitMarks | None, warning
     return Recording(
         identity=_identity(session, code, info),
         drivers=_drivers(session.results),
-        utc_origin_ms=None if t0 is None or pd.isna(t0) else int(pd.Timestamp(t0).value // _NS_PER_MS),
-        start_ms=None if start is None or pd.isna(start) else int(pd.Timedelta(start).value // _NS_PER_MS),
+        utc_origin_ms=None if t0 is None or pd.isna(t0) else int(pd.Timestamp(t0).value // NS_PER_MS),
+        start_ms=None if start is None or pd.isna(start) else int(pd.Timedelta(start).value // NS_PER_MS),
         total_laps=None if total_laps is None else int(total_laps),
         cars={str(n): _car_samples(frame, has_drs=has_drs) for n, frame in car_data.items() if len(frame)},
         positions={str(n): _position_samples(frame) for n, frame in pos_data.items() if len(frame)},
@@ -218,168 +225,25 @@ def _identity(session: Any, code: str, info: dict[str, Any]) -> SessionIdentity:
     )
 
 
-def _text_or_none(value: Any) -> str | None:
-    if value is None or (isinstance(value, float) and np.isnan(value)) or value is pd.NaT:
-        return None
-    text = str(value).strip()
-    return None if text in ("", "nan", "None", "NaT") else text
-
-
 def _drivers(results: pd.DataFrame) -> tuple[Driver, ...]:
     drivers = []
     for number, row in zip(results["DriverNumber"], results.to_dict("records"), strict=True):
-        color = _text_or_none(row.get("TeamColor"))
+        color = text_or_none(row.get("TeamColor"))
         drivers.append(
             Driver(
                 number=str(number),
-                code=_text_or_none(row.get("Abbreviation")) or str(number),
-                first_name=_text_or_none(row.get("FirstName")) or "",
-                last_name=_text_or_none(row.get("LastName")) or "",
-                team=_text_or_none(row.get("TeamName")) or "",
+                code=text_or_none(row.get("Abbreviation")) or str(number),
+                first_name=text_or_none(row.get("FirstName")) or "",
+                last_name=text_or_none(row.get("LastName")) or "",
+                team=text_or_none(row.get("TeamName")) or "",
                 color=f"#{color.lower().lstrip('#')}" if color else None,
             )
         )
     return tuple(drivers)
 
 
-def _ms(series: pd.Series) -> pa.Array:
-    """Milliseconds of a timedelta or date column; null where it is NaT."""
-    values = pd.to_timedelta(series).to_numpy("timedelta64[ns]")
-    absent = np.isnat(values)
-    rounded = np.where(absent, np.timedelta64(0, "ns"), values).astype(np.int64)
-    return pa.array((rounded + _NS_PER_MS // 2) // _NS_PER_MS, pa.int64(), mask=absent)
-
-
-def _number(series: pd.Series, type_: pa.DataType) -> pa.Array:
-    values = pd.to_numeric(series, errors="coerce").to_numpy(np.float64)
-    absent = ~np.isfinite(values)
-    return pa.array(np.where(absent, 0, values), pa.float64(), mask=absent).cast(type_, safe=False)
-
-
-def _text(series: pd.Series) -> pa.Array:
-    return pa.array([_text_or_none(v) for v in series], pa.string())
-
-
-def _flag(series: pd.Series) -> pa.Array:
-    return pa.array([None if v is None or pd.isna(v) else bool(v) for v in series], pa.bool_())
-
-
-def _table(declared: tuple[columns.Column, ...], arrays: dict[str, pa.Array] | None) -> pa.Table:
-    schema = columns.schema_of(declared)
-    if arrays is None:
-        return schema.empty_table()
-    return pa.table([arrays[c.name] for c in declared], schema=schema)
-
-
-def _laps(laps: pd.DataFrame | None) -> pa.Table:
-    if laps is None:
-        return _table(columns.LAPS, None)
-    i16, f32 = pa.int16(), pa.float32()
-    arrays = {
-        "car": _text(laps["DriverNumber"]),
-        "driver": _text(laps["Driver"]),
-        "team": _text(laps["Team"]),
-        "lap": _number(laps["LapNumber"], i16),
-        "start_ms": _ms(laps["LapStartTime"]),
-        "end_ms": _ms(laps["Time"]),
-        "lap_time_ms": _ms(laps["LapTime"]),
-        **{f"sector{n}_ms": _ms(laps[f"Sector{n}Time"]) for n in (1, 2, 3)},
-        **{f"sector{n}_end_ms": _ms(laps[f"Sector{n}SessionTime"]) for n in (1, 2, 3)},
-        **{f"speed_{trap.lower()}_kmh": _number(laps[f"Speed{trap}"], f32) for trap in ("I1", "I2", "FL", "ST")},
-        "pit_in_ms": _ms(laps["PitInTime"]),
-        "pit_out_ms": _ms(laps["PitOutTime"]),
-        "stint": _number(laps["Stint"], i16),
-        "compound": _text(laps["Compound"]),
-        "tyre_age_laps": _number(laps["TyreLife"], f32),
-        "tyre_fresh": _flag(laps["FreshTyre"]),
-        "track_status": _text(laps["TrackStatus"]),
-        "position": _number(laps["Position"], i16),
-        "personal_best": _flag(laps["IsPersonalBest"]),
-        "accurate": _flag(laps["IsAccurate"]),
-        "deleted": _flag(laps["Deleted"]),
-        "deleted_reason": _text(laps["DeletedReason"]),
-        "generated": _flag(laps["FastF1Generated"]),
-    }
-    return _table(columns.LAPS, arrays)
-
-
-def _results(results: pd.DataFrame) -> pa.Table:
-    i16 = pa.int16()
-    arrays = {
-        "car": _text(results["DriverNumber"]),
-        "driver": _text(results["Abbreviation"]),
-        "team": _text(results["TeamName"]),
-        "position": _number(results["Position"], i16),
-        "classified": _text(results["ClassifiedPosition"]),
-        "grid": _number(results["GridPosition"], i16),
-        **{f"q{n}_ms": _ms(results[f"Q{n}"]) for n in (1, 2, 3)},
-        "time_ms": _ms(results["Time"]),
-        "status": _text(results["Status"]),
-        "points": _number(results["Points"], pa.float32()),
-        "laps": _number(results["Laps"], i16),
-    }
-    return _table(columns.RESULTS, arrays)
-
-
-def _weather(weather: pd.DataFrame | None) -> pa.Table:
-    if weather is None or not len(weather):
-        return _table(columns.WEATHER, None)
-    f32 = pa.float32()
-    arrays = {
-        "time_ms": _ms(weather["Time"]),
-        "air_temp_c": _number(weather["AirTemp"], f32),
-        "track_temp_c": _number(weather["TrackTemp"], f32),
-        "humidity_percent": _number(weather["Humidity"], f32),
-        "pressure_mbar": _number(weather["Pressure"], f32),
-        "rainfall": _flag(weather["Rainfall"]),
-        "wind_direction_deg": _number(weather["WindDirection"], pa.int16()),
-        "wind_speed_mps": _number(weather["WindSpeed"], f32),
-    }
-    return _table(columns.WEATHER, arrays)
-
-
-def _track_status(status: pd.DataFrame | None) -> pa.Table:
-    if status is None or not len(status):
-        return _table(columns.TRACK_STATUS, None)
-    time_ms = _ms(status["Time"])
-    return _table(
-        columns.TRACK_STATUS,
-        {
-            "time_ms": time_ms,
-            "end_ms": pa.concat_arrays([time_ms.slice(1), pa.nulls(1, pa.int64())]),
-            "status": _text(status["Status"]),
-            "message": _text(status["Message"]),
-        },
-    )
-
-
-def _session_status(status: pd.DataFrame | None) -> pa.Table:
-    if status is None or not len(status):
-        return _table(columns.SESSION_STATUS, None)
-    return _table(columns.SESSION_STATUS, {"time_ms": _ms(status["Time"]), "status": _text(status["Status"])})
-
-
-def _messages(messages: pd.DataFrame | None, t0: Any) -> pa.Table:
-    if messages is None or not len(messages):
-        return _table(columns.MESSAGES, None)
-    utc = pd.to_datetime(messages["Time"])
-    known = t0 is not None and not pd.isna(t0)
-    time_ms = _ms(utc - pd.Timestamp(t0)) if known else pa.nulls(len(messages), pa.int64())
-    return _table(
-        columns.MESSAGES,
-        {
-            "time_ms": time_ms,
-            "utc": pa.array(utc.to_numpy("datetime64[ms]")).cast(pa.timestamp("ms", tz="UTC")),
-            "lap": _number(messages["Lap"], pa.int16()),
-            **{c: _text(messages[c.capitalize()]) for c in ("category", "message", "status", "flag", "scope")},
-            "sector": _number(messages["Sector"], pa.int16()),
-            "car": _text(messages["RacingNumber"]),
-        },
-    )
-
-
 def _session_time_ms(frame: pd.DataFrame) -> NDArray[np.int64]:
-    return (frame["SessionTime"].to_numpy("timedelta64[ns]").astype(np.int64) + _NS_PER_MS // 2) // _NS_PER_MS
+    return (frame["SessionTime"].to_numpy("timedelta64[ns]").astype(np.int64) + NS_PER_MS // 2) // NS_PER_MS
 
 
 def _car_samples(frame: pd.DataFrame, *, has_drs: bool) -> CarSamples:

@@ -1,0 +1,161 @@
+"""FastF1's data frames as the Arrow tables of a recording: declared columns, milliseconds, null for nothing."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from transforms import columns
+
+NS_PER_MS = 1_000_000
+
+
+def text_or_none(value: Any) -> str | None:
+    """The value as stripped text; None for everything pandas and FastF1 write for nothing."""
+    if value is None or (isinstance(value, float) and np.isnan(value)) or value is pd.NaT:
+        return None
+    text = str(value).strip()
+    return None if text in ("", "nan", "None", "NaT") else text
+
+
+def _ms(series: pd.Series) -> pa.Array:
+    """Milliseconds of a timedelta or date column; null where it is NaT."""
+    values = pd.to_timedelta(series).to_numpy("timedelta64[ns]")
+    absent = np.isnat(values)
+    rounded = np.where(absent, np.timedelta64(0, "ns"), values).astype(np.int64)
+    return pa.array((rounded + NS_PER_MS // 2) // NS_PER_MS, pa.int64(), mask=absent)
+
+
+def _number(series: pd.Series, type_: pa.DataType) -> pa.Array:
+    values = pd.to_numeric(series, errors="coerce").to_numpy(np.float64)
+    absent = ~np.isfinite(values)
+    return pa.array(np.where(absent, 0, values), pa.float64(), mask=absent).cast(type_, safe=False)
+
+
+def _text(series: pd.Series) -> pa.Array:
+    return pa.array([text_or_none(v) for v in series], pa.string())
+
+
+def _flag(series: pd.Series) -> pa.Array:
+    return pa.array([None if v is None or pd.isna(v) else bool(v) for v in series], pa.bool_())
+
+
+def _table(declared: tuple[columns.Column, ...], arrays: dict[str, pa.Array] | None) -> pa.Table:
+    schema = columns.schema_of(declared)
+    if arrays is None:
+        return schema.empty_table()
+    return pa.table([arrays[c.name] for c in declared], schema=schema)
+
+
+def laps_table(laps: pd.DataFrame | None) -> pa.Table:
+    """Laps, one row per car and lap; empty without any."""
+    if laps is None:
+        return _table(columns.LAPS, None)
+    i16, f32 = pa.int16(), pa.float32()
+    arrays = {
+        "car": _text(laps["DriverNumber"]),
+        "driver": _text(laps["Driver"]),
+        "team": _text(laps["Team"]),
+        "lap": _number(laps["LapNumber"], i16),
+        "start_ms": _ms(laps["LapStartTime"]),
+        "end_ms": _ms(laps["Time"]),
+        "lap_time_ms": _ms(laps["LapTime"]),
+        **{f"sector{n}_ms": _ms(laps[f"Sector{n}Time"]) for n in (1, 2, 3)},
+        **{f"sector{n}_end_ms": _ms(laps[f"Sector{n}SessionTime"]) for n in (1, 2, 3)},
+        **{f"speed_{trap.lower()}_kmh": _number(laps[f"Speed{trap}"], f32) for trap in ("I1", "I2", "FL", "ST")},
+        "pit_in_ms": _ms(laps["PitInTime"]),
+        "pit_out_ms": _ms(laps["PitOutTime"]),
+        "stint": _number(laps["Stint"], i16),
+        "compound": _text(laps["Compound"]),
+        "tyre_age_laps": _number(laps["TyreLife"], f32),
+        "tyre_fresh": _flag(laps["FreshTyre"]),
+        "track_status": _text(laps["TrackStatus"]),
+        "position": _number(laps["Position"], i16),
+        "personal_best": _flag(laps["IsPersonalBest"]),
+        "accurate": _flag(laps["IsAccurate"]),
+        "deleted": _flag(laps["Deleted"]),
+        "deleted_reason": _text(laps["DeletedReason"]),
+        "generated": _flag(laps["FastF1Generated"]),
+    }
+    return _table(columns.LAPS, arrays)
+
+
+def results_table(results: pd.DataFrame) -> pa.Table:
+    """Official results as FastF1 joins them."""
+    i16 = pa.int16()
+    arrays = {
+        "car": _text(results["DriverNumber"]),
+        "driver": _text(results["Abbreviation"]),
+        "team": _text(results["TeamName"]),
+        "position": _number(results["Position"], i16),
+        "classified": _text(results["ClassifiedPosition"]),
+        "grid": _number(results["GridPosition"], i16),
+        **{f"q{n}_ms": _ms(results[f"Q{n}"]) for n in (1, 2, 3)},
+        "time_ms": _ms(results["Time"]),
+        "status": _text(results["Status"]),
+        "points": _number(results["Points"], pa.float32()),
+        "laps": _number(results["Laps"], i16),
+    }
+    return _table(columns.RESULTS, arrays)
+
+
+def weather_table(weather: pd.DataFrame | None) -> pa.Table:
+    """Weather; empty without any."""
+    if weather is None or not len(weather):
+        return _table(columns.WEATHER, None)
+    f32 = pa.float32()
+    arrays = {
+        "time_ms": _ms(weather["Time"]),
+        "air_temp_c": _number(weather["AirTemp"], f32),
+        "track_temp_c": _number(weather["TrackTemp"], f32),
+        "humidity_percent": _number(weather["Humidity"], f32),
+        "pressure_mbar": _number(weather["Pressure"], f32),
+        "rainfall": _flag(weather["Rainfall"]),
+        "wind_direction_deg": _number(weather["WindDirection"], pa.int16()),
+        "wind_speed_mps": _number(weather["WindSpeed"], f32),
+    }
+    return _table(columns.WEATHER, arrays)
+
+
+def track_status_table(status: pd.DataFrame | None) -> pa.Table:
+    """Track statuses with their ends; empty without any."""
+    if status is None or not len(status):
+        return _table(columns.TRACK_STATUS, None)
+    time_ms = _ms(status["Time"])
+    return _table(
+        columns.TRACK_STATUS,
+        {
+            "time_ms": time_ms,
+            "end_ms": pa.concat_arrays([time_ms.slice(1), pa.nulls(1, pa.int64())]),
+            "status": _text(status["Status"]),
+            "message": _text(status["Message"]),
+        },
+    )
+
+
+def session_status_table(status: pd.DataFrame | None) -> pa.Table:
+    """Session statuses; empty without any."""
+    if status is None or not len(status):
+        return _table(columns.SESSION_STATUS, None)
+    return _table(columns.SESSION_STATUS, {"time_ms": _ms(status["Time"]), "status": _text(status["Status"])})
+
+
+def messages_table(messages: pd.DataFrame | None, t0: Any) -> pa.Table:
+    """Race control messages; session time only where ``t0`` (UTC at its zero) is known."""
+    if messages is None or not len(messages):
+        return _table(columns.MESSAGES, None)
+    utc = pd.to_datetime(messages["Time"])
+    known = t0 is not None and not pd.isna(t0)
+    time_ms = _ms(utc - pd.Timestamp(t0)) if known else pa.nulls(len(messages), pa.int64())
+    return _table(
+        columns.MESSAGES,
+        {
+            "time_ms": time_ms,
+            "utc": pa.array(utc.to_numpy("datetime64[ms]")).cast(pa.timestamp("ms", tz="UTC")),
+            "lap": _number(messages["Lap"], pa.int16()),
+            **{c: _text(messages[c.capitalize()]) for c in ("category", "message", "status", "flag", "scope")},
+            "sector": _number(messages["Sector"], pa.int16()),
+            "car": _text(messages["RacingNumber"]),
+        },
+    )
