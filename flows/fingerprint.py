@@ -105,7 +105,7 @@ def code_fingerprint() -> str:
         for source in sorted(folder.glob("**/*.py")):
             _add(digest, f"{package.__name__}/{source.relative_to(folder).as_posix()}", source.read_bytes())
     for module in (flows.upstream, flows.upstream_tables):
-        _add(digest, module.__name__, Path(module.__file__).read_bytes())
+        _add(digest, module.__name__, Path(str(module.__file__)).read_bytes())
     _add(digest, "fastf1", fastf1.__version__.encode())
     return digest.hexdigest()
 
