@@ -28,6 +28,13 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process, and with them those that share its costly demo."""
+    for item in items:
+        group = "demo" if "demo" in getattr(item, "fixturenames", ()) else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[str]:
     """A running Prefect server; yields its API URL. The first start takes some 20 s."""
