@@ -53,6 +53,6 @@ def _cache_control(key: str) -> str:
         return PRIVATE
     if keys.is_immutable(key):
         return IMMUTABLE
-    if key.startswith(keys.STATUS) or key in (keys.HEALTH, keys.CHECK):
+    if key.startswith(keys.STATUS) or key in (keys.HEALTH, keys.RUNS, keys.CHECK):
         return NONE
     return SHORT

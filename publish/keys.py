@@ -11,6 +11,8 @@ from transforms.recording import SESSION_CODES
 
 INDEX = "index.json"
 HEALTH = "v1/health.json"
+#: What runs now, what ran last, what comes next.
+RUNS = "v1/runs.json"
 #: What ``Store.check`` writes to see whether a destination honours conditional writes.
 CHECK = "v1/check.json"
 SESSIONS = "v1/sessions/"
@@ -20,6 +22,8 @@ STATUS = "v1/status/"
 RAW = "raw/"
 #: Places a viewer page can live at, the best first.
 VIEWERS = ("viewer/index.html", "index.html")
+#: The page that shows how the system is.
+STATUS_PAGE = "status.html"
 
 # Parts never start with a dot: no "..", no hidden or temporary file is ever a key.
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._=-]*"

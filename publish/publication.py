@@ -190,8 +190,11 @@ def publish_site(store: Store, files: Mapping[str, bytes]) -> int:
         links["schemas"] = schemas
     if viewer := next((key for key in keys.VIEWERS if key in files), None):
         links["viewer"] = viewer
-    if store.head(keys.HEALTH) is not None:
-        links["health"] = keys.HEALTH
+    if keys.STATUS_PAGE in files:
+        links["status_page"] = keys.STATUS_PAGE
+    for name, key in (("health", keys.HEALTH), ("runs", keys.RUNS)):
+        if store.head(key) is not None:
+            links[name] = key
     update_root_index(store, links=links)
     return sum(written)
 

@@ -7,6 +7,7 @@ from publish.chunks import CHUNK_MS, RATES
 from publish.diff import MAX_LISTED_RESULTS
 from publish.documents import TABLE_DOCUMENTS
 from publish.latest import CODE_CHANGED, FIRST, FORCED, ROLLED_BACK, UPSTREAM_CHANGED
+from publish.runs import KINDS, MAX_LISTED, OUTCOMES
 from publish.season_document import AWAITING_DATA, CANCELLED, FAILED, PUBLISHED, SCHEDULED, UNAVAILABLE
 from publish.status import COMPLETE, ERROR, PROGRESS
 from transforms.columns import TABLES, Channel, Column
@@ -46,6 +47,7 @@ def document_schemas() -> dict[str, Schema]:
         "quality": _quality(),
         "status": _status(),
         "health": _health(),
+        "runs": _runs_document(),
         "rows": _rows(),
         **{name: _table_document(name, TABLES[table]) for name, table in TABLE_DOCUMENTS.items()},
     }
@@ -289,7 +291,7 @@ def _status() -> Schema:
     return _document(
         "status",
         {
-            "type": {"enum": [PROGRESS, COMPLETE, ERROR]},
+            "type": {"enum": [PROGRESS, AWAITING_DATA, COMPLETE, ERROR]},
             "state": _TEXT,
             "progress": {"type": "integer", "minimum": 0, "maximum": 100},
             "message": _TEXT,
@@ -298,6 +300,10 @@ def _status() -> Schema:
             "started_at": _MOMENT,
             "updated_at": _MOMENT,
             "error": _or_null(_TEXT),
+        },
+        optional={
+            "flow_run_url": _or_null(_TEXT),
+            "next_attempt_at": _described(_or_null(_MOMENT), "When a run that waits for data tries again"),
         },
     )
 
@@ -311,6 +317,38 @@ def _health() -> Schema:
             "checked_at": _MOMENT,
             "valid_until": _MOMENT,
             "checks": _list(_object({"name": _TEXT, "state": {"enum": states}, "message": _TEXT})),
+        },
+    )
+
+
+def _runs_document() -> Schema:
+    session: dict[str, Schema] = {"year": _YEAR, "round": _COUNT, "event": _TEXT, "session": _CODE}
+    run: dict[str, Schema] = {
+        "flow_run_id": _TEXT,
+        "flow_run_name": _TEXT,
+        "flow_run_url": _or_null(_TEXT),
+        "started_at": _MOMENT,
+        "status": _described(_TEXT, "Its status document, relative to the base URL"),
+    }
+    end: dict[str, Schema] = {
+        "ended_at": _MOMENT,
+        "state": {"enum": list(OUTCOMES)},
+        "message": _TEXT,
+        "grade": _or_null(_GRADE),
+        "revision": _or_null(_REVISION),
+    }
+    plan: dict[str, Schema] = {
+        "kind": {"enum": list(KINDS)},
+        "expected_at": _MOMENT,
+        **{name: _or_null(_TEXT) for name in ("flow_run_id", "flow_run_name", "flow_run_url")},
+    }
+    return _document(
+        "runs",
+        {
+            "updated_at": _MOMENT,
+            "running": _list(_object({**session, **run})),
+            "recent": _described(_list(_object({**session, **run, **end}), maxItems=MAX_LISTED), "Newest first"),
+            "next": _described(_list(_object({**session, **plan}), maxItems=MAX_LISTED), "Soonest first"),
         },
     )
 

@@ -239,6 +239,9 @@ def _check_indexes(store: Store, published: Mapping[int, Latest], around: _Tally
     for key in _links_of(root or {}):
         if store.head(key) is None:
             around.add(keys.INDEX, f"it links {key}, which is not there")
+    for schema, key in (("health", keys.HEALTH), ("runs", keys.RUNS)):
+        if store.head(key) is not None:
+            _read(store, key, schema, around)
     years = set(linked) | {latest.year for latest in published.values()}
     for year in sorted(years):
         if root is not None and year not in linked:

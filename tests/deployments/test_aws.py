@@ -36,6 +36,7 @@ PUBLIC_KEYS = (
     "telemetry/2024/1/skip_1.json.gz",
     "v1/status/2024/1/R.json",
     "v1/health.json",
+    "v1/runs.json",
 )
 
 

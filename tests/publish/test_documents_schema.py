@@ -42,7 +42,7 @@ def made(tmp_path_factory):
 
 
 def test_there_is_a_schema_for_every_document():
-    names = "index season latest manifest frames track laps results messages weather quality status health rows"
+    names = "index season latest manifest frames track laps results messages weather quality status health runs rows"
     assert set(SCHEMAS) == {*names.split(), "columns"}
     assert all(key == f"v1/schemas/{key.split('/')[-1]}" for key in schema_documents())
     assert schema_documents() == schema_documents()
@@ -136,12 +136,28 @@ def health():
     }
 
 
+def runs():
+    moment = "2024-03-03T12:00:00.000Z"
+    session = {"year": 2024, "round": 1, "event": "Bahrain Grand Prix", "session": "R"}
+    run = {"flow_run_id": "4f1c", "flow_run_name": "quick-fox", "flow_run_url": "https://prefect.example/4f1c"}
+    started = {**session, **run, "started_at": moment, "status": "v1/status/2024/1/R.json"}
+    ended = {"ended_at": moment, "state": "published", "message": "All done.", "grade": "A", "revision": "a" * 16}
+    return {
+        "schema": "parcferme/runs/1",
+        "updated_at": moment,
+        "running": [started],
+        "recent": [{**started, **ended}],
+        "next": [{**session, **dict.fromkeys(run), "kind": "recheck", "expected_at": moment}],
+    }
+
+
 SHARED = {
     "latest": lambda: latest_document(latest()),
     "season": season,
     "status": status,
     "index": index,
     "health": health,
+    "runs": runs,
 }
 
 

@@ -85,6 +85,7 @@ class StoreContract:
             ("telemetry/2024/1/skip_1.json.gz", "application/json", "gzip", SHORT),
             ("v1/status/2024/1/R.json", "application/json", None, NONE),
             ("v1/health.json", "application/json", None, NONE),
+            ("v1/runs.json", "application/json", None, NONE),
             ("index.html", "text/html; charset=utf-8", None, SHORT),
         ],
     )
