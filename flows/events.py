@@ -48,7 +48,7 @@ def emit_session_event(
 ) -> None:
     """Tell Prefect what has become of a session; an event that cannot be sent is a warning, never an error.
 
-    ``code`` is one of R, S, Q, SQ, FP1, FP2, FP3, ``event`` the name of the race weekend, ``state`` Prefect's name of the
+    ``code`` is one of R, S, Q, SQ, FP1, FP2, FP3, ``event`` the race weekend, ``state`` Prefect's name of the
     run's state, ``progress`` 0 to 100. Sent in the background; what is left is sent before the process ends.
     """
     resource = {
