@@ -104,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     inspect.set_defaults(command=_inspect)
 
     _add_maintenance(commands)
+    _add_health(commands)
     serve = commands.add_parser("serve", help="serve the destination on this machine")
     serve.add_argument("--port", type=int, default=8000)
     serve.set_defaults(command=_serve)
@@ -144,6 +145,14 @@ def _add_maintenance(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     diff = commands.add_parser("diff", help="say what differs between two revisions of a session")
     diff.add_argument("revisions", nargs="+", help="[session key] revision revision")
     diff.set_defaults(command=_diff)
+
+
+def _add_health(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    health = commands.add_parser("health", help="say whether the system is well; exit code 1 if it is failing")
+    probe = health.add_mutually_exclusive_group()
+    probe.add_argument("--live", action="store_true", help="only: can this installation do its work")
+    probe.add_argument("--ready", action="store_true", help="only: is all there that work needs, a worker included")
+    health.set_defaults(command=_health)
 
 
 def _prepare(*, verbose: bool) -> None:
@@ -204,6 +213,12 @@ def _diff(options: argparse.Namespace) -> int:
     from flows.maintenance import diff
 
     return diff(options.revisions)
+
+
+def _health(options: argparse.Namespace) -> int:
+    from flows.health_command import health
+
+    return health(live=options.live, ready=options.ready)
 
 
 def _serve(options: argparse.Namespace) -> int:

@@ -4,11 +4,12 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from flows.health_checks_sessions import document_checks
 from flows.run_status import sweep_status
-from flows.settings import Settings
+from flows.settings import Settings, read_settings
 from publish.aliases import follow_schedule
 from publish.dictionary import schema_documents
-from publish.health import write_health
+from publish.health import update_health
 from publish.publication import publish_site
 from publish.season_document import Event
 from publish.site_files import site_files
@@ -43,6 +44,15 @@ def prepare_destination(settings: Settings, store: Store, year: int, events: Seq
 def conclude_destination(store: Store) -> None:
     """Judge the health of what is published, after a run. Not worth failing the run for: a warning says so."""
     try:
-        write_health(store, datetime.now(UTC))
+        # Sessions are judged by the clock that was set, the document's age by the real one.
+        checks = document_checks(store, read_settings().current_time())
+        update_health(store, checks, datetime.now(UTC), may_take_over=not _has_server())
     except ParcfermeError as error:
         logging.getLogger(__name__).warning("The health document cannot be written: %s", error)
+
+
+def _has_server() -> bool:
+    """Whether there is a Prefect server that lasts, and with it perhaps a watch that writes the document."""
+    from prefect.settings import PREFECT_API_URL
+
+    return bool(PREFECT_API_URL.value())

@@ -1,72 +1,108 @@
-"""``v1/health.json``: is what is published well, as far as the documents themselves tell.
+"""``v1/health.json``: is the system well, in one state and the checks it is the worst of.
 
-The document carries its own age limit: one that is past ``valid_until`` is itself a sign that nobody looks.
+The document carries its own age limit: one that is past ``valid_until`` is itself a sign that nobody looks. Two kinds
+of writers share it. The watch looks at everything every ten minutes and replaces the document. A run knows only what
+the published documents tell it; it brings its own checks up to date and leaves the watch's checks and age limit alone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from publish import keys
-from publish.season import read_season, update_root_index
-from publish.season_document import AWAITING_DATA, FAILED
-from publish.shared_documents import Document, parse_utc, read_document, update_document, utc_text
+from publish.season import update_root_index
+from publish.shared_documents import Document, encode_document, parse_utc, update_document, utc_text
+from publish.status import public_text
 from publish.store import Store
 
 SCHEMA = "parcferme/health/1"
 HEALTHY, DEGRADED, FAILING = "healthy", "degraded", "failing"
-#: How long a verdict holds; it is renewed by runs after half of that, and whenever it changes.
-VALIDITY = timedelta(days=1)
-_NAMED = 5
+#: Every state, the best first.
+STATES = (HEALTHY, DEGRADED, FAILING)
+#: How long the watch's verdict holds: three of its rounds.
+WATCHED = timedelta(minutes=30)
+#: How long a run's verdict holds where no watch runs.
+UNWATCHED = timedelta(days=1)
+#: A watch that has been silent for this long past its age limit was given up; a run may then take its place.
+GIVEN_UP = timedelta(days=1)
 
 
-def health_document(seasons: Iterable[Document], now: datetime) -> Document:
-    """Return the health document for season documents: failed or awaited sessions degrade it."""
-    failed: list[str] = []
-    awaited: list[str] = []
-    for season in seasons:
-        for event in season["events"]:
-            for session in event["sessions"]:
-                name = f"{season['year']} {event['name']} {session['code']}"
-                {FAILED: failed, AWAITING_DATA: awaited}.get(session["state"], []).append(name)
-    checks = [
-        {"name": "destination", "state": HEALTHY, "message": "It could be read and written."},
-        _check("failed_sessions", failed, "Run them again; their status documents say what happened."),
-        _check("awaited_sessions", awaited, "Their data is not out yet; run them again later."),
-    ]
-    worst = DEGRADED if any(check["state"] == DEGRADED for check in checks) else HEALTHY
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at: ``state`` is one of ``STATES``, ``message`` says what was seen and what to do."""
+
+    name: str
+    state: str
+    message: str
+
+
+def worst_state(states: Iterable[str]) -> str:
+    """Return the worst of ``states``; nothing looked at is healthy."""
+    return max(states, key=STATES.index, default=HEALTHY)
+
+
+def health_document(checks: Sequence[Check], now: datetime, valid_for: timedelta = WATCHED) -> Document:
+    """Return the document for ``checks``, made at ``now`` (aware)."""
     return {
         "schema": SCHEMA,
-        "state": worst,
+        "state": worst_state(check.state for check in checks),
         "checked_at": utc_text(now),
-        "valid_until": utc_text(now + VALIDITY),
-        "checks": checks,
+        "valid_until": utc_text(now + valid_for),
+        "checks": [
+            {"name": check.name, "state": check.state, "message": public_text(check.message)} for check in checks
+        ],
     }
 
 
-def _check(name: str, sessions: list[str], advice: str) -> Document:
-    if not sessions:
-        return {"name": name, "state": HEALTHY, "message": "None."}
-    more = f" and {len(sessions) - _NAMED} more" if len(sessions) > _NAMED else ""
-    return {"name": name, "state": DEGRADED, "message": f"{', '.join(sessions[:_NAMED])}{more}. {advice}"}
+def merged_document(
+    before: Document | None, checks: Sequence[Check], now: datetime, *, may_take_over: bool
+) -> Document | None:
+    """Return the document after a run has brought its ``checks`` up to date; None: leave it as it is.
+
+    Checks of the watch that hold stay, and with them its age limit: a run must not make a dead watch look alive. For
+    the same reason one that has run out stays out of date, unless it ``may_take_over`` and the watch was given up.
+    A run's own document is renewed after half of its age limit, and whenever it says something new.
+    """
+    fresh = health_document(checks, now, UNWATCHED)
+    if before is None:
+        return fresh
+    ours = {check["name"]: check for check in fresh["checks"]}
+    is_watched = any(check["name"] not in ours for check in before["checks"])
+    valid_until = parse_utc(before["valid_until"])
+    if is_watched and valid_until > now:
+        merged = [ours.pop(check["name"], check) for check in before["checks"]] + list(ours.values())
+        return {**before, "state": worst_state(check["state"] for check in merged), "checks": merged}
+    if is_watched:
+        return fresh if may_take_over and now - valid_until > GIVEN_UP else None
+    same = (before["state"], before["checks"]) == (fresh["state"], fresh["checks"])
+    return None if same and valid_until > now + UNWATCHED / 2 else fresh
 
 
-def write_health(store: Store, now: datetime) -> bool:
-    """Judge every published season and write the document, if it says something new or is half its age limit old.
+def write_health(store: Store, checks: Sequence[Check], now: datetime) -> Document:
+    """Write and return the watch's document, whatever was there before.
 
     :raises PublicationError: the destination refuses.
     """
-    index = read_document(store, keys.INDEX) or {"seasons": []}
-    seasons = [document for entry in index["seasons"] if (document := read_season(store, entry["year"])) is not None]
-    fresh = health_document(seasons, now)
+    document = health_document(checks, now)
+    # Unconditional: it says all there is to say, and a document that cannot be read must not be the end of it.
+    store.write(keys.HEALTH, encode_document(document))
+    _link(store)
+    return document
 
-    def change(before: Document | None) -> Document:
-        return before if before is not None and _still_says(before, fresh, now) else fresh
 
-    written = update_document(store, keys.HEALTH, change)
-    update_root_index(store, links={"health": keys.HEALTH})
+def update_health(store: Store, checks: Sequence[Check], now: datetime, *, may_take_over: bool) -> bool:
+    """Bring a run's own ``checks`` in the document up to date and say whether anything was written.
+
+    See :func:`merged_document`.
+
+    :raises PublicationError: the destination refuses, or the document there cannot be read.
+    """
+    written = update_document(
+        store, keys.HEALTH, lambda before: merged_document(before, checks, now, may_take_over=may_take_over)
+    )
+    _link(store)
     return written
 
 
-def _still_says(before: Document, fresh: Document, now: datetime) -> bool:
-    same = (before.get("state"), before.get("checks")) == (fresh["state"], fresh["checks"])
-    return same and parse_utc(before["valid_until"]) > now + VALIDITY / 2
+def _link(store: Store) -> None:
+    update_root_index(store, links={"health": keys.HEALTH})

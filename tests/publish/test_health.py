@@ -1,41 +1,110 @@
 from datetime import timedelta
 
-from publish.health import VALIDITY, health_document, write_health
-from publish.season import Event, ScheduledSession, SessionState, update_season
-from publish.shared_documents import read_document
+import pytest
+
+from publish import health
+from publish.dictionary import schema_documents
+from publish.health import (
+    DEGRADED,
+    FAILING,
+    GIVEN_UP,
+    HEALTHY,
+    STATES,
+    UNWATCHED,
+    WATCHED,
+    Check,
+    health_document,
+    merged_document,
+    update_health,
+    worst_state,
+    write_health,
+)
+from publish.schema_check import compile_schema
+from publish.schemas import document_schemas
+from publish.shared_documents import parse_utc, read_document
+
+ALL_WELL = [Check("destination", HEALTHY, "It could be read and written."), Check("awaiting", HEALTHY, "None.")]
+AWAITED = [ALL_WELL[0], Check("awaiting", DEGRADED, "2024 Bahrain Grand Prix R.")]
+WATCH = [Check("api", HEALTHY, "It answers."), *ALL_WELL, Check("disk", HEALTHY, "Much.")]
 
 
-def season(*states: str) -> dict:
-    sessions = [{"code": code, "state": state} for code, state in zip(("FP1", "Q", "R"), states, strict=False)]
-    return {"year": 2024, "events": [{"name": "Bahrain Grand Prix", "sessions": sessions}]}
+def states(document: dict) -> dict[str, str]:
+    return {check["name"]: check["state"] for check in document["checks"]}
 
 
-def test_nothing_expected_is_healthy(publishing) -> None:
-    assert health_document([], publishing.now)["state"] == "healthy"
-    assert health_document([season("published", "unavailable", "scheduled")], publishing.now)["state"] == "healthy"
+@pytest.mark.parametrize(
+    ("found", "worst"),
+    [
+        ((), HEALTHY),
+        ((HEALTHY, HEALTHY), HEALTHY),
+        ((HEALTHY, DEGRADED), DEGRADED),
+        ((FAILING, DEGRADED, HEALTHY), FAILING),
+    ],
+)
+def test_the_state_is_the_worst_of_the_checks(found, worst, publishing) -> None:
+    assert worst_state(found) == worst
+    checks = [Check(f"check_{number}", state, "") for number, state in enumerate(found)]
+    assert health_document(checks, publishing.now)["state"] == worst
 
 
-def test_failed_and_awaited_sessions_degrade_and_are_named(publishing) -> None:
-    found = health_document([season("published", "failed", "awaiting_data")], publishing.now)
-    assert found["state"] == "degraded"
-    messages = {check["name"]: check["message"] for check in found["checks"]}
-    assert messages["failed_sessions"].startswith("2024 Bahrain Grand Prix Q. ")
-    assert messages["awaited_sessions"].startswith("2024 Bahrain Grand Prix R. ")
+def test_the_watch_holds_half_an_hour_and_texts_are_public(publishing) -> None:
+    document = health_document([Check("disk", FAILING, "No room in '/var/cache/parcferme'.")], publishing.now)
+    assert parse_utc(document["valid_until"]) - parse_utc(document["checked_at"]) == timedelta(minutes=30)
+    assert document["checks"][0]["message"] == "No room in (local path)."
 
 
-def test_many_are_counted(publishing) -> None:
-    found = health_document([season("failed", "failed", "failed")] * 3, publishing.now)
-    assert "and 4 more" in found["checks"][1]["message"]
+def test_a_document_fits_its_schema(publishing) -> None:
+    assert compile_schema(document_schemas()["health"])(health_document(WATCH, publishing.now)) is None
 
 
-def test_it_is_written_when_it_changes_or_ages_and_linked(file_store, publishing) -> None:
-    sessions = (ScheduledSession("R", "Race", None),)
-    event = Event(1, "Bahrain Grand Prix", "Bahrain", "Sakhir", "2024-03-02", "conventional", False, sessions)
-    update_season(file_store, 2024, [event], publishing.now)
-    assert write_health(file_store, publishing.now)
-    assert not write_health(file_store, publishing.now + VALIDITY / 4)
-    assert write_health(file_store, publishing.now + VALIDITY / 2 + timedelta(seconds=1))
-    update_season(file_store, 2024, [event], publishing.now, {(1, "R"): SessionState("failed")})
-    assert write_health(file_store, publishing.now + VALIDITY / 2 + timedelta(seconds=2))
-    assert read_document(file_store, "v1/health.json")["state"] == "degraded"
+def test_a_run_alone_writes_a_document_for_a_day_and_renews_it_when_it_changes_or_ages(file_store, publishing) -> None:
+    now = publishing.now
+    assert update_health(file_store, ALL_WELL, now, may_take_over=True)
+    assert parse_utc(read_document(file_store, "v1/health.json")["valid_until"]) == now + timedelta(days=1)
+    assert not update_health(file_store, ALL_WELL, now + UNWATCHED / 4, may_take_over=True)
+    assert update_health(file_store, ALL_WELL, now + UNWATCHED / 2 + timedelta(seconds=1), may_take_over=True)
+    assert update_health(file_store, AWAITED, now + UNWATCHED / 2 + timedelta(seconds=2), may_take_over=True)
+    assert read_document(file_store, "v1/health.json")["state"] == DEGRADED
     assert read_document(file_store, "index.json")["links"]["health"] == "v1/health.json"
+
+
+def test_a_run_keeps_the_checks_and_the_age_limit_of_the_watch(file_store, publishing) -> None:
+    write_health(file_store, WATCH, publishing.now)
+    before = read_document(file_store, "v1/health.json")
+    assert update_health(file_store, AWAITED, publishing.now + timedelta(minutes=5), may_take_over=True)
+    after = read_document(file_store, "v1/health.json")
+    assert list(states(after)) == [check.name for check in WATCH]
+    assert after["state"] == states(after)["awaiting"] == DEGRADED
+    assert (after["checked_at"], after["valid_until"]) == (before["checked_at"], before["valid_until"])
+    assert update_health(file_store, ALL_WELL, publishing.now + timedelta(minutes=6), may_take_over=True)
+    assert read_document(file_store, "v1/health.json") == before
+
+
+def test_what_the_watch_found_wrong_stays_wrong_whatever_a_run_finds(publishing) -> None:
+    before = health_document([*ALL_WELL, Check("workers", FAILING, "None.")], publishing.now)
+    after = merged_document(before, ALL_WELL, publishing.now, may_take_over=True)
+    assert after is not None and after["state"] == FAILING
+
+
+def test_a_run_does_not_make_a_dead_watch_look_alive(publishing) -> None:
+    before = health_document(WATCH, publishing.now)
+    expired = publishing.now + WATCHED + timedelta(minutes=1)
+    assert merged_document(before, ALL_WELL, expired, may_take_over=True) is None
+    given_up = publishing.now + WATCHED + GIVEN_UP + timedelta(minutes=1)
+    assert merged_document(before, ALL_WELL, given_up, may_take_over=False) is None
+    after = merged_document(before, ALL_WELL, given_up, may_take_over=True)
+    assert after == health_document(ALL_WELL, given_up, UNWATCHED)
+
+
+def test_the_watch_replaces_anything(file_store, publishing) -> None:
+    update_health(file_store, AWAITED, publishing.now, may_take_over=True)
+    assert write_health(file_store, WATCH, publishing.now) == read_document(file_store, "v1/health.json")
+    file_store.write("v1/health.json", b"{broken")
+    write_health(file_store, WATCH, publishing.now)
+    assert states(read_document(file_store, "v1/health.json"))["api"] == HEALTHY
+
+
+def test_the_page_beside_the_schemas_names_every_state_and_age_limit() -> None:
+    page = schema_documents()["v1/schemas/health.md"].decode()
+    assert all(f"`{state}`" in page for state in STATES)
+    assert f"{health.WATCHED // timedelta(minutes=1)} minutes" in page

@@ -1,0 +1,76 @@
+"""The flow that looks after everything: writes ``v1/health.json`` and tells Prefect when the state changes."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect import flow, get_client, get_run_logger
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import State
+from prefect.events.filters import EventFilter, EventNameFilter
+from prefect.states import Completed
+
+from flows.destination import open_destination
+from flows.events import HEALTH_CHANGED, emit_health_event
+from flows.health_checks import gather_checks
+from flows.settings import read_settings
+from publish import keys
+from publish.health import FAILING, HEALTHY, Check, write_health
+from publish.shared_documents import Document, read_document
+from publish.store import Store
+from transforms.errors import PublicationError
+
+
+@flow(name="check-health", persist_result=False)
+def check_health() -> State[Any]:
+    """Look at everything and write what was found; the message of the final state is the state and what is wrong.
+
+    It fails only if the document cannot be written: a system that is not well is a check that has done its work.
+
+    :raises InputError: a setting cannot be used, or the destination does not exist.
+    :raises PublicationError: the destination refuses.
+    """
+    logger = get_run_logger()
+    settings = read_settings()
+    store = open_destination(settings)
+    with get_client(sync_client=True) as client:
+        now = datetime.now(UTC)
+        checks = gather_checks(settings, store, client, now)
+        previous = _announced_state(client) or _written_state(store)
+    for check in checks:
+        if check.state != HEALTHY:
+            logger.warning("%s is %s: %s", check.name, check.state, check.message)
+    document = write_health(store, checks, now)
+    message = summary_of(document)
+    emit_health_event(document["state"], previous, message)
+    return Completed(message=message, data=document["state"])
+
+
+def summary_of(document: Document) -> str:
+    """Return the state of a health document and what is wrong, the worst first, as one text."""
+    wrong = [Check(**check) for check in document["checks"] if check["state"] != HEALTHY]
+    if not wrong:
+        return f"{document['state']}: all {len(document['checks'])} checks passed."
+    wrong.sort(key=lambda check: check.state != FAILING)
+    return f"{document['state']}: " + " ".join(f"{check.name}: {check.message}" for check in wrong)
+
+
+def _announced_state(client: SyncPrefectClient) -> str | None:
+    """Return the state of the last event, or None where none is kept.
+
+    Not what the document says: a run may have changed it since, which nobody was told.
+    """
+    try:
+        page = client.read_events(EventFilter(event=EventNameFilter(name=[HEALTH_CHANGED])), limit=1)
+    except Exception as error:
+        get_run_logger().warning("The last health event cannot be read: %s", error)
+        return None
+    return None if not page.events else str(page.events[0].payload.get("state"))
+
+
+def _written_state(store: Store) -> str | None:
+    """Return the state of the document as it is, or None if there is none that can be read."""
+    try:
+        document = read_document(store, keys.HEALTH)
+    except PublicationError:
+        return None
+    return None if document is None else str(document.get("state"))
