@@ -1,6 +1,6 @@
 """``v1/runs.json``: what runs now, what ran last and what comes next, in one shared document.
 
-How far a run is stands in its own status document, which every running entry names. Texts are public: local paths
+How far a run is stands in its own status document, which every running entry names. Messages are public: local paths
 are taken out of them.
 """
 
@@ -230,7 +230,7 @@ def _common(entry: Document) -> Document:
     return {
         "year": entry["year"],
         "round": entry["round"],
-        "event": public_text(entry["event"]),
+        "event": entry["event"],
         "session": entry["session"],
         "flow_run_id": entry["flow_run_id"],
         "flow_run_name": entry["flow_run_name"],

@@ -8,7 +8,7 @@ export function element(name, properties = {}, ...children) {
   for (const [key, value] of Object.entries(properties)) {
     if (key === "class") made.className = value;
     else if (key === "data") Object.assign(made.dataset, value);
-    else if (key.startsWith("aria-") || key === "scope" || key === "colspan") made.setAttribute(key, value);
+    else if (key.startsWith("aria-") || ["scope", "colspan", "role"].includes(key)) made.setAttribute(key, value);
     else made[key] = value;
   }
   made.append(...children);

@@ -14,7 +14,15 @@ TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".s
 
 def test_keys_and_headers_are_those_of_a_page():
     files = site_files()
-    assert {"index.html", "viewer/app.js", "viewer/decode.js", "viewer/style.css", "viewer/favicon.svg"} <= set(files)
+    assert {
+        "index.html",
+        "status.html",
+        "viewer/status.js",
+        "viewer/app.js",
+        "viewer/decode.js",
+        "viewer/style.css",
+        "viewer/favicon.svg",
+    } <= set(files)
     for key, data in files.items():
         assert keys.is_key(key) and data
         headers = headers_for(key)
@@ -31,7 +39,7 @@ def test_everything_a_file_refers_to_is_published():
         wanted += re.findall(r'from "(\./[^"]+)"', text)
         for name in wanted:
             target = posixpath.normpath(posixpath.join(posixpath.dirname(key), name))
-            assert target in files or target == keys.INDEX, f"{key} refers to {name}"
+            assert target in files or target in (keys.INDEX, keys.HEALTH, keys.RUNS), f"{key} refers to {name}"
 
 
 def test_nothing_is_asked_of_other_servers():
@@ -54,3 +62,4 @@ def test_publishing_twice_writes_once_and_links_the_page(tmp_path):
     assert publish_site(store, files) == len(files)
     assert publish_site(store, files) == 0
     assert read_document(store, keys.INDEX)["links"]["viewer"] == "index.html"
+    assert read_document(store, keys.INDEX)["links"]["status_page"] == "status.html"

@@ -1,0 +1,180 @@
+// What runs now, what is next, what ran last: v1/runs.json and the status documents of its runs.
+
+import { byId, element, setText } from "./dom.js";
+import { lengthText, liveText, moment, momentText, parseTime } from "./times.js";
+
+/** A live run is heard of every half minute; one silent for this long shows no sign of life. */
+export const SILENCE_MS = 180_000;
+
+const SESSION_NAMES = { FP1: "Practice 1", FP2: "Practice 2", FP3: "Practice 3", SQ: "Sprint Qualifying", S: "Sprint", Q: "Qualifying", R: "Race" };
+const OUTCOMES = {
+  published: ["✓", "published", "good"],
+  unchanged: ["✓", "unchanged", "good"],
+  awaiting_data: ["…", "waiting for data", "waiting"],
+  failed: ["✕", "failed", "bad"],
+  crashed: ["✕", "crashed", "bad"],
+  cancelled: ["⊘", "cancelled", "off"],
+};
+const KINDS = { publish: "publish", recheck: "check again" };
+const SHOWN = 6;
+const SHOWN_RECENT = 9;
+
+export const sessionName = (code) => SESSION_NAMES[code] ?? String(code);
+
+/** The entry's status document's name, or null if it is not one: names come from a document, too. */
+export function statusKey(entry) {
+  return /^v1\/status\/\d+\/\d+\/[A-Z0-9]+\.json$/.test(entry.status ?? "") ? entry.status : null;
+}
+
+/** What is known of a run from its entry and its status document (null: none, or another run's). */
+export function progressOf(entry, status, now) {
+  const own = status?.flow_run_id === entry.flow_run_id ? status : null;
+  const heardMs = parseTime(own?.updated_at) ?? parseTime(entry.started_at);
+  const percent = Math.min(Math.max(Number(own?.progress) || 0, 0), 100);
+  const base = { percent, heardMs, message: String(own?.message ?? "") };
+  if (own?.type === "awaiting_data") return { ...base, kind: "waiting", nextMs: parseTime(own.next_attempt_at) };
+  if (own?.type === "error") return { ...base, kind: "failed", message: String(own.error ?? own.message ?? "") };
+  if (own?.type === "complete") return { ...base, kind: "done", percent: 100 };
+  if (heardMs !== null && now - heardMs > SILENCE_MS) return { ...base, kind: "silent" };
+  return { ...base, kind: own ? "running" : "starting" };
+}
+
+/** Runs that have given their machine back until their data is out: their own status says they still wait. */
+export function waitingRuns(recent, statusOf) {
+  return recent.filter((entry) => {
+    const status = entry.state === "awaiting_data" ? statusOf(entry) : null;
+    return status?.type === "awaiting_data" && status.flow_run_id === entry.flow_run_id;
+  });
+}
+
+/** Show cards for `running` and `waiting` runs; cards stay where they are while their run goes on. */
+export function showRunning(running, waiting, statusOf, next) {
+  const box = byId("running");
+  const present = new Map([...box.children].map((card) => [card.dataset.run, card]));
+  const now = Date.now();
+  const cards = [...running, ...waiting].map((entry) => {
+    const card = present.get(String(entry.flow_run_id)) ?? runCard(entry);
+    fillCard(card, entry, progressOf(entry, statusOf(entry), now));
+    return card;
+  });
+  const isSame = cards.length === box.children.length && cards.every((card, i) => card === box.children[i]);
+  if (!isSame) box.replaceChildren(...cards);
+  setText(byId("running-count"), countText(running.length, waiting.length));
+  byId("running-none").hidden = cards.length > 0;
+  const first = next.find((entry) => parseTime(entry.expected_at) !== null);
+  byId("running-none").replaceChildren(
+    ...(first ? ["Nothing runs at the moment. The next run is due ", liveText("in", parseTime(first.expected_at)), "."] : ["Nothing runs at the moment."]),
+  );
+}
+
+function countText(running, waiting) {
+  const parts = [...(running ? [String(running)] : []), ...(waiting ? [`${waiting} waiting`] : [])];
+  return parts.join(" · ");
+}
+
+function runCard(entry) {
+  return element(
+    "article", { class: "card", data: { run: String(entry.flow_run_id) } },
+    element("div", { class: "card-head" }, element("h3", {}, ...title(entry)), element("span", { class: "percent" })),
+    element("progress", { max: 100, value: 0, "aria-label": `${plainTitle(entry)}: progress` }),
+    element("p", { class: "said" }),
+    element("p", { class: "muted foot" }),
+  );
+}
+
+function fillCard(card, entry, progress) {
+  const bar = card.querySelector("progress");
+  const isWaiting = progress.kind === "waiting";
+  card.dataset.kind = progress.kind;
+  bar.value = progress.percent;
+  setText(card.querySelector(".percent"), isWaiting ? "waiting" : `${Math.round(progress.percent)} %`);
+  const said = words(progress);
+  const target = card.querySelector(".said");
+  // Texts that go on with time do not count: else every poll would make the line anew.
+  if (target.dataset.said !== said.key) {
+    target.dataset.said = said.key;
+    target.replaceChildren(...said.parts);
+  }
+  const foot = card.querySelector(".foot");
+  const key = `${entry.started_at} ${entry.flow_run_url}`;
+  if (foot.dataset.said === key) return;
+  foot.dataset.said = key;
+  const startedMs = parseTime(entry.started_at);
+  foot.replaceChildren(...(startedMs === null ? [] : [isWaiting ? "Started " : "Running ", liveText(isWaiting ? "ago" : "for", startedMs), " · "]), runLink(entry));
+}
+
+function words(progress) {
+  if (progress.kind === "waiting") {
+    if (progress.nextMs === null) return { key: "waiting", parts: ["Waiting for data."] };
+    const text = `Waiting for data, next attempt at ${momentText(progress.nextMs)}, `;
+    return { key: text, parts: [text, liveText("in", progress.nextMs)] };
+  }
+  if (progress.kind === "silent") {
+    const parts = [element("strong", { class: "alarm" }, "No sign of life ", liveText("for", progress.heardMs)), progress.message ? ` · last: ${progress.message}` : ""];
+    return { key: `silent ${progress.heardMs} ${progress.message}`, parts };
+  }
+  if (progress.kind === "starting") return { key: "starting", parts: ["Starting…"] };
+  if (progress.kind === "failed") return { key: `failed ${progress.message}`, parts: [element("strong", { class: "alarm" }, "Failed: "), progress.message] };
+  return { key: progress.message, parts: [progress.message] };
+}
+
+/** Show the planned runs, the soonest first. */
+export function showNext(next, isOffSeason) {
+  setText(byId("next-count"), next.length ? String(next.length) : "");
+  const none = isOffSeason ? "Nothing is planned: no session is coming up." : "Nothing is planned.";
+  fillList(byId("next"), next.map(nextRow), SHOWN, none);
+}
+
+function nextRow(entry) {
+  const ms = parseTime(entry.expected_at);
+  return element(
+    "li", { class: "row next-row" },
+    element("div", { class: "what" }, element("h3", {}, ...title(entry)), element("p", { class: "muted" }, KINDS[entry.kind] ?? String(entry.kind), ...(entry.flow_run_url ? [" · ", runLink(entry)] : []))),
+    element("div", { class: "when" }, ...(ms === null ? ["time unknown"] : [liveText("in", ms, { class: "countdown" }), moment(ms, { class: "muted" })])),
+  );
+}
+
+/** Show the runs that ended, the newest first. `linkOf` gives the viewer's address of a published session, or null. */
+export function showRecent(recent, linkOf) {
+  fillList(byId("recent"), recent.map((entry) => recentRow(entry, linkOf(entry))), SHOWN_RECENT, "No run has ended here yet.");
+}
+
+function recentRow(entry, link) {
+  const [sign, word, look] = OUTCOMES[entry.state] ?? ["?", String(entry.state), "off"];
+  const [startedMs, endedMs] = [parseTime(entry.started_at), parseTime(entry.ended_at)];
+  const took = startedMs !== null && endedMs !== null ? [" · took ", lengthText(endedMs - startedMs)] : [];
+  const head = link ? [element("a", { href: link, "aria-label": `${plainTitle(entry)}: replay` }, ...title(entry))] : title(entry);
+  const grade = /^[A-F]$/.test(entry.grade ?? "") ? [" ", element("span", { class: `slot slot-${entry.grade} tiny`, title: "Grade of the data" }, entry.grade)] : [];
+  return element(
+    "li", { class: "row recent-row", data: { look, state: String(entry.state) } },
+    element("span", { class: `outcome ${look}` }, element("span", { "aria-hidden": "true" }, `${sign} `), word),
+    element("div", { class: "what" },
+      element("h3", {}, ...head, ...grade),
+      ...(entry.message ? [element("p", { class: look === "bad" ? "error" : "muted message" }, String(entry.message))] : []),
+      element("p", { class: "muted" }, ...(endedMs === null ? [] : [liveText("ago", endedMs, { title: momentText(endedMs) })]), ...took, " · ", runLink(entry))),
+  );
+}
+
+/** A list whose tail is folded away; what the reader had unfolded stays so. */
+function fillList(box, rows, shown, none) {
+  if (!rows.length) {
+    box.replaceChildren(element("p", { class: "none" }, none));
+    return;
+  }
+  const wasOpen = box.querySelector("details")?.open ?? false;
+  const list = (items) => element("ul", { class: "rows" }, ...items);
+  const tail = rows.slice(shown);
+  const more = tail.length ? [element("details", { class: "more", open: wasOpen }, element("summary", {}, `${tail.length} more`), list(tail))] : [];
+  box.replaceChildren(list(rows.slice(0, shown)), ...more);
+}
+
+/** A link to the run in its orchestrator, or its name where there is no address of the web. */
+export function runLink(entry) {
+  const name = String(entry.flow_run_name || "run");
+  const address = URL.canParse(entry.flow_run_url ?? "") ? new URL(entry.flow_run_url) : null;
+  if (!["http:", "https:"].includes(address?.protocol)) return element("span", { class: "run" }, name);
+  return element("a", { class: "run", href: address.href, target: "_blank", rel: "noopener noreferrer", title: "Open the run in Prefect" }, name);
+}
+
+const title = (entry) => [element("span", { class: "session" }, sessionName(entry.session)), ` ${entry.event} ${entry.year}`];
+const plainTitle = (entry) => `${entry.event} ${entry.year}, ${sessionName(entry.session)}`;
