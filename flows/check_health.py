@@ -12,12 +12,13 @@ from prefect.states import Completed
 from flows.destination import open_destination
 from flows.events import HEALTH_CHANGED, emit_health_event
 from flows.health_checks import gather_checks
-from flows.settings import read_settings
+from flows.run_sweep import sweep
+from flows.settings import Settings, read_settings
 from publish import keys
 from publish.health import FAILING, HEALTHY, Check, write_health
 from publish.shared_documents import Document, read_document
 from publish.store import Store
-from transforms.errors import PublicationError
+from transforms.errors import InputError, PublicationError
 
 
 @flow(name="check-health", persist_result=False)
@@ -33,8 +34,9 @@ def check_health() -> State[Any]:
     settings = read_settings()
     store = open_destination(settings)
     with get_client(sync_client=True) as client:
+        swept = _swept(settings, store, client)
         now = datetime.now(UTC)
-        checks = gather_checks(settings, store, client, now)
+        checks = [*gather_checks(settings, store, client, now), swept]
         previous = _announced_state(client) or _written_state(store)
     for check in checks:
         if check.state != HEALTHY:
@@ -52,6 +54,18 @@ def summary_of(document: Document) -> str:
         return f"{document['state']}: all {len(document['checks'])} checks passed."
     wrong.sort(key=lambda check: check.state != FAILING)
     return f"{document['state']}: " + " ".join(f"{check.name}: {check.message}" for check in wrong)
+
+
+def _swept(settings: Settings, store: Store, client: SyncPrefectClient) -> Check:
+    """Put right what dead runs left behind, before anything is judged; a sweep that fails is a check that says so."""
+    try:
+        done = str(sweep(settings, store, client))
+    except InputError as error:
+        return Check("sweep", HEALTHY, f"Nothing to put right: {error}")
+    except Exception as error:
+        return Check("sweep", FAILING, f"What dead runs left behind could not be put right: {error}")
+    get_run_logger().info("Swept: %s", done)
+    return Check("sweep", HEALTHY, f"{done[:1].upper()}{done[1:]}.")
 
 
 def _announced_state(client: SyncPrefectClient) -> str | None:

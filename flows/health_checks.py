@@ -73,7 +73,7 @@ class _Look:
         self._now = now
         # Sessions are judged by the clock that was set, runs by the real one.
         self._session_now = settings.now or now
-        self._engine = Engine(client, lambda: self._sessions)
+        self._engine = Engine(client, settings.work_pool, lambda: self._sessions)
         self._host = socket.gethostname()
 
     @cached_property
@@ -94,15 +94,15 @@ class _Look:
     def workers(self) -> Check:
         name = self._settings.work_pool
         count = len(self._engine.read_deployments())
-        return check_workers(self._engine.read_pool(name), name, deployments=count, now=self._now)
+        return check_workers(self._engine.read_pool(), name, deployments=count, now=self._now)
 
     def deployments(self) -> Check:
         return check_deployments(self._engine.read_deployments())
 
     def late_runs(self) -> Check:
         waiting = self._engine.read_waiting(self._now)
-        running = self._engine.count_running() if waiting else 0
-        return check_late_runs(waiting, running=running, now=self._now)
+        is_at_work = bool(waiting) and self._engine.is_at_work(self._now)
+        return check_late_runs(waiting, is_at_work=is_at_work, now=self._now)
 
     def failed_runs(self) -> Check:
         failed = self._engine.read_failed(self._now)

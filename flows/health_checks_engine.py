@@ -1,26 +1,29 @@
 """What Prefect knows of our pool, deployments and runs, read from its API into plain facts."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import (
     DeploymentFilter,
-    DeploymentFilterName,
+    DeploymentFilterId,
     DeploymentFilterTags,
     FlowRunFilter,
     FlowRunFilterEndTime,
     FlowRunFilterNextScheduledStartTime,
     FlowRunFilterState,
     FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import StateType, WorkerStatus
-from prefect.client.schemas.sorting import FlowRunSort
+from prefect.client.schemas.sorting import DeploymentSort, FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
 from flows.health_checks_runs import (
+    BACKFILL,
     CHECK_HEALTH,
     FAILURES_WITHIN,
     VERIFY,
@@ -32,46 +35,54 @@ from flows.health_checks_runs import (
 )
 from flows.health_checks_sessions import SessionFact
 from flows.parameters import SessionName
+from flows.session_runs import TAG, session_tag
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
-#: Every deployment of ours carries it.
-TAG = "parcferme"
+#: A run that has ended within this shows that somebody works: workers pause between two runs.
+_AT_WORK_WITHIN = timedelta(minutes=5)
 _PAGE = 200
 #: More runs than this are not looked through; a message that names five needs no more.
 _MOST_RUNS = 2000
 
 
 class Engine:
-    """Reads facts through ``client``, the deployments once. ``sessions`` tell which session a run is about.
+    """Reads facts about the work pool ``pool`` through ``client``, its deployments once.
 
-    Every method raises what Prefect's client raises when the API does not answer.
+    ``sessions`` tell which session a run is about. What else is on the server is none of ours. Every method raises what
+    Prefect's client raises when the API does not answer.
     """
 
-    def __init__(self, client: SyncPrefectClient, sessions: Callable[[], Sequence[SessionFact]]) -> None:
+    def __init__(self, client: SyncPrefectClient, pool: str, sessions: Callable[[], Sequence[SessionFact]]) -> None:
         self._client = client
+        self._pool = pool
         self._sessions = sessions
         self._deployments: dict[UUID, DeploymentFact] | None = None
 
     def read_deployments(self) -> list[DeploymentFact]:
-        """Return our deployments."""
+        """Return our deployments: those in the pool that carry the tag."""
         return list(self._read_deployments().values())
 
     def _read_deployments(self) -> dict[UUID, DeploymentFact]:
         if self._deployments is None:
-            found = self._client.read_deployments(deployment_filter=_ours(), limit=_PAGE)
+            found = self._client.read_deployments(
+                deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG])),
+                work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[self._pool])),
+                sort=DeploymentSort.NAME_ASC,
+                limit=_PAGE,
+            )
             self._deployments = {
                 deployment.id: DeploymentFact(deployment.name, deployment.paused, _aware(deployment.created))
                 for deployment in found
             }
         return self._deployments
 
-    def read_pool(self, name: str) -> PoolFact | None:
+    def read_pool(self) -> PoolFact | None:
         """Return the work pool with its workers, or None if there is none of that name."""
         try:
-            pool = self._client.read_work_pool(name)
-            workers = self._client.read_workers_for_work_pool(name, limit=_PAGE, offset=0)
+            pool = self._client.read_work_pool(self._pool)
+            workers = self._client.read_workers_for_work_pool(self._pool, limit=_PAGE, offset=0)
         except ObjectNotFound:
             return None
         facts = (WorkerFact(w.name, w.status == WorkerStatus.ONLINE, w.last_heartbeat_time) for w in workers)
@@ -87,12 +98,15 @@ class Engine:
             FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC,
         )
 
-    def count_running(self) -> int:
-        """Return how many runs are at work, those that look after the health not counted."""
-        running = self._runs(
-            FlowRunFilter(state=_in_states(StateType.RUNNING, StateType.PENDING)), FlowRunSort.START_TIME_DESC
+    def is_at_work(self, now: datetime) -> bool:
+        """Whether runs are being worked off: one runs, or has just ended. One that only watches others is none."""
+        running = FlowRunFilter(state=_in_states(StateType.RUNNING, StateType.PENDING))
+        ended = FlowRunFilterEndTime.model_validate({"after_": now - _AT_WORK_WITHIN})
+        return any(
+            run.deployment not in (CHECK_HEALTH, BACKFILL)
+            for wanted in (running, FlowRunFilter(end_time=ended))
+            for run in self._runs(wanted, FlowRunSort.START_TIME_DESC)
         )
-        return sum(run.deployment != CHECK_HEALTH for run in running)
 
     def read_failed(self, now: datetime) -> list[RunFact]:
         """Return the runs that failed or crashed within ``FAILURES_WITHIN`` and are still in that state."""
@@ -116,11 +130,14 @@ class Engine:
     def _runs(
         self, wanted: FlowRunFilter, sort: FlowRunSort, *, names: Sequence[str] = (), most: int = _MOST_RUNS
     ) -> list[RunFact]:
+        ids = [key for key, fact in self._read_deployments().items() if not names or fact.name in names]
+        if not ids:
+            return []
         found: list[FlowRun] = []
         while len(found) < most:
             page = self._client.read_flow_runs(
                 flow_run_filter=wanted,
-                deployment_filter=_ours(names),
+                deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=ids)),
                 sort=sort,
                 limit=min(_PAGE, most),
                 offset=len(found),
@@ -156,13 +173,8 @@ class Engine:
         for known in self._sessions():
             same = (str(known.year), known.code) == (str(year), code)
             if same and (wanted == str(known.round) or wanted in known.event.casefold()):
-                return f"session:{year}/{known.event}/{code}"
-        return f"session:{year}/{event}/{code}"
-
-
-def _ours(names: Sequence[str] = ()) -> DeploymentFilter:
-    named = DeploymentFilterName(any_=list(names)) if names else None
-    return DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]), name=named)
+                return session_tag(known.year, known.event, code)
+        return session_tag(year, event, code)
 
 
 def _in_states(*states: StateType) -> FlowRunFilterState:

@@ -109,19 +109,19 @@ def check_deployments(deployments: Sequence[DeploymentFact]) -> Check:
     return Check("deployments", HEALTHY, f"{len(deployments)} deployed, none paused.")
 
 
-def check_late_runs(waiting: Sequence[RunFact], *, running: int, now: datetime) -> Check:
+def check_late_runs(waiting: Sequence[RunFact], *, is_at_work: bool, now: datetime) -> Check:
     """Runs that ought to have started by ``now``: degraded past ``LATE``, failing past ``FAR_TOO_LATE``.
 
-    A backfill makes many runs at once, which wait for a free worker: while any run is ``running`` that is a queue, no
-    fault. For a planned run the queue is no excuse, but it fails only when nothing runs.
+    A backfill makes many runs at once, which wait for a free worker: while the pool ``is_at_work`` that is a queue,
+    no fault. For a planned run the queue is no excuse, but it fails only when nobody works.
     """
     late = sorted((run for run in waiting if now - run.expected_at > LATE), key=lambda run: run.expected_at)
-    blocked = [run for run in late if run.was_planned or not running]
+    blocked = [run for run in late if run.was_planned or not is_at_work]
     queued = f" {len(late) - len(blocked)} more wait for a free worker." if len(late) > len(blocked) else ""
     if not blocked:
         return Check("late_runs", HEALTHY, f"None.{queued}")
     oldest = now - blocked[0].expected_at
-    state = FAILING if oldest > FAR_TOO_LATE and not running else DEGRADED
+    state = FAILING if oldest > FAR_TOO_LATE and not is_at_work else DEGRADED
     message = f"{len(blocked)} late, the oldest by {duration(oldest)}: {named([run.name for run in blocked])}."
     return Check("late_runs", state, f"{message}{queued} See the workers and the pool's concurrency limit.")
 
