@@ -4,6 +4,7 @@ from typing import Any
 
 from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.sorting import AutomationSort
 from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.exceptions import ObjectNotFound
 
@@ -56,10 +57,10 @@ def _reconcile(client: SyncPrefectClient, wanted: list[AutomationCore]) -> None:
 
 
 def _read_ours(client: SyncPrefectClient) -> dict[str, list[Automation]]:
-    """Return our automations by name, oldest first."""
+    """Return our automations by name. Without a sort order the server refuses the client's request."""
     ours: dict[str, list[Automation]] = {}
     offset = 0
-    while page := client.read_automations(limit=_PAGE, offset=offset):
+    while page := client.read_automations(sort=AutomationSort.NAME_ASC, limit=_PAGE, offset=offset):
         for automation in page:
             if automation.name.startswith(PREFIX) and TAG in automation.tags:
                 ours.setdefault(automation.name, []).append(automation)

@@ -10,7 +10,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from prefect.blocks.core import Block
-from prefect.blocks.notifications import AppriseNotificationBlock, SlackWebhook
+from prefect.blocks.notifications import SlackWebhook
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.events.actions import ActionTypes, CallWebhook, SendNotification
@@ -22,6 +22,10 @@ from transforms.errors import InputError
 WEBHOOK_BLOCK = "parcferme-webhook"
 SLACK_BLOCK = "parcferme-slack"
 MAIL_BLOCK = "parcferme-mail"
+
+#: Of Prefect's blocks, the one for Slack hands every address that is not Slack's to Apprise as it is, ``mailto://``
+#: too; there is none for mail over SMTP.
+_APPRISE_BLOCK = SlackWebhook
 
 #: What a notice is about: a flow run, or the health of the whole.
 RUN = "run"
@@ -121,8 +125,8 @@ def save_channels(settings: Settings) -> Channels:
     headers = {"Content-Type": "application/json"}
     return Channels(
         webhook=_save(WEBHOOK_BLOCK, Webhook, {"url": webhook, "headers": headers}) if webhook else None,
-        slack=_save(SLACK_BLOCK, SlackWebhook, {"url": slack, "notify_type": "warning"}) if slack else None,
-        mail=_save(MAIL_BLOCK, AppriseNotificationBlock, {"url": mail, "notify_type": "warning"}) if mail else None,
+        slack=_save(SLACK_BLOCK, _APPRISE_BLOCK, {"url": slack, "notify_type": "warning"}) if slack else None,
+        mail=_save(MAIL_BLOCK, _APPRISE_BLOCK, {"url": mail, "notify_type": "warning"}) if mail else None,
         status_url=f"{settings.public_url}/status.html" if settings.public_url else None,
     )
 
@@ -131,8 +135,8 @@ def remove_unused_blocks(client: SyncPrefectClient, channels: Channels) -> None:
     """Delete the stored addresses of channels that are no longer configured."""
     stored = (
         (channels.webhook, Webhook, WEBHOOK_BLOCK),
-        (channels.slack, SlackWebhook, SLACK_BLOCK),
-        (channels.mail, AppriseNotificationBlock, MAIL_BLOCK),
+        (channels.slack, _APPRISE_BLOCK, SLACK_BLOCK),
+        (channels.mail, _APPRISE_BLOCK, MAIL_BLOCK),
     )
     for used, kind, name in stored:
         if used is not None:

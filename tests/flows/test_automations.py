@@ -1,0 +1,456 @@
+"""The automations against a real server: what they are, what they do, and whom they tell."""
+
+import json
+import os
+import queue
+import signal
+import socket
+import socketserver
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from prefect import get_client
+from prefect.blocks.notifications import SlackWebhook
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import AutomationSort, FlowRunSort
+from prefect.events import emit_event
+from prefect.events.schemas.automations import Automation, AutomationCore, EventTrigger
+from prefect.events.worker import EventsWorker
+from prefect.exceptions import ObjectNotFound
+from prefect.flows import Flow
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import AwaitingRetry, Cancelling, Crashed, Failed, Pending, Running, State
+
+from flows.automations import apply_automations
+from flows.automations_rules import Windows
+from flows.events import emit_health_event
+from flows.settings import Settings
+from transforms.errors import InputError
+
+FLOWS = """
+import os, time
+from pathlib import Path
+from prefect import flow
+
+@flow(name="publish-session")
+def publish_session(year: int, event: str, session: str) -> None:
+    here = Path(__file__).parent
+    (here / "pid.part").write_text(str(os.getpid()))
+    (here / "pid.part").rename(here / "pid")
+    time.sleep(3600)
+
+@flow(name="check-health")
+def check_health() -> None:
+    pass
+
+@flow(name="plan-season")
+def plan_season() -> None:
+    pass
+"""
+PARAMETERS = {"year": 2024, "event": "Bahrain", "session": "Race"}
+SLACK = "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
+#: The shortest a proactive trigger may wait is 10 s.
+SHORT = Windows(
+    silence=timedelta(seconds=10),
+    start=timedelta(seconds=10),
+    cancel=timedelta(seconds=10),
+    waiting=timedelta(seconds=10),
+)
+PATIENCE_S = 120
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A server of this file's own, for its automations act on every run; yields the environment of its workers."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/api"
+    environment = {
+        **os.environ,
+        "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect")),
+        "PREFECT_API_URL": url,
+        "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "1",
+        "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": "1",
+        "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": "PT1S",
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+    }
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    process = subprocess.Popen(
+        [*command, "--no-ui"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        with temporary_settings({PREFECT_API_URL: url}):
+            _wait_for(lambda: process.poll() is not None or _answers(f"{url}/health"))
+            assert process.poll() is None, "the server did not start"
+            _flush_events()
+            yield environment
+            _flush_events()
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def folder(server: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the registered flows are."""
+    folder = tmp_path_factory.mktemp("flows")
+    (folder / "runs.py").write_text(FLOWS)
+    with get_client(sync_client=True) as client:
+        client.create_work_pool(WorkPoolCreate(name="parcferme", type="process"))
+    for name in ("publish_session", "check_health", "plan_season"):
+        loaded: Any = Flow.from_source(source=str(folder), entrypoint=f"runs.py:{name}")
+        loaded.to_deployment(name.replace("_", "-"), work_pool_name="parcferme", tags=["parcferme"]).apply()
+    return folder
+
+
+@pytest.fixture
+def client(folder: Path) -> Iterator[SyncPrefectClient]:
+    """A client of the server on which the flows are registered; afterwards nothing waits there any more."""
+    with get_client(sync_client=True) as client:
+        yield client
+        for automation in _automations(client):
+            client.delete_automation(automation.id)
+        for run in _runs(client):
+            client.delete_flow_run(run.id)
+
+
+class _Receiver(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.received.put(json.loads(body))  # type: ignore[attr-defined]
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+class _Mailbox(socketserver.StreamRequestHandler):
+    """As much of an SMTP server as it takes to be handed a message."""
+
+    def handle(self) -> None:
+        self._say("220 here")
+        while line := self.rfile.readline():
+            verb = line.split(b" ")[0].strip().upper()
+            if verb == b"DATA":
+                self._say("354 go on")
+                message = b"".join(iter(self.rfile.readline, b".\r\n"))
+                self.server.received.put(message.decode())  # type: ignore[attr-defined]
+            self._say("221 bye" if verb == b"QUIT" else "250 fine")
+            if verb == b"QUIT":
+                return
+
+    def _say(self, line: str) -> None:
+        self.wfile.write(f"{line}\r\n".encode())
+
+
+@contextmanager
+def _listening(server: Any) -> Iterator[tuple[int, "queue.Queue[Any]"]]:
+    server.received = queue.Queue()
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1], server.received
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def webhook() -> Iterator[tuple[str, "queue.Queue[Any]"]]:
+    with _listening(ThreadingHTTPServer(("127.0.0.1", 0), _Receiver)) as (port, received):
+        yield f"http://127.0.0.1:{port}/hook", received
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _wait_for(condition: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + PATIENCE_S
+    while not (result := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.2)
+    return result
+
+
+def _flush_events() -> None:
+    """Events of this process go to the server that was known when the first was sent: send what is left, forget it."""
+    EventsWorker.instance().drain()
+
+
+def _settings(**values: Any) -> Settings:
+    return Settings(_env_file=None, **values)  # type: ignore[call-arg]
+
+
+def _start(client: SyncPrefectClient, flow: str, state: State[Any] | None = None) -> FlowRun:
+    """Create a run as its deployment would, tags and all."""
+    deployment = client.read_deployment_by_name(f"{flow}/{flow}")
+    parameters = PARAMETERS if flow == "publish-session" else {}
+    return client.create_flow_run_from_deployment(deployment.id, parameters=parameters, state=state)
+
+
+def _end(client: SyncPrefectClient, flow: str, state: State[Any]) -> FlowRun:
+    run = _start(client, flow, Running())
+    client.set_flow_run_state(run.id, state)
+    return run
+
+
+def _state_of(client: SyncPrefectClient, run: FlowRun) -> StateType | None:
+    return client.read_flow_run(run.id).state_type
+
+
+def _runs(client: SyncPrefectClient) -> list[FlowRun]:
+    return client.read_flow_runs(sort=FlowRunSort.EXPECTED_START_TIME_ASC, limit=200)
+
+
+def _health_checks(client: SyncPrefectClient) -> list[FlowRun]:
+    """The checks of the health that an automation started."""
+    return [run for run in _runs(client) if run.created_by is not None and run.created_by.type == "AUTOMATION"]
+
+
+def _automations(client: SyncPrefectClient) -> list[Automation]:
+    return client.read_automations(sort=AutomationSort.NAME_ASC, limit=100)
+
+
+def _ids(client: SyncPrefectClient) -> dict[str, tuple[UUID, Any]]:
+    """Identity and last change of every automation, by name."""
+    found = client.request("POST", "/automations/filter", json={}).json()
+    return {automation["name"]: (automation["id"], automation["updated"]) for automation in found}
+
+
+def test_without_channels_only_runs_are_looked_after(client: SyncPrefectClient) -> None:
+    names = apply_automations(_settings())
+    assert names == [
+        "parcferme: silent runs have crashed",
+        "parcferme: runs that never begin have crashed",
+        "parcferme: runs being cancelled are cancelled",
+        "parcferme: check the health when a session ends badly",
+    ]
+    assert set(_ids(client)) == set(names)
+
+
+def test_applying_twice_changes_nothing(client: SyncPrefectClient) -> None:
+    settings = _settings(notify_webhook="http://127.0.0.1:9/", notify_mail="mailto://me:pw@mail.example.org")
+    apply_automations(settings)
+    before = _ids(client)
+    block = client.read_block_document_by_name("parcferme-webhook", "webhook").id
+    apply_automations(settings)
+    assert _ids(client) == before
+    assert client.read_block_document_by_name("parcferme-webhook", "webhook").id == block
+
+
+def test_settings_that_go_take_their_automations_and_addresses_along(client: SyncPrefectClient) -> None:
+    own = AutomationCore(name="parcferme: mine", trigger=EventTrigger(expect={"never"}), actions=[])
+    client.create_automation(own)
+    both = apply_automations(_settings(notify_webhook="http://a.example/", notify_slack=SLACK))
+    with_both = {each.name: len(each.actions) for each in _automations(client)}
+    apply_automations(_settings(notify_webhook="http://a.example/"))
+    with_one = {each.name: len(each.actions) for each in _automations(client)}
+    none = apply_automations(_settings())
+
+    told = [name for name in both if name.startswith("parcferme: tell of")]
+    assert len(told) == 6
+    assert {with_both[name] for name in told} == {2}
+    assert {with_one[name] for name in told} == {1}
+    assert set(_ids(client)) == {"parcferme: mine", *none}
+    assert not set(told) & set(none)
+    for name, kind in (("parcferme-webhook", "webhook"), ("parcferme-slack", "slack-webhook")):
+        with pytest.raises(ObjectNotFound):
+            client.read_block_document_by_name(name, kind)
+
+
+def test_a_change_keeps_the_identity_and_what_the_operator_switched_off(client: SyncPrefectClient) -> None:
+    apply_automations(_settings())
+    before = _ids(client)
+    silent = "parcferme: silent runs have crashed"
+    client.pause_automation(UUID(str(before[silent][0])))
+    apply_automations(_settings(), SHORT)
+    after = {automation.name: automation for automation in _automations(client)}
+    assert {name: str(each.id) for name, each in after.items()} == {name: str(id) for name, (id, _) in before.items()}
+    assert after[silent].trigger.within == SHORT.silence
+    assert not after[silent].enabled
+
+
+def test_addresses_are_stored_encrypted_and_never_shown(client: SyncPrefectClient) -> None:
+    apply_automations(_settings(notify_mail="mailtos://me:s3cret-word@mail.example.org/?to=a@example.org"))
+    document = client.read_block_document_by_name("parcferme-mail", "slack-webhook", include_secrets=False)
+    assert "s3cret-word" not in document.model_dump_json()
+    assert "s3cret-word" not in "".join(each.model_dump_json() for each in _automations(client))
+
+
+def test_an_address_nobody_can_send_to_is_refused(client: SyncPrefectClient) -> None:
+    with pytest.raises(InputError, match="PARCFERME_NOTIFY_SLACK") as refused:
+        apply_automations(_settings(notify_slack="https://hooks.slack.com/services/secret"))
+    assert "services/secret" not in str(refused.value)
+
+
+def test_failed_sessions_are_told_of_by_every_channel(
+    client: SyncPrefectClient, webhook: tuple[str, "queue.Queue[Any]"]
+) -> None:
+    url, received = webhook
+    with (
+        _listening(socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Mailbox)) as (mail_port, mailed),
+        _listening(ThreadingHTTPServer(("127.0.0.1", 0), _Receiver)) as (slack_port, slacked),
+    ):
+        mail = f"mailto://127.0.0.1:{mail_port}/?from=parcferme@example.org&to=operator@example.org"
+        apply_automations(_settings(notify_webhook=url, notify_slack=SLACK, notify_mail=mail))
+        # Slack's own address cannot be had here; the block takes any that Apprise knows.
+        SlackWebhook(url=f"json://127.0.0.1:{slack_port}/").save("parcferme-slack", overwrite=True)
+
+        run = _end(client, "publish-session", Failed(message='Upstream said "no".\n<br>'))
+
+        notice = received.get(timeout=PATIENCE_S)
+        assert datetime.fromisoformat(notice.pop("time")) <= datetime.now(UTC)
+        assert notice.pop("link").endswith(f"/runs/flow-run/{run.id}")
+        assert notice == {
+            "what": "failed session",
+            "flow": "publish-session",
+            "session": "2024 Bahrain Race",
+            "run": run.name,
+            "state": "Failed",
+            "message": 'Upstream said "no".\n<br>',
+        }
+        message = mailed.get(timeout=PATIENCE_S)
+        assert f"Subject: parcferme: failed session: publish-session {run.name}" in message.replace("\n ", " ")
+        slack_notice = slacked.get(timeout=PATIENCE_S)
+        assert slack_notice["title"] == f"parcferme: failed session: publish-session {run.name}"
+        assert 'Failed: Upstream said "no".' in slack_notice["message"]
+
+
+def test_late_runs_are_told_of(client: SyncPrefectClient, webhook: tuple[str, "queue.Queue[Any]"]) -> None:
+    url, received = webhook
+    apply_automations(_settings(notify_webhook=url), SHORT)
+    planning, session = _start(client, "plan-season").name, _start(client, "publish-session").name
+    told: dict[str, tuple[str, str]] = {}
+    while not {planning, session} <= told.keys():
+        notice = received.get(timeout=PATIENCE_S)
+        told[notice["run"]] = (notice["what"], notice["state"])
+    assert told[planning] == ("late run", "Late")
+    assert told[session] == ("late session", "Late")
+
+
+def test_failing_and_recovered_health_are_told_of(
+    client: SyncPrefectClient, webhook: tuple[str, "queue.Queue[Any]"]
+) -> None:
+    url, received = webhook
+    apply_automations(_settings(notify_webhook=url, public_url="https://data.example.org/f1"))
+    for before, after in (("healthy", "degraded"), ("degraded", "failing"), ("failing", "failing")):
+        emit_health_event(after, before, f"{after} now")
+    emit_health_event("healthy", "failing", "All is well.")
+    notices = [received.get(timeout=PATIENCE_S) for _ in range(2)]
+    assert sorted((each["what"], each["state"], each["message"]) for each in notices) == [
+        ("failing health", "failing", "failing now"),
+        ("recovered health", "healthy", "All is well."),
+    ]
+    assert {each["link"] for each in notices} == {"https://data.example.org/f1/status.html"}
+
+
+def test_many_crashes_start_two_checks_and_a_failing_check_none(
+    client: SyncPrefectClient, webhook: tuple[str, "queue.Queue[Any]"]
+) -> None:
+    url, received = webhook
+    resting = timedelta(hours=1)
+    apply_automations(_settings(notify_webhook=url), Windows(health=resting))
+    failed_checks = [_end(client, "check-health", Failed(message="The store is gone.")) for _ in range(3)]
+    crashed = [_end(client, "publish-session", Crashed(message="killed")) for _ in range(8)]
+
+    told: dict[str, set[str]] = {"failed session": set(), "failed run": set(), "late run": set()}
+    while len(told["failed session"]) < len(crashed):
+        notice = received.get(timeout=PATIENCE_S)
+        told[notice["what"]].add(notice["run"])
+    assert told["failed session"] == {run.name for run in crashed}
+    assert told["failed run"] == {failed_checks[0].name}
+    # Every session has been told of, so every event has been looked at.
+    now, later = _health_checks(client)
+    gap = later.expected_start_time - now.expected_start_time
+    assert gap > resting
+
+
+def test_runs_without_a_worker_do_not_stay_as_they_are(client: SyncPrefectClient) -> None:
+    apply_automations(_settings(), SHORT)
+    never_begun = _start(client, "publish-session", Pending())
+    client.set_flow_run_state(never_begun.id, Pending(), force=True)
+    unstopped = _start(client, "publish-session", Running())
+    client.set_flow_run_state(unstopped.id, Cancelling())
+    _wait_for(lambda: _state_of(client, never_begun) is StateType.CRASHED)
+    _wait_for(lambda: _state_of(client, unstopped) is StateType.CANCELLED)
+
+
+def test_only_silent_runs_are_marked_as_crashed(client: SyncPrefectClient) -> None:
+    apply_automations(_settings(), SHORT)
+    awaiting, silent = (_start(client, "publish-session", Running()) for _ in range(2))
+    for run in (awaiting, silent):
+        _heartbeat(run)
+    EventsWorker.instance().wait_until_empty()
+    later = datetime.now(UTC) + timedelta(hours=1)
+    client.set_flow_run_state(awaiting.id, AwaitingRetry(scheduled_time=later))
+    assert _wait_for(lambda: _state_of(client, silent) is StateType.CRASHED)
+    assert _state_of(client, awaiting) is StateType.SCHEDULED
+    ended = client.read_flow_run(silent.id).state
+    assert ended is not None
+    assert "Nothing was heard of the run for 10 s" in str(ended.message)
+
+
+def _heartbeat(run: FlowRun) -> None:
+    emit_event(
+        "prefect.flow-run.heartbeat",
+        resource={"prefect.resource.id": f"prefect.flow-run.{run.id}", "prefect.resource.name": run.name},
+        related=[{"prefect.resource.id": "prefect.tag.parcferme", "prefect.resource.role": "tag"}],
+    )
+
+
+def test_a_killed_worker_and_its_run_are_noticed(
+    client: SyncPrefectClient, server: dict[str, str], folder: Path
+) -> None:
+    """With the windows and heartbeats that are really used; it takes some 100 s."""
+    apply_automations(_settings())
+    run = _start(client, "publish-session")
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "parcferme", "--type", "process"]
+    worker = subprocess.Popen(
+        command, env=server, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        pid = int(_wait_for(lambda: _read(folder / "pid")))
+        _wait_for(lambda: _has_heartbeat(client, run))
+    finally:
+        # The worker first: it would tell of the run's end at once.
+        worker.kill()
+        worker.wait()
+    os.kill(pid, signal.SIGKILL)
+    killed_at = datetime.now(UTC)
+
+    _wait_for(lambda: _state_of(client, run) is StateType.CRASHED)
+    state = client.read_flow_run(run.id).state
+    assert state is not None
+    assert state.timestamp - killed_at < timedelta(minutes=2)
+    assert _wait_for(lambda: _health_checks(client))
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text() if path.exists() else None
+
+
+def _has_heartbeat(client: SyncPrefectClient, run: FlowRun) -> bool:
+    wanted = {"event": {"name": ["prefect.flow-run.heartbeat"]}, "resource": {"id": [f"prefect.flow-run.{run.id}"]}}
+    found = client.request("POST", "/events/filter", json={"filter": wanted}).json()
+    return bool(found["events"])
