@@ -4,53 +4,85 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from prefect import flow, get_run_logger
-from prefect.artifacts import create_table_artifact
+from prefect import flow, get_client, get_run_logger
 from prefect.client.schemas.objects import State
+from prefect.runtime import deployment as this_deployment
+from prefect.runtime import flow_run as this_run
 from prefect.states import Completed, Failed
 
 from flows.archive import UPSTREAM, Source, settings_for
+from flows.backfill_report import BackfillReport
 from flows.calendar import read_schedule
 from flows.destination import conclude_destination, open_destination, prepare_destination
+from flows.estimate import say_how_long
+from flows.fan_out import Order, fan_out
+from flows.parameters import ALL_SESSIONS, Rounds, Sessions, Year, round_numbers, session_codes
 from flows.publish_session import publish_session
 from flows.reports import PublishReport, summary_of
 from flows.selection import Wanted, select_sessions
 from flows.session_run import sentence_of, state_after
+from flows.session_runs import SessionRuns, backfill_tag, session_runs
 from flows.settings import read_settings
 from publish.season_document import SCHEDULED
 
+_CANCELLED_WITH_BACKFILL = "The backfill it belongs to was cancelled."
 
-@flow(name="backfill", flow_run_name="{year}", persist_result=False)
+
+def _cancel_children(flow: Any, flow_run: Any, state: Any) -> None:
+    """Hook: a cancelled backfill takes its runs with it."""
+    with get_client(sync_client=True) as client:
+        cancel_runs_of(SessionRuns(client), str(flow_run.id))
+
+
+def cancel_runs_of(runs: SessionRuns, backfill_id: str) -> int:
+    """Cancel what a backfill has made and what has not ended; return how many runs that were."""
+    found = runs.find_open(tags=[backfill_tag(backfill_id)])
+    for run in found:
+        runs.cancel(run, _CANCELLED_WITH_BACKFILL)
+    return len(found)
+
+
+@flow(name="backfill", flow_run_name="{year} {rounds}", persist_result=False, on_cancellation=[_cancel_children])
 def backfill(
-    year: int,
-    rounds: list[int] | None = None,
-    sessions: list[str] | None = None,
+    year: Year,
+    rounds: Rounds = "all",
+    sessions: Sessions = list(ALL_SESSIONS),  # noqa: B006 (Prefect reads the default, nobody changes it)
     force: bool = False,
     source: Source = UPSTREAM,
 ) -> State[Any]:
-    """Publish every session of ``rounds`` and ``sessions`` (None: all) that has happened, in order.
+    """Publish every chosen session of a season that has happened, newest first.
 
-    The final state is Failed if any session failed and says how many; its result is the list of
-    :class:`~flows.reports.PublishReport`, one a session, either way.
+    In a run of a deployment every session is a run of publish-session in the work pool; from a command line they are
+    made one after the other in its process. The final state is Failed if any session failed and says how many; its
+    result is the list of :class:`~flows.reports.PublishReport`, one a session, in the order of the season.
+
+    Args:
+        year: Season, for example 2024.
+        rounds: all, or for example 8, or 1-5,8, or a list of round numbers.
+        sessions: Which sessions of each weekend.
+        force: Compute and publish them even if nothing has changed, and even if they are worse than what is published.
+        source: Where the raw data comes from. The archive is the one of PARCFERME_ARCHIVE and nobody else is asked.
 
     :raises InputError: nothing of that kind is in the season.
     """
-    logger = get_run_logger()
     settings = settings_for(read_settings(), source, year)
     events = read_schedule(settings, year)
-    wanted = select_sessions(events, year, rounds, sessions)
+    wanted = select_sessions(events, year, round_numbers(rounds), session_codes(sessions))
     store = open_destination(settings)
     prepare_destination(settings, store, year, events)
     now = settings.current_time()
-    reports = []
-    for one in wanted:
-        if one.session.start_utc is not None and one.session.start_utc > now:
-            reports.append(_not_yet(year, one))
-        else:
-            reports.append(_publish_one(year, one, force, source, now))
-            if reports[-1].message:
-                logger.warning("%s: %s", reports[-1].label, reports[-1].message)
-    _write_table(reports)
+    over = [one for one in wanted if one.session.start_utc is None or one.session.start_utc <= now]
+    upcoming = [_not_yet(year, one) for one in wanted if one not in over]
+    table = BackfillReport(f"backfill-{year}", get_run_logger())
+    if this_deployment.id is not None:
+        order = Order(year, over, str(this_run.id), force=force, source=source)
+        with session_runs() as runs:
+            table.expect(say_how_long(runs.client, settings, year, over) if source == UPSTREAM else "")
+            done = fan_out(runs, store, order, get_run_logger(), lambda so_far: table.show([*so_far, *upcoming]))
+    else:
+        done = _one_after_the_other(year, over, force, source, now)
+    reports = _in_order(wanted, [*done, *upcoming])
+    table.show(reports)
     conclude_destination(store)
     message = summary_of(reports)
     if any(report.has_failed for report in reports):
@@ -58,17 +90,34 @@ def backfill(
     return Completed(message=message, data=reports)
 
 
+def _in_order(wanted: Sequence[Wanted], reports: Sequence[PublishReport]) -> list[PublishReport]:
+    of_session = {(report.round, report.code): report for report in reports}
+    return [of_session[int(one.event.round or 0), one.session.code] for one in wanted]
+
+
+def _one_after_the_other(
+    year: int, wanted: Sequence[Wanted], force: bool, source: Source, now: datetime
+) -> list[PublishReport]:
+    logger = get_run_logger()
+    reports = []
+    for one in reversed(wanted):
+        reports.append(_publish_one(year, one, force, source, now))
+        if reports[-1].message:
+            logger.warning("%s: %s", reports[-1].label, reports[-1].message)
+    return reports
+
+
 def _publish_one(year: int, one: Wanted, force: bool, source: Source, now: datetime) -> PublishReport:
     """Run one session's flow and turn whatever became of it into a report."""
     round_number = int(one.event.round or 0)
-    state = publish_session(year, round_number, one.session.code, force=force, source=source, return_state=True)
+    state = publish_session(year, str(round_number), one.session.code, force=force, source=source, return_state=True)
     result = state.result(raise_on_failure=False)
     if isinstance(result, PublishReport):
         return result
     error = result if isinstance(result, BaseException) else RuntimeError(state.message or state.name)
     return PublishReport(
         year,
-        int(one.event.round or 0),
+        round_number,
         one.event.name,
         one.session.code,
         state_after(error, one.session.start_utc, now),
@@ -79,15 +128,3 @@ def _publish_one(year: int, one: Wanted, force: bool, source: Source, now: datet
 def _not_yet(year: int, one: Wanted) -> PublishReport:
     message = f"It starts on {one.session.start_utc:%Y-%m-%d at %H:%M} UTC."
     return PublishReport(year, int(one.event.round or 0), one.event.name, one.session.code, SCHEDULED, message=message)
-
-
-def _write_table(reports: Sequence[PublishReport]) -> None:
-    """Leave the outcome with the run, where the Prefect UI shows it. A run does not fail for want of it."""
-    rows = [
-        {"session": r.label, "state": r.state, "grade": r.grade, "revision": r.revision, "message": r.message}
-        for r in reports
-    ]
-    try:
-        create_table_artifact(rows, key="backfill", description=summary_of(list(reports)))
-    except Exception as error:
-        get_run_logger().warning("The table of this backfill cannot be kept: %s", error)

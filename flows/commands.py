@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, cast
 from flows.archive import UPSTREAM, Source, settings_for
 from flows.calendar import check_has_happened, read_schedule, resolve
 from flows.console import following_runs, make_console, print_reports
-from flows.destination import conclude_destination, open_destination, prepare_destination
+from flows.destination import open_destination
+from flows.indexing import rebuild
+from flows.parameters import ALL_SESSIONS, SessionName
 from flows.prefect_server import start_temporary_server
 from flows.reports import PublishReport, summary_of
 from flows.selection import select_sessions
 from flows.settings import Settings, read_settings
-from publish import keys, season
-from publish.aliases import follow_schedule
+from publish import keys
 from transforms.errors import InputError, ParcfermeError, PublicationError
 from transforms.recording import SESSION_CODES
 
@@ -37,8 +38,9 @@ def publish(year: int, event: str, session: str, *, force: bool, source: Source,
     from flows.publish_session import publish_session
 
     with following_runs(console):
-        report = publish_session(year, int(found.round or 0), code, force=force, source=source)
-    print_reports(console, [report])
+        report = publish_session(year, str(found.round), SessionName(code), force=force, source=source)
+    # A run that no deployment made reports itself, instead of its state.
+    print_reports(console, [cast(PublishReport, report)])
     return 0
 
 
@@ -65,12 +67,8 @@ def index(year: int, *, verbose: bool) -> int:
     """Write the season index anew from what is published."""
     _quieten_fastf1(verbose)
     settings = read_settings()
-    events = read_schedule(settings, year)
     store = open_destination(settings)
-    prepare_destination(settings, store, year, events)
-    follow_schedule(store, year, events, settings.current_time(), all_sessions=True)
-    changed = season.rebuild_season(store, year, events, settings.current_time())
-    conclude_destination(store)
+    changed = rebuild(settings, store, year)
     make_console().print(
         f"The index of {year} is {'rewritten' if changed else 'up to date'} in {store.uri}.", markup=False
     )
@@ -153,8 +151,8 @@ def _run_backfill(
     with following_runs(console):
         state = backfill_flow(
             year,
-            None if rounds is None else list(rounds),
-            None if sessions is None else list(sessions),
+            "all" if rounds is None else list(rounds),
+            list(ALL_SESSIONS) if sessions is None else [SessionName(code) for code in sessions],
             force=force,
             source=source,
             return_state=True,

@@ -55,7 +55,7 @@ def verify(*, deep: bool) -> int:
         )
     if found.findings:
         _print_findings(console, found.findings)
-    console.print(_verdict(found, store.uri), markup=False, soft_wrap=True)
+    console.print(verdict_of(found, store.uri), markup=False, soft_wrap=True)
     return 0 if found.is_good else 1
 
 
@@ -114,7 +114,8 @@ def _print_findings(console: "Console", findings: Sequence[Finding]) -> None:
     console.print(table)
 
 
-def _verdict(found: Verification, uri: str) -> str:
+def verdict_of(found: Verification, uri: str) -> str:
+    """Return what was found in the store at ``uri``, as one line."""
     seen = f"{found.sessions} sessions, {found.revisions} revisions, {found.objects:,} objects, {found.bytes:,} bytes"
     seen += f" in {uri}"
     orphans = sum(finding.is_orphan for finding in found.findings)

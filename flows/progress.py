@@ -89,6 +89,12 @@ class Progress:
             self._advance(self._base() + inside * self._share.get(self._stage, 0.0), message)
             self._emit(force=False)
 
+    def say(self, message: str) -> None:
+        """Tell why nothing moves."""
+        with self._lock:
+            self._advance(self.percent, message)
+            self._emit(force=True)
+
     def finish(self, message: str) -> None:
         """Say that all is done."""
         with self._lock:

@@ -1,32 +1,42 @@
 """The flow that makes one session: load, transform, encode, publish."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.runtime import deployment as this_deployment
 from prefect.runtime import flow_run as this_run
+from prefect.states import AwaitingRetry, Completed
 
 from flows.archive import UPSTREAM, SessionArchive, Source, settings_for
 from flows.cdn import tell_cdn
 from flows.destination import conclude_destination, open_destination, prepare_destination
 from flows.memory import release_memory
+from flows.parameters import EventName, SessionName, Year
 from flows.progress import heartbeat
-from flows.reports import PublishReport
-from flows.run_status import close_status
+from flows.refetch import adopt_fresh, fresh_cache
+from flows.reports import UP_TO_DATE, PublishReport
+from flows.run_endings import close_ended_run
 from flows.session_run import Box, SessionRun, made_with
-from flows.settings import read_settings
+from flows.settings import Settings, read_settings
 from flows.spool import working_folder
 from flows.upstream import load_recording
+from flows.waiting import next_attempt_utc
 from publish.encode import encode_session
 from publish.latest import read_latest
 from publish.objects import EncodedRevision
 from publish.publication import publish_revision
-from transforms.errors import ParcfermeError, PublicationError, UpstreamError
+from transforms.errors import CorruptDataError, ParcfermeError, PublicationError, UpstreamError
 from transforms.frames import SessionData
 from transforms.recording import CircuitMarks, Recording, SessionIdentity
 from transforms.session import transform_session
+
+#: A run that takes longer hangs: a race takes a minute, waiting for the upstream's limits rather more.
+_LONGEST_RUN_S = 4 * 3600
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,8 @@ def load_task(run: SessionRun) -> Box[Recording]:
     """Load the session through FastF1."""
     run.progress.begin("load", f"Loading {run.label}")
     try:
-        return Box(load_recording(run.year, run.round, run.code))
+        with run.upstream():
+            return Box(load_recording(run.year, run.round, run.code))
     except (ParcfermeError, MemoryError):
         raise
     except OSError as error:
@@ -65,7 +76,7 @@ def load_task(run: SessionRun) -> Box[Recording]:
     except Exception as error:
         # FastF1 meets a truncated or corrupt stream with whatever its parser happened to stumble over.
         folder = run.settings.cache_dir / run.api_path.removeprefix("/static/")
-        raise UpstreamError(
+        raise CorruptDataError(
             f"The data of {run.label} cannot be read ({type(error).__name__}: {error}): it is truncated or corrupt. "
             f"Delete {folder} so that it is fetched again, then run it again."
         ) from error
@@ -136,83 +147,116 @@ def publish_task(run: SessionRun, encoded_box: Box[Encoded], force: bool) -> Pub
     )
 
 
-def _end_status(flow: Any, flow_run: Any, state: Any) -> None:
-    """Hook: whatever ended the run, its status document does not stay at "running"."""
-    settings = read_settings()
-    year = int(flow_run.parameters["year"])
-    error = f"The run ended as {state.name}. Run it again."
-    close_status(open_destination(settings), year, str(flow_run.id), state=state.name, error=error)
-
-
 @flow(
-    name="publish_session",
+    name="publish-session",
     flow_run_name="{year} {event} {session}",
+    timeout_seconds=_LONGEST_RUN_S,
     persist_result=False,
-    on_failure=[_end_status],
-    on_cancellation=[_end_status],
-    on_crashed=[_end_status],
+    on_failure=[close_ended_run],
+    on_cancellation=[close_ended_run],
+    on_crashed=[close_ended_run],
 )
 def publish_session(
-    year: int, event: str | int, session: str, force: bool = False, source: Source = UPSTREAM
-) -> PublishReport:
-    """Publish one session: ``event`` is a round or a name, ``session`` one of R, S, Q, SQ, FP1, FP2, FP3.
+    year: Year,
+    event: EventName,
+    session: SessionName,
+    force: bool = False,
+    refetch: bool = False,
+    source: Source = UPSTREAM,
+) -> PublishReport | State[Any]:
+    """Publish one session.
 
-    Without ``force`` a session whose inputs and code are those of its current revision is left as it is. With the
-    archive as ``source`` its raw data comes from there and from nowhere else.
+    A session whose inputs and code are those of its current revision is left as it is. In a run of a deployment data
+    that is not out yet, or an upstream that is down, fails nothing: the run ends as ``AwaitingRetry`` and goes on when
+    it is time. Such runs return their state, others a :class:`~flows.reports.PublishReport`.
+
+    Args:
+        year: Season, for example 2024.
+        event: Round number or name of the race weekend, for example 8 or Monaco.
+        session: Which session of the weekend.
+        force: Compute and publish it even if nothing has changed, and even if it is worse than what is published.
+        refetch: Download everything anew instead of using what this machine keeps; published only if it differs.
+        source: Where the raw data comes from. The archive is the one of PARCFERME_ARCHIVE and nobody else is asked.
 
     :raises ParcfermeError: there is no new publication; what was published before is as it was.
     """
     settings = settings_for(read_settings(), source, year)
-    run = SessionRun(
-        settings,
-        open_destination(settings),
-        year,
-        event,
-        session,
-        flow_run_id=str(this_run.id),
-        flow_run_name=str(this_run.name),
-        logger=get_run_logger(),
-    )
-    if this_run.parent_flow_run_id is not None:
-        return _publish(run, force, source)
-    prepare_destination(settings, run.store, year, run.events)
+    with fresh_cache(settings) if refetch else nullcontext(settings) as used:
+        try:
+            run = SessionRun(
+                used,
+                open_destination(used),
+                year,
+                event,
+                session.code,
+                flow_run_id=str(this_run.id),
+                flow_run_name=str(this_run.name),
+                deployed=this_deployment.id is not None,
+                logger=get_run_logger(),
+            )
+        except UpstreamError as error:
+            return _awaiting_or_raise(error, None, settings)
+        try:
+            report = _publish(run, force=force, refetch=refetch, source=source)
+        except UpstreamError as error:
+            return _awaiting_or_raise(error, run, settings)
+        except BaseException as error:
+            run.fail(error)
+            raise
+        if refetch:
+            adopt_fresh(used, settings, run)
+    if run.deployed:
+        # Where somebody looks at the run, its state says what came of it.
+        return Completed(message=UP_TO_DATE if report.unchanged else f"Published {report.revision}, {report.grade}")
+    return report
+
+
+def _awaiting_or_raise(error: UpstreamError, run: SessionRun | None, settings: Settings) -> State[Any]:
+    """Return the state of a run that waits for its upstream; raise ``error`` where that makes no sense."""
+    until = None
+    if this_deployment.id is not None:
+        until = next_attempt_utc(
+            error,
+            attempts=int(this_run.run_count or 1),
+            start_utc=None if run is None else run.start_utc,
+            code="R" if run is None else run.code,
+            now=settings.current_time(),
+        )
+    if until is None:
+        if run is not None:
+            run.fail(error)
+        raise error
+    if run is not None:
+        run.wait(error, until)
+    return AwaitingRetry(scheduled_time=until, message=str(error))
+
+
+def _publish(run: SessionRun, *, force: bool, refetch: bool, source: Source) -> PublishReport:
+    if this_run.parent_flow_run_id is not None and not run.deployed:
+        # Within a backfill of this process, which sees to the destination once for all its sessions.
+        return _publish_unless_current(run, force=force, refetch=refetch, source=source)
+    prepare_destination(run.settings, run.store, run.year, run.events)
     try:
-        return _publish(run, force, source)
+        return _publish_unless_current(run, force=force, refetch=refetch, source=source)
     finally:
         conclude_destination(run.store)
 
 
-def _publish(run: SessionRun, force: bool, source: Source) -> PublishReport:
-    archive = _restored_archive(run, source)
-    report = _publish_unless_current(run, force)
-    # Last: an archive that cannot be written fails the run, but what is published is published.
-    archive.save()
-    return report
-
-
-def _restored_archive(run: SessionRun, source: Source) -> SessionArchive:
-    """Return the session's archive after bringing into the cache what the cache lacks."""
-    try:
-        archive = SessionArchive(run.settings, source, run.year, run.round, run.code, run.api_path, run.logger)
+def _publish_unless_current(run: SessionRun, *, force: bool, refetch: bool, source: Source) -> PublishReport:
+    archive = SessionArchive(run.settings, source, run.year, run.round, run.code, run.api_path, run.logger)
+    if not refetch:
         archive.restore()
-    except BaseException as error:
-        run.fail(error)
-        raise
-    return archive
-
-
-def _publish_unless_current(run: SessionRun, force: bool) -> PublishReport:
     current = None if force or run.may_have_more_upstream() else run.read_current()
     if current is not None:
         run.logger.info("%s is up to date at %s", run.label, current.revision)
-        return run.finish_unchanged(current)
-    try:
+        report = run.finish_unchanged(current)
+    else:
+        run.announcer.started()
         with heartbeat(run.progress):
             report = _make(run, force)
-    except BaseException as error:
-        run.fail(error)
-        raise
-    run.logger.info("%s is published as %s", run.label, report.revision)
+        run.logger.info("%s is published as %s", run.label, report.revision)
+    # Last: an archive that cannot be written fails the run, but what is published is published.
+    archive.save()
     return report
 
 

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from publish.season_document import FAILED, PUBLISHED
 
+#: What is said of a session whose current revision is left as it is.
+UP_TO_DATE = "Up to date"
+
 
 @dataclass(frozen=True)
 class PublishReport:

@@ -6,25 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from publish import keys, status
+from publish.runs import RunEntry
 from publish.shared_documents import Document, parse_utc, read_document, update_document, utc_text
 from publish.store import Store
 
 #: A live run is heard of every half minute; one silent for this long is dead.
 SILENCE = timedelta(minutes=3)
 _READERS = 8
-_DEAD_RUN = "The run stopped without a word: it was killed or its machine went away. Run it again."
-
-
-@dataclass(frozen=True)
-class RunIdentity:
-    """Which run makes which session. ``started_at`` is aware."""
-
-    year: int
-    round: int
-    code: str
-    flow_run_id: str
-    flow_run_name: str
-    started_at: datetime
+DEAD_RUN = "The run stopped without a word: it was killed or its machine went away. Run it again."
 
 
 def _utc_now() -> datetime:
@@ -36,7 +25,7 @@ class StatusSink:
 
     wants_heartbeat = True
 
-    def __init__(self, store: Store, run: RunIdentity, clock: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, store: Store, run: RunEntry, clock: Callable[[], datetime] = _utc_now) -> None:
         self._store = store
         self._run = run
         self._clock = clock
@@ -44,6 +33,10 @@ class StatusSink:
     def write(self, percent: float, message: str) -> None:
         """Say how far the run is."""
         self._write(status.PROGRESS, "Running", int(percent), message, None)
+
+    def wait(self, message: str, until: datetime, *, state: str) -> None:
+        """Say that the run waits for data and goes on at ``until`` (aware)."""
+        self._write(status.AWAITING_DATA, state, 0, message, None, until)
 
     def complete(self, message: str) -> None:
         """Say that the run has done its work."""
@@ -53,13 +46,15 @@ class StatusSink:
         """Say that the run has ended without doing its work, and why."""
         self._write(status.ERROR, state, 0, "Stopped", error)
 
-    def _write(self, type_: str, state: str, percent: int, message: str, error: str | None) -> None:
+    def _write(
+        self, type_: str, state: str, percent: int, message: str, error: str | None, until: datetime | None = None
+    ) -> None:
         run = self._run
         status.write_status(
             self._store,
             run.year,
             run.round,
-            run.code,
+            run.session,
             status.StatusDocument(
                 type=type_,
                 state=state,
@@ -70,48 +65,83 @@ class StatusSink:
                 started_at=run.started_at,
                 updated_at=self._clock(),
                 error=error,
+                flow_run_url=run.flow_run_url,
+                next_attempt_at=until,
             ),
         )
 
 
-def close_status(store: Store, year: int, flow_run_id: str, *, state: str, error: str) -> int:
-    """Turn what still says that ``flow_run_id`` is running into an error; return how many documents were changed.
+@dataclass(frozen=True)
+class Ended:
+    """A status document that was closed: whose run it told of, and of which session. ``started_at`` is aware."""
+
+    year: int
+    round: int
+    code: str
+    flow_run_id: str
+    flow_run_name: str
+    started_at: datetime
+
+
+def close_status(store: Store, year: int, flow_run_id: str, *, state: str, error: str) -> list[Ended]:
+    """Turn what still says that ``flow_run_id`` is under way into an error; return what was changed.
 
     For the hooks of Prefect, which know a run and its parameters but not what it had resolved.
     """
 
-    def _is_this_run(document: Document) -> bool:
-        return document.get("flow_run_id") == flow_run_id
+    def _verdict(document: Document) -> tuple[str, str] | None:
+        return (state, error) if document.get("flow_run_id") == flow_run_id else None
 
-    return _end_matching(store, year, _is_this_run, state=state, error=error, now=_utc_now())
+    return end_matching(store, year, _verdict, _utc_now())
 
 
-def sweep_status(store: Store, year: int, now: datetime) -> int:
+def sweep_status(store: Store, year: int, now: datetime) -> list[Ended]:
     """Turn every status of ``year`` that says "running" but has been silent for too long into an error.
 
-    A run killed outright cannot say so itself; the next one says it instead. Returns how many were changed.
+    A run killed outright cannot say so itself; the next one says it instead. Returns what was changed.
     ``now`` is aware.
     """
 
-    def _is_silent(document: Document) -> bool:
-        return now - parse_utc(document["updated_at"]) > SILENCE
+    def _verdict(document: Document) -> tuple[str, str] | None:
+        return ("Crashed", DEAD_RUN) if is_silent(document, now) else None
 
-    return _end_matching(store, year, _is_silent, state="Crashed", error=_DEAD_RUN, now=now)
+    return end_matching(store, year, _verdict, now)
 
 
-def _end_matching(
-    store: Store, year: int, matches: Callable[[Document], bool], *, state: str, error: str, now: datetime
-) -> int:
+def is_silent(document: Document, now: datetime) -> bool:
+    """Whether a status says that its run is working although nothing has been heard of it for too long."""
+    return document.get("type") == status.PROGRESS and now - parse_utc(document["updated_at"]) > SILENCE
+
+
+def end_matching(
+    store: Store, year: int, verdict: Callable[[Document], tuple[str, str] | None], now: datetime
+) -> list[Ended]:
+    """Turn every open status of ``year`` for which ``verdict`` gives (state, error) into an error; return them."""
+
     def _end(before: Document | None) -> Document | None:
-        if before is None or before.get("type") != status.PROGRESS or not matches(before):
+        if before is None or before.get("type") not in (status.PROGRESS, status.AWAITING_DATA):
             return None
-        ended = {"type": status.ERROR, "state": state, "message": "Stopped", "error": error}
-        return {**before, **ended, "updated_at": utc_text(now)}
+        if (judged := verdict(before)) is None:
+            return None
+        state, error = judged
+        ended = {"type": status.ERROR, "state": state, "message": "Stopped", "error": status.public_text(error)}
+        return {**before, **ended, "updated_at": utc_text(now), "next_attempt_at": None}
 
-    def _end_one(key: str) -> bool:
+    def _end_one(key: str) -> Ended | None:
         # Most documents are complete: look before asking for a conditional write.
-        return _end(read_document(store, key)) is not None and update_document(store, key, _end)
+        document = read_document(store, key)
+        if _end(document) is None or document is None or not update_document(store, key, _end):
+            return None
+        _, round_text, name = key.removeprefix(keys.STATUS).split("/")
+        return Ended(
+            year,
+            int(round_text),
+            name.removesuffix(".json"),
+            str(document["flow_run_id"]),
+            str(document["flow_run_name"]),
+            parse_utc(document["started_at"]),
+        )
 
     found = [listed.key for listed in store.list(f"{keys.STATUS}{year}/") if listed.key.endswith(".json")]
     with ThreadPoolExecutor(_READERS) as readers:
-        return sum(readers.map(_end_one, found))
+        return [ended for ended in readers.map(_end_one, found) if ended is not None]

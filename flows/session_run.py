@@ -2,26 +2,30 @@
 
 import logging
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Generic, TypeVar
 
+from flows.announce import Announcer
 from flows.calendar import check_has_happened, read_schedule, resolve
+from flows.events import flow_run_url
 from flows.fingerprint import (
     code_fingerprint,
     inputs_fingerprint,
     missing_topics,
     read_session_key,
-    refresh_results,
+    refresh_results_answer,
 )
 from flows.progress import ArtifactSink, ListenerSink, Progress, Sink, listener
-from flows.reports import PublishReport
-from flows.run_status import RunIdentity, StatusSink
+from flows.reports import UP_TO_DATE, PublishReport
+from flows.run_status import StatusSink
 from flows.settings import Settings
 from flows.upstream import session_path
+from flows.upstream_limits import limited_upstream
 from publish import keys, season, status
 from publish.latest import Latest, Summary, read_latest
+from publish.runs import RunEntry
 from publish.season_document import AWAITING_DATA, FAILED, PATIENCE, PUBLISHED, UNAVAILABLE, SessionState
 from publish.shared_documents import read_document
 from publish.store import Store
@@ -44,7 +48,10 @@ class Box(Generic[T]):
 
 
 class SessionRun:
-    """A resolved session, where it goes, and how its run is followed."""
+    """A resolved session, where it goes, and how its run is followed.
+
+    ``deployed``: workers run it for an orchestrator that somebody looks at, rather than a command line.
+    """
 
     def __init__(
         self,
@@ -56,6 +63,7 @@ class SessionRun:
         *,
         flow_run_id: str,
         flow_run_name: str,
+        deployed: bool = False,
         logger: Logger,
     ) -> None:
         self.settings = settings
@@ -67,8 +75,19 @@ class SessionRun:
         check_has_happened(self.event, year, self.code, settings.current_time())
         self.round = int(self.event.round or 0)
         self.label = f"{year} round {self.round} {self.event.name} {self.code}"
-        identity = RunIdentity(year, self.round, self.code, flow_run_id, flow_run_name, datetime.now(UTC))
-        self.status = StatusSink(store, identity)
+        self.deployed = deployed
+        self.entry = RunEntry(
+            year,
+            self.round,
+            self.event.name,
+            self.code,
+            flow_run_id,
+            flow_run_name,
+            flow_run_url(flow_run_id),
+            datetime.now(UTC),
+        )
+        self.status = StatusSink(store, self.entry)
+        self.announcer = Announcer(store, self.entry, logger)
         self.progress = Progress(self._sinks(), logger=logger)
         self._started_s = time.perf_counter()
         self._api_path: str | None = None
@@ -87,11 +106,22 @@ class SessionRun:
         return time.perf_counter() - self._started_s
 
     @property
+    def start_utc(self) -> datetime | None:
+        """When the schedule has the session start."""
+        return next(session.start_utc for session in self.event.sessions if session.code == self.code)
+
+    @property
     def api_path(self) -> str:
         """The upstream's path of the session."""
         if self._api_path is None:
             self._api_path = session_path(self.year, self.round, self.code)
         return self._api_path
+
+    def upstream(self) -> AbstractContextManager[None]:
+        """Return a block in which the upstream is asked within the limits that all workers share."""
+        if self.settings.offline or not self.deployed:
+            return nullcontext()
+        return limited_upstream(self.logger, self.progress.say)
 
     def read_fingerprint(self) -> str | None:
         """Return the fingerprint of what the cache holds of the session."""
@@ -118,7 +148,7 @@ class SessionRun:
             return False
         with suppress(UpstreamError):
             # Without an answer the one in the cache stands.
-            refresh_results(self.year, self.round, self.code)
+            refresh_results_answer(self.year, self.round, self.code)
         return bool(missing_topics(settings.cache_dir, self.api_path, self.code))
 
     def finish_unchanged(self, latest: Latest) -> PublishReport:
@@ -127,7 +157,9 @@ class SessionRun:
         manifest = read_document(self.store, latest.manifest_key) or {}
         status_key = keys.status(self.year, self.round, self.code)
         if (read_document(self.store, status_key) or {}).get("type") != status.COMPLETE:
-            self._close("Up to date")
+            self._close(UP_TO_DATE)
+        if self.deployed:
+            self.announcer.unchanged(latest.revision, latest.summary.grade)
         return PublishReport(
             self.year,
             self.round,
@@ -146,6 +178,7 @@ class SessionRun:
     def finish_published(self, session_key: int, revision: str, grade: str, *, frames: int, size: int) -> PublishReport:
         """Close the status of a session that has just been published and report it."""
         self._close(f"Published {revision}")
+        self.announcer.published(revision, grade)
         return PublishReport(
             self.year,
             self.round,
@@ -160,6 +193,16 @@ class SessionRun:
             session_key=session_key,
         )
 
+    def wait(self, error: UpstreamError, until: datetime) -> None:
+        """Let status and season index say that the data is awaited and when it is asked for again. Never raises."""
+        text = f"{sentence_of(error)} Next attempt on {until:%Y-%m-%d at %H:%M} UTC."
+        try:
+            self.status.wait(text, until, state="AwaitingRetry")
+            self._record_state(AWAITING_DATA)
+        except Exception as second:
+            self.logger.warning("That %s awaits its data cannot be published: %s", self.label, second)
+        self.announcer.awaiting(text)
+
     def fail(self, error: BaseException) -> None:
         """Let status and season index say why there is no (new) publication; what was published stays as it was.
 
@@ -170,10 +213,10 @@ class SessionRun:
         try:
             self.status.fail(text, state="Cancelled" if interrupted else "Failed")
             if not interrupted:
-                start_utc = next(s.start_utc for s in self.event.sessions if s.code == self.code)
-                self._record_state(state_after(error, start_utc, self.settings.current_time()))
+                self._record_state(state_after(error, self.start_utc, self.settings.current_time()))
         except Exception as second:
             self.logger.warning("The failure of %s cannot be published: %s", self.label, second)
+        self.announcer.failed(text, cancelled=interrupted)
 
     def _record_state(self, state: str) -> None:
         now = self.settings.current_time()

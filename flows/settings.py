@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from transforms.errors import InputError
@@ -24,6 +24,11 @@ _EXPECTED = {
     "s3_encryption": "AES256 or aws:kms",
     "s3_kms_key_id": "the id or ARN of a key, with PARCFERME_S3_ENCRYPTION=aws:kms",
     "s3_storage_class": "one of S3's names, for example STANDARD_IA",
+    "work_pool": "the name of a work pool: letters, digits and dashes",
+    "start_delay_minutes": "a number of minutes from 0 to 1440",
+    "notify_webhook": "an http or https address",
+    "notify_slack": "the https address of a Slack webhook",
+    "notify_mail": "mailto://user:password@host:port/?to=somebody@example.org, or mailtos:// with TLS",
     "now": "an ISO 8601 time, for example 2024-03-02T18:00:00Z",
 }
 #: Variables other libraries read for themselves; a ``.env`` file may hold them too.
@@ -48,6 +53,10 @@ class Settings(BaseSettings):
     ``cache_dir`` FastF1's cache; ``offline`` forbids every request upstream; ``now`` replaces the clock when a session
     is asked whether it has happened (the sample season lies in a year of its own). ``s3_encryption``, ``s3_kms_key_id``
     and ``s3_storage_class`` say how objects are put into a bucket; unset, the bucket's own defaults hold.
+
+    ``work_pool`` is Prefect's work pool whose workers do the work, ``start_delay_minutes`` how long after a session's
+    end its first run is planned. ``notify_webhook``, ``notify_slack`` (addresses) and ``notify_mail`` (``mailto://``)
+    are whom Prefect's automations tell when something is wrong.
     """
 
     model_config = SettingsConfigDict(
@@ -64,6 +73,11 @@ class Settings(BaseSettings):
     s3_encryption: Literal["AES256", "aws:kms"] | None = None
     s3_kms_key_id: str | None = None
     s3_storage_class: str | None = None
+    work_pool: str = "parcferme"
+    start_delay_minutes: int = Field(default=30, ge=0, le=1440)
+    notify_webhook: SecretStr | None = None
+    notify_slack: SecretStr | None = None
+    notify_mail: SecretStr | None = None
 
     def model_post_init(self, _context: Any) -> None:
         """Fill the defaults that depend on where and as whom the run was started."""
@@ -105,6 +119,23 @@ class Settings(BaseSettings):
     def _check_storage_class(cls, value: str | None) -> str | None:
         if value and re.fullmatch(r"[A-Z][A-Z0-9_]*", value) is None:
             raise ValueError("not the name of a storage class")
+        return value
+
+    @field_validator("work_pool")
+    @classmethod
+    def _check_work_pool(cls, value: str) -> str:
+        if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", value) is None:
+            raise ValueError("not the name of a work pool")
+        return value
+
+    @field_validator("notify_webhook", "notify_slack", "notify_mail")
+    @classmethod
+    def _check_address(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        schemes = ("mailto", "mailtos") if info.field_name == "notify_mail" else ("http", "https")
+        if value is not None:
+            parts = urlsplit(value.get_secret_value())
+            if parts.scheme not in schemes or not parts.netloc:
+                raise ValueError(f"not an address that begins with {schemes[0]}://")
         return value
 
     @field_validator("cloudfront_id")
@@ -171,10 +202,9 @@ def _describe(problem: Any) -> str:
     variable = field if field.upper().startswith(_PREFIX) else _PREFIX + field.upper()
     name = variable.removeprefix(_PREFIX).lower()
     reason = str(problem["msg"]).removeprefix("Value error, ")
-    return (
-        f"{variable.upper()}={problem['input']!s} cannot be used: {reason}. "
-        f"Set it to {_EXPECTED.get(name, 'a valid value')}."
-    )
+    # These addresses hold passwords or are secret themselves.
+    value = "(not shown)" if name.startswith("notify_") else problem["input"]
+    return f"{variable.upper()}={value!s} cannot be used: {reason}. Set it to {_EXPECTED.get(name, 'a valid value')}."
 
 
 def export_foreign_variables(env_file: Path = Path(".env")) -> None:

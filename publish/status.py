@@ -16,6 +16,7 @@ from publish.store import Store
 
 SCHEMA = "parcferme/status/1"
 PROGRESS = "progress"
+AWAITING_DATA = "awaiting_data"
 COMPLETE = "complete"
 ERROR = "error"
 
@@ -27,9 +28,10 @@ _BARE_PATH = re.compile(r"""(?:file://|(?<![\w:/.\-\])}>]))~?/[^\s'",;()]*[^\s'"
 
 @dataclass(frozen=True)
 class StatusDocument:
-    """How far a run is. ``type`` is ``progress``, ``complete`` or ``error``; ``progress`` is 0-100; times are aware.
+    """How far a run is. ``type`` is ``progress``, ``awaiting_data``, ``complete`` or ``error``; times are aware.
 
-    ``state`` is the run's state in the orchestrator's words, ``error`` one sentence for the person who looks, or None.
+    ``progress`` is 0-100, ``state`` the run's state in the orchestrator's words, ``flow_run_url`` its page there,
+    ``next_attempt_at`` when a run that awaits its data goes on, ``error`` one sentence for the person who looks.
     """
 
     type: str
@@ -41,6 +43,8 @@ class StatusDocument:
     started_at: datetime
     updated_at: datetime
     error: str | None = None
+    flow_run_url: str | None = None
+    next_attempt_at: datetime | None = None
 
 
 def public_text(text: str) -> str:
@@ -78,7 +82,9 @@ def _merged(before: Document | None, status: StatusDocument) -> Document | None:
         "message": public_text(status.message),
         "flow_run_id": status.flow_run_id,
         "flow_run_name": status.flow_run_name,
+        "flow_run_url": status.flow_run_url,
         "started_at": utc_text(started_at),
         "updated_at": utc_text(status.updated_at),
+        "next_attempt_at": None if status.next_attempt_at is None else utc_text(status.next_attempt_at),
         "error": None if status.error is None else public_text(status.error),
     }

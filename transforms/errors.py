@@ -25,6 +25,10 @@ class NotReadyError(UpstreamError):
     """The session has not happened yet, or its data is not out yet; trying again later can help."""
 
 
+class CorruptDataError(UpstreamError):
+    """What came from the upstream cannot be read; asking for the same again does not help."""
+
+
 class PublicationError(ParcfermeError):
     """The destination refused, lost or corrupted something."""
 

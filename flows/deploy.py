@@ -1,0 +1,144 @@
+"""Registers everything with a Prefect server: work pool, queues, limits, deployments, automations. Safe to repeat."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prefect import get_client
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_URL
+
+from flows.automations import apply_automations
+from flows.console import make_console
+from flows.settings import Settings, read_settings
+from flows.upstream_limits import ensure_limits
+from transforms.errors import InputError, ParcfermeError
+
+#: The file in this project, beside the rooms.
+PREFECT_FILE = Path(__file__).parent.parent / "deployments" / "prefect.yaml"
+#: The pool's queues and their priorities: what looks after the sessions is never behind them.
+QUEUES = {"control": 1, "sessions": 2}
+_TIMEOUT_S = 300
+
+
+def deploy(prefect_file: Path | None) -> int:
+    """Register everything and say what was done."""
+    settings = read_settings()
+    path = prefect_file or PREFECT_FILE
+    if not PREFECT_API_URL.value():
+        raise InputError(
+            "No Prefect server is set, and a temporary one keeps nothing. Start one with `prefect server start` and "
+            "set PREFECT_API_URL=http://127.0.0.1:4200/api."
+        )
+    console = make_console()
+    done = []
+    with get_client(sync_client=True) as client:
+        done += _ensure_pool(client, settings.work_pool)
+        done += ensure_limits(client)
+    with _for_pool(path, settings) as file:
+        _register(file)
+    done.append(f"Deployments: {', '.join(_names(path))}.")
+    done += apply_automations(settings)
+    for sentence in done:
+        console.print(sentence, markup=False, soft_wrap=True)
+    console.print(_next_steps(settings), markup=False, soft_wrap=True)
+    return 0
+
+
+def _ensure_pool(client: SyncPrefectClient, name: str) -> list[str]:
+    done = []
+    try:
+        client.read_work_pool(name)
+    except ObjectNotFound:
+        client.create_work_pool(
+            WorkPoolCreate(name=name, type="process", description="Makes and looks after sessions.")
+        )
+        done.append(f"Work pool {name}: created, for process workers.")
+    for queue, priority in QUEUES.items():
+        _ensure_queue(client, name, queue, priority)
+    return done
+
+
+def _ensure_queue(client: SyncPrefectClient, pool: str, name: str, priority: int) -> None:
+    response = client.request(
+        "POST",
+        "/work_pools/{work_pool_name}/queues/filter",
+        path_params={"work_pool_name": pool},
+        json={"work_queues": {"name": {"any_": [name]}}},
+    )
+    path = {"work_pool_name": pool}
+    if not response.json():
+        client.request(
+            "POST", "/work_pools/{work_pool_name}/queues", path_params=path, json={"name": name, "priority": priority}
+        )
+    elif response.json()[0]["priority"] != priority:
+        client.request(
+            "PATCH",
+            "/work_pools/{work_pool_name}/queues/{name}",
+            path_params={**path, "name": name},
+            json={"priority": priority},
+        )
+
+
+@contextmanager
+def _for_pool(path: Path, settings: Settings) -> Iterator[Path]:
+    """Yield the file, with another name of the work pool in it if that is set."""
+    content = _read(path)
+    pools = {deployment["work_pool"]["name"] for deployment in content["deployments"]}
+    if pools == {settings.work_pool}:
+        yield path
+        return
+    for deployment in content["deployments"]:
+        deployment["work_pool"] = {**deployment["work_pool"], "name": settings.work_pool}
+    with tempfile.TemporaryDirectory() as folder:
+        changed = Path(folder) / "prefect.yaml"
+        changed.write_text(yaml.safe_dump(content))
+        yield changed
+
+
+def _names(path: Path) -> list[str]:
+    return [deployment["name"] for deployment in _read(path)["deployments"]]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text())
+        content["deployments"]
+    except FileNotFoundError as error:
+        raise InputError(
+            f"There is no file {path}. Run it in the project's folder, or say where it is with --prefect-file."
+        ) from error
+    except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
+        raise InputError(f"{path} cannot be used ({error}). Take the one of this project.") from error
+    return content
+
+
+def _register(path: Path) -> None:
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(path)]
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, cwd=path.parent)
+    except subprocess.TimeoutExpired as error:
+        raise ParcfermeError(
+            f"Prefect did not register {path} within {_TIMEOUT_S} s. See that its server answers, then run it again."
+        ) from error
+    if ended.returncode != 0:
+        said = " ".join((ended.stdout + ended.stderr).split())[-800:]
+        raise ParcfermeError(f"Prefect did not register {path}: {said}. Run it again when that is put right.")
+
+
+def _next_steps(settings: Settings) -> str:
+    pool = settings.work_pool
+    return f"""
+Now start workers, with the settings the runs need in their environment:
+  prefect worker start --pool {pool} --type process --limit 3
+On a machine with more to do, let what looks after the sessions never wait for them:
+  prefect worker start --pool {pool} --type process --work-queue control --limit 4
+  prefect worker start --pool {pool} --type process --work-queue sessions --limit 2
+Then run plan-season once, or a backfill, from the Prefect UI."""

@@ -1,0 +1,47 @@
+"""What Prefect's hooks do when a run has ended: its public documents do not stay at "running"."""
+
+import logging
+from typing import Any
+
+from flows.announce import Announcer
+from flows.destination import open_destination
+from flows.events import flow_run_url
+from flows.run_status import Ended, close_status
+from flows.settings import read_settings
+from publish.runs import RunEntry
+from publish.season import read_season
+from publish.store import Store
+
+_logger = logging.getLogger(__name__)
+
+
+def close_ended_run(flow: Any, flow_run: Any, state: Any) -> None:
+    """Hook: close whatever the run has left open, where it could not do so itself."""
+    store = open_destination(read_settings())
+    message = f"The run ended as {state.name}. {state.message or ''}".strip()
+    closed = close_status(
+        store, int(flow_run.parameters["year"]), str(flow_run.id), state=state.name, error=f"{message} Run it again."
+    )
+    for ended in closed:
+        announce_ended(store, ended, state.name, message)
+
+
+def announce_ended(store: Store, ended: Ended, state: str, message: str) -> None:
+    """Say what became of a run that could not say so itself; ``state`` is Prefect's name of it."""
+    season = read_season(store, ended.year) or {"events": ()}
+    name = next((event["name"] for event in season["events"] if event["round"] == ended.round), "")
+    entry = RunEntry(
+        ended.year,
+        ended.round,
+        name,
+        ended.code,
+        ended.flow_run_id,
+        ended.flow_run_name,
+        flow_run_url(ended.flow_run_id),
+        ended.started_at,
+    )
+    announcer = Announcer(store, entry, _logger)
+    if state == "Crashed":
+        announcer.crashed(message)
+    else:
+        announcer.failed(message, cancelled=state in ("Cancelled", "Cancelling"))

@@ -1,0 +1,143 @@
+"""Holds what is said of runs against what Prefect's server knows of them, and puts right what a dead run cannot."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.states import Crashed
+
+from flows.backfill import cancel_runs_of
+from flows.listing import list_planned
+from flows.revival import revive
+from flows.run_endings import announce_ended
+from flows.run_status import DEAD_RUN, Ended, end_matching, is_silent
+from flows.session_runs import SessionRuns, expected_utc, session_tag_of
+from flows.settings import Settings
+from publish import keys, status
+from publish.runs import reconcile
+from publish.shared_documents import Document, read_document
+from publish.store import Store
+
+#: A run that crashed longer ago is history.
+_REVIVED_FOR = timedelta(days=1)
+#: Runs that are looked through for a later one of the same session.
+_LOOK_BACK = 1000
+_OPEN = (status.PROGRESS, status.AWAITING_DATA)
+_BACKFILL_PREFIX = "backfill:"
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What was put right: status documents closed, runs put back, runs of cancelled backfills cancelled."""
+
+    closed: int
+    revived: int
+    cancelled: int
+
+    def __str__(self) -> str:
+        return f"{self.closed} statuses closed, {self.revived} runs put back, {self.cancelled} runs cancelled"
+
+
+def sweep(settings: Settings, store: Store, client: SyncPrefectClient) -> Swept:
+    """Close the status of every run that Prefect says has ended, put back runs whose process is gone.
+
+    :raises InputError: publish-session is not registered with the server.
+    :raises PublicationError: the destination refuses.
+    """
+    now = datetime.now(UTC)
+    runs = SessionRuns(client)
+    closed = [ended for year in _years(store) for ended in _close(store, runs, year, now)]
+    revived = _revive(runs, now)
+    cancelled = _cancel_orphans(runs)
+    listed = (read_document(store, keys.RUNS) or {}).get("running", ())
+    known = _read(runs, (str(run["flow_run_id"]) for run in listed))
+    alive = {id_ for id_, run in known.items() if run.state is not None and not run.state.is_final()}
+    reconcile(store, alive, {id_: _outcome(run) for id_, run in known.items() if id_ not in alive}, now)
+    list_planned(store, runs, now)
+    return Swept(len(closed), revived, cancelled)
+
+
+def _years(store: Store) -> list[int]:
+    return [int(season["year"]) for season in (read_document(store, keys.INDEX) or {"seasons": ()})["seasons"]]
+
+
+def _read(runs: SessionRuns, ids: Iterable[str]) -> dict[str, FlowRun]:
+    wanted = []
+    for text in ids:
+        try:
+            wanted.append(UUID(text))
+        except ValueError:
+            continue  # made without Prefect
+    return {str(run.id): run for run in runs.read(wanted)}
+
+
+def _close(store: Store, runs: SessionRuns, year: int, now: datetime) -> list[Ended]:
+    """Close every open status of a season whose run has ended or is silent; announce what could not announce itself."""
+    known = _read(runs, _open_run_ids(store, year))
+
+    def _verdict(document: Document) -> tuple[str, str] | None:
+        run = known.get(str(document.get("flow_run_id")))
+        if run is not None and run.state is not None and run.state.is_final():
+            return str(run.state.name), f"The run ended as {run.state.name}. {run.state.message or ''}".strip()
+        if run is not None and run.state_type == StateType.SCHEDULED:
+            return None  # put back, or waiting for its data
+        if not is_silent(document, now):
+            return None
+        if run is not None:
+            runs.client.set_flow_run_state(run.id, Crashed(message=DEAD_RUN))
+        return "Crashed", DEAD_RUN
+
+    closed = end_matching(store, year, _verdict, now)
+    for ended in closed:
+        run = known.get(ended.flow_run_id)
+        state, message = ("Crashed", DEAD_RUN) if run is None or run.state is None else (str(run.state.name), "")
+        announce_ended(store, ended, state, message or f"The run ended as {state}.")
+    return closed
+
+
+def _open_run_ids(store: Store, year: int) -> list[str]:
+    found = (read_document(store, listed.key) for listed in store.list(f"{keys.STATUS}{year}/"))
+    return [str(document["flow_run_id"]) for document in found if document and document["type"] in _OPEN]
+
+
+def _revive(runs: SessionRuns, now: datetime) -> int:
+    """Put back crashed runs, unless another run of the same session is under way or came later."""
+    ended = [
+        run
+        for run in runs.find(types=[StateType.CRASHED])
+        if run.state is not None and now - run.state.timestamp < _REVIVED_FOR
+    ]
+    if not ended:
+        return 0
+    newest = _newest_by_session(runs.find(newest=_LOOK_BACK))
+    return sum(revive(runs, run, now) for run in ended if newest.get(session_tag_of(run), run).id == run.id)
+
+
+def _newest_by_session(found: Iterable[FlowRun]) -> Mapping[str, FlowRun]:
+    """Return the run of each session that was taken up last; what is only planned does not count."""
+    begun = [run for run in found if run.start_time is not None or run.state_type == StateType.PENDING]
+    return {session_tag_of(run): run for run in sorted(begun, key=lambda run: run.start_time or expected_utc(run))}
+
+
+def _cancel_orphans(runs: SessionRuns) -> int:
+    """Cancel the open runs of backfills that were cancelled while no worker could do it."""
+    parents = {
+        tag.removeprefix(_BACKFILL_PREFIX)
+        for run in runs.find_open()
+        for tag in run.tags
+        if tag.startswith(_BACKFILL_PREFIX)
+    }
+    known = _read(runs, parents)
+    cancelled = [id_ for id_, run in known.items() if run.state_type == StateType.CANCELLED]
+    return sum(cancel_runs_of(runs, id_) for id_ in cancelled)
+
+
+def _outcome(run: FlowRun) -> tuple[str, str]:
+    """Return how a run that has ended is listed."""
+    state = run.state
+    outcomes = {StateType.COMPLETED: "published", StateType.CANCELLED: "cancelled", StateType.CRASHED: "crashed"}
+    name = "failed" if state is None else outcomes.get(state.type, "failed")
+    return name, "" if state is None else state.message or str(state.name)

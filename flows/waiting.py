@@ -1,0 +1,39 @@
+"""When a run whose upstream is not ready tries again, and when it has waited long enough.
+
+It does not sleep: it ends as Prefect's ``AwaitingRetry``, and any worker takes it up again when its time has come.
+"""
+
+from datetime import datetime, timedelta
+
+from flows.session_times import session_end_utc
+from transforms.errors import CorruptDataError, NotReadyError, UpstreamError
+
+FIRST_DELAY = timedelta(minutes=10)
+LONGEST_DELAY = timedelta(hours=1)
+#: How long data that is not out yet, or an upstream that is down, is waited for.
+PATIENCE = timedelta(hours=24)
+
+
+def delay_after(attempts: int) -> timedelta:
+    """Return the time between attempt number ``attempts`` (from 1) and the next: 10, 20, 40, then 60 minutes."""
+    return min(FIRST_DELAY * 2 ** min(max(attempts, 1) - 1, 10), LONGEST_DELAY)
+
+
+def next_attempt_utc(
+    error: UpstreamError, *, attempts: int, start_utc: datetime | None, code: str, now: datetime
+) -> datetime | None:
+    """Return when to try again after ``attempts`` attempts that ended in ``error``; None: not at all.
+
+    Data that is not out yet is waited for until a day after the session's end; of an older session there will be
+    none. An upstream that fails is asked for a day from the first attempt on. Corrupt data stays what it is.
+    """
+    if isinstance(error, CorruptDataError):
+        return None
+    at = now + delay_after(attempts)
+    if isinstance(error, NotReadyError):
+        if start_utc is None:
+            return None
+        last = session_end_utc(start_utc, code) + PATIENCE
+        return min(at, last) if now < last else None
+    waited = sum((delay_after(number) for number in range(1, attempts)), timedelta())
+    return at if waited + delay_after(attempts) <= PATIENCE else None
