@@ -1,0 +1,195 @@
+"""A whole installation for tests: Prefect server, deployments, process workers, a folder as destination."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+T = TypeVar("T")
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens at."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], T | None], what: str, timeout_s: float = 120.0) -> T:
+    """Return what ``condition`` returns once it is true; fail after ``timeout_s``, saying ``what`` did not happen."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.5)
+    raise AssertionError(f"Within {timeout_s:.0f} s this did not happen: {what}")
+
+
+@dataclass
+class Worker:
+    """A process worker and everything it has started, in a process group of its own."""
+
+    name: str
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    def kill(self) -> None:
+        """Kill it and its runs without a word, as if the machine had gone."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        """End it as an operator does."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            try:
+                self.process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+@dataclass
+class Installation:
+    """``environment`` is what its processes run with, ``site`` the destination, ``api`` a client of its server."""
+
+    folder: Path
+    environment: dict[str, str]
+    api: httpx.Client
+    workers: list[Worker] = field(default_factory=list)
+
+    @property
+    def site(self) -> Path:
+        """The folder everything is published in."""
+        return self.folder / "site"
+
+    @property
+    def ui_url(self) -> str:
+        """Where the Prefect UI is."""
+        return self.environment["PREFECT_API_URL"].removesuffix("/api")
+
+    def run(self, *arguments: str, timeout_s: float = 300.0) -> "subprocess.CompletedProcess[str]":
+        """Run ``parcferme`` with its settings."""
+        command = [sys.executable, "-m", "flows.cli", *arguments]
+        return subprocess.run(
+            command, env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=timeout_s
+        )
+
+    def start_worker(self, name: str, *options: str, limit: int = 2, **environment: str) -> Worker:
+        """Start a process worker; it is stopped with the installation."""
+        log = self.folder / f"{name}.log"
+        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "parcferme", "--type", "process"]
+        command += ["--name", name, "--limit", str(limit), *options]
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                command,
+                env={**self.environment, **environment},
+                cwd=self.folder,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        worker = Worker(name, process, log)
+        self.workers.append(worker)
+        return worker
+
+    def start_run(self, deployment: str, **parameters: Any) -> str:
+        """Start a run of a deployment, as the form does, and return its id."""
+        found = self.get(f"/deployments/name/{deployment}/{deployment}")
+        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        return str(self.post(f"/deployments/{found['id']}/create_flow_run", body)["id"])
+
+    def flow_run(self, flow_run_id: str) -> dict[str, Any]:
+        """Return a flow run as the API has it."""
+        return dict(self.get(f"/flow_runs/{flow_run_id}"))
+
+    def flow_runs(self, **filters: Any) -> list[dict[str, Any]]:
+        """Return the flow runs that fit the API's filters."""
+        return list(self.post("/flow_runs/filter", {**filters, "limit": 200}))
+
+    def runs_of(self, deployment: str) -> list[dict[str, Any]]:
+        """Return every flow run of a deployment."""
+        return self.flow_runs(deployments={"name": {"any_": [deployment]}})
+
+    def wait_for_state(self, flow_run_id: str, *names: str, timeout_s: float = 300.0) -> dict[str, Any]:
+        """Return a flow run once its state has one of these names."""
+
+        def look() -> dict[str, Any] | None:
+            run = self.flow_run(flow_run_id)
+            return run if run["state_name"] in names else None
+
+        return wait_until(look, f"flow run {flow_run_id} is {' or '.join(names)}", timeout_s)
+
+    def get(self, path: str) -> Any:
+        """Ask the API."""
+        return self.api.get(path).raise_for_status().json()
+
+    def post(self, path: str, body: Any) -> Any:
+        """Ask or tell the API."""
+        return self.api.post(path, json=body).raise_for_status().json()
+
+
+@contextmanager
+def installation(folder: Path, cache: Path, **environment: str) -> Iterator[Installation]:
+    """Start a server, register everything, and yield the installation; without a worker.
+
+    ``cache`` is FastF1's cache, ``environment`` what its processes run with besides. The services of the server look
+    after runs and automations every few seconds.
+    """
+    port = free_port()
+    variables = {
+        **os.environ,
+        "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_UI_URL": f"http://127.0.0.1:{port}",
+        "PREFECT_SERVER_UI_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
+        "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
+        "PARCFERME_DESTINATION": (folder / "site").as_uri(),
+        "PARCFERME_CACHE_DIR": str(cache),
+        "PARCFERME_OFFLINE": "1",
+        "DO_NOT_TRACK": "1",
+        **environment,
+    }
+    with (folder / "server.log").open("ab") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)],
+            env=variables,
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    with httpx.Client(base_url=variables["PREFECT_API_URL"], timeout=30.0) as api:
+        made = Installation(folder, variables, api)
+        try:
+            wait_until(lambda: _is_healthy(api), "the Prefect server answers")
+            ended = made.run("deploy")
+            assert ended.returncode == 0, ended.stdout + ended.stderr
+            yield made
+        finally:
+            for worker in made.workers:
+                worker.stop()
+            os.killpg(server.pid, signal.SIGTERM)
+            try:
+                server.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                os.killpg(server.pid, signal.SIGKILL)
+                server.wait()
+
+
+def _is_healthy(api: httpx.Client) -> bool:
+    try:
+        return api.get("/health").status_code == 200
+    except httpx.TransportError:
+        return False
