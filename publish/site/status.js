@@ -105,7 +105,8 @@ function runOf(year, event, session) {
   const entry = list("running").find((run) => run.year === year && run.session === session.code && run.event === event.name);
   if (!entry) return null;
   const progress = progressOf(entry, statusOf(entry), Date.now());
-  return progress.kind === "waiting" ? null : { percent: progress.kind === "starting" ? null : progress.percent };
+  if (progress.kind === "waiting") return null;
+  return { percent: progress.kind === "starting" ? null : progress.percent, isSilent: progress.kind === "silent" };
 }
 
 function sessionOf(entry) {
@@ -133,7 +134,7 @@ async function load(name) {
   }
   busy.delete(name);
   const isBusy = list("running").length > 0;
-  dueAt[name] = Math.max(Date.now() + EVERY_MS[name][isBusy ? 0 : 1], 0);
+  dueAt[name] = Date.now() + EVERY_MS[name][isBusy ? 0 : 1];
   if (name === "runs") dueAt.statuses = watched().length ? Date.now() + EVERY_MS.statuses[isBusy ? 0 : 1] : Infinity;
   showConnection();
   document.body.dataset.loads = String(Number(document.body.dataset.loads ?? 0) + 1);

@@ -15,6 +15,8 @@ function checkName(name) {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
+const lowered = (name) => name.replace(/^[A-Z](?=[a-z ])/, (letter) => letter.toLowerCase());
+
 function checksOf(document) {
   const checks = (document?.checks ?? []).map((check) => ({
     name: checkName(check.name),
@@ -45,7 +47,7 @@ export function judge(document, now) {
 }
 
 function told(state, checks) {
-  const named = (...states) => checks.filter((check) => states.includes(check.state)).map((check) => check.name.toLowerCase()).join(", ");
+  const named = (...states) => checks.filter((check) => states.includes(check.state)).map((check) => lowered(check.name)).join(", ");
   if (state === "healthy") return { state, title: "Healthy", sentence: "All is well: everything that is expected is there, and every check is good." };
   if (state === "degraded") return { state, title: "Degraded", sentence: `What is published is served, but somebody should look at: ${named("degraded", "failing") || "the checks"}.` };
   if (state === "failing") return { state, title: "Failing", sentence: `Something is broken and needs somebody now: ${named("failing") || "see the checks"}.` };
@@ -71,6 +73,7 @@ function checkRow(check) {
     element("span", { class: "sign small", "aria-hidden": "true" }, SIGNS[check.state]),
     element("div", {},
       element("p", {}, element("strong", {}, check.name), " ", element("span", { class: "word" }, WORDS[check.state])),
+      " ",
       element("p", { class: "message" }, check.message)),
   );
 }

@@ -171,9 +171,19 @@ function fillList(box, rows, shown, none) {
 /** A link to the run in its orchestrator, or its name where there is no address of the web. */
 export function runLink(entry) {
   const name = String(entry.flow_run_name || "run");
-  const address = URL.canParse(entry.flow_run_url ?? "") ? new URL(entry.flow_run_url) : null;
-  if (!["http:", "https:"].includes(address?.protocol)) return element("span", { class: "run" }, name);
-  return element("a", { class: "run", href: address.href, target: "_blank", rel: "noopener noreferrer", title: "Open the run in Prefect" }, name);
+  const href = webAddress(entry.flow_run_url);
+  if (href === null) return element("span", { class: "run" }, name);
+  return element("a", { class: "run", href, target: "_blank", rel: "noopener noreferrer", title: "Open the run in Prefect" }, name);
+}
+
+/** An address of the web, or null: a link must not be a script. */
+function webAddress(text) {
+  try {
+    const address = new URL(text);
+    return ["http:", "https:"].includes(address.protocol) ? address.href : null;
+  } catch {
+    return null;
+  }
 }
 
 const title = (entry) => [element("span", { class: "session" }, sessionName(entry.session)), ` ${entry.event} ${entry.year}`];

@@ -15,22 +15,19 @@ const STATES = {
   cancelled: ["⊘", "cancelled"],
 };
 const RUNNING = ["▸", "running now"];
+const SILENT = ["!", "no sign of life"];
 
 /** Say what the cells mean. */
 export function showLegend() {
-  const entries = [
-    ["A", "published, grade A (best)", "slot-A"],
-    ["B", "", "slot-B"], ["C", "", "slot-C"], ["D", "", "slot-D"], ["F", "published, grade F (worst)", "slot-F"],
-    [RUNNING[0], RUNNING[1], "slot-running"],
-    ...Object.entries(STATES).map(([state, [sign, words]]) => [sign, words, `slot-${state}`]),
-  ];
-  byId("legend").replaceChildren(
-    ...entries.map(([sign, words, look]) => element("li", {}, element("span", { class: `slot tiny ${look}` }, sign), ...(words ? [` ${words}`] : []))),
-  );
+  const chip = (look, sign) => element("span", { class: `slot tiny slot-${look}` }, sign);
+  const grades = element("li", {}, ...[..."ABCDF"].flatMap((grade) => [chip(grade, grade), " "]), "published; the grade of the data, A is best");
+  const others = [["running", RUNNING], ["silent", SILENT], ...Object.entries(STATES)];
+  byId("legend").replaceChildren(grades, ...others.map(([look, [sign, words]]) => element("li", {}, chip(look, sign), ` ${words}`)));
 }
 
 /** How a session stands: look, sign and words. `run`: what runs for it now, or null. */
 export function standing(session, run) {
+  if (run?.isSilent) return { look: "silent", sign: SILENT[0], words: SILENT[1] };
   if (run) return { look: "running", sign: run.percent === null ? RUNNING[0] : `${Math.round(run.percent)}%`, words: RUNNING[1] };
   if (session.state === "published") {
     const grade = GRADES.includes(session.grade) ? session.grade : "?";
@@ -48,6 +45,7 @@ export function replayLink(session) {
 /** The folds of all seasons, the newest open; :func:`fillSeason` fills them. */
 export function showSeasons(seasons) {
   const box = byId("seasons");
+  byId("legend").hidden = !seasons.length;
   if (!seasons.length) {
     box.replaceChildren(element("p", { class: "none" }, "No season is published here yet."));
     return;
@@ -103,7 +101,7 @@ function showCounts(fold, document, runOf) {
     }
   }
   const total = [...counts.values()].reduce((sum, { count }) => sum + count, 0);
-  const named = ["published", RUNNING[1], ...Object.values(STATES).map(([, words]) => words)].filter((name) => counts.has(name));
+  const named = ["published", RUNNING[1], SILENT[1], ...Object.values(STATES).map(([, words]) => words)].filter((name) => counts.has(name));
   const texts = named.map((name) => (name === "published" ? `${counts.get(name).count} of ${total} published` : `${counts.get(name).count} ${name}`));
   setText(fold.querySelector(".counts"), texts.join(" · ") || "No events.");
   fold.querySelector(".share").replaceChildren(

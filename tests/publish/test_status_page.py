@@ -28,11 +28,11 @@ HELPERS = """
     const wide = () => [page().documentElement.scrollWidth, page().documentElement.clientWidth];
     const slot = (start) => all(".slot").find((e) => e.getAttribute("aria-label")?.startsWith(start));
     async function see() {
-      frame.src = "status.html";
+      frame.src = "PAGE";
       await until(() => data().ready === "status", "the page");
     }
     await see();
-"""
+""".replace("PAGE", sites.PAGE)
 
 Drive = Callable[..., Any]
 
@@ -170,7 +170,8 @@ def test_progress_moves_between_polls_and_the_card_stays(site_of, look):
     try:
         seen = look(
             "healthy",
-            f"""const card = all(".card")[0], bar = card.querySelector("progress"), values = [bar.value];
+            f"""const below = () => $("seasons-head").getBoundingClientRect().top, place = below();
+            const card = all(".card")[0], bar = card.querySelector("progress"), values = [bar.value];
             const net = frame.contentWindow.fetch.bind(frame.contentWindow);
             let progress = 10;
             frame.contentWindow.fetch = async (url, ...more) => {{
@@ -183,7 +184,7 @@ def test_progress_moves_between_polls_and_the_card_stays(site_of, look):
               await until(() => bar.value > values.at(-1), "progress");
               values.push(bar.value);
             }}
-            return {{ values, same: card === all(".card")[0], cards: all(".card").length,
+            return {{ values, moved: below() - place, same: card === all(".card")[0], cards: all(".card").length,
                       said: card.querySelector(".said").textContent,
                       percent: card.querySelector(".percent").textContent,
                       grid: slot("Japanese Grand Prix, Race").textContent }};""",
@@ -193,6 +194,7 @@ def test_progress_moves_between_polls_and_the_card_stays(site_of, look):
     assert seen["values"] == [10, 25, 40]
     assert (seen["same"], seen["cards"], seen["said"], seen["percent"]) == (True, 1, "at 40", "40 %")
     assert seen["grid"] == "40%"
+    assert seen["moved"] == 0, "nothing jumps"
 
 
 def test_the_last_runs_tell_how_they_ended(look):
@@ -229,13 +231,18 @@ def test_every_season_is_a_grid(look):
         "8%",
         "63%",
     ]
+    assert seen["rows"][1][2] == "!"
     assert seen["rows"][4][1:] == ["A", "", "", "B", "–", "✕", "…"]
     assert seen["rows"][6][-1] == "⊘" and seen["rows"][7][1] == "○"
-    assert seen["counts"][0].startswith("18 of 45 published · 3 running now · 19 scheduled · 1 waiting for data")
+    assert seen["counts"][0].startswith(
+        "18 of 45 published · 2 running now · 1 no sign of life · 19 scheduled · 1 waiting for data"
+    )
     assert seen["counts"][1] == "45 of 45 published"
     assert any(label.startswith("Chinese Grand Prix, Race: waiting for data; starts ") for label in seen["labels"])
     assert all(seen["labels"]) and "index.html#session=9010" in seen["links"]
-    assert {"✕ failed", "○ scheduled", "▸ running now", "A published, grade A (best)"} <= set(seen["legend"])
+    assert {"✕ failed", "○ scheduled", "▸ running now", "A B C D F published; the grade of the data, A is best"} <= set(
+        seen["legend"]
+    )
 
 
 def test_a_failed_session_tells_why(look):
@@ -363,6 +370,6 @@ def test_the_pages_link_each_other(look):
 
 def test_a_picture_can_be_taken(site_of, tmp_path):
     picture = tmp_path / "shot.png"
-    run_browser(f"{site_of('running').base}status.html", tmp_path / "profile", f"--screenshot={picture}")
+    run_browser(f"{site_of('running').base}{sites.PAGE}", tmp_path / "profile", f"--screenshot={picture}")
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_size > 50_000
