@@ -64,7 +64,7 @@ def merged_document(
     A run's own document is renewed after half of its age limit, and whenever it says something new.
     """
     fresh = health_document(checks, now, UNWATCHED)
-    if before is None:
+    if before is None or before.get("schema") != SCHEMA:
         return fresh
     ours = {check["name"]: check for check in fresh["checks"]}
     is_watched = any(check["name"] not in ours for check in before["checks"])

@@ -123,6 +123,12 @@ def test_late_runs(runs, is_at_work, state, said) -> None:
     assert said in check.message
 
 
+def test_earlier_runs_of_the_watch_itself_are_not_late() -> None:
+    expected = NOW - 9 * HOUR
+    own = run(deployment="check-health", state="SCHEDULED", expected_at=expected, created_at=expected - DAY)
+    assert check_late_runs([own], is_at_work=False, now=NOW).state == HEALTHY
+
+
 def failed(subject: str, ended: timedelta, **facts) -> RunFact:
     return run(subject, **{"state": "FAILED", "ended_at": NOW - ended, **facts})
 

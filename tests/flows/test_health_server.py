@@ -20,7 +20,7 @@ from prefect.states import Completed, Crashed, Failed, Running, Scheduled
 
 from flows import health_checks
 from flows.check_health import check_health
-from flows.events import HEALTH_CHANGED, HEALTH_FAILING
+from flows.events import HEALTH_CHANGED, HEALTH_FAILING, emit_health_event
 from flows.health_checks import gather_checks
 from flows.health_checks_machine import GB
 from flows.settings import read_settings
@@ -29,7 +29,7 @@ from publish.health import DEGRADED, FAILING, HEALTHY, STATES, Check, health_doc
 from publish.season import Event, ScheduledSession, update_season
 from publish.shared_documents import encode_document, read_document
 
-DEADLINE_S = 60
+DEADLINE_S = 120
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
@@ -55,10 +55,12 @@ class Installation:
     api_url: str
     folder: Path
 
-    def deploy(self, name: str) -> UUID:
+    def deploy(self, name: str, entrypoint: str | None = None) -> UUID:
         # A flow of its own: a deployment is known by its flow and its name, whatever its pool.
         flow_id = self.client.create_flow_from_name(f"{name}-{self.pool}")
-        return self.client.create_deployment(flow_id, name, work_pool_name=self.pool, tags=["parcferme"])
+        return self.client.create_deployment(
+            flow_id, name, work_pool_name=self.pool, tags=["parcferme"], entrypoint=entrypoint
+        )
 
     def run(self, deployment: UUID, *states: State, tags: tuple[str, ...] = (), **parameters: object) -> UUID:
         run = self.client.create_flow_run_from_deployment(
@@ -80,6 +82,13 @@ class Installation:
             text=True,
             timeout=120,
         )
+
+
+def announced(api_url: str) -> str | None:
+    """Return the state that the newest health event tells."""
+    newest = {"filter": {"event": {"name": [HEALTH_CHANGED]}}, "limit": 1}
+    found = httpx.post(f"{api_url}/events/filter", json=newest, timeout=20).json()["events"]
+    return found[0]["payload"]["state"] if found else None
 
 
 @pytest.fixture
@@ -141,6 +150,26 @@ def test_with_a_worker_that_polls_it_is_healthy_and_ready(installation, worker) 
     ready = installation.command("--ready")
     assert ready.returncode == 0, ready.stdout + ready.stderr
     assert f"1 online in the pool {installation.pool}" in ready.stdout
+
+
+def test_the_watch_runs_on_a_worker_and_its_event_arrives(installation, worker) -> None:
+    emit_health_event("unknown", None, "for the run to differ from")
+    wait_for(lambda: announced(installation.api_url) == "unknown")
+    deployment = installation.deploy("check-health", "flows.check_health.check_health")
+    run_id = installation.run(deployment)
+
+    def ended() -> State | None:
+        state = installation.client.read_flow_run(run_id).state
+        return state if state is not None and state.is_final() else None
+
+    wait_for(ended)
+    state = ended()
+    assert state is not None and state.is_completed(), state
+    document = read_document(installation.store, "v1/health.json")
+    states = {check["name"]: check["state"] for check in document["checks"]}
+    assert (states["api"], states["workers"], states["destination"]) == (HEALTHY, HEALTHY, HEALTHY)
+    assert state.message is not None and state.message.startswith(document["state"])
+    wait_for(lambda: announced(installation.api_url) == document["state"])
 
 
 def test_a_paused_deployment_is_degraded(installation) -> None:
@@ -263,13 +292,7 @@ def test_the_flow_writes_the_document_and_tells_what_changed_once(installation) 
     document = read_document(installation.store, "v1/health.json")
     assert document["state"] == HEALTHY, state.message
     assert read_document(installation.store, "index.json")["links"]["health"] == "v1/health.json"
-    newest = {"filter": {"event": {"name": [HEALTH_CHANGED]}}, "limit": 1}
-
-    def announced() -> str | None:
-        answer = httpx.post(f"{installation.api_url}/events/filter", json=newest, timeout=20).json()["events"]
-        return answer[0]["payload"]["state"] if answer else None
-
-    wait_for(lambda: announced() == HEALTHY)
+    wait_for(lambda: announced(installation.api_url) == HEALTHY)
     installation.deploy("publish-session")
     state = check_health(return_state=True)
     assert state.is_completed() and state.message.startswith("failing: workers: No worker")
@@ -286,7 +309,7 @@ def test_the_flow_writes_the_document_and_tells_what_changed_once(installation) 
     check_health()
     installation.client.update_work_pool(installation.pool, WorkPoolUpdate(is_paused=True))
     check_health()
-    wait_for(lambda: announced() == DEGRADED)
+    wait_for(lambda: announced(installation.api_url) == DEGRADED)
     assert len(failing()) == 2
 
 

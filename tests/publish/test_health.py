@@ -96,6 +96,10 @@ def test_a_run_does_not_make_a_dead_watch_look_alive(publishing) -> None:
     assert after == health_document(ALL_WELL, given_up, UNWATCHED)
 
 
+def test_a_run_replaces_what_is_no_health_document(publishing) -> None:
+    assert merged_document({}, ALL_WELL, publishing.now, may_take_over=False) is not None
+
+
 def test_the_watch_replaces_anything(file_store, publishing) -> None:
     update_health(file_store, AWAITED, publishing.now, may_take_over=True)
     assert write_health(file_store, WATCH, publishing.now) == read_document(file_store, "v1/health.json")
