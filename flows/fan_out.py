@@ -10,7 +10,7 @@ from uuid import UUID
 
 from prefect.client.schemas.objects import FlowRun, StateType
 
-from flows.reports import UP_TO_DATE, PublishReport
+from flows.reports import NO_DATA, UP_TO_DATE, PublishReport
 from flows.revival import PUT_BACK, revive
 from flows.selection import Wanted
 from flows.session_runs import NewRun, SessionRuns, backfill_tag, season_tag, session_of
@@ -161,6 +161,8 @@ def _outcome(run: FlowRun | None, indexed: dict[str, Any]) -> tuple[str, str]:
         return AWAITING_DATA, message
     if not state.is_final():
         return QUEUED, _OPEN_STATES.get(state.name or "", "waiting")
+    if state.name == NO_DATA:
+        return UNAVAILABLE, message
     if state.type == StateType.COMPLETED:
         return PUBLISHED, message
     if indexed.get("state") == UNAVAILABLE:

@@ -91,7 +91,9 @@ def read_statuses(store: Store, sessions: Iterable[SessionFact], now: datetime) 
 
 
 def _is_recent(session: SessionFact, now: datetime) -> bool:
-    return session.ended_before(now) and session.start_utc is not None and session.start_utc > now - WINDOW
+    """Whether it is over, and came due so lately that it is asked whether it was published in time."""
+    overdue = session.overdue(now)
+    return session.ended_before(now) and (overdue is None or overdue <= WINDOW)
 
 
 def check_failed_sessions(sessions: Iterable[SessionFact]) -> Check:

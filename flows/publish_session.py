@@ -19,7 +19,7 @@ from flows.memory import release_memory
 from flows.parameters import EventName, SessionName, Year
 from flows.progress import heartbeat
 from flows.refetch import adopt_fresh, fresh_cache
-from flows.reports import UP_TO_DATE, PublishReport
+from flows.reports import NO_DATA, UP_TO_DATE, PublishReport
 from flows.run_endings import close_ended_run
 from flows.session_run import Box, SessionRun, made_with
 from flows.settings import Settings, read_settings
@@ -30,7 +30,7 @@ from publish.encode import encode_session
 from publish.latest import read_latest
 from publish.objects import EncodedRevision
 from publish.publication import publish_revision
-from transforms.errors import CorruptDataError, ParcfermeError, PublicationError, UpstreamError
+from transforms.errors import CorruptDataError, NotReadyError, ParcfermeError, PublicationError, UpstreamError
 from transforms.frames import SessionData
 from transforms.recording import CircuitMarks, Recording, SessionIdentity
 from transforms.session import transform_session
@@ -211,6 +211,10 @@ def publish_session(
     return report
 
 
+def _has_waited() -> bool:
+    return int(this_run.run_count or 1) > 1
+
+
 def _awaiting_or_raise(error: UpstreamError, run: SessionRun | None, settings: Settings) -> State[Any]:
     """Return the state of a run that waits for its upstream; raise ``error`` where that makes no sense."""
     until = None
@@ -225,6 +229,9 @@ def _awaiting_or_raise(error: UpstreamError, run: SessionRun | None, settings: S
     if until is None:
         if run is not None:
             run.fail(error)
+        if isinstance(error, NotReadyError) and this_deployment.id is not None and not _has_waited():
+            # Of a session long past there is nothing to be had, which is no failure of the run that found it out.
+            return Completed(name=NO_DATA, message=str(error))
         raise error
     if run is not None:
         run.wait(error, until)

@@ -6,6 +6,8 @@ from publish.season_document import FAILED, PUBLISHED
 
 #: What is said of a session whose current revision is left as it is.
 UP_TO_DATE = "Up to date"
+#: Prefect's name of the state of a run that found nothing, and never will, on a session long past.
+NO_DATA = "NoData"
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,11 @@ class SessionRun:
         self.round = int(self.event.round or 0)
         self.label = f"{year} round {self.round} {self.event.name} {self.code}"
         self.deployed = deployed
+        if deployed:
+            # What FastF1 does is of no interest to those who look at a run's log; what it misses is.
+            import fastf1
+
+            fastf1.set_log_level("WARNING")
         self.entry = RunEntry(
             year,
             self.round,
@@ -125,7 +130,7 @@ class SessionRun:
 
     def read_fingerprint(self) -> str | None:
         """Return the fingerprint of what the cache holds of the session."""
-        return inputs_fingerprint(self.settings.cache_dir, self.api_path, self.year, self.round)
+        return inputs_fingerprint(self.settings.cache_dir, self.api_path, self.year, self.round, self.code)
 
     def summary_of(self, grade: str | None, capabilities: Any) -> Summary:
         """Return what ``latest.json`` keeps of this run, to be compared by the next one."""

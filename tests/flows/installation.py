@@ -42,6 +42,13 @@ class Worker:
     process: "subprocess.Popen[bytes]"
     log: Path
 
+    def owns(self, pid: int) -> bool:
+        """Whether a process is one of its own."""
+        try:
+            return os.getpgid(pid) == self.process.pid
+        except ProcessLookupError:
+            return False
+
     def kill(self) -> None:
         """Kill it and its runs without a word, as if the machine had gone."""
         os.killpg(self.process.pid, signal.SIGKILL)
