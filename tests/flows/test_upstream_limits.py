@@ -339,24 +339,24 @@ def run_workers(api: str, limits: UpstreamLimits, urls: list[list[str]], folder:
 
 
 def test_four_processes_keep_the_limits(prefect_server: str, upstream: Upstream, tmp_path: Path) -> None:
-    # In any 6 s at most 2 + 2 * 6 = 14 calls to the results service and 6 + 5 * 6 = 36 to everything, nine tenths of
+    # In any 6 s at most 2 + 0.7 * 6 = 6 calls to the results service and 4 + 2 * 6 = 16 to everything, nine tenths of
     # what the upstream allows, as in the product.
     window_s = 6.0
-    limits = small_limits(results=(2, 2.0), everything=(6, 5.0))
-    upstream.allowed = {RESULTS: (16, window_s), "all": (40, window_s)}
-    upstream.download_s = 0.02
+    limits = small_limits(results=(2, 0.7), everything=(4, 2.0))
+    upstream.allowed = {RESULTS: (7, window_s), "all": (18, window_s)}
+    upstream.download_s = 0.4
 
-    urls = [[upstream.url(f"{number}/{i}", RESULTS if i % 2 else LIVE) for i in range(12)] for number in range(4)]
+    urls = [[upstream.url(f"{number}/{i}", LIVE if i % 4 else RESULTS) for i in range(8)] for number in range(4)]
     answers = run_workers(prefect_server, limits, [each + each for each in urls], tmp_path)
 
-    assert all(answer["statuses"] == [200] * 24 for answer in answers)
+    assert all(answer["statuses"] == [200] * 16 for answer in answers)
     # Every address once: the second time it came from the cache.
     assert Counter(path for _, _, path in upstream.arrivals).most_common(1)[0][1] == 1
-    assert len(upstream.arrivals) == 48
+    assert len(upstream.arrivals) == 32
     assert upstream.refused == 0
     assert upstream.most_at_once == {LIVE: 1, RESULTS: 1}
-    assert most_in_any_window(upstream.times(RESULTS), window_s) <= 16
-    assert most_in_any_window(upstream.times(), window_s) <= 40
+    assert most_in_any_window(upstream.times(RESULTS), window_s) <= 7
+    assert most_in_any_window(upstream.times(), window_s) <= 18
     said = [message for answer in answers for message in answer["said"]]
     assert any(message.startswith("Waiting for") for message in said)
 
