@@ -16,6 +16,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
 from flows.automations import apply_automations
+from flows.automations_rules import PREFIX
 from flows.console import make_console
 from flows.settings import Settings, read_settings
 from flows.upstream_limits import ensure_limits
@@ -45,7 +46,8 @@ def deploy(prefect_file: Path | None) -> int:
     with _for_pool(path, settings) as file:
         _register(file)
     done.append(f"Deployments: {', '.join(_names(path))}.")
-    done += apply_automations(settings)
+    names = (name.removeprefix(PREFIX) for name in apply_automations(settings))
+    done.append(f"Automations: {'; '.join(names)}.")
     for sentence in done:
         console.print(sentence, markup=False, soft_wrap=True)
     console.print(_next_steps(settings), markup=False, soft_wrap=True)

@@ -18,12 +18,14 @@ _logger = logging.getLogger(__name__)
 def close_ended_run(flow: Any, flow_run: Any, state: Any) -> None:
     """Hook: close whatever the run has left open, where it could not do so itself."""
     store = open_destination(read_settings())
-    message = f"The run ended as {state.name}. {state.message or ''}".strip()
+    # A worker calls this while it still has to say that the run is cancelled.
+    name = "Cancelled" if state.name == "Cancelling" else str(state.name)
+    message = f"The run ended as {name}. {getattr(state, 'message', None) or ''}".strip()
     closed = close_status(
-        store, int(flow_run.parameters["year"]), str(flow_run.id), state=state.name, error=f"{message} Run it again."
+        store, int(flow_run.parameters["year"]), str(flow_run.id), state=name, error=f"{message} Run it again."
     )
     for ended in closed:
-        announce_ended(store, ended, state.name, message)
+        announce_ended(store, ended, name, message)
 
 
 def announce_ended(store: Store, ended: Ended, state: str, message: str) -> None:
@@ -44,4 +46,4 @@ def announce_ended(store: Store, ended: Ended, state: str, message: str) -> None
     if state == "Crashed":
         announcer.crashed(message)
     else:
-        announcer.failed(message, cancelled=state in ("Cancelled", "Cancelling"))
+        announcer.failed(message, cancelled=state == "Cancelled")

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from publish import keys
+from publish.season import update_root_index
 from publish.shared_documents import Document, parse_utc, update_document, utc_text
 from publish.status import public_text
 from publish.store import Store
@@ -183,7 +184,11 @@ def _update(store: Store, change: Callable[[_Lists], None], now: datetime) -> bo
             return None
         return {"schema": SCHEMA, "updated_at": _latest_text(present.get("updated_at"), now), **after}
 
-    return update_document(store, keys.RUNS, changed)
+    is_new = store.head(keys.RUNS) is None
+    written = update_document(store, keys.RUNS, changed)
+    if is_new and written:
+        update_root_index(store, links={"runs": keys.RUNS})
+    return written
 
 
 def _latest_text(before: str | None, now: datetime) -> str:

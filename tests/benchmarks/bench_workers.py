@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "flows"))
@@ -22,17 +23,13 @@ from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR, write_sample_season
 _SESSIONS = ["Race", "Sprint", "Qualifying", "Sprint Qualifying"]
 
 
-def _resident_mb(group: int) -> float:
-    """Memory of all processes of a process group, MB."""
-    total = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            if os.getpgid(int(stat.parent.name)) == group:
-                pages = int((stat.parent / "statm").read_text().split()[1])
-                total += pages * os.sysconf("SC_PAGE_SIZE")
-        except (OSError, ProcessLookupError):
-            continue
-    return total / 1e6
+def _resident_mb(pids: list[int]) -> float:
+    """Memory of processes, MB."""
+    pages = 0
+    for pid in pids:
+        with suppress(OSError):
+            pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 class _Watch:
@@ -48,7 +45,7 @@ class _Watch:
     def _look(self) -> None:
         while not self._stopped.wait(0.5):
             for worker in self._made.workers:
-                self.most_mb[worker.name] = max(self.most_mb[worker.name], _resident_mb(worker.process.pid))
+                self.most_mb[worker.name] = max(self.most_mb[worker.name], _resident_mb(worker.processes()))
 
     def stop(self) -> None:
         self._stopped.set()

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,30 +34,58 @@ def wait_until(condition: Callable[[], T | None], what: str, timeout_s: float = 
     raise AssertionError(f"Within {timeout_s:.0f} s this did not happen: {what}")
 
 
+def _children() -> dict[int, list[int]]:
+    """Return the children of every process."""
+    found: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue  # it has ended
+        found.setdefault(parent, []).append(int(stat.parent.name))
+    return found
+
+
 @dataclass
 class Worker:
-    """A process worker and everything it has started, in a process group of its own."""
+    """A process worker and everything it has started."""
 
     name: str
     process: "subprocess.Popen[bytes]"
     log: Path
 
-    def owns(self, pid: int) -> bool:
-        """Whether a process is one of its own."""
-        try:
-            return os.getpgid(pid) == self.process.pid
-        except ProcessLookupError:
-            return False
+    def processes(self) -> list[int]:
+        """Return its process and all that descend from it; runs are in sessions of their own."""
+        found = [self.process.pid]
+        children = _children()
+        for pid in found:
+            found += children.get(pid, [])
+        return found
+
+    def runs(self) -> set[str]:
+        """Return the ids of the flow runs it has processes for."""
+        marker = b"PREFECT__FLOW_RUN_ID="
+        found = set()
+        for pid in self.processes()[1:]:
+            try:
+                variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            except OSError:
+                continue  # it has ended
+            found |= {one.removeprefix(marker).decode() for one in variables if one.startswith(marker)}
+        return found
 
     def kill(self) -> None:
         """Kill it and its runs without a word, as if the machine had gone."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        # The worker first: it would tell of a run that dies.
+        for pid in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
     def stop(self) -> None:
         """End it as an operator does."""
         if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGTERM)
+            self.process.terminate()
             try:
                 self.process.wait(timeout=30)
             except subprocess.TimeoutExpired:
@@ -137,11 +165,21 @@ class Installation:
 
     def get(self, path: str) -> Any:
         """Ask the API."""
-        return self.api.get(path).raise_for_status().json()
+        return self.ask("GET", path)
 
     def post(self, path: str, body: Any) -> Any:
         """Ask or tell the API."""
-        return self.api.post(path, json=body).raise_for_status().json()
+        return self.ask("POST", path, body)
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """Ask again while the server's database is busy, as Prefect's own client does."""
+
+        def answered() -> httpx.Response | None:
+            response = self.api.request(method, path, json=body)
+            return None if response.status_code == httpx.codes.SERVICE_UNAVAILABLE else response
+
+        response = wait_until(answered, f"the server has time for {path}").raise_for_status()
+        return response.json() if response.content else None
 
 
 @contextmanager

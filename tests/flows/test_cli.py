@@ -108,7 +108,7 @@ def test_tracebacks_are_for_those_who_ask(
     def _broken(*_args: object, **_kwargs: object) -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr("flows.commands.read_schedule", _broken)
+    monkeypatch.setattr("flows.indexing.read_schedule", _broken)
     assert cli.main(["index", YEAR]) == 1
     quiet = capsys.readouterr().err
     assert "Unexpected ZeroDivisionError: by zero" in quiet
@@ -125,7 +125,7 @@ def test_an_interruption_ends_with_130(
     def _interrupted(*_args: object, **_kwargs: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("flows.commands.read_schedule", _interrupted)
+    monkeypatch.setattr("flows.indexing.read_schedule", _interrupted)
     assert cli.main(["index", YEAR]) == 130
     assert "Interrupted" in _said(capsys)
 

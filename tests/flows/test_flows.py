@@ -42,6 +42,11 @@ def _files(site: Path) -> dict[str, tuple[int, int]]:
     }
 
 
+def _publication(site: Path) -> dict[str, tuple[int, int]]:
+    """The files but for what tells of runs."""
+    return {key: found for key, found in _files(site).items() if "status/" not in key and key != "v1/runs.json"}
+
+
 def _fail_to_load(monkeypatch: pytest.MonkeyPatch, error: BaseException, code: str) -> None:
     load = publish_module.load_recording
 
@@ -148,11 +153,11 @@ def test_data_that_is_late_is_awaited(sample_site: Path, monkeypatch: pytest.Mon
 
 def test_a_failure_leaves_the_publication_as_it_was(sample_site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = publish_session(SAMPLE_YEAR, 1, "FP1")
-    before = {key: stat for key, stat in _files(sample_site).items() if "status/" not in key}
+    before = _publication(sample_site)
     _fail_to_load(monkeypatch, UpstreamError("gone"), "FP1")
     with pytest.raises(UpstreamError, match="gone"):
         publish_session(SAMPLE_YEAR, 1, "FP1", force=True)
-    assert {key: stat for key, stat in _files(sample_site).items() if "status/" not in key} == before
+    assert _publication(sample_site) == before
     assert _indexed(sample_site, 1, "FP1")["revision"] == first.revision
 
 
@@ -194,18 +199,19 @@ def test_a_box_gives_its_content_once() -> None:
 def test_the_hook_closes_what_a_dead_run_left_open(sample_site: Path) -> None:
     from types import SimpleNamespace
 
-    from flows.run_status import RunIdentity, StatusSink
+    from flows.run_status import StatusSink
+    from publish.runs import RunEntry
     from publish.shared_documents import parse_utc
 
     store = open_store(sample_site.as_uri())
     started = parse_utc(f"{SAMPLE_YEAR}-03-01")
-    run = RunIdentity(SAMPLE_YEAR, 1, "R", "1234", "bold-fox", started)
+    run = RunEntry(SAMPLE_YEAR, 1, "Larkmoor Grand Prix", "R", "1234", "bold-fox", None, started)
     StatusSink(store, run).write(30.0, "Computing frames")
     flow_run = SimpleNamespace(id="1234", parameters={"year": SAMPLE_YEAR, "event": 1, "session": "R"})
     (hook,) = publish_session.on_cancellation_hooks
     hook(publish_session, flow_run, SimpleNamespace(name="Cancelling"))
     status = _document(sample_site, f"v1/status/{SAMPLE_YEAR}/1/R.json")
-    assert (status["type"], status["state"], status["progress"]) == ("error", "Cancelling", 30)
+    assert (status["type"], status["state"], status["progress"]) == ("error", "Cancelled", 30)
 
 
 def test_reports_are_small() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from flows.progress import Progress, heartbeat
-from flows.run_status import SILENCE, RunIdentity, StatusSink, close_status, sweep_status
+from flows.run_status import SILENCE, StatusSink, close_status, sweep_status
+from publish.runs import RunEntry
 from publish.shared_documents import read_document
 from publish.store import Store, open_store
 
@@ -103,8 +104,8 @@ def test_the_heart_beats_only_where_it_is_wanted() -> None:
     assert set(kept.seen) == {(0.0, "one")}
 
 
-def _run(flow_run_id: str = "run-1") -> RunIdentity:
-    return RunIdentity(2024, 1, "R", flow_run_id, "brave-ocelot", START)
+def _run(flow_run_id: str = "run-1") -> RunEntry:
+    return RunEntry(2024, 1, "Bahrain Grand Prix", "R", flow_run_id, "brave-ocelot", None, START)
 
 
 def _status(store: Store) -> dict[str, object]:
@@ -116,15 +117,16 @@ def _status(store: Store) -> dict[str, object]:
 def test_a_run_that_fell_silent_is_said_to_have_stopped(tmp_path: Path) -> None:
     store = open_store(tmp_path.as_uri())
     StatusSink(store, _run(), clock=lambda: START).write(40.0, "Encoding")
-    assert sweep_status(store, 2024, START + SILENCE) == 0
+    assert sweep_status(store, 2024, START + SILENCE) == []
     assert _status(store)["type"] == "progress"
     later = START + SILENCE + timedelta(seconds=1)
-    assert sweep_status(store, 2024, later) == 1
+    (ended,) = sweep_status(store, 2024, later)
+    assert (ended.round, ended.code, ended.flow_run_id, ended.started_at) == (1, "R", "run-1", START)
     document = _status(store)
     assert document["type"] == "error"
     assert document["progress"] == 40
     assert "without a word" in str(document["error"])
-    assert sweep_status(store, 2024, later) == 0
+    assert sweep_status(store, 2024, later) == []
 
 
 def test_a_finished_run_is_left_alone(tmp_path: Path) -> None:
@@ -132,8 +134,8 @@ def test_a_finished_run_is_left_alone(tmp_path: Path) -> None:
     sink = StatusSink(store, _run(), clock=lambda: START)
     sink.write(40.0, "Encoding")
     sink.complete("Published")
-    assert sweep_status(store, 2024, START + timedelta(days=1)) == 0
-    assert close_status(store, 2024, "run-1", state="Failed", error="late") == 0
+    assert sweep_status(store, 2024, START + timedelta(days=1)) == []
+    assert close_status(store, 2024, "run-1", state="Failed", error="late") == []
     assert _status(store)["type"] == "complete"
     assert _status(store)["progress"] == 100
 
@@ -141,12 +143,12 @@ def test_a_finished_run_is_left_alone(tmp_path: Path) -> None:
 def test_the_hooks_close_only_their_own_run(tmp_path: Path) -> None:
     store = open_store(tmp_path.as_uri())
     StatusSink(store, _run(), clock=lambda: START).write(40.0, "Encoding")
-    assert close_status(store, 2024, "run-2", state="Failed", error="no") == 0
-    assert close_status(store, 2024, "run-1", state="Cancelled", error="Somebody cancelled it.") == 1
+    assert close_status(store, 2024, "run-2", state="Failed", error="no") == []
+    assert len(close_status(store, 2024, "run-1", state="Cancelled", error="Somebody cancelled it.")) == 1
     document = _status(store)
     assert (document["type"], document["state"]) == ("error", "Cancelled")
     assert document["error"] == "Somebody cancelled it."
 
 
 def test_nothing_to_sweep_in_an_empty_destination(tmp_path: Path) -> None:
-    assert sweep_status(open_store((tmp_path / "new").as_uri()), 2024, START) == 0
+    assert sweep_status(open_store((tmp_path / "new").as_uri()), 2024, START) == []

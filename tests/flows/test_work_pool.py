@@ -43,11 +43,9 @@ def _status(made: Installation, round_number: str, code: str) -> dict[str, Any]:
 
 def _running_on(made: Installation, worker: Worker) -> dict[str, Any] | None:
     """Return a session's run that the worker is in the middle of."""
-    for run in made.runs_of("publish-session"):
-        pid = str(run["infrastructure_pid"] or "").rpartition(":")[2]
-        if run["state_name"] == "Running" and pid and worker.owns(int(pid)):
-            return run
-    return None
+    ids = worker.runs()
+    running = (run for run in made.runs_of("publish-session") if run["state_name"] == "Running")
+    return next((run for run in running if run["id"] in ids), None)
 
 
 def test_two_workers_share_a_backfill_and_one_may_die(deployed: Installation) -> None:
