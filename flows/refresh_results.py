@@ -1,6 +1,6 @@
 """The flow that finds out whether official results have changed, long after a session, and publishes what has."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -14,7 +14,8 @@ from flows.backfill_report import BackfillReport
 from flows.calendar import read_schedule
 from flows.destination import open_destination
 from flows.fan_out import Order, fan_out
-from flows.fingerprint import RESULTS_OF, refresh_results_answer, results_answer
+from flows.fingerprint import RESULTS_OF, refresh_results_answer, results_answer, results_url
+from flows.http_cache import read_bodies, write_bodies
 from flows.refetch import fresh_cache
 from flows.reports import PublishReport, summary_of
 from flows.selection import Wanted
@@ -23,7 +24,7 @@ from flows.settings import Settings, read_settings
 from flows.upstream import configure_cache
 from flows.upstream_limits import limited_upstream
 from publish.season import read_season
-from publish.season_document import published_in
+from publish.season_document import PUBLISHED, published_in
 from publish.store import Store
 from transforms.errors import UpstreamError
 
@@ -49,7 +50,9 @@ def refresh_results(days: Annotated[int, Field(ge=1, le=3000)] = 60) -> State[An
             changed = _changed(settings, year, wanted)
             for one in changed:
                 logger.info("The results of %s %s %s have changed", year, one.event.name, one.session.code)
-            reports += _publish(runs, store, year, changed)
+            done = _publish(runs, store, year, [*changed])
+            reports += done
+            _keep(settings, year, changed, done)
     message = f"{looked} sessions asked about, {len(reports)} with other results." + (
         f" {summary_of(reports)}." if reports else ""
     )
@@ -74,26 +77,36 @@ def _published(settings: Settings, store: Store, since: timedelta) -> Iterator[t
         yield year, wanted
 
 
-def _changed(settings: Settings, year: int, wanted: Sequence[Wanted]) -> list[Wanted]:
-    """Return the sessions whose results are not those in this machine's cache, or are not in it."""
+def _changed(settings: Settings, year: int, wanted: Sequence[Wanted]) -> dict[Wanted, bytes]:
+    """Return the answer for each session whose results are not those in this machine's cache, or are not in it."""
     if not wanted:
-        return []
-    known = [results_answer(settings.cache_dir, year, int(one.event.round or 0), one.session.code) for one in wanted]
+        return {}
     logger = get_run_logger()
-    changed = []
+    changed = {}
     with fresh_cache(settings) as fresh, limited_upstream(logger, logger.info):
         configure_cache(fresh.cache_dir, offline=False)
-        for one, before in zip(wanted, known, strict=True):
-            round_number, code = int(one.event.round or 0), one.session.code
+        for one in wanted:
+            session = (year, int(one.event.round or 0), one.session.code)
             try:
-                refresh_results_answer(year, round_number, code)
+                refresh_results_answer(*session)
             except UpstreamError as error:
                 logger.warning("%s", error)
                 continue
-            after = results_answer(fresh.cache_dir, year, round_number, code)
-            if after is not None and after != before:
-                changed.append(one)
+            after = results_answer(fresh.cache_dir, *session)
+            if after is not None and after != results_answer(settings.cache_dir, *session):
+                changed[one] = read_bodies(fresh.cache_dir, [results_url(*session)])[results_url(*session)]
     return changed
+
+
+def _keep(settings: Settings, year: int, changed: Mapping[Wanted, bytes], reports: Sequence[PublishReport]) -> None:
+    """Know the answers next time, where a worker on another machine has published them."""
+    published = {(report.round, report.code) for report in reports if report.state == PUBLISHED}
+    bodies = {
+        results_url(year, int(one.event.round or 0), one.session.code): body
+        for one, body in changed.items()
+        if (one.event.round, one.session.code) in published
+    }
+    write_bodies(settings.cache_dir, bodies)
 
 
 def _publish(runs: SessionRuns, store: Store, year: int, changed: Sequence[Wanted]) -> list[PublishReport]:
