@@ -13,12 +13,12 @@ from flows.backfill import cancel_runs_of
 from flows.listing import list_planned
 from flows.revival import revive
 from flows.run_endings import announce_ended
-from flows.run_status import DEAD_RUN, Ended, end_matching, is_silent
+from flows.run_status import DEAD_RUN, SILENCE, Ended, end_matching, is_silent
 from flows.session_runs import SessionRuns, expected_utc, session_tag_of
 from flows.settings import Settings
 from publish import keys, status
 from publish.runs import reconcile
-from publish.shared_documents import Document, read_document
+from publish.shared_documents import Document, parse_utc, read_document
 from publish.store import Store
 
 #: A run that crashed longer ago is history.
@@ -80,13 +80,13 @@ def _close(store: Store, runs: SessionRuns, year: int, now: datetime) -> list[En
 
     def _verdict(document: Document) -> tuple[str, str] | None:
         run = known.get(str(document.get("flow_run_id")))
-        if run is not None and run.state is not None and run.state.is_final():
+        if run is None or run.state is None:
+            return ("Crashed", DEAD_RUN) if is_silent(document, now) or _is_overdue(document, now) else None
+        if run.state.is_final():
             return str(run.state.name), f"The run ended as {run.state.name}. {run.state.message or ''}".strip()
-        if run is not None and run.state_type == StateType.SCHEDULED:
-            return None  # put back, or waiting for its data
         if not is_silent(document, now):
             return None
-        if run is not None:
+        if run.state.is_running():
             runs.client.set_flow_run_state(run.id, Crashed(message=DEAD_RUN))
         return "Crashed", DEAD_RUN
 
@@ -96,6 +96,12 @@ def _close(store: Store, runs: SessionRuns, year: int, now: datetime) -> list[En
         state, message = ("Crashed", DEAD_RUN) if run is None or run.state is None else (str(run.state.name), "")
         announce_ended(store, ended, state, message or f"The run ended as {state}.")
     return closed
+
+
+def _is_overdue(document: Document, now: datetime) -> bool:
+    """Whether a run that waits for its data has not gone on although its time has long come."""
+    at = document.get("next_attempt_at")
+    return at is not None and now - parse_utc(at) > SILENCE
 
 
 def _open_run_ids(store: Store, year: int) -> list[str]:
