@@ -116,15 +116,18 @@ def is_silent(document: Document, now: datetime) -> bool:
 def end_matching(
     store: Store, year: int, verdict: Callable[[Document], tuple[str, str] | None], now: datetime
 ) -> list[Ended]:
-    """Turn every open status of ``year`` for which ``verdict`` gives (state, error) into an error; return them."""
+    """Close every open status of ``year`` for which ``verdict`` gives (state of its run, text); return them."""
 
     def _end(before: Document | None) -> Document | None:
         if before is None or before.get("type") not in (status.PROGRESS, status.AWAITING_DATA):
             return None
         if (judged := verdict(before)) is None:
             return None
-        state, error = judged
-        ended = {"type": status.ERROR, "state": state, "message": "Stopped", "error": status.public_text(error)}
+        state, text = judged[0], status.public_text(judged[1])
+        ended = {"type": status.ERROR, "state": state, "message": "Stopped", "error": text}
+        if state == "Completed":
+            # All it could not do was to say so.
+            ended = {"type": status.COMPLETE, "state": state, "progress": 100, "message": text, "error": None}
         return {**before, **ended, "updated_at": utc_text(now), "next_attempt_at": None}
 
     def _end_one(key: str) -> Ended | None:

@@ -83,7 +83,7 @@ def _close(store: Store, runs: SessionRuns, year: int, now: datetime) -> list[En
         if run is None or run.state is None:
             return ("Crashed", DEAD_RUN) if is_silent(document, now) or _is_overdue(document, now) else None
         if run.state.is_final():
-            return str(run.state.name), f"The run ended as {run.state.name}. {run.state.message or ''}".strip()
+            return str(run.state.name), _message_of(run)
         if not is_silent(document, now):
             return None
         if run.state.is_running():
@@ -93,9 +93,16 @@ def _close(store: Store, runs: SessionRuns, year: int, now: datetime) -> list[En
     closed = end_matching(store, year, _verdict, now)
     for ended in closed:
         run = known.get(ended.flow_run_id)
-        state, message = ("Crashed", DEAD_RUN) if run is None or run.state is None else (str(run.state.name), "")
-        announce_ended(store, ended, state, message or f"The run ended as {state}.")
+        if run is None or run.state is None or not run.state.is_final():
+            announce_ended(store, ended, "Crashed", DEAD_RUN)
+        elif not run.state.is_completed():
+            announce_ended(store, ended, str(run.state.name), _message_of(run))
     return closed
+
+
+def _message_of(run: FlowRun) -> str:
+    state = run.state
+    return "" if state is None else f"The run ended as {state.name}. {state.message or ''}".strip()
 
 
 def _is_overdue(document: Document, now: datetime) -> bool:
