@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from flows.reports import NO_DATA, UP_TO_DATE, PublishReport
 from flows.revival import PUT_BACK, revive
 from flows.selection import Wanted
-from flows.session_runs import NewRun, SessionRuns, backfill_tag, season_tag, session_of
+from flows.session_runs import NewRun, SessionRuns, backfill_tag, expected_utc, season_tag, session_of
 from publish.season import read_season
 from publish.season_document import AWAITING_DATA, FAILED, PUBLISHED, UNAVAILABLE
 from publish.store import Store
@@ -83,7 +83,7 @@ def _adopt(runs: SessionRuns, order: Order) -> dict[tuple[str, str], FlowRun]:
     found = {}
     for run in runs.find_open(tags=[season_tag(order.year)]):
         session = session_of(run)
-        planned_later = run.state_type == StateType.SCHEDULED and (run.expected_start_time or soon) > soon
+        planned_later = run.state_type == StateType.SCHEDULED and expected_utc(run) > soon
         same = all(run.parameters.get(name) == value for name, value in how.items())
         if session in wanted and same and not planned_later and run.state_type != StateType.CANCELLING:
             found[session] = run

@@ -102,7 +102,8 @@ def _known(run: FlowRun) -> Known | None:
         str(run.id),
         *session,
         kind,
-        expected_utc(run),
+        # A run that was moved may have begun later than it was to at first.
+        max(expected_utc(run), run.start_time or expected_utc(run)),
         waiting=waiting,
         open=not state.is_final(),
         taken_back=state.type == StateType.CANCELLED and state.message == TAKEN_BACK,

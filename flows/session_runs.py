@@ -180,5 +180,5 @@ def session_of(run: FlowRun) -> tuple[str, str] | None:
 
 
 def expected_utc(run: FlowRun) -> datetime:
-    """Return when a run is, or was, to begin."""
-    return run.expected_start_time or run.created or datetime.now(UTC)
+    """Return when a run is, or was, to begin. Prefect keeps as expected what was so at first, also of a moved run."""
+    return run.next_scheduled_start_time or run.expected_start_time or run.created or datetime.now(UTC)
