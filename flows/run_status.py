@@ -124,7 +124,7 @@ def end_matching(
         if (judged := verdict(before)) is None:
             return None
         state, text = judged[0], status.public_text(judged[1])
-        ended = {"type": status.ERROR, "state": state, "message": "Stopped", "error": text}
+        ended: Document = {"type": status.ERROR, "state": state, "message": "Stopped", "error": text}
         if state == "Completed":
             # All it could not do was to say so.
             ended = {"type": status.COMPLETE, "state": state, "progress": 100, "message": text, "error": None}

@@ -1,0 +1,192 @@
+"""What is said of runs, held against what Prefect knows of them: a real server, its runs made by hand."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect import get_client
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import AwaitingRetry, Cancelled, Completed, Crashed, Failed, Pending, Running, State
+
+from flows.publish_session import publish_session
+from flows.revival import MOST_ATTEMPTS, PUT_BACK
+from flows.run_status import StatusSink
+from flows.run_sweep import sweep
+from flows.session_runs import NewRun, SessionRuns, backfill_tag
+from flows.settings import Settings, read_settings
+from publish import runs as runs_document
+from publish.runs import RunEntry
+from publish.season import update_root_index
+from publish.shared_documents import Document, read_document
+from publish.store import Store, open_store
+
+YEAR, ROUND, EVENT = 2099, 1, "Larkmoor Grand Prix"
+
+
+class World:
+    """A store and a server, with the deployment of publish-session registered."""
+
+    def __init__(self, settings: Settings, store: Store, client: SyncPrefectClient) -> None:
+        self.settings, self.store, self.client = settings, store, client
+        self.runs = SessionRuns(client)
+        self._made = 0
+
+    def run(self, *states: State[Any], code: str = "R", tags: tuple[str, ...] = ()) -> FlowRun:
+        """Make a run and lead it through states."""
+        self._made += 1
+        key = f"{self.store.uri}/{self._made}"
+        made = self.runs.create(NewRun(YEAR, EVENT, code, datetime.now(UTC), key=key, tags=tags))
+        for state in states:
+            self.client.set_flow_run_state(made.id, state, force=True)
+        return self.client.read_flow_run(made.id)
+
+    def says_running(self, run: FlowRun | None, *, silent_for: timedelta = timedelta(), code: str = "R") -> None:
+        """Let the status document and the list of runs say that a run is under way."""
+        at = datetime.now(UTC) - silent_for
+        run_id = "0b1b4ce1-0000-4000-8000-000000000000" if run is None else str(run.id)
+        entry = RunEntry(YEAR, ROUND, EVENT, code, run_id, "its name", None, at)
+        StatusSink(self.store, entry, clock=lambda: at).write(40.0, "Encoding")
+        runs_document.run_started(self.store, entry, at)
+
+    def status(self, code: str = "R") -> Document:
+        """The status document."""
+        return read_document(self.store, f"v1/status/{YEAR}/{ROUND}/{code}.json") or {}
+
+    def listed(self) -> tuple[list[str], list[str]]:
+        """The ids that run, the outcomes of those that ran."""
+        document = read_document(self.store, "v1/runs.json") or {}
+        return [run["flow_run_id"] for run in document["running"]], [run["state"] for run in document["recent"]]
+
+    def sweep(self) -> Any:
+        """Sweep and count."""
+        return sweep(self.settings, self.store, self.client)
+
+    def state_of(self, run: FlowRun) -> State[Any]:
+        """The run's state now."""
+        state = self.client.read_flow_run(run.id).state
+        assert state is not None
+        return state
+
+
+@pytest.fixture
+def world(prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("PARCFERME_DESTINATION", tmp_path.as_uri())
+    store = open_store(tmp_path.as_uri())
+    update_root_index(store, years=(YEAR,))
+    publish_session.to_deployment("publish-session").apply()
+    with get_client(sync_client=True) as client:
+        made = World(read_settings(), store, client)
+        for run in made.runs.find():
+            client.delete_flow_run(run.id)
+        yield made
+
+
+LONG = timedelta(minutes=4)
+
+
+def test_a_run_that_lives_is_left_alone(world: World) -> None:
+    run = world.run(Running())
+    world.says_running(run)
+    assert (world.sweep().closed, world.state_of(run).name) == (0, "Running")
+    assert world.status()["type"] == "progress"
+    assert world.listed() == ([str(run.id)], [])
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome"),
+    [(Failed(message="It broke."), "failed"), (Cancelled(message="Somebody did it."), "cancelled")],
+)
+def test_a_run_that_has_ended_is_closed_at_once(world: World, state: State[Any], outcome: str) -> None:
+    run = world.run(Running(), state)
+    world.says_running(run)
+    assert world.sweep().closed == 1
+    status = world.status()
+    assert (status["type"], status["state"]) == ("error", state.name)
+    assert str(state.message) in status["error"]
+    assert world.listed() == ([], [outcome])
+
+
+def test_a_crashed_run_is_closed_and_put_back(world: World) -> None:
+    run = world.run(Running(), Crashed(message="Nothing was heard of it."))
+    world.says_running(run)
+    swept = world.sweep()
+    assert (swept.closed, swept.revived) == (1, 1)
+    assert (world.status()["type"], world.status()["state"]) == ("error", "Crashed")
+    assert (world.state_of(run).name, world.state_of(run).message) == ("AwaitingRetry", PUT_BACK)
+    assert world.listed() == ([], ["crashed"])
+    assert (world.sweep().closed, world.sweep().revived) == (0, 0)
+
+
+def test_a_run_that_crashes_again_and_again_stays_crashed(world: World) -> None:
+    states = [state for _ in range(MOST_ATTEMPTS) for state in (Running(), Crashed(message="again"))]
+    run = world.run(*states)
+    assert run.run_count == MOST_ATTEMPTS
+    assert world.sweep().revived == 0
+    assert world.state_of(run).name == "Crashed"
+
+
+def test_a_crashed_run_is_not_put_back_behind_a_later_one(world: World) -> None:
+    crashed = world.run(Running(), Crashed(message="gone"))
+    world.run(Running(), Completed(message="Published"))
+    other = world.run(Running(), Crashed(message="gone"), code="Q")
+    assert world.sweep().revived == 1
+    assert (world.state_of(crashed).name, world.state_of(other).name) == ("Crashed", "AwaitingRetry")
+
+
+def test_a_silent_run_is_crashed_and_then_put_back(world: World) -> None:
+    run = world.run(Pending(), Running())
+    world.says_running(run, silent_for=LONG)
+    swept = world.sweep()
+    assert (swept.closed, swept.revived) == (1, 1)
+    assert world.status()["type"] == "error"
+    assert world.state_of(run).name == "AwaitingRetry"
+
+
+def test_a_run_that_nobody_knows_is_closed_once_it_is_silent(world: World) -> None:
+    world.says_running(None)
+    assert world.sweep().closed == 0
+    world.says_running(None, silent_for=LONG, code="Q")
+    assert world.sweep().closed == 1
+    assert (world.status("R")["type"], world.status("Q")["type"]) == ("progress", "error")
+
+
+def test_a_silent_status_is_closed_while_its_run_waits_to_be_taken_up(world: World) -> None:
+    run = world.run(Running(), Crashed(message="gone"), AwaitingRetry(message=PUT_BACK))
+    world.says_running(run, silent_for=LONG)
+    assert world.sweep().closed == 1
+    assert world.status()["state"] == "Crashed"
+    assert world.state_of(run).name == "AwaitingRetry"
+
+
+def test_a_completed_run_that_could_not_say_so_is_complete(world: World) -> None:
+    run = world.run(Running(), Completed(message="Published 4f0c, A"))
+    world.says_running(run)
+    assert world.sweep().closed == 1
+    status = world.status()
+    assert (status["type"], status["progress"], status["error"]) == ("complete", 100, None)
+    assert world.listed() == ([], ["published"])
+
+
+def test_what_waits_for_its_data_waits_unless_its_run_is_gone(world: World) -> None:
+    run = world.run(Running(), AwaitingRetry(message="The data is not out yet."))
+    now = datetime.now(UTC)
+    for code, run_id, until in (
+        ("R", str(run.id), now + timedelta(minutes=10)),
+        ("Q", "0b1b4ce1-0000-4000-8000-000000000001", now - timedelta(minutes=4)),
+    ):
+        entry = RunEntry(YEAR, ROUND, EVENT, code, run_id, "its name", None, now - timedelta(hours=1))
+        sink = StatusSink(world.store, entry, clock=lambda: now - timedelta(minutes=14))
+        sink.wait("not out yet", until, state="AwaitingRetry")
+    assert world.sweep().closed == 1
+    assert (world.status("R")["type"], world.status("Q")["type"]) == ("awaiting_data", "error")
+
+
+def test_runs_of_a_backfill_cancelled_while_no_worker_was_there_are_cancelled(world: World) -> None:
+    parent = world.run(Cancelled(), code="FP1")
+    child = world.run(tags=(backfill_tag(str(parent.id)),))
+    other = world.run(code="Q")
+    assert world.sweep().cancelled == 1
+    assert (world.state_of(child).name, world.state_of(other).name) == ("Cancelled", "Scheduled")
