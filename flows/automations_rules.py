@@ -76,18 +76,23 @@ def wanted_automations(health_deployment: UUID, notify: Notify | None, windows: 
 
 
 def _caretakers(windows: Windows) -> list[AutomationCore]:
+    silent = _mark(
+        StateType.CRASHED,
+        f"Nothing was heard of the run for {windows.silence.total_seconds():.0f} s: it was killed, "
+        "or its machine is gone or out of reach.",
+    )
     return [
         _automation(
             "silent runs have crashed",
             "A run whose heartbeats stop was killed, or its machine is gone.",
             _absence(after={_HEARTBEAT}, expect={_HEARTBEAT} | _ENDS | _AT_REST, within=windows.silence),
-            [
-                _mark(
-                    StateType.CRASHED,
-                    f"Nothing was heard of the run for {windows.silence.total_seconds():.0f} s: it was killed, "
-                    "or its machine is gone or out of reach.",
-                )
-            ],
+            [silent],
+        ),
+        _automation(
+            "runs that are never heard of have crashed",
+            "A run was killed before its first heartbeat got out.",
+            _absence(after=_states("Running"), expect={_HEARTBEAT} | _ENDS | _AT_REST, within=windows.silence),
+            [silent],
         ),
         _automation(
             "runs that never begin have crashed",

@@ -3,7 +3,6 @@
 import json
 import os
 import queue
-import signal
 import socket
 import socketserver
 import subprocess
@@ -240,6 +239,7 @@ def test_without_channels_only_runs_are_looked_after(client: SyncPrefectClient) 
     names = apply_automations(_settings())
     assert names == [
         "parcferme: silent runs have crashed",
+        "parcferme: runs that are never heard of have crashed",
         "parcferme: runs that never begin have crashed",
         "parcferme: runs being cancelled are cancelled",
         "parcferme: check the health when a session ends badly",
@@ -411,13 +411,14 @@ def test_runs_without_a_worker_do_not_stay_as_they_are(client: SyncPrefectClient
 
 def test_only_silent_runs_are_marked_as_crashed(client: SyncPrefectClient) -> None:
     apply_automations(_settings(), SHORT)
-    awaiting, silent = (_start(client, "publish-session", Running()) for _ in range(2))
+    awaiting, silent, unheard = (_start(client, "publish-session", Running()) for _ in range(3))
     for run in (awaiting, silent):
         _heartbeat(run)
     EventsWorker.instance().wait_until_empty()
     later = datetime.now(UTC) + timedelta(hours=1)
     client.set_flow_run_state(awaiting.id, AwaitingRetry(scheduled_time=later))
     assert _wait_for(lambda: _state_of(client, silent) is StateType.CRASHED)
+    assert _wait_for(lambda: _state_of(client, unheard) is StateType.CRASHED)
     assert _state_of(client, awaiting) is StateType.SCHEDULED
     ended = client.read_flow_run(silent.id).state
     assert ended is not None
@@ -430,31 +431,3 @@ def _heartbeat(run: FlowRun) -> None:
         resource={"prefect.resource.id": f"prefect.flow-run.{run.id}", "prefect.resource.name": run.name},
         related=[{"prefect.resource.id": "prefect.tag.parcferme", "prefect.resource.role": "tag"}],
     )
-
-
-def test_a_killed_worker_and_its_run_are_noticed(
-    client: SyncPrefectClient, server: dict[str, str], folder: Path
-) -> None:
-    """With the windows and heartbeats that are really used; it takes some 100 s."""
-    apply_automations(_settings())
-    run = _start(client, "publish-session")
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "parcferme", "--type", "process"]
-    worker = subprocess.Popen(
-        command, env=server, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        _wait_for(lambda: _has_heartbeat(client, run))
-    finally:
-        # The worker first: it would tell of the run's end at once.
-        worker.kill()
-        worker.wait()
-        if (pid := folder / "pid").exists():
-            os.kill(int(pid.read_text()), signal.SIGKILL)
-    _wait_for(lambda: _state_of(client, run) is StateType.CRASHED)
-    assert _wait_for(lambda: _health_checks(client))
-
-
-def _has_heartbeat(client: SyncPrefectClient, run: FlowRun) -> bool:
-    wanted = {"event": {"name": ["prefect.flow-run.heartbeat"]}, "resource": {"id": [f"prefect.flow-run.{run.id}"]}}
-    found = client.request("POST", "/events/filter", json={"filter": wanted}).json()
-    return bool(found["events"])

@@ -27,13 +27,14 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, sample_cache: Path) -> It
 
 def _shorten_silence(made: Installation) -> None:
     """Take a run for dead sooner than an installation with busy machines should."""
-    for automation in made.post("/automations/filter", {"sort": "NAME_ASC"}):
-        if automation["name"] == "parcferme: silent runs have crashed":
+    names = {"parcferme: silent runs have crashed", "parcferme: runs that are never heard of have crashed"}
+    found = made.post("/automations/filter", {"sort": "NAME_ASC"})
+    assert names < {automation["name"] for automation in found}
+    for automation in found:
+        if automation["name"] in names:
             trigger = {**automation["trigger"], "within": timedelta(seconds=40).total_seconds()}
             body = {name: automation[name] for name in ("name", "description", "enabled", "tags", "actions")}
             made.api.put(f"/automations/{automation['id']}", json={**body, "trigger": trigger}).raise_for_status()
-            return
-    raise AssertionError("the automation is not there")
 
 
 def _status(made: Installation, round_number: str, code: str) -> dict[str, Any]:
@@ -84,9 +85,11 @@ def _season_order() -> list[str]:
     return [f"session:{SAMPLE_YEAR}/{name} Grand Prix/{code}" for name in names for code in ("Q", "R")]
 
 
-def test_the_dead_run_was_closed_while_nobody_had_taken_it_up(deployed: Installation) -> None:
+def test_events_and_a_check_of_the_health_follow(deployed: Installation) -> None:
     names = {event["event"] for event in _events(deployed)}
     assert {"parcferme.session.started", "parcferme.session.published"} <= names
+    # Started by an automation when the run was found dead.
+    wait_until(lambda: deployed.runs_of("check-health"), "the health is checked")
 
 
 def _events(made: Installation) -> list[dict[str, Any]]:
