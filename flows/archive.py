@@ -126,7 +126,7 @@ class SessionArchive:
         """
         if self._store is None or self._source == ARCHIVE:
             return False
-        fingerprint = inputs_fingerprint(self._cache_dir, self._api_path, self._year, self._round)
+        fingerprint = inputs_fingerprint(self._cache_dir, self._api_path, self._year, self._round, self._code)
         key = read_session_key(self._cache_dir, self._api_path)
         if fingerprint is None or key is None:
             return False
@@ -183,7 +183,7 @@ class SessionArchive:
 
     def _is_wanted(self, entry: Document) -> bool:
         if self._source == ARCHIVE:
-            present = inputs_fingerprint(self._cache_dir, self._api_path, self._year, self._round)
+            present = inputs_fingerprint(self._cache_dir, self._api_path, self._year, self._round, self._code)
             return bool(present != entry.get("inputs_sha256"))
         lacking = missing_topics(self._cache_dir, self._api_path, self._code)
         return bool(set(lacking) & set(entry.get("topics", ())))

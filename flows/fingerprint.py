@@ -11,12 +11,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flows.http_cache import read_bodies
+from flows.http_cache import delete_bodies, read_bodies
 from transforms.recording import RACE_LIKE
 
 _RESULTS_SERVICE = "https://api.jolpi.ca/ergast/f1"
 _CIRCUIT_SERVICE = "https://api.multiviewer.app/api/v1/circuits"
 _TIMEOUT_S = 10.0
+#: The results service's name for the official results of a session; others have none.
+RESULTS_OF = {"R": "results", "S": "sprint", "Q": "qualifying"}
 _INFO_TOPIC = "session_info"
 #: What FastF1 keeps of a session once it has parsed it, one file a topic (``fastf1._api``).
 _TOPICS = (
@@ -33,13 +35,13 @@ _TOPICS = (
 )
 
 
-def inputs_fingerprint(cache_dir: Path, api_path: str, year: int, round_number: int) -> str | None:
-    """Return the sha256 over everything the cache holds of a session, or None while it holds no topic of it.
+def inputs_fingerprint(cache_dir: Path, api_path: str, year: int, round_number: int, code: str) -> str | None:
+    """Return the sha256 over everything a session is made of, or None while the cache holds no topic of it.
 
     That is FastF1's parsed topics under ``api_path`` (``/static/2024/...``) and, by their bodies alone, the answers of
-    the results and circuit services. The round is no input: an answer that differs in nothing else is the same one.
-    FastF1 writes a topic once and then reads it, so a fingerprint taken after a load equals the one before the next
-    load. Sources: ``fastf1.req.Cache``.
+    :func:`services_used`: what the cache holds of other sessions does not count. The round is no input: an answer that
+    differs in nothing else is the same one. FastF1 writes a topic once and then reads it, so a fingerprint taken after
+    a load equals the one before the next load. Sources: ``fastf1.req.Cache``.
     """
     topics = sorted(topic_folder(cache_dir, api_path).glob("*.ff1pkl"))
     if not topics:
@@ -47,8 +49,7 @@ def inputs_fingerprint(cache_dir: Path, api_path: str, year: int, round_number: 
     digest = hashlib.sha256()
     for topic in topics:
         _add(digest, topic.name, topic.read_bytes())
-    circuit_key = read_circuit_key(cache_dir, api_path)
-    urls = service_urls(year, round_number, circuit_key)
+    urls = services_used(cache_dir, api_path, year, round_number, code)
     bodies = read_bodies(cache_dir, urls.values())
     for name, url in urls.items():
         if url in bodies:
@@ -136,12 +137,28 @@ def _without_round(body: bytes) -> bytes:
 
 
 def service_urls(year: int, round_number: int, circuit_key: int | None) -> dict[str, str]:
-    """Return the addresses of the results and circuit services that FastF1 asks for a session, by what they say."""
+    """Return the addresses of the results and circuit services that FastF1 asks for a weekend, by what they say."""
     resources = {"results": "results", "qualifying": "qualifying", "sprint": "sprint", "first-laps": "laps/1"}
     urls = {name: f"{_RESULTS_SERVICE}/{year}/{round_number}/{path}.json" for name, path in resources.items()}
     if circuit_key is not None:
         urls["circuit"] = f"{_CIRCUIT_SERVICE}/{circuit_key}/{year}"
     return urls
+
+
+def services_used(cache_dir: Path, api_path: str, year: int, round_number: int, code: str) -> dict[str, str]:
+    """Return those of :func:`service_urls` whose answers become part of a session.
+
+    Of the results service: its own official results, and for a race the times of the first lap. For practice FastF1
+    asks for the race's, but takes nothing from them unless live timing has no list of drivers. Sources:
+    ``fastf1.core.Session._load_drivers_results``, ``_add_first_lap_time_from_ergast``.
+    """
+    used = {"circuit", RESULTS_OF.get(code, "")}
+    if code == "R":
+        used.add("first-laps")
+    if code.startswith("FP") and not (topic_folder(cache_dir, api_path) / "driver_info.ff1pkl").is_file():
+        used.add("results")
+    urls = service_urls(year, round_number, read_circuit_key(cache_dir, api_path))
+    return {name: url for name, url in urls.items() if name in used}
 
 
 def stream_urls(api_path: str, topics: Iterable[str]) -> dict[str, str]:
@@ -156,8 +173,10 @@ def stream_urls(api_path: str, topics: Iterable[str]) -> dict[str, str]:
     return urls
 
 
-def refresh_results(year: int, round_number: int, code: str) -> None:
+def refresh_results_answer(year: int, round_number: int, code: str) -> None:
     """Ask the results service whether its answer for a session has changed, if the cached one has expired.
+
+    A cached answer without results counts as expired, and so does one without the first laps that go with them.
 
     :raises UpstreamError: it could not be asked and nothing is cached.
     """
@@ -165,8 +184,39 @@ def refresh_results(year: int, round_number: int, code: str) -> None:
 
     from flows.upstream import fastf1_failures_as_errors
 
-    resource = {"R": "results", "S": "sprint", "Q": "qualifying"}.get(code)
-    if resource is None:
+    if code not in RESULTS_OF:
         return
+    if fastf1.Cache._CACHE_DIR is not None:
+        _forget_empty_answers(Path(fastf1.Cache._CACHE_DIR), year, round_number, code)
     with fastf1_failures_as_errors(f"the results of {year} round {round_number} {code}"):
-        fastf1.Cache.requests_get(f"{_RESULTS_SERVICE}/{year}/{round_number}/{resource}.json", timeout=_TIMEOUT_S)
+        fastf1.Cache.requests_get(results_url(year, round_number, code), timeout=_TIMEOUT_S)
+
+
+def results_answer(cache_dir: Path, year: int, round_number: int, code: str) -> bytes | None:
+    """Return what a cache holds of a session's official results, whatever the number of its round; None: nothing."""
+    url = results_url(year, round_number, code)
+    body = read_bodies(cache_dir, [url]).get(url)
+    return None if body is None else _without_round(body)
+
+
+def _forget_empty_answers(cache_dir: Path, year: int, round_number: int, code: str) -> None:
+    """Delete the cached answers that hold no results: FastF1 would take them for hours after there are some."""
+    urls = service_urls(year, round_number, None)
+    names = [RESULTS_OF[code], *(["first-laps"] if code == "R" else [])]
+    bodies = read_bodies(cache_dir, [urls[name] for name in names])
+    empty = [url for url, body in bodies.items() if _is_empty(body)]
+    if empty:
+        delete_bodies(cache_dir, empty)
+
+
+def _is_empty(body: bytes) -> bool:
+    """Whether this answer of the results service speaks of no race at all."""
+    try:
+        return not json.loads(body)["MRData"]["RaceTable"]["Races"]
+    except (ValueError, KeyError, TypeError):
+        return True
+
+
+def results_url(year: int, round_number: int, code: str) -> str:
+    """Return the address of a session\'s official results."""
+    return service_urls(year, round_number, None)[RESULTS_OF[code]]

@@ -1,7 +1,8 @@
 """The door to FastF1: loads one session and hands it on as a :class:`~transforms.recording.Recording`.
 
 FastF1 logs what it could not load and goes on, and may call ``exit()`` when a download fails. Both are turned into
-something a caller can see here: its warnings travel with the recording, its exit becomes an error.
+something a caller can see here: its warnings travel with the recording, its exit and requests that failed become
+errors.
 """
 
 import logging
@@ -15,6 +16,9 @@ import orjson
 import pandas as pd
 from numpy.typing import NDArray
 
+from flows.f1_account import LOGGER_PART, install_sign_in
+from flows.fingerprint import services_used
+from flows.upstream_outcomes import Outcomes, account_hint, in_sentence, watched_requests
 from flows.upstream_tables import (
     NS_PER_MS,
     laps_table,
@@ -53,6 +57,7 @@ def configure_cache(cache_dir: Path, *, offline: bool) -> None:
         cache_dir.mkdir(parents=True, exist_ok=True)
         fastf1.Cache.configure(cache_dir=str(cache_dir))
         fastf1.Cache.offline_mode(offline)
+        install_sign_in()
     except (OSError, NotADirectoryError) as error:
         raise InputError(
             f"The FastF1 cache folder {cache_dir} cannot be used ({error}). Set PARCFERME_CACHE_DIR to a folder that "
@@ -70,13 +75,14 @@ WARNINGS_FILE = "parser-warnings.json"
 def captured_warnings() -> Iterator[list[tuple[str, str]]]:
     """Collect what FastF1 logs at WARNING and above while the block runs, as (logger, text).
 
-    What its downloader says is left out: what this machine's cache or network lacks is no property of a session.
+    What its downloader and its sign-in say is left out: what this machine's cache, network or account lacks is no
+    property of a session.
     """
     found: list[tuple[str, str]] = []
 
     class _Collector(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            if not record.name.endswith(".req"):
+            if not record.name.endswith(".req") and LOGGER_PART not in record.name:
                 found.append((record.name, " ".join(record.getMessage().split())))
 
     collector = _Collector(level=logging.WARNING)
@@ -129,18 +135,28 @@ def load_recording(year: int, round_number: int, code: str) -> Recording:
     """Load a session through FastF1's configured cache and return it as plain arrays.
 
     :param code: one of :data:`transforms.recording.SESSION_CODES`.
-    :raises UpstreamError: nothing usable came (no timing and no telemetry), or FastF1 failed.
+    :raises UpstreamError: nothing usable came (no timing and no telemetry), something was refused or cut off on the
+        way, or FastF1 failed.
     """
     what = f"{year} round {round_number} {code}"
-    with captured_warnings() as found, fastf1_failures_as_errors(what):
+    with captured_warnings() as found, fastf1_failures_as_errors(what), watched_requests() as outcomes:
         session = _get_session(year, round_number, code)
+        # FastF1 asks two hosts for each of a dozen topics even where the first says that nothing is out yet.
+        session._load_session_info()
+        if getattr(session, "_session_info", None) is None:
+            _check_complete(session, code, outcomes)
+            raise NotReadyError(_nothing_yet(session, code, outcomes))
         session.load()
         circuit = _read_circuit(session)
+    _check_complete(session, code, outcomes)
     return _to_recording(session, code, circuit, _with_earlier_warnings(found, session.api_path))
 
 
 def session_path(year: int, round_number: int, code: str) -> str:
-    """Return the upstream's path of a session (``/static/2024/.../``), under which FastF1 caches its topics."""
+    """Return the upstream's path of a session (``/static/2024/.../``), under which FastF1 caches its topics.
+
+    :raises UpstreamError: the schedule could not be had, or has no such session.
+    """
     with fastf1_failures_as_errors(f"{year} round {round_number} {code}"):
         return str(_get_session(year, round_number, code).api_path)
 
@@ -148,30 +164,59 @@ def session_path(year: int, round_number: int, code: str) -> str:
 def _get_session(year: int, round_number: int, code: str) -> Any:
     import fastf1
 
-    name = {"S": "Sprint"}.get(code, code)
-    event = fastf1.get_event(year, round_number)
-    if code == "SQ":
-        names = [event[f"Session{i}"] for i in range(1, 6)]
-        name = next(n for n in names if n in ("Sprint Qualifying", "Sprint Shootout"))
-    return event.get_session(name)
+    try:
+        event = fastf1.get_event(year, round_number)
+        name = {"S": "Sprint"}.get(code, code)
+        if code == "SQ":
+            names = {event[f"Session{i}"] for i in range(1, 6)}
+            name = next(iter(names & {"Sprint Qualifying", "Sprint Shootout"}), "Sprint Qualifying")
+        return event.get_session(name)
+    except ValueError as error:
+        raise UpstreamError(
+            f"{year} round {round_number} {code} could not be found in FastF1's schedule ({str(error).rstrip('.')}). "
+            "Check the network, then run it again; offline, the schedule must be in the cache folder."
+        ) from error
+
+
+def _check_complete(session: Any, code: str, outcomes: Outcomes) -> None:
+    """Do nothing if all that was asked of the upstream was answered, be it with "not there".
+
+    :raises UpstreamError: something was not; what came is kept, so that only the rest is asked for again.
+    """
+    import fastf1
+
+    cache_dir, round_number = Path(fastf1.Cache._CACHE_DIR), int(session.event.RoundNumber)
+    services = services_used(cache_dir, session.api_path, session.event.year, round_number, code)
+    failures = outcomes.failures(session.api_path, services.values())
+    if failures:
+        raise UpstreamError(
+            f"{_label(session, code)} could not be fetched completely: {in_sentence(failures)}. Run it again later; "
+            "what came is kept and only the rest is asked for."
+        )
+
+
+def _label(session: Any, code: str) -> str:
+    return f"{session.event.year} round {session.event.RoundNumber} {session.event.EventName} {code}"
+
+
+def _nothing_yet(session: Any, code: str, outcomes: Outcomes) -> str:
+    hint = f" {account_hint()}" if outcomes.needs_account(session.api_path) else ""
+    return (
+        f"The upstream has nothing on {_label(session, code)} yet, not even its SessionInfo. If the session has just "
+        f"ended, try again in half an hour; offline, its data must be in the cache folder.{hint}"
+    )
 
 
 def _to_recording(session: Any, code: str, circuit: CircuitMarks | None, warnings: tuple[str, ...]) -> Recording:
-    info = getattr(session, "_session_info", None)
-    label = f"{session.event.year} round {session.event.RoundNumber} {session.event.EventName} {code}"
+    info = session._session_info
     laps = getattr(session, "_laps", None)
     car_data = getattr(session, "_car_data", None) or {}
     pos_data = getattr(session, "_pos_data", None) or {}
     has_laps = laps is not None and len(laps) > 0
-    if info is None:
-        raise NotReadyError(
-            f"The upstream has nothing on {label} yet, not even its SessionInfo. If the session has just ended, "
-            "try again in half an hour; offline, its data must be in the cache folder."
-        )
     if not has_laps and not car_data and not pos_data:
         raise NotReadyError(
-            f"The upstream has neither timing nor telemetry of {label}. If the session has just ended, try again in "
-            f"half an hour. FastF1 said: {'; '.join(warnings[-3:]) or 'nothing'}."
+            f"The upstream has neither timing nor telemetry of {_label(session, code)}. If the session has just ended, "
+            f"try again in half an hour. FastF1 said: {'; '.join(warnings[-3:]) or 'nothing'}."
         )
     t0 = getattr(session, "_t0_date", None)
     start = getattr(session, "_session_start_time", None)

@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 from flows.archive import SessionArchive, settings_for
 from flows.archive_format import read_archive
 from flows.backfill import backfill
-from flows.fingerprint import inputs_fingerprint, service_urls, stream_urls, topic_folder
+from flows.fingerprint import inputs_fingerprint, read_circuit_key, service_urls, stream_urls, topic_folder
 from flows.http_cache import read_bodies, write_bodies
 from flows.publish_session import publish_session
 from flows.sample import SAMPLE_YEAR
@@ -177,7 +177,7 @@ def test_a_load_goes_into_the_archive_without_a_trace_of_the_machine(cache: Path
     (tmp_path / "a").write_bytes(stored.data)
     index = read_archive(tmp_path / "a", tmp_path / "out", "here")
     path = session_path(SAMPLE_YEAR, 1, "FP1")
-    assert index["inputs_sha256"] == inputs_fingerprint(cache, path, SAMPLE_YEAR, 1)
+    assert index["inputs_sha256"] == inputs_fingerprint(cache, path, SAMPLE_YEAR, 1, "FP1")
     assert (index["year"], index["round"], index["code"], index["api_path"]) == (SAMPLE_YEAR, 1, "FP1", path)
     assert {"fastf1", "fastf1_cache_version", "session_key", "circuit_key"} <= set(index)
     names = {m["name"] for m in index["members"]}
@@ -191,22 +191,22 @@ def test_a_load_goes_into_the_archive_without_a_trace_of_the_machine(cache: Path
 def test_the_cache_gets_back_what_it_lacks_and_nothing_newer_is_replaced(cache: Path, kept: Store) -> None:
     settings = read_settings()
     path = session_path(SAMPLE_YEAR, 1, "FP1")
-    before, fingerprint = _tree(cache), inputs_fingerprint(cache, path, SAMPLE_YEAR, 1)
+    before, fingerprint = _tree(cache), inputs_fingerprint(cache, path, SAMPLE_YEAR, 1, "FP1")
     assert _archive(settings).restore() is False
     (topic_folder(cache, path) / "weather_data.ff1pkl").unlink()
     assert _archive(settings).restore() is True
     assert _tree(cache) == before
-    assert inputs_fingerprint(cache, path, SAMPLE_YEAR, 1) == fingerprint
+    assert inputs_fingerprint(cache, path, SAMPLE_YEAR, 1, "FP1") == fingerprint
 
-    results = service_urls(SAMPLE_YEAR, 1, None)["results"]
-    write_bodies(cache, {results: b'{"newer": true}'})
+    circuit = service_urls(SAMPLE_YEAR, 1, read_circuit_key(cache, path))["circuit"]
+    write_bodies(cache, {circuit: b'{"newer": true}'})
     (topic_folder(cache, path) / "weather_data.ff1pkl").unlink()
     assert _archive(settings).restore() is True
-    assert read_bodies(cache, [results]) == {results: b'{"newer": true}'}
+    assert read_bodies(cache, [circuit]) == {circuit: b'{"newer": true}'}
     # New inputs: the archive takes them.
     assert _archive(settings).save() is True
     entry = next(iter((read_document(kept, f"raw/{SAMPLE_YEAR}/index.json") or {})["sessions"].values()))
-    assert entry["inputs_sha256"] == inputs_fingerprint(cache, path, SAMPLE_YEAR, 1) != fingerprint
+    assert entry["inputs_sha256"] == inputs_fingerprint(cache, path, SAMPLE_YEAR, 1, "FP1") != fingerprint
 
 
 def test_offline_with_an_empty_cache_the_archive_serves_schedule_and_session(

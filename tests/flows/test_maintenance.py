@@ -169,8 +169,8 @@ def test_the_round_is_no_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         "read_bodies",
         lambda _, urls: {url: _answer(int(url.split("/")[-2]), points) for url in urls if url.endswith("results.json")},
     )
-    first = fingerprint.inputs_fingerprint(tmp_path, "/static/2024/x/", 2024, 3)
+    first = fingerprint.inputs_fingerprint(tmp_path, "/static/2024/x/", 2024, 3, "R")
     assert first is not None
-    assert fingerprint.inputs_fingerprint(tmp_path, "/static/2024/x/", 2024, 2) == first
+    assert fingerprint.inputs_fingerprint(tmp_path, "/static/2024/x/", 2024, 2, "R") == first
     points = "18"
-    assert fingerprint.inputs_fingerprint(tmp_path, "/static/2024/x/", 2024, 2) != first
+    assert fingerprint.inputs_fingerprint(tmp_path, "/static/2024/x/", 2024, 2, "R") != first
