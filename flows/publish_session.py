@@ -3,11 +3,13 @@
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+from uuid import UUID
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, get_client, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
+from prefect.exceptions import Pause
 from prefect.runtime import deployment as this_deployment
 from prefect.runtime import flow_run as this_run
 from prefect.states import AwaitingRetry, Completed
@@ -168,7 +170,7 @@ def publish_session(
 
     A session whose inputs and code are those of its current revision is left as it is. In a run of a deployment data
     that is not out yet, or an upstream that is down, fails nothing: the run ends as ``AwaitingRetry`` and goes on when
-    it is time. Such runs return their state, others a :class:`~flows.reports.PublishReport`.
+    it is time. Runs of a deployment return their state, others a :class:`~flows.reports.PublishReport`.
 
     Args:
         year: Season, for example 2024.
@@ -216,7 +218,7 @@ def _has_waited() -> bool:
 
 
 def _awaiting_or_raise(error: UpstreamError, run: SessionRun | None, settings: Settings) -> State[Any]:
-    """Return the state of a run that waits for its upstream; raise ``error`` where that makes no sense."""
+    """Let a run wait for its upstream; return its state or raise ``error`` where that makes no sense."""
     until = None
     if this_deployment.id is not None:
         until = next_attempt_utc(
@@ -235,7 +237,18 @@ def _awaiting_or_raise(error: UpstreamError, run: SessionRun | None, settings: S
         raise error
     if run is not None:
         run.wait(error, until)
-    return AwaitingRetry(scheduled_time=until, message=str(error))
+    _pause(AwaitingRetry(scheduled_time=until, message=str(error)))
+
+
+def _pause(state: State[Any]) -> NoReturn:
+    """End this run's process without an ending of the run, which is in ``state`` from now on.
+
+    Returned from the flow, a state that is not final has no result: the engine's process fails, and its worker says
+    that the run has crashed.
+    """
+    with get_client(sync_client=True) as client:
+        answer = client.set_flow_run_state(UUID(this_run.id), state)
+    raise Pause(state=answer.state)
 
 
 def _publish(run: SessionRun, *, force: bool, refetch: bool, source: Source) -> PublishReport:
