@@ -8,15 +8,19 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from prefect.server.concurrency.lease_storage import filesystem
 
 import flows.cli
+from flows.deploy import QUEUES
 from flows.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -157,6 +161,31 @@ def test_the_worker_gets_the_signals():
     assert words[words.index("--pool") + 1] == "$PARCFERME_WORK_POOL"
 
 
+@pytest.mark.parametrize(
+    ("settings", "options"),
+    [
+        ({}, ["--limit", "3"]),
+        ({"PARCFERME_WORK_QUEUE": "", "PARCFERME_WORKER_LIMIT": ""}, ["--limit", "3"]),
+        (
+            {"PARCFERME_WORK_QUEUE": "control", "PARCFERME_WORKER_LIMIT": "4"},
+            ["--work-queue", "control", "--limit", "4"],
+        ),
+        ({"PARCFERME_WORK_QUEUE": "sessions"}, ["--work-queue", "sessions", "--limit", "3"]),
+    ],
+)
+def test_the_worker_serves_the_queue_that_is_set(settings: dict[str, str], options: list[str], tmp_path: Path):
+    shell, option, script = json.loads(dict(final_stage())["CMD"])
+    says = tmp_path / "python"
+    says.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    says.chmod(0o755)
+    environment = {**environment_of(final_stage()), **settings, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    ran = subprocess.run([shell, option, script], env=environment, capture_output=True, text=True, check=True)
+    words = ran.stdout.splitlines()[1:]
+    expected = ["prefect", "worker", "start", "--pool", "parcferme", "--type", "process", "--with-healthcheck"]
+    assert [word for word in words if word not in options] == expected
+    assert [word for word in words if word in options] == options
+
+
 # --- worker.py -------------------------------------------------------------------------------------------------------
 
 #: Stands in for Prefect's worker: has two children, of which one runs a flow; says how each of them ended.
@@ -246,7 +275,7 @@ def test_no_secret_is_in_the_files():
 
 
 def test_the_services(services: dict[str, dict[str, Any]]):
-    assert set(services) == {"database", "server", "s3", "buckets", "register", "worker", "cdn"}
+    assert set(services) == {"database", "server", "s3", "buckets", "register", "control", "worker", "cdn"}
     for name, service in services.items():
         assert PINNED.fullmatch(service["image"]), name
         assert service["logging"]["options"]["max-size"], name
@@ -286,7 +315,7 @@ def test_everything_waits_for_what_it_needs(services: dict[str, dict[str, Any]])
     assert waits["server"] == {"database": "service_healthy"}
     assert waits["buckets"] == {"s3": "service_healthy"}
     assert waits["register"] == {"server": "service_healthy", "buckets": "service_completed_successfully"}
-    assert waits["worker"] == {"register": "service_completed_successfully"}
+    assert waits["control"] == waits["worker"] == {"register": "service_completed_successfully"}
     assert waits["cdn"] == {"s3": "service_healthy"}
 
 
@@ -296,18 +325,59 @@ def test_secrets_go_only_where_they_are_needed(services: dict[str, dict[str, Any
         for secret in SECRETS.values()
     }
     assert holders["canarydb"] == {"database", "server"}
-    assert holders["canarysecret"] == {"s3", "buckets", "register", "worker"}
-    assert holders["canary:login"] == {"server", "register", "worker"}
+    assert holders["canarysecret"] == {"s3", "buckets", "register", "control", "worker"}
+    assert holders["canary:login"] == {"server", "register", "control", "worker"}
 
 
 def test_the_server_and_its_clients_agree(services: dict[str, dict[str, Any]]):
     server = services["server"]["environment"]
     assert server["PREFECT_API_DATABASE_CONNECTION_URL"].startswith("postgresql+asyncpg://prefect:canarydb@database:")
-    for name in ("register", "worker"):
+    for name in ("register", "control", "worker"):
         client = services[name]["environment"]
         assert client["PREFECT_API_URL"] == "http://server:4200/api"
         assert client["PREFECT_API_AUTH_STRING"] == server["PREFECT_SERVER_API_AUTH_STRING"]
+        assert client["PREFECT_UI_URL"] == server["PREFECT_UI_URL"] == "http://127.0.0.1:4200"
         assert client["PARCFERME_ARCHIVE"] != client["PARCFERME_DESTINATION"]
+
+
+def test_every_queue_has_its_worker(services: dict[str, dict[str, Any]]):
+    environments = {name: services[name]["environment"] for name in ("control", "worker")}
+    queues = {name: environment["PARCFERME_WORK_QUEUE"] for name, environment in environments.items()}
+    assert queues == {"control": "control", "worker": "sessions"}
+    assert set(queues.values()) == set(QUEUES)
+    # A backfill and two others at once leave a place for check-health.
+    assert int(environments["control"]["PARCFERME_WORKER_LIMIT"]) >= 3
+    caches = [volume for name in queues for volume in services[name]["volumes"] if "cache" in json.dumps(volume)]
+    assert len(caches) == 2 and caches[0] == caches[1]
+
+
+def test_leases_outlive_the_server(services: dict[str, dict[str, Any]], tmp_path: Path):
+    server = services["server"]
+    volumes = [volume for volume in server["volumes"] if "/var/lib/parcferme" in json.dumps(volume)]
+    assert volumes == ["server:/var/lib/parcferme:rw"] or volumes[0]["source"] == "server"
+    (container,) = pods()["prefect-server"]["containers"]
+    named = {one["name"]: one.get("value") for one in container["env"]}
+    for environment in (server["environment"], named):
+        assert environment["PREFECT_HOME"].startswith("/var/lib/parcferme/")
+        module = import_module(environment["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"])
+        assert module.ConcurrencyLeaseStorage(tmp_path).storage_path == tmp_path
+
+
+def test_the_server_starts_after_it_was_killed_in_the_middle_of_a_write(
+    services: dict[str, dict[str, Any]], tmp_path: Path
+):
+    """In a container the process number of whoever held the lock is the new server's own."""
+    (tmp_path / "prefect").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "prefect").chmod(0o755)
+    (container,) = pods()["prefect-server"]["containers"]
+    for words in ([word.replace("$$", "$") for word in services["server"]["command"]], container["args"]):
+        lock = filesystem.ConcurrencyLeaseStorage(tmp_path / "concurrency_leases").storage_path / "expirations.lock"
+        lock.parent.mkdir(exist_ok=True)
+        lock.write_text("7")
+        environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PREFECT_HOME": str(tmp_path)}
+        ran = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+        assert ran.stdout == "server start --host 0.0.0.0 --port 4200\n"
+        assert not lock.exists()
 
 
 def test_only_the_site_can_be_read_without_a_key(services: dict[str, dict[str, Any]], tmp_path: Path):
@@ -357,13 +427,14 @@ def test_manifests_fit_the_schemas_of_kubernetes(version: str):
     from kubernetes_validate import validate
 
     found = [each["kind"] for each in manifests() if validate(each, version, strict=True)]
-    assert sorted(found) == sorted(
-        ["ConfigMap", "Deployment", "Job", "Namespace", "Secret", "Secret", "Service", "Service", "StatefulSet"]
-    )
+    assert Counter(found) == {
+        **dict.fromkeys(["ConfigMap", "Job", "Namespace", "StatefulSet"], 1),
+        **dict.fromkeys(["Deployment", "PersistentVolumeClaim", "Secret", "Service"], 2),
+    }
 
 
 def test_pods_hold_to_the_restricted_standard():
-    assert set(pods()) == {"prefect-server", "register", "worker"}
+    assert set(pods()) == {"prefect-server", "register", "control", "worker"}
     for name, pod in pods().items():
         assert pod["securityContext"]["runAsNonRoot"] is True, name
         assert pod["securityContext"]["runAsUser"] == 10001, name
@@ -382,13 +453,26 @@ def test_pods_hold_to_the_restricted_standard():
 
 
 def test_probes_ask_what_exists():
-    (worker,) = pods()["worker"]["containers"]
-    assert worker["livenessProbe"]["httpGet"] == {"path": "/health", "port": "health"}
-    command = worker["readinessProbe"]["exec"]["command"]
-    assert flows.cli._parser().parse_args(command[1:]).ready
+    for name in ("control", "worker"):
+        (worker,) = pods()[name]["containers"]
+        assert worker["livenessProbe"]["httpGet"] == {"path": "/health", "port": "health"}
+        command = worker["readinessProbe"]["exec"]["command"]
+        assert flows.cli._parser().parse_args(command[1:]).ready
     (server,) = pods()["prefect-server"]["containers"]
     assert server["readinessProbe"]["httpGet"]["path"] == "/api/ready"
     assert server["livenessProbe"]["httpGet"]["path"] == "/api/health"
+
+
+def test_every_queue_has_its_pods():
+    named = {
+        name: {one["name"]: one["value"] for one in pods()[name]["containers"][0]["env"]}
+        for name in ("control", "worker")
+    }
+    assert {name: one["PARCFERME_WORK_QUEUE"] for name, one in named.items()} == {
+        "control": "control",
+        "worker": "sessions",
+    }
+    assert int(named["control"]["PARCFERME_WORKER_LIMIT"]) >= 3
 
 
 def test_every_name_a_pod_refers_to_is_delivered():
@@ -397,6 +481,15 @@ def test_every_name_a_pod_refers_to_is_delivered():
         for source in pod["containers"][0]["envFrom"]:
             ((kind, reference),) = source.items()
             assert ({"configMapRef": "ConfigMap", "secretRef": "Secret"}[kind], reference["name"]) in named
+        for volume in pod["volumes"]:
+            if "persistentVolumeClaim" in volume:
+                assert ("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"]) in named
+    config = next(each["data"] for each in manifests() if each["kind"] == "ConfigMap")
+    (server,) = pods()["prefect-server"]["containers"]
+    for one in server["env"]:
+        if "valueFrom" in one:
+            assert one["valueFrom"]["configMapKeyRef"]["name"] == "parcferme"
+            assert config[one["valueFrom"]["configMapKeyRef"]["key"]]
 
 
 def test_example_secrets_are_empty():
