@@ -244,6 +244,15 @@ def test_a_wrong_password_is_given_once(
     (once,) = said(caplog)
     assert "Incorrect username or password" in once and "wrong" not in once
 
+    # Nor by the next run, which is another process; other credentials are another matter.
+    new_process(monkeypatch)
+    assert ask_live_timing(2) == [401, 401]
+    assert sign_ins(account) == 1 and "refused with the same credentials" in said(caplog)[-1]
+    new_process(monkeypatch)
+    monkeypatch.setenv("F1_PASSWORD", "wrong too")
+    assert ask_live_timing(1) == [401]
+    assert sign_ins(account) == 2
+
 
 def test_a_token_that_ends_soon_is_used_until_it_does(
     double: UpstreamDouble, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
