@@ -12,11 +12,12 @@ import yaml
 from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
 from flows.automations import apply_automations
-from flows.automations_rules import PREFIX
+from flows.automations_rules import PREFIX, TAG
 from flows.console import make_console
 from flows.settings import Settings, read_settings
 from flows.upstream_limits import ensure_limits
@@ -32,7 +33,8 @@ _TIMEOUT_S = 300
 def deploy(prefect_file: Path | None) -> int:
     """Register everything and say what was done."""
     settings = read_settings()
-    path = prefect_file or PREFECT_FILE
+    path = (prefect_file or PREFECT_FILE).resolve()
+    content = _read(path)
     if not PREFECT_API_URL.value():
         raise InputError(
             "No Prefect server is set, and a temporary one keeps nothing. Start one with `prefect server start` and "
@@ -43,11 +45,15 @@ def deploy(prefect_file: Path | None) -> int:
     with get_client(sync_client=True) as client:
         done += _ensure_pool(client, settings.work_pool)
         done += ensure_limits(client)
-    with _for_pool(path, settings) as file:
+        paused = _read_paused(client)
+    with _adapted(path, content, settings.work_pool, paused) as file:
         _register(file)
-    done.append(f"Deployments: {', '.join(_names(path))}.")
-    names = (name.removeprefix(PREFIX) for name in apply_automations(settings))
-    done.append(f"Automations: {'; '.join(names)}.")
+    names = ", ".join(one["name"] for one in content["deployments"])
+    done.append(f"Deployments: {names}.")
+    if paused:
+        done.append(f"Paused, as before: {', '.join(sorted(paused))}.")
+    automations = (name.removeprefix(PREFIX) for name in apply_automations(settings))
+    done.append(f"Automations: {'; '.join(automations)}.")
     for sentence in done:
         console.print(sentence, markup=False, soft_wrap=True)
     console.print(_next_steps(settings), markup=False, soft_wrap=True)
@@ -89,37 +95,48 @@ def _ensure_queue(client: SyncPrefectClient, pool: str, name: str, priority: int
         )
 
 
+def _read_paused(client: SyncPrefectClient) -> set[str]:
+    """Return the names of our deployments that an operator has paused; registering them would start them again."""
+    ours = DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]))
+    return {deployment.name for deployment in client.read_deployments(deployment_filter=ours) if deployment.paused}
+
+
 @contextmanager
-def _for_pool(path: Path, settings: Settings) -> Iterator[Path]:
-    """Yield the file, with another name of the work pool in it if that is set."""
-    content = _read(path)
-    pools = {deployment["work_pool"]["name"] for deployment in content["deployments"]}
-    if pools == {settings.work_pool}:
+def _adapted(path: Path, content: dict[str, Any], work_pool: str, paused: set[str]) -> Iterator[Path]:
+    """Yield the file, or one with another work pool and with what is paused, if that differs."""
+    deployments = [
+        {
+            **deployment,
+            "work_pool": {**deployment["work_pool"], "name": work_pool},
+            **({"paused": True} if deployment["name"] in paused else {}),
+        }
+        for deployment in content["deployments"]
+    ]
+    if deployments == content["deployments"]:
         yield path
         return
-    for deployment in content["deployments"]:
-        deployment["work_pool"] = {**deployment["work_pool"], "name": settings.work_pool}
     with tempfile.TemporaryDirectory() as folder:
         changed = Path(folder) / "prefect.yaml"
-        changed.write_text(yaml.safe_dump(content))
+        changed.write_text(yaml.safe_dump({**content, "deployments": deployments}))
         yield changed
-
-
-def _names(path: Path) -> list[str]:
-    return [deployment["name"] for deployment in _read(path)["deployments"]]
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text())
-        content["deployments"]
+        for deployment in content["deployments"]:
+            if not (isinstance(deployment["name"], str) and isinstance(deployment["work_pool"], dict)):
+                raise TypeError("a deployment needs a name and a work_pool")
     except FileNotFoundError as error:
         raise InputError(
             f"There is no file {path}. Run it in the project's folder, or say where it is with --prefect-file."
         ) from error
-    except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
-        raise InputError(f"{path} cannot be used ({error}). Take the one of this project.") from error
-    return content
+    except KeyError as error:
+        raise InputError(f"{path} cannot be used: {error} is missing. Take the file of this project.") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError) as error:
+        said = " ".join(str(error).split())
+        raise InputError(f"{path} cannot be used ({said}). Take the file of this project.") from error
+    return dict(content)
 
 
 def _register(path: Path) -> None:
