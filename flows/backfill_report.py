@@ -13,6 +13,7 @@ from prefect.client.schemas.actions import ArtifactUpdate
 
 from flows.fan_out import QUEUED
 from flows.reports import PublishReport, summary_of
+from transforms.recording import SESSION_CODES
 
 Logger = logging.Logger | logging.LoggerAdapter[Any]
 
@@ -48,7 +49,7 @@ class BackfillReport:
 
     def _show(self, reports: list[PublishReport]) -> None:
         summary = self._summary(reports)
-        rows = [_row(report) for report in sorted(reports, key=lambda one: -one.round)]
+        rows = [_row(report) for report in sorted(reports, key=_newest_first)]
         ended = sum(report.state != QUEUED for report in reports)
         percent = round(100.0 * ended / max(len(reports), 1), 1)
         if self._table is None or self._progress is None:
@@ -70,6 +71,10 @@ class BackfillReport:
         return f"{len(reports) - len(left)} of {len(reports)} sessions done, {doing}. {self._expected}".strip()
 
 
+def _newest_first(report: PublishReport) -> tuple[int, int]:
+    return -report.round, -SESSION_CODES.index(report.code)
+
+
 def _row(report: PublishReport) -> dict[str, Any]:
     return {
         "round": report.round,
@@ -77,7 +82,7 @@ def _row(report: PublishReport) -> dict[str, Any]:
         "session": report.code,
         "state": report.message if report.state == QUEUED else report.state.replace("_", " "),
         "grade": report.grade or "",
-        "seconds": "" if report.seconds is None else report.seconds,
-        "revision": report.revision or "",
+        "seconds": report.seconds or "",
         "message": "" if report.state == QUEUED else report.message or "",
+        "revision": report.revision or "",
     }
