@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 # All else is imported where it is needed: --help and a typing error must not wait for Prefect and FastF1.
 from transforms.errors import ParcfermeError
@@ -108,6 +109,10 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="serve the destination on this machine")
     serve.add_argument("--port", type=int, default=8000)
     serve.set_defaults(command=_serve)
+
+    deploy = commands.add_parser("deploy", help="register everything with the Prefect server of PREFECT_API_URL")
+    deploy.add_argument("--prefect-file", type=Path, help="another file than deployments/prefect.yaml")
+    deploy.set_defaults(command=_deploy)
 
     demo = commands.add_parser("demo", help="publish the built-in sample season")
     demo.set_defaults(command=_demo)
@@ -225,6 +230,12 @@ def _serve(options: argparse.Namespace) -> int:
     from flows.commands import serve
 
     return serve(options.port)
+
+
+def _deploy(options: argparse.Namespace) -> int:
+    from flows.deploy import deploy
+
+    return deploy(options.prefect_file)
 
 
 def _demo(options: argparse.Namespace) -> int:
