@@ -107,6 +107,7 @@ def rows_of_the_table(page: Page) -> None:
     page.click(page.wait_for(f"{VERSIONS}[0]?.innerText.trim()", "version of the table"), "a")
     page.wait_for("look.all('tbody tr').length === 2", "table of two rows")
     rows = page.evaluate("look.all('tbody tr').map(row => [...row.cells].map(cell => cell.innerText.trim()))")
+    # The newest first.
     assert [row[:4] for row in rows] == [[str(ROUND), EVENT, code, "published"] for code in ("R", "Q")]
 
 
