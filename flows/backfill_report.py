@@ -13,6 +13,7 @@ from prefect.client.schemas.actions import ArtifactUpdate
 
 from flows.fan_out import QUEUED
 from flows.reports import PublishReport, summary_of
+from publish.season_document import PUBLISHED
 from transforms.recording import SESSION_CODES
 
 Logger = logging.Logger | logging.LoggerAdapter[Any]
@@ -71,6 +72,11 @@ class BackfillReport:
         return f"{len(reports) - len(left)} of {len(reports)} sessions done, {doing}. {self._expected}".strip()
 
 
+def _says_no_more(report: PublishReport) -> bool:
+    """Whether the other columns say what the message does."""
+    return report.state == QUEUED or (report.state == PUBLISHED and not report.unchanged)
+
+
 def _newest_first(report: PublishReport) -> tuple[int, int]:
     return -report.round, -SESSION_CODES.index(report.code)
 
@@ -83,6 +89,6 @@ def _row(report: PublishReport) -> dict[str, Any]:
         "state": report.message if report.state == QUEUED else report.state.replace("_", " "),
         "grade": report.grade or "",
         "seconds": report.seconds or "",
-        "message": "" if report.state == QUEUED else report.message or "",
+        "message": "" if _says_no_more(report) else report.message or "",
         "revision": report.revision or "",
     }

@@ -21,7 +21,7 @@ from publish.store import Store
 from transforms.errors import InputError, PublicationError
 
 
-@flow(name="check-health", persist_result=False)
+@flow(name="check-health", flow_run_name="check", persist_result=False)
 def check_health() -> State[Any]:
     """Look at everything and write what was found; the message of the final state is the state and what is wrong.
 

@@ -134,7 +134,7 @@ def _reports(store: Store, order: Order, runs: dict[tuple[str, str], FlowRun | N
 
 
 def _report(year: int, one: Wanted, run: FlowRun | None, indexed: dict[str, Any]) -> PublishReport:
-    state, message = _outcome(run, indexed)
+    state, message = _outcome(run)
     done = state == PUBLISHED
     return PublishReport(
         year,
@@ -151,7 +151,7 @@ def _report(year: int, one: Wanted, run: FlowRun | None, indexed: dict[str, Any]
     )
 
 
-def _outcome(run: FlowRun | None, indexed: dict[str, Any]) -> tuple[str, str]:
+def _outcome(run: FlowRun | None) -> tuple[str, str]:
     """Return the session's state and what is said of it."""
     state = None if run is None else run.state
     if run is None or state is None:
@@ -165,6 +165,4 @@ def _outcome(run: FlowRun | None, indexed: dict[str, Any]) -> tuple[str, str]:
         return UNAVAILABLE, message
     if state.type == StateType.COMPLETED:
         return PUBLISHED, message
-    if indexed.get("state") == UNAVAILABLE:
-        return UNAVAILABLE, message
     return FAILED, message or str(state.name)

@@ -1,7 +1,7 @@
 """What Prefect knows of our pool, deployments and runs, read from its API into plain facts."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from prefect.client.schemas.filters import (
     DeploymentFilterId,
     DeploymentFilterTags,
     FlowRunFilter,
+    FlowRunFilterDeploymentId,
     FlowRunFilterEndTime,
     FlowRunFilterNextScheduledStartTime,
     FlowRunFilterState,
@@ -39,7 +40,10 @@ from flows.session_runs import TAG, session_tag
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.responses import DeploymentResponse
 
+#: The scheduler of Prefect's server makes the coming runs of every schedule about once a minute.
+_SCHEDULER_TIME = timedelta(minutes=10)
 #: A run that has ended within this shows that somebody works: workers pause between two runs.
 _AT_WORK_WITHIN = timedelta(minutes=5)
 _PAGE = 200
@@ -73,10 +77,26 @@ class Engine:
                 limit=_PAGE,
             )
             self._deployments = {
-                deployment.id: DeploymentFact(deployment.name, deployment.paused, _aware(deployment.created))
+                deployment.id: DeploymentFact(
+                    deployment.name,
+                    deployment.paused,
+                    _aware(deployment.created),
+                    lacks_runs=self._lacks_runs(deployment),
+                )
                 for deployment in found
             }
         return self._deployments
+
+    def _lacks_runs(self, deployment: "DeploymentResponse") -> bool:
+        """Whether the server's scheduler has had the time to make runs for a schedule, and has made none."""
+        is_scheduled = any(schedule.active for schedule in deployment.schedules) and not deployment.paused
+        if not is_scheduled or datetime.now(UTC) - _aware(deployment.updated) < _SCHEDULER_TIME:
+            return False
+        coming = FlowRunFilter(
+            deployment_id=FlowRunFilterDeploymentId(any_=[deployment.id]),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+        )
+        return not self._client.read_flow_runs(flow_run_filter=coming, limit=1)
 
     def read_pool(self) -> PoolFact | None:
         """Return the work pool with its workers, or None if there is none of that name."""

@@ -43,11 +43,12 @@ class PoolFact:
 
 @dataclass(frozen=True)
 class DeploymentFact:
-    """One of our deployments."""
+    """One of our deployments. ``lacks_runs``: it has an active schedule, and the server has made no run for it."""
 
     name: str
     is_paused: bool
     created_at: datetime
+    lacks_runs: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,12 +101,16 @@ def _is_alive(worker: WorkerFact, now: datetime) -> bool:
 
 
 def check_deployments(deployments: Sequence[DeploymentFact]) -> Check:
-    """None of our deployments is paused: what is paused is not planned or not run."""
+    """None of our deployments is paused, and every schedule has runs to come: what has none is never run."""
     if not deployments:
         return Check("deployments", HEALTHY, "Nothing is deployed yet. `parcferme deploy` does it.")
     paused = sorted(deployment.name for deployment in deployments if deployment.is_paused)
     if paused:
         return Check("deployments", DEGRADED, f"Paused: {named(paused)}. Resume them in the Prefect UI.")
+    lacking = sorted(deployment.name for deployment in deployments if deployment.lacks_runs)
+    if lacking:
+        advice = "See the log of the Prefect server: its scheduler makes them every minute."
+        return Check("deployments", DEGRADED, f"Scheduled, but without a run to come: {named(lacking)}. {advice}")
     return Check("deployments", HEALTHY, f"{len(deployments)} deployed, none paused.")
 
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.states import Completed
 from pydantic import Field
 
 from flows.calendar import read_schedule
@@ -36,10 +37,10 @@ _NEXT_SEASON_FROM_MONTH = 12
 
 
 @flow(name="plan-season", flow_run_name="plan", persist_result=False)
-def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = 14) -> str:
+def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = 14) -> State[Any]:
     """Make one scheduled run of publish-session for every session to come, and runs for its re-checks.
 
-    Run it as often as you like: what is planned stays planned once. Returns a sentence on what was done.
+    Run it as often as you like: what is planned stays planned once. The message of the final state says what was done.
 
     Args:
         catch_up_days: Sessions that ended up to so many days ago and were never published are run now.
@@ -65,7 +66,7 @@ def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = 14) -> str:
     summary = _summary(rows)
     create_table_artifact(rows or [{"session": "-", "what": "nothing to change"}], key="plan", description=summary)
     logger.info(summary)
-    return summary
+    return Completed(message=summary)
 
 
 def _years(now: datetime) -> tuple[int, ...]:

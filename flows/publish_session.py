@@ -133,7 +133,7 @@ def publish_task(run: SessionRun, encoded_box: Box[Encoded], force: bool) -> Pub
     )
     if outcome.withheld and (current := read_latest(run.store, revision.session_key)) is not None:
         run.logger.warning(
-            "%s: %s was rolled back from, so %s stays current. To publish it all the same, use --force.",
+            "%s: %s was rolled back from, so %s stays current. To publish it all the same, run it with force.",
             run.label,
             revision.revision,
             current.revision,

@@ -63,6 +63,9 @@ export function showHealth(verdict) {
   byId("checked").replaceChildren(...(verdict.checkedMs === null ? [] : ["Checked ", liveText("ago", verdict.checkedMs)]));
   byId("checks").classList.toggle("stale", Boolean(verdict.isStale));
   byId("checks").replaceChildren(...verdict.checks.map(checkRow));
+  setText(byId("fold-title"), verdict.checks.length === 1 ? "1 check" : `${verdict.checks.length} checks`);
+  // Nobody needs to read that all is well, line by line; whoever opens or closes it is left alone until that changes.
+  if (document.body.dataset.health !== verdict.state) byId("fold").open = verdict.state !== "healthy";
   document.title = `${verdict.title} · parcferme status`;
   document.body.dataset.health = verdict.state;
 }

@@ -11,7 +11,7 @@ const STATES = {
   scheduled: ["○", "scheduled"],
   awaiting_data: ["…", "waiting for data"],
   failed: ["✕", "failed"],
-  unavailable: ["–", "no data"],
+  unavailable: ["–", "not published"],
   cancelled: ["⊘", "cancelled"],
 };
 const RUNNING = ["▸", "running now"];

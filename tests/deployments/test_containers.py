@@ -336,7 +336,7 @@ def test_the_server_and_its_clients_agree(services: dict[str, dict[str, Any]]):
         client = services[name]["environment"]
         assert client["PREFECT_API_URL"] == "http://server:4200/api"
         assert client["PREFECT_API_AUTH_STRING"] == server["PREFECT_SERVER_API_AUTH_STRING"]
-        assert client["PREFECT_UI_URL"] == server["PREFECT_UI_URL"] == "http://127.0.0.1:4200"
+        assert client["PREFECT_UI_URL"] == server["PREFECT_UI_URL"] == "http://127.0.0.1:4200/v2"
         assert client["PARCFERME_ARCHIVE"] != client["PARCFERME_DESTINATION"]
 
 

@@ -62,17 +62,25 @@ class Worker:
             found += children.get(pid, [])
         return found
 
-    def runs(self) -> set[str]:
-        """Return the ids of the flow runs it has processes for."""
+    def runs(self) -> dict[str, list[int]]:
+        """Return the processes of each flow run it has in its hands, by the run's id."""
         marker = b"PREFECT__FLOW_RUN_ID="
-        found = set()
+        found: dict[str, list[int]] = {}
         for pid in self.processes()[1:]:
             try:
                 variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
             except OSError:
                 continue  # it has ended
-            found |= {one.removeprefix(marker).decode() for one in variables if one.startswith(marker)}
+            for variable in variables:
+                if variable.startswith(marker):
+                    found.setdefault(variable.removeprefix(marker).decode(), []).append(pid)
         return found
+
+    def kill_run(self, flow_run_id: str) -> None:
+        """Kill a run without a word, as the kernel does when memory is short; the worker lives on."""
+        for pid in self.runs()[flow_run_id]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def kill(self) -> None:
         """Kill it and its runs without a word, as if the machine had gone."""
@@ -194,7 +202,7 @@ def installation(folder: Path, cache: Path, **environment: str) -> Iterator[Inst
         **os.environ,
         "PREFECT_HOME": str(folder / "prefect"),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
-        "PREFECT_UI_URL": f"http://127.0.0.1:{port}",
+        "PREFECT_UI_URL": f"http://127.0.0.1:{port}/v2",
         "PREFECT_SERVER_UI_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",

@@ -87,6 +87,8 @@ def test_deployments() -> None:
     assert check_deployments([one]).state == HEALTHY
     paused = check_deployments([one, two])
     assert paused.state == DEGRADED and "verify" in paused.message and "plan-season" not in paused.message
+    unscheduled = check_deployments([one, DeploymentFact("check-health", False, NOW, lacks_runs=True)])
+    assert unscheduled.state == DEGRADED and "without a run to come: check-health" in unscheduled.message
 
 
 # --- runs ---

@@ -97,15 +97,24 @@ def _events(made: Installation) -> list[dict[str, Any]]:
     return list(made.post("/events/filter", body)["events"])
 
 
-def test_a_cancelled_backfill_takes_its_runs_with_it(deployed: Installation) -> None:
+def test_a_run_that_dies_is_told_of_at_once_and_a_cancelled_backfill_takes_its_runs_with_it(
+    deployed: Installation,
+) -> None:
     made = deployed
+    survivor = made.workers[1]
     done = {run["id"] for run in made.runs_of("publish-session")}
     backfill = made.start_run("backfill", year=SAMPLE_YEAR, sessions=SESSIONS, force=True)
 
     def children() -> list[dict[str, Any]]:
         return [run for run in made.runs_of("publish-session") if run["id"] not in done]
 
-    wait_until(lambda: any(run["state_name"] == "Running" for run in children()), "a session is under way")
+    run = wait_until(lambda: _running_on(made, survivor), "a session is under way")
+    wait_until(lambda: "Computing" in _status(made, *_session_of(run)).get("message", ""), "its frames are computed")
+    survivor.kill_run(run["id"])
+    # The worker is there to say so: nobody waits for heartbeats.
+    wait_until(lambda: any(e["event"] == "parcferme.session.crashed" for e in _events(made)), "its end is told of")
+    wait_until(lambda: made.flow_run(run["id"])["run_count"] == 2, "it is taken up again")
+
     made.post(f"/flow_runs/{backfill}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
     made.wait_for_state(backfill, "Cancelled")
     ends = {"Cancelled", "Completed"}
@@ -113,3 +122,9 @@ def test_a_cancelled_backfill_takes_its_runs_with_it(deployed: Installation) -> 
     assert len(children()) == 6
     assert Counter(run["state_name"] for run in children())["Cancelled"] >= 4
     assert {_status(made, *session)["type"] for session in RACES} <= {"complete", "error"}
+
+
+def _session_of(run: dict[str, Any]) -> tuple[str, str]:
+    tag = next(tag for tag in run["tags"] if tag.startswith("session:"))
+    number = str(_season_order().index(tag) // 2 + 1)
+    return number, tag.rpartition("/")[2]
