@@ -28,11 +28,32 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
 
 
+#: Files that take longest, longest first: begun first, so that no process is left with one of them at the end.
+_LONGEST = (
+    "test_work_pool",
+    "test_race_weekend",
+    "test_demo",
+    "test_recorded",
+    "test_automations",
+    "test_upstream_double",
+    "test_upstream_door",
+    "test_operator_ui",
+    "test_status_page",
+    "test_deploy",
+)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests in one process, and with them those that share its costly demo."""
+    ranks = {name: rank for rank, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: ranks.get(_group(item), len(ranks)))
     for item in items:
-        group = "demo" if "demo" in getattr(item, "fixturenames", ()) else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    return "test_demo" if "demo" in getattr(item, "fixturenames", ()) else item.path.stem
 
 
 @pytest.fixture(scope="session")

@@ -36,8 +36,10 @@ def test_document_has_exactly_the_contract(file_store):
         "message": "10 %",
         "flow_run_id": "run-1",
         "flow_run_name": "clever-fox",
+        "flow_run_url": None,
         "started_at": "2024-03-02T18:00:00.000Z",
         "updated_at": "2024-03-02T18:00:10.000Z",
+        "next_attempt_at": None,
         "error": None,
     }
 
