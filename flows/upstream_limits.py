@@ -11,8 +11,8 @@ a race weekend does not wait at all. The slot is taken while the host's is held,
 slots cannot be saved up by workers that wait.
 
 **A worker that dies** while it holds a host's slot keeps it until its lease expires (60 s, found within 15 s more).
-The server keeps leases in memory unless told otherwise and forgets them when it restarts; a slot left over from that
-comes back by decay within a quarter of an hour, longer than any holder keeps one.
+A server that keeps its leases in memory (PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE says where) forgets them when it
+restarts; a slot left over from that comes back by decay within a quarter of an hour, longer than any holder keeps one.
 
 **FastF1's own limits** stay as they are. They raise at 200 and 500 calls an hour in one process, which a process that
 holds these limits, 180 and 450 for all together, does not reach.
