@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     publish.add_argument("event", help="round or name, for example 1 or Bahrain")
     publish.add_argument("session", help="R, S, Q, SQ, FP1, FP2 or FP3")
     publish.add_argument("--force", action="store_true", help="compute it even if nothing has changed")
+    publish.add_argument("--refetch", action="store_true", help="download it anew; published only if it differs")
     _add_source(publish)
     publish.set_defaults(command=_publish)
 
@@ -172,7 +173,15 @@ def _publish(options: argparse.Namespace) -> int:
     from flows.commands import publish
 
     year, event, session = options.year, options.event, options.session
-    return publish(year, event, session, force=options.force, source=options.source, verbose=options.verbose)
+    return publish(
+        year,
+        event,
+        session,
+        force=options.force,
+        refetch=options.refetch,
+        source=options.source,
+        verbose=options.verbose,
+    )
 
 
 def _backfill(options: argparse.Namespace) -> int:

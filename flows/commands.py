@@ -26,10 +26,14 @@ if TYPE_CHECKING:
 _DEMO_CACHE = Path(".parcferme") / "sample-cache"
 
 
-def publish(year: int, event: str, session: str, *, force: bool, source: Source, verbose: bool) -> int:
+def publish(year: int, event: str, session: str, *, force: bool, refetch: bool, source: Source, verbose: bool) -> int:
     """Publish one session and print its row."""
     _quieten_fastf1(verbose)
     settings = settings_for(read_settings(), source, year)
+    if refetch and settings.offline:
+        raise InputError(
+            "--refetch asks the upstream, which PARCFERME_OFFLINE=1 and --source archive forbid. Leave one of them out."
+        )
     found, code = resolve(read_schedule(settings, year), year, event, session)
     check_has_happened(found, year, code, settings.current_time())
     open_destination(settings).check()
@@ -38,7 +42,7 @@ def publish(year: int, event: str, session: str, *, force: bool, source: Source,
     from flows.publish_session import publish_session
 
     with following_runs(console):
-        report = publish_session(year, str(found.round), SessionName(code), force=force, source=source)
+        report = publish_session(year, str(found.round), SessionName(code), force=force, refetch=refetch, source=source)
     # A run that no deployment made reports itself, instead of its state.
     print_reports(console, [cast(PublishReport, report)])
     return 0

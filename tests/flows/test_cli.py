@@ -39,6 +39,7 @@ def _said(capsys: pytest.CaptureFixture[str]) -> str:
         (("publish", YEAR, "Atlantis", "R"), "no event 'Atlantis'"),
         (("publish", YEAR, "1", "S"), "no session 'S'. Type one of: FP1"),
         (("backfill", YEAR, "--rounds", "one"), "'one' cannot be understood"),
+        (("publish", YEAR, "1", "R", "--refetch"), "--refetch asks the upstream"),
         (("backfill", YEAR, "--rounds", "1,9"), "no round 9"),
         (("backfill", YEAR, "--sessions", "R,X"), "'X'"),
         (("index", "1999"), "no season 1999"),
