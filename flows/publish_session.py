@@ -183,22 +183,24 @@ def publish_session(
     :raises ParcfermeError: there is no new publication; what was published before is as it was.
     """
     settings = settings_for(read_settings(), source, year)
+    try:
+        run = SessionRun(
+            settings,
+            open_destination(settings),
+            year,
+            event,
+            session.code,
+            flow_run_id=str(this_run.id),
+            flow_run_name=str(this_run.name),
+            deployed=this_deployment.id is not None,
+            logger=get_run_logger(),
+        )
+    except UpstreamError as error:
+        return _awaiting_or_raise(error, None, settings)
     with fresh_cache(settings) if refetch else nullcontext(settings) as used:
         try:
-            run = SessionRun(
-                used,
-                open_destination(used),
-                year,
-                event,
-                session.code,
-                flow_run_id=str(this_run.id),
-                flow_run_name=str(this_run.name),
-                deployed=this_deployment.id is not None,
-                logger=get_run_logger(),
-            )
-        except UpstreamError as error:
-            return _awaiting_or_raise(error, None, settings)
-        try:
+            if refetch:
+                run.use_cache(used)
             report = _publish(run, force=force, refetch=refetch, source=source)
         except UpstreamError as error:
             return _awaiting_or_raise(error, run, settings)

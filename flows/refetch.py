@@ -5,8 +5,9 @@ FastF1 keeps what it has parsed of a session for good; only an empty cache makes
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from flows.fingerprint import read_circuit_key, service_urls, topic_folder
@@ -17,6 +18,7 @@ from flows.upstream import configure_cache
 from transforms.errors import InputError, UpstreamError
 
 _FOLDER = "refetched"
+_LEFT_OVER_S = 24 * 3600.0
 
 
 @contextmanager
@@ -32,6 +34,7 @@ def fresh_cache(settings: Settings) -> Iterator[Settings]:
     try:
         parent = settings.cache_dir / _FOLDER
         parent.mkdir(parents=True, exist_ok=True)
+        _remove_left_over(parent)
         folder = Path(tempfile.mkdtemp(dir=parent))
     except OSError as error:
         raise InputError(
@@ -43,6 +46,14 @@ def fresh_cache(settings: Settings) -> Iterator[Settings]:
     finally:
         configure_cache(settings.cache_dir, offline=settings.offline)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_left_over(parent: Path) -> None:
+    """Delete what runs that were killed have left; no run takes so long."""
+    for folder in parent.iterdir():
+        with suppress(FileNotFoundError):
+            if time.time() - folder.stat().st_mtime > _LEFT_OVER_S:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def adopt_fresh(fresh: Settings, settings: Settings, run: SessionRun) -> None:

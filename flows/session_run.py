@@ -21,7 +21,7 @@ from flows.progress import ArtifactSink, ListenerSink, Progress, Sink, listener
 from flows.reports import UP_TO_DATE, PublishReport
 from flows.run_status import StatusSink
 from flows.settings import Settings
-from flows.upstream import session_path
+from flows.upstream import configure_cache, session_path
 from flows.upstream_limits import limited_upstream
 from publish import keys, season, status
 from publish.latest import Latest, Summary, read_latest
@@ -78,9 +78,7 @@ class SessionRun:
         self.deployed = deployed
         if deployed:
             # What FastF1 does is of no interest to those who look at a run's log; what it misses is.
-            import fastf1
-
-            fastf1.set_log_level("WARNING")
+            logging.getLogger("fastf1").setLevel(logging.WARNING)
         self.entry = RunEntry(
             year,
             self.round,
@@ -121,6 +119,12 @@ class SessionRun:
         if self._api_path is None:
             self._api_path = session_path(self.year, self.round, self.code)
         return self._api_path
+
+    def use_cache(self, settings: Settings) -> None:
+        """Load through the cache of ``settings`` from here on; what session it is stays as the old one has it."""
+        _ = self.api_path
+        configure_cache(settings.cache_dir, offline=settings.offline)
+        self.settings = settings
 
     def upstream(self) -> AbstractContextManager[None]:
         """Return a block in which the upstream is asked within the limits that all workers share."""

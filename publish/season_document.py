@@ -16,8 +16,8 @@ UNAVAILABLE = "unavailable"
 FAILED = "failed"
 CANCELLED = "cancelled"
 
-#: How long after its start a session's data can be expected to come.
-PATIENCE = timedelta(hours=24)
+#: How long after its start a session's data can be expected to come: a day after the longest has ended.
+PATIENCE = timedelta(hours=26)
 
 
 @dataclass(frozen=True)
