@@ -27,7 +27,7 @@ test: install ## lint, format, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 audit: install ## look for known vulnerabilities in what is pinned
 	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt

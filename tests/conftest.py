@@ -1,10 +1,12 @@
 """One Prefect server for the whole test session, in a home folder of its own."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 #: Read by Prefect when it is imported, so set before any test module is.
 _PREFECT_ENVIRONMENT = {
@@ -43,17 +45,10 @@ _LONGEST = (
 )
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process, and with them those that share its costly demo."""
+    """Begin with what takes longest. Files stay in one process (``--dist loadfile``)."""
     ranks = {name: rank for rank, name in enumerate(_LONGEST)}
-    items.sort(key=lambda item: ranks.get(_group(item), len(ranks)))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-
-
-def _group(item: pytest.Item) -> str:
-    return "test_demo" if "demo" in getattr(item, "fixturenames", ()) else item.path.stem
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
 
 
 @pytest.fixture(scope="session")
@@ -71,8 +66,13 @@ def sample_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A FastF1 cache that holds the sample season, shared by all tests: only read it, through FastF1."""
     from flows.sample import write_sample_season
 
+    base = tmp_path_factory.getbasetemp()
+    made = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "sample-season"
+    with FileLock(f"{made}.lock"):
+        # Made once for all processes of the run, each of which has a copy of its own.
+        write_sample_season(made)
     folder = tmp_path_factory.mktemp("sample-cache")
-    write_sample_season(folder)
+    shutil.copytree(made, folder, dirs_exist_ok=True)
     return folder
 
 

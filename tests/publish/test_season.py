@@ -77,7 +77,7 @@ def test_document_has_exactly_the_contract(file_store):
 
 @pytest.mark.parametrize(
     ("after_start", "state"),
-    [(-1, "scheduled"), (0, "awaiting_data"), (24 * 3600 - 1, "awaiting_data"), (24 * 3600, "unavailable")],
+    [(-1, "scheduled"), (0, "awaiting_data"), (26 * 3600 - 1, "awaiting_data"), (26 * 3600, "unavailable")],
 )
 def test_states_by_time(file_store, after_start, state):
     start = BAHRAIN.sessions[1].start_utc
