@@ -43,7 +43,8 @@ def test_a_backfill_from_the_form_to_the_published_data(sample_cache: Path, tmp_
         watch_it_run(page)
         rows_of_the_table(page)
         the_api_and_the_site_agree(it)
-        assert page.complaints == []
+        # Prefect's own drawing of the graph complains now and then; it is redrawn a moment later.
+        assert [said for said in page.complaints if "flow-run-graph" not in said] == []
 
 
 def open_form(page: Page, it: Installation) -> None:
@@ -66,22 +67,35 @@ def wrong_input_is_refused(page: Page) -> None:
     assert "2018" in page.evaluate("look.field('year').validationMessage")
     page.fill("year", str(SAMPLE_YEAR))
     page.fill("rounds", "first")
-    toggle_sessions(page, SESSIONS)
+    choose_sessions(page, ())
     page.click("Submit", "button")
     page.see(NO_ROUNDS)
     page.see(NO_SESSION)
 
 
-def toggle_sessions(page: Page, names: tuple[str, ...]) -> None:
-    page.click_field("sessions")
-    for name in names:
-        page.click(name, "[role=option]")
-    page.press("Escape")
+def choose_sessions(page: Page, wanted: tuple[str, ...]) -> None:
+    """Tick and untick until exactly these are chosen: a click can meet a list that is just drawn anew."""
+    for _ in range(5):
+        wrong = chosen_sessions(page) ^ set(wanted)
+        if not wrong:
+            return
+        page.click_field("sessions")
+        for name in sorted(wrong):
+            page.click(name, "[role=option]")
+        page.press("Escape")
+        page.wait_for("look.all('[role=option]').length === 0", "list that closes")
+    raise AssertionError(f"{sorted(chosen_sessions(page))} are chosen, not {sorted(wanted)}")
+
+
+def chosen_sessions(page: Page) -> set[str]:
+    """What stands below the field, one label a session."""
+    lines = page.evaluate("look.text().split('\\n').map(line => line.trim())")
+    return set(lines) & set(SESSIONS)
 
 
 def submit_right_input(page: Page) -> None:
     page.fill("rounds", str(ROUND))
-    toggle_sessions(page, WANTED)
+    choose_sessions(page, WANTED)
     # The form takes its messages back by itself. Until then it does not send anything.
     page.wait_for(
         f"![{json.dumps(NO_ROUNDS)}, {json.dumps(NO_SESSION)}].some(said => look.text().includes(said))",

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ import pyarrow as pa
 import pytest
 import requests
 from upstream_double import Request, UpstreamDouble
-from upstream_season import CIRCUIT_HOST, MIRROR_HOST, RESULTS_HOST, SCHEDULE_HOST, TIMING_HOST
+from upstream_season import CIRCUIT_HOST, RESULTS_HOST, SCHEDULE_HOST, TIMING_HOST
 
 from flows.sample import SAMPLE_YEAR
 from flows.upstream import configure_cache, load_recording
@@ -158,39 +157,6 @@ def test_what_a_load_asks_for(double: UpstreamDouble, first_race: tuple[Loaded, 
     assert double.max_concurrency(TIMING_HOST) == 1
 
 
-def test_nothing_is_out_yet(double: UpstreamDouble, tmp_path: Path) -> None:
-    double.season.hide(1, "Q")
-    hidden = load(double, tmp_path / "cache", 1, "Q")
-    assert hidden.error == "NotReadyError"
-    assert hidden.calls[TIMING_HOST] == hidden.calls[MIRROR_HOST]
-    assert {r.status for r in hidden.requests if r.host in (TIMING_HOST, MIRROR_HOST)} == {403}
-    double.season.show(1, "Q")
-    assert load(double, tmp_path / "cache", 1, "Q").error is None
-
-
-def test_results_changed_by_the_stewards(
-    double: UpstreamDouble, first_race: tuple[Loaded, Path], tmp_path: Path
-) -> None:
-    loser, winner = double.season.swap_results(1, "R", 2)
-    changed = load(double, tmp_path / "cache", 1, "R")
-    assert changed.recording is not None and changed.fingerprint != first_race[0].fingerprint
-    rows = {row["car"]: row for row in changed.recording.results.to_pylist()}
-    assert (rows[winner]["position"], rows[loser]["position"]) == (2, 3)
-    assert (rows[winner]["points"], rows[loser]["points"]) == (18, 15)
-
-
-def test_a_lap_time_corrected_late(double: UpstreamDouble, first_race: tuple[Loaded, Path], tmp_path: Path) -> None:
-    new_ms = double.season.correct_lap_time(1, "R", "7", 4, by_ms=-250)
-    changed = load(double, tmp_path / "cache", 1, "R")
-    assert first_race[0].recording is not None and changed.recording is not None
-    assert changed.fingerprint != first_race[0].fingerprint
-
-    def lap_time_ms(recording: Recording) -> int:
-        return next(r["lap_time_ms"] for r in recording.laps.to_pylist() if (r["car"], r["lap"]) == ("7", 4))
-
-    assert lap_time_ms(changed.recording) == new_ms == lap_time_ms(first_race[0].recording) - 250
-
-
 def test_too_many_calls_are_refused(double: UpstreamDouble, tmp_path: Path) -> None:
     double.limit(RESULTS_HOST, calls=1, window_s=3600)
     get(double, RESULTS_HOST, f"/ergast/f1/{SAMPLE_YEAR}/1/results.json")
@@ -199,55 +165,11 @@ def test_too_many_calls_are_refused(double: UpstreamDouble, tmp_path: Path) -> N
     assert (refused.session, refused.what) == ((1, "Q"), "results")
 
 
-def test_down(double: UpstreamDouble, tmp_path: Path) -> None:
-    double.down(CIRCUIT_HOST)
-    assert load(double, tmp_path / "other", 1, "Q").error == "UpstreamError"
-    double.up()
-    double.down(TIMING_HOST, "error")
-    from_mirror = load(double, tmp_path / "cache", 1, "Q")
-    assert from_mirror.error is None and from_mirror.calls[MIRROR_HOST] == 10
-
-
-def test_a_cancelled_weekend_renumbers_those_after_it(double: UpstreamDouble, tmp_path: Path) -> None:
-    double.season.cancel(1)
-    double.season.renumber()
-    assert [double.season.round_of(number) for number in (1, 2, 3)] == [None, 1, 2]
-    moved = load(double, tmp_path / "cache", 2, "Q")
-    assert moved.recording is not None
-    assert (moved.recording.identity.event, moved.recording.identity.round) == ("Vantry Grand Prix", 2)
-    assert moved.recording.identity.session_key == 99034
-    assert len(double.requests_of(3, "Q")) == 11
-
-
-def test_a_session_moved_and_a_weekend_renamed(double: UpstreamDouble, tmp_path: Path) -> None:
-    double.season.move(1, "Q", datetime(SAMPLE_YEAR, 3, 13, 10))
-    double.season.rename(1, "Larkmoor Trophy")
-    moved = load(double, tmp_path / "cache", 1, "Q")
-    assert moved.recording is not None and moved.recording.missing == ()
-    identity = moved.recording.identity
-    assert (identity.event, identity.start_utc) == ("Larkmoor Trophy", "2099-03-13T09:00:00Z")
-
-
 def test_the_other_calendars_serve_when_the_schedule_is_away(double: UpstreamDouble, tmp_path: Path) -> None:
     double.down(SCHEDULE_HOST, "error")
     from_timing = load(double, tmp_path / "one", 3, "Q")
     assert from_timing.recording is not None and from_timing.recording.identity.event == "Vantry Grand Prix"
     assert any(request.path.endswith("/Index.json") for request in from_timing.requests)
-
-
-def test_signing_in(double: UpstreamDouble, tmp_path: Path) -> None:
-    double.down(MIRROR_HOST, "error")
-    double.require_account("someone@example.org", "secret")
-    refused = load(double, tmp_path / "cache", 1, "Q", F1_PASSWORD="wrong")
-    assert refused.error == "UpstreamError" and not double.token_path.exists()
-    double.forget()
-    assert load(double, tmp_path / "cache", 1, "Q").error is None
-    assert all(request.signed_in for request in double.requests(TIMING_HOST))
-    assert len(double.requests("id.formula1.com")) == 3
-    assert json.loads(double.token_path.read_text()).keys() == {"version", "value", "expires_at"}
-
-
-# The edge itself, with a plain client.
 
 
 def test_unknown_things_are_answered_as_the_real_hosts_do(double: UpstreamDouble) -> None:
