@@ -41,7 +41,20 @@ _LONGEST = (
     "test_upstream_door",
     "test_operator_ui",
     "test_status_page",
+    "test_upstream_limits",
     "test_deploy",
+    "test_cli",
+    "test_archive",
+    "test_flows",
+    "test_health_server",
+    "test_maintenance",
+    "test_viewer",
+    "test_publication_faults",
+    "test_concurrency",
+    "test_upstream_faults",
+    "test_run_sweep",
+    "test_security_canary",
+    "test_containers",
 )
 
 
