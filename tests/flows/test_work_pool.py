@@ -12,9 +12,9 @@ from installation import Installation, Worker, installation, wait_until
 
 from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR
 
-#: Six sessions: enough that both workers have one in their hands for a while.
-SESSIONS = ["Race", "Qualifying"]
-RACES = {("1", "Q"), ("1", "R"), ("2", "Q"), ("2", "R"), ("3", "Q"), ("3", "R")}
+#: Four sessions: enough that both workers have one in their hands for a while.
+WANTED = {"rounds": "1,3", "sessions": ["Race", "Qualifying"]}
+RACES = {("1", "Q"), ("1", "R"), ("3", "Q"), ("3", "R")}
 
 
 @pytest.fixture(scope="module")
@@ -54,22 +54,22 @@ def test_two_workers_share_a_backfill_and_one_may_die(deployed: Installation) ->
     made.start_worker("control", "--work-queue", "control", limit=3)
     survivor = made.start_worker("survivor", "--work-queue", "sessions", limit=1)
     victim = made.start_worker("victim", "--work-queue", "sessions", limit=1)
-    backfill = made.start_run("backfill", year=SAMPLE_YEAR, sessions=SESSIONS)
+    backfill = made.start_run("backfill", year=SAMPLE_YEAR, **WANTED)
 
     lost = wait_until(lambda: _running_on(made, victim), "the victim works on a session")
     wait_until(lambda: _running_on(made, survivor), "the survivor works on another")
     victim.kill()
 
     ended = made.wait_for_state(backfill, "Completed", "Failed", "Crashed", timeout_s=400)
-    assert (ended["state_name"], ended["state"]["message"]) == ("Completed", "6 of 6 sessions are published")
+    assert (ended["state_name"], ended["state"]["message"]) == ("Completed", "4 of 4 sessions are published")
 
     # Nothing lost: every session has its revision. Nothing twice: one revision, one run each.
     children = made.runs_of("publish-session")
-    assert Counter(run["state_name"] for run in children) == {"Completed": 6}
+    assert Counter(run["state_name"] for run in children) == {"Completed": 4}
     assert {run["id"]: run["run_count"] for run in children if run["run_count"] > 1} == {lost["id"]: 2}
     documents = [json.loads(path.read_text()) for path in made.site.glob("v1/sessions/*/latest.json")]
     assert {(str(one["round"]), one["session"]) for one in documents} == RACES
-    assert [len(one["revisions"]) for one in documents] == [1] * 6
+    assert [len(one["revisions"]) for one in documents] == [1] * 4
     assert {_status(made, *session)["type"] for session in RACES} == {"complete"}
 
     # What the operator sees: the children below their parent, newest first, and the table of all.
@@ -77,11 +77,11 @@ def test_two_workers_share_a_backfill_and_one_may_die(deployed: Installation) ->
     order = [next(tag for tag in run["tags"] if tag.startswith("session:")) for run in begun if run["id"] != lost["id"]]
     assert order == sorted(order, key=[*reversed(_season_order())].index)
     (table,) = made.post("/artifacts/latest/filter", {"artifacts": {"key": {"any_": [f"backfill-{SAMPLE_YEAR}"]}}})
-    assert [row["state"] for row in json.loads(table["data"])] == ["published"] * 6
+    assert [row["state"] for row in json.loads(table["data"])] == ["published"] * 4
 
 
 def _season_order() -> list[str]:
-    names = ("Larkmoor", "Seliga", "Vantry")
+    names = ("Larkmoor", "Vantry")
     return [f"session:{SAMPLE_YEAR}/{name} Grand Prix/{code}" for name in names for code in ("Q", "R")]
 
 
@@ -103,7 +103,7 @@ def test_a_run_that_dies_is_told_of_at_once_and_a_cancelled_backfill_takes_its_r
     made = deployed
     survivor = made.workers[1]
     done = {run["id"] for run in made.runs_of("publish-session")}
-    backfill = made.start_run("backfill", year=SAMPLE_YEAR, sessions=SESSIONS, force=True)
+    backfill = made.start_run("backfill", year=SAMPLE_YEAR, force=True, **WANTED)
 
     def children() -> list[dict[str, Any]]:
         return [run for run in made.runs_of("publish-session") if run["id"] not in done]
@@ -119,12 +119,12 @@ def test_a_run_that_dies_is_told_of_at_once_and_a_cancelled_backfill_takes_its_r
     made.wait_for_state(backfill, "Cancelled")
     ends = {"Cancelled", "Completed"}
     wait_until(lambda: {run["state_name"] for run in children()} <= ends, "its runs have ended")
-    assert len(children()) == 6
-    assert Counter(run["state_name"] for run in children())["Cancelled"] >= 3
+    assert len(children()) == 4
+    assert Counter(run["state_name"] for run in children())["Cancelled"] >= 1
     assert {_status(made, *session)["type"] for session in RACES} <= {"complete", "error"}
 
 
 def _session_of(run: dict[str, Any]) -> tuple[str, str]:
     tag = next(tag for tag in run["tags"] if tag.startswith("session:"))
-    number = str(_season_order().index(tag) // 2 + 1)
+    number = ("1", "3")[_season_order().index(tag) // 2]
     return number, tag.rpartition("/")[2]
