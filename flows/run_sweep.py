@@ -11,7 +11,7 @@ from prefect.states import Crashed
 
 from flows.backfill import cancel_runs_of
 from flows.listing import list_planned
-from flows.revival import revive
+from flows.revival import resume_wait, revive
 from flows.run_endings import announce_ended
 from flows.run_status import DEAD_RUN, SILENCE, Ended, end_matching, is_silent
 from flows.session_runs import SessionRuns, expected_utc, session_tag_of
@@ -49,8 +49,11 @@ def sweep(settings: Settings, store: Store, client: SyncPrefectClient) -> Swept:
     """
     now = datetime.now(UTC)
     runs = SessionRuns(client)
+    crashed = _crashed(runs, now)
+    # Before their statuses are looked at: these have not ended.
+    waiting = sum(resume_wait(runs, run) for run in crashed)
     closed = [ended for year in _years(store) for ended in _close(store, runs, year, now)]
-    revived = _revive(runs, now)
+    revived = waiting + sum(revive(runs, run, now) for run in _crashed(runs, now))
     cancelled = _cancel_orphans(runs)
     listed = (read_document(store, keys.RUNS) or {}).get("running", ())
     known = _read(runs, (str(run["flow_run_id"]) for run in listed))
@@ -116,17 +119,17 @@ def _open_run_ids(store: Store, year: int) -> list[str]:
     return [str(document["flow_run_id"]) for document in found if document and document["type"] in _OPEN]
 
 
-def _revive(runs: SessionRuns, now: datetime) -> int:
-    """Put back crashed runs, unless another run of the same session is under way or came later."""
-    ended = [
+def _crashed(runs: SessionRuns, now: datetime) -> list[FlowRun]:
+    """Return the runs that crashed lately, but those of whose session another is under way or came later."""
+    crashed = [
         run
         for run in runs.find(types=[StateType.CRASHED])
         if run.state is not None and now - run.state.timestamp < _REVIVED_FOR
     ]
-    if not ended:
-        return 0
+    if not crashed:
+        return []
     newest = _newest_by_session(runs.find(newest=_LOOK_BACK))
-    return sum(revive(runs, run, now) for run in ended if newest.get(session_tag_of(run), run).id == run.id)
+    return [run for run in crashed if newest.get(session_tag_of(run), run).id == run.id]
 
 
 def _newest_by_session(found: Iterable[FlowRun]) -> Mapping[str, FlowRun]:

@@ -184,6 +184,22 @@ def test_what_waits_for_its_data_waits_unless_its_run_is_gone(world: World) -> N
     assert (world.status("R")["type"], world.status("Q")["type"]) == ("awaiting_data", "error")
 
 
+def test_a_run_that_is_taken_for_crashed_while_it_waits_goes_on_waiting(world: World) -> None:
+    until = datetime.now(UTC) + timedelta(minutes=40)
+    waits = AwaitingRetry(scheduled_time=until, message="The data is not out yet.")
+    attempts = [state for _ in range(MOST_ATTEMPTS + 1) for state in (Running(), waits)]
+    run = world.run(*attempts, Crashed(message="Nothing was heard of it."))
+    assert run.run_count > MOST_ATTEMPTS
+    entry = RunEntry(YEAR, ROUND, EVENT, "R", str(run.id), "its name", None, datetime.now(UTC))
+    StatusSink(world.store, entry).wait("not out yet", until, state="AwaitingRetry")
+    swept = world.sweep()
+    assert (swept.closed, swept.revived) == (0, 1)
+    assert world.status()["type"] == "awaiting_data"
+    state = world.state_of(run)
+    assert (state.name, state.message) == ("AwaitingRetry", "The data is not out yet.")
+    assert state.state_details.scheduled_time == until
+
+
 def test_runs_of_a_backfill_cancelled_while_no_worker_was_there_are_cancelled(world: World) -> None:
     parent = world.run(Cancelled(), code="FP1")
     child = world.run(tags=(backfill_tag(str(parent.id)),))
