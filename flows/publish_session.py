@@ -19,15 +19,17 @@ from flows.cdn import tell_cdn
 from flows.destination import conclude_destination, open_destination, prepare_destination
 from flows.memory import release_memory
 from flows.parameters import EventName, SessionName, Year
+from flows.plan import RECHECKS
 from flows.progress import heartbeat
 from flows.refetch import adopt_fresh, fresh_cache
 from flows.reports import NO_DATA, UP_TO_DATE, PublishReport
 from flows.run_endings import close_ended_run
 from flows.session_run import Box, SessionRun, made_with
+from flows.session_runs import kind_tag
 from flows.settings import Settings, read_settings
 from flows.spool import working_folder
 from flows.upstream import load_recording
-from flows.waiting import next_attempt_utc
+from flows.waiting import next_attempt_utc, recheck_utc
 from publish.encode import encode_session
 from publish.latest import read_latest
 from publish.objects import EncodedRevision
@@ -197,6 +199,9 @@ def publish_session(
         )
     except UpstreamError as error:
         return _awaiting_or_raise(error, None, settings)
+    if _is_recheck() and (awaited := run.awaited_by_another()) is not None:
+        until = recheck_utc(awaited, settings.current_time())
+        _pause(AwaitingRetry(scheduled_time=until, message="There is nothing to check: another run awaits the data."))
     with fresh_cache(settings) if refetch else nullcontext(settings) as used:
         try:
             if refetch:
@@ -219,6 +224,11 @@ def _has_waited() -> bool:
     return int(this_run.run_count or 1) > 1
 
 
+def _is_recheck() -> bool:
+    """Whether this run was planned to look at a session once more."""
+    return any(kind_tag(kind) in (this_run.tags or ()) for kind in RECHECKS)
+
+
 def _awaiting_or_raise(error: UpstreamError, run: SessionRun | None, settings: Settings) -> State[Any]:
     """Let a run wait for its upstream; return its state or raise ``error`` where that makes no sense."""
     until = None
@@ -233,7 +243,8 @@ def _awaiting_or_raise(error: UpstreamError, run: SessionRun | None, settings: S
     if until is None:
         if run is not None:
             run.fail(error)
-        if isinstance(error, NotReadyError) and this_deployment.id is not None and not _has_waited():
+        nothing_expected = _is_recheck() or not _has_waited()
+        if isinstance(error, NotReadyError) and this_deployment.id is not None and nothing_expected:
             # Of a session long past there is nothing to be had, which is no failure of the run that found it out.
             return Completed(name=NO_DATA, message=str(error))
         raise error

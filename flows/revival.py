@@ -38,7 +38,7 @@ def resume_wait(runs: SessionRuns, run: FlowRun) -> bool:
     before = _state_before(runs, run)
     if before is None or before.type != StateType.SCHEDULED:
         return False
-    waits = AwaitingRetry(scheduled_time=before.state_details.scheduled_time, message=before.message)
+    waits: State[Any] = AwaitingRetry(scheduled_time=before.state_details.scheduled_time, message=before.message)
     runs.client.set_flow_run_state(run.id, waits)
     return True
 

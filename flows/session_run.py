@@ -27,7 +27,7 @@ from publish import keys, season, status
 from publish.latest import Latest, Summary, read_latest
 from publish.runs import RunEntry
 from publish.season_document import AWAITING_DATA, FAILED, PATIENCE, PUBLISHED, UNAVAILABLE, SessionState
-from publish.shared_documents import read_document
+from publish.shared_documents import parse_utc, read_document
 from publish.store import Store
 from transforms.errors import NotReadyError, ParcfermeError, UpstreamError
 from transforms.frames import FPS
@@ -149,6 +149,12 @@ class SessionRun:
             return None
         made_from = (latest.summary.inputs_sha256, latest.summary.code_sha256)
         return latest if made_from == (self.read_fingerprint(), code_fingerprint()) else None
+
+    def awaited_by_another(self) -> datetime | None:
+        """Return when another run that waits for the session's data tries again; None: there is no such run."""
+        document = read_document(self.store, keys.status(self.year, self.round, self.code)) or {}
+        waits = document.get("type") == status.AWAITING_DATA and document["flow_run_id"] != self.entry.flow_run_id
+        return parse_utc(document["next_attempt_at"]) if waits else None
 
     def may_have_more_upstream(self) -> bool:
         """Whether a load could bring what the cache lacks; asks the results service whether its answer has changed."""

@@ -12,6 +12,8 @@ FIRST_DELAY = timedelta(minutes=10)
 LONGEST_DELAY = timedelta(hours=1)
 #: How long data that is not out yet, or an upstream that is down, is waited for.
 PATIENCE = timedelta(hours=24)
+#: How long after the data a re-check comes that was put off because it was not out.
+_AFTER_THE_DATA = timedelta(hours=1)
 
 
 def delay_after(attempts: int) -> timedelta:
@@ -37,3 +39,8 @@ def next_attempt_utc(
         return min(at, last) if now < last else None
     waited = sum((delay_after(number) for number in range(1, attempts)), timedelta())
     return at if waited + delay_after(attempts) <= PATIENCE else None
+
+
+def recheck_utc(next_attempt: datetime, now: datetime) -> datetime:
+    """Return when a re-check looks again whose session is still awaited, by a run that tries at ``next_attempt``."""
+    return max(next_attempt, now) + _AFTER_THE_DATA

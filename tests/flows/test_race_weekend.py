@@ -48,9 +48,10 @@ def test_a_race_weekend(weekend: Weekend) -> None:
     moved_cancelled_and_renamed(weekend)
     worker = qualifying_published_at_its_new_time(weekend)
     race_run = race_data_not_out(weekend)
+    nothing_to_check_yet(weekend)
     race_published(weekend, race_run)
     worker.stop()
-    checked_after_an_hour(weekend)
+    checked_an_hour_after_it_came(weekend)
     corrected_a_day_later(weekend)
     checked_after_a_week(weekend)
     results_changed_weeks_later(weekend)
@@ -191,8 +192,19 @@ def race_data_not_out(weekend: Weekend) -> str:
     return flow_run_id
 
 
+def nothing_to_check_yet(weekend: Weekend) -> None:
+    weekend.now = RACE_RUN + timedelta(hours=1)
+    before = weekend.status(2, "R")
+    weekend.double.forget()
+    run = weekend.execute(weekend.planned_once(EVENT, "R", "recheck-1h")["id"])
+    ends_as(run, "AwaitingRetry", "another run awaits the data")
+    assert utc(run["next_scheduled_start_time"]) == weekend.now + timedelta(hours=1)
+    assert weekend.status(2, "R") == before
+    assert weekend.double.requests_of(RACE, "R") == []
+
+
 def race_published(weekend: Weekend, flow_run_id: str) -> None:
-    weekend.now = RACE_RUN + timedelta(minutes=10)
+    weekend.now = RACE_RUN + timedelta(hours=1)
     weekend.double.season.show(RACE, "R")
     run = by_worker(weekend, flow_run_id, "Completed")
     assert run["run_count"] == 2
@@ -235,8 +247,8 @@ def up_to_date(weekend: Weekend, kind: str, after: timedelta) -> None:
     assert weekend.read("v1/runs.json")["recent"][0]["state"] == "unchanged"
 
 
-def checked_after_an_hour(weekend: Weekend) -> None:
-    up_to_date(weekend, "recheck-1h", timedelta(hours=1))
+def checked_an_hour_after_it_came(weekend: Weekend) -> None:
+    up_to_date(weekend, "recheck-1h", timedelta(hours=2))
 
 
 def corrected_a_day_later(weekend: Weekend) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flows.waiting import PATIENCE, delay_after, next_attempt_utc
+from flows.waiting import PATIENCE, delay_after, next_attempt_utc, recheck_utc
 from transforms.errors import CorruptDataError, NotReadyError, UpstreamError
 
 START = datetime(2026, 6, 7, 13, 0, tzinfo=UTC)
@@ -47,3 +47,9 @@ def test_an_upstream_that_is_down_is_asked_for_a_day_from_the_first_attempt() ->
 @pytest.mark.parametrize("start", [START, None])
 def test_corrupt_data_is_not_waited_for(start: datetime | None) -> None:
     assert _waits(CorruptDataError("cut off"), END, start=start) == []
+
+
+def test_a_recheck_comes_an_hour_after_the_awaited_attempt_or_after_now() -> None:
+    hour = timedelta(hours=1)
+    assert recheck_utc(END + hour, END) == END + 2 * hour
+    assert recheck_utc(END, END + hour) == END + 2 * hour
