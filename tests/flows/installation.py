@@ -1,40 +1,17 @@
 """A whole installation for tests: Prefect server, deployments, process workers, a folder as destination."""
 
 import os
-import re
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
-from filelock import FileLock
-
-T = TypeVar("T")
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens at."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-def wait_until(condition: Callable[[], T | None], what: str, timeout_s: float = 120.0) -> T:
-    """Return what ``condition`` returns once it is true; fail after ``timeout_s``, saying ``what`` did not happen."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.5)
-    raise AssertionError(f"Within {timeout_s:.0f} s this did not happen: {what}")
+from prefect_servers import Server, copy_prepared, wait_until
 
 
 def _children() -> dict[int, list[int]]:
@@ -195,18 +172,18 @@ class Installation:
 
 @contextmanager
 def installation(folder: Path, cache: Path, **environment: str) -> Iterator[Installation]:
-    """Start a server, register everything, and yield the installation; without a worker.
+    """Start a server on which everything is registered and yield the installation; without a worker.
 
     ``cache`` is FastF1's cache, ``environment`` what its processes run with besides. The services of the server look
     after runs and automations every few seconds.
     """
-    port = free_port()
+    server = Server(folder)
     variables = {
         **os.environ,
-        "PREFECT_HOME": str(folder / "prefect"),
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
-        "PREFECT_UI_URL": f"http://127.0.0.1:{port}/v2",
-        "PREFECT_SERVER_UI_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_HOME": str(server.home),
+        "PREFECT_API_URL": server.api,
+        "PREFECT_UI_URL": f"http://127.0.0.1:{server.port}/v2",
+        "PREFECT_SERVER_UI_API_URL": server.api,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "PREFECT_WORKER_QUERY_SECONDS": "2",
@@ -217,51 +194,23 @@ def installation(folder: Path, cache: Path, **environment: str) -> Iterator[Inst
         "DO_NOT_TRACK": "1",
         **environment,
     }
-    _copy_database(folder)
-    with (folder / "server.log").open("ab") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)],
-            env=variables,
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    with httpx.Client(base_url=variables["PREFECT_API_URL"], timeout=30.0) as api:
+    server.environment = variables
+    copy_prepared(server.home, "prefect-deployed", _deploy)
+    with server, httpx.Client(base_url=server.api, timeout=30.0) as api:
         made = Installation(folder, variables, api)
         try:
-            wait_until(lambda: _is_healthy(api), "the Prefect server answers")
-            ended = made.run("deploy")
-            assert ended.returncode == 0, ended.stdout + ended.stderr
             yield made
         finally:
             for worker in made.workers:
                 worker.stop()
-            os.killpg(server.pid, signal.SIGTERM)
-            try:
-                server.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                os.killpg(server.pid, signal.SIGKILL)
-                server.wait()
 
 
-def _copy_database(folder: Path) -> None:
-    """Give the server a database that is migrated already: that takes 7 s, once for all installations of a test run."""
-    shared = next((one for one in folder.parents if re.fullmatch(r"pytest-\d+", one.name)), folder)
-    made = shared / "prefect-database"
-    with FileLock(f"{made}.lock"):
-        if not made.is_dir():
-            unfinished = shared / "prefect-database.part"
-            environment = {**os.environ, "PREFECT_HOME": str(unfinished)}
-            environment.pop("PREFECT_API_URL", None)
-            command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
-            subprocess.run(command, env=environment, check=True, capture_output=True, timeout=300)
-            unfinished.rename(made)
-    shutil.copytree(made, folder / "prefect")
-
-
-def _is_healthy(api: httpx.Client) -> bool:
-    try:
-        return api.get("/health").status_code == 200
-    except httpx.TransportError:
-        return False
+def _deploy(home: Path) -> None:
+    """Register everything with a server of an empty database."""
+    with Server(home.parent, options=("--no-ui",)) as server:
+        environment = {**os.environ, "PREFECT_HOME": str(server.home), "PREFECT_API_URL": server.api}
+        command = [sys.executable, "-m", "flows.cli", "deploy"]
+        ended = subprocess.run(
+            command, env=environment, cwd=home.parent, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 import numpy as np
 from browser import HEIGHT, WIDTH, Page, browser
-from installation import Installation, free_port, installation, wait_until
+from installation import Installation, installation
+from prefect_servers import free_port, wait_until
 
 from flows.sample import SAMPLE_YEAR, write_sample_season
 

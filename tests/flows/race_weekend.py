@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 import pyarrow.parquet as pq
 from forked_engine import ForkedEngine
-from installation import Installation, installation, wait_until
+from installation import Installation, installation
+from prefect_servers import wait_until
 from upstream_double import UpstreamDouble
 
 from flows.sample import SAMPLE_YEAR

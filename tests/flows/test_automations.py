@@ -1,23 +1,16 @@
 """The automations against a real server: what they are, what they do, and whom they tell."""
 
 import json
-import os
 import queue
-import socket
 import socketserver
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import httpx
 import pytest
 from prefect import get_client
 from prefect.blocks.notifications import SlackWebhook
@@ -29,9 +22,9 @@ from prefect.events import emit_event
 from prefect.events.schemas.automations import Automation, AutomationCore, EventTrigger
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import ObjectNotFound
-from prefect.flows import Flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import AwaitingRetry, Cancelling, Crashed, Failed, Pending, Running, State
+from prefect_servers import Server, wait_until
 
 from flows.automations import apply_automations
 from flows.automations_rules import Windows
@@ -39,24 +32,6 @@ from flows.events import emit_health_event
 from flows.settings import Settings
 from transforms.errors import InputError
 
-FLOWS = """
-import os, time
-from pathlib import Path
-from prefect import flow
-
-@flow(name="publish-session")
-def publish_session(year: int, event: str, session: str) -> None:
-    Path(__file__).with_name("pid").write_text(str(os.getpid()))
-    time.sleep(3600)
-
-@flow(name="check-health")
-def check_health() -> None:
-    pass
-
-@flow(name="plan-season")
-def plan_season() -> None:
-    pass
-"""
 PARAMETERS = {"year": 2024, "event": "Bahrain", "session": "Race"}
 SLACK = "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
 #: The shortest a proactive trigger may wait is 10 s.
@@ -70,53 +45,27 @@ PATIENCE_S = 180
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A server of this file's own, for its automations act on every run; yields the environment of its workers."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/api"
-    environment = {
-        **os.environ,
-        "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect")),
-        "PREFECT_API_URL": url,
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A server of this file's own, for its automations act on every run; the flows are registered, without code."""
+    quick = {
         "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "1",
         "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": "1",
         "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": "PT1S",
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
-        "PREFECT_WORKER_QUERY_SECONDS": "1",
     }
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    process = subprocess.Popen(
-        [*command, "--no-ui"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        with temporary_settings({PREFECT_API_URL: url}):
-            _wait_for(lambda: process.poll() is not None or _answers(f"{url}/health"))
-            assert process.poll() is None, "the server did not start"
-            _flush_events()
-            yield environment
-            _flush_events()
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
-
-
-@pytest.fixture(scope="module")
-def folder(server: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the registered flows are."""
-    folder = tmp_path_factory.mktemp("flows")
-    (folder / "runs.py").write_text(FLOWS)
-    with get_client(sync_client=True) as client:
-        client.create_work_pool(WorkPoolCreate(name="parcferme", type="process"))
-    for name in ("publish_session", "check_health", "plan_season"):
-        loaded: Any = Flow.from_source(source=str(folder), entrypoint=f"runs.py:{name}")
-        loaded.to_deployment(name.replace("_", "-"), work_pool_name="parcferme", tags=["parcferme"]).apply()
-    return folder
+    folder = tmp_path_factory.mktemp("server")
+    with Server(folder, quick, options=("--no-ui",)) as made, temporary_settings({PREFECT_API_URL: made.api}):
+        _flush_events()
+        with get_client(sync_client=True) as client:
+            client.create_work_pool(WorkPoolCreate(name="parcferme", type="process"))
+            for name in ("publish-session", "check-health", "plan-season"):
+                flow = client.create_flow_from_name(name)
+                client.create_deployment(flow, name, work_pool_name="parcferme", tags=["parcferme"])
+        yield
+        _flush_events()
 
 
 @pytest.fixture
-def client(folder: Path) -> Iterator[SyncPrefectClient]:
+def client(server: None) -> Iterator[SyncPrefectClient]:
     """A client of the server on which the flows are registered; afterwards nothing waits there any more."""
     with get_client(sync_client=True) as client:
         yield client
@@ -175,21 +124,6 @@ def webhook() -> Iterator[tuple[str, "queue.Queue[Any]"]]:
         yield f"http://127.0.0.1:{port}/hook", received
 
 
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url).status_code == 200
-    except httpx.HTTPError:
-        return False
-
-
-def _wait_for(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + PATIENCE_S
-    while not (result := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.2)
-    return result
-
-
 def _flush_events() -> None:
     """Events of this process go to the server that was known when the first was sent: send what is left, forget it."""
     EventsWorker.instance().drain()
@@ -214,6 +148,10 @@ def _end(client: SyncPrefectClient, flow: str, state: State[Any]) -> FlowRun:
 
 def _state_of(client: SyncPrefectClient, run: FlowRun) -> StateType | None:
     return client.read_flow_run(run.id).state_type
+
+
+def _wait_for_state(client: SyncPrefectClient, run: FlowRun, state: StateType) -> None:
+    wait_until(lambda: _state_of(client, run) is state, f"{run.name} is {state.value}", PATIENCE_S)
 
 
 def _runs(client: SyncPrefectClient) -> list[FlowRun]:
@@ -400,7 +338,7 @@ def _told_of(received: "queue.Queue[Any]", what: str, names: set[str]) -> dict[s
 
 
 def _wait_for_checks(client: SyncPrefectClient, count: int) -> list[FlowRun]:
-    _wait_for(lambda: len(_health_checks(client)) >= count)
+    wait_until(lambda: len(_health_checks(client)) >= count, f"{count} checks of the health", PATIENCE_S)
     return _health_checks(client)
 
 
@@ -410,8 +348,8 @@ def test_runs_without_a_worker_do_not_stay_as_they_are(client: SyncPrefectClient
     client.set_flow_run_state(never_begun.id, Pending(), force=True)
     unstopped = _start(client, "publish-session", Running())
     client.set_flow_run_state(unstopped.id, Cancelling())
-    _wait_for(lambda: _state_of(client, never_begun) is StateType.CRASHED)
-    _wait_for(lambda: _state_of(client, unstopped) is StateType.CANCELLED)
+    _wait_for_state(client, never_begun, StateType.CRASHED)
+    _wait_for_state(client, unstopped, StateType.CANCELLED)
 
 
 def test_only_silent_runs_are_marked_as_crashed(client: SyncPrefectClient) -> None:
@@ -421,11 +359,11 @@ def test_only_silent_runs_are_marked_as_crashed(client: SyncPrefectClient) -> No
         _heartbeat(run)
     EventsWorker.instance().wait_until_empty()
     # One that arrives behind the run's own word would begin the watch anew.
-    _wait_for(lambda: all(_has_heartbeat(client, run) for run in (awaiting, silent)))
+    wait_until(lambda: all(_has_heartbeat(client, run) for run in (awaiting, silent)), "heartbeats", PATIENCE_S)
     later = datetime.now(UTC) + timedelta(hours=1)
     client.set_flow_run_state(awaiting.id, AwaitingRetry(scheduled_time=later))
-    assert _wait_for(lambda: _state_of(client, silent) is StateType.CRASHED)
-    assert _wait_for(lambda: _state_of(client, unheard) is StateType.CRASHED)
+    _wait_for_state(client, silent, StateType.CRASHED)
+    _wait_for_state(client, unheard, StateType.CRASHED)
     assert _state_of(client, awaiting) is StateType.SCHEDULED
     ended = client.read_flow_run(silent.id).state
     assert ended is not None

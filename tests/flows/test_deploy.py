@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
-from installation import Installation, installation, wait_until
+from installation import Installation, installation
+from prefect_servers import wait_until
 
 from flows.deploy import PREFECT_FILE, QUEUES, deploy
 from flows.upstream_limits import LIMITS

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from installation import Worker, wait_until
+from installation import Worker
+from prefect_servers import wait_until
 from race_weekend import Run, Weekend, at, official_results, published_results, race_weekend, utc
 
 from flows.plan import RECHECKS

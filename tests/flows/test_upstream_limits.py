@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -17,10 +16,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from logging import getLogger
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 from uuid import uuid4
 
 import pytest
+from prefect_servers import Server
 
 from flows.upstream import configure_cache
 from flows.upstream_limits import LIMITS, UpstreamLimits, _retry_after_s, ensure_limits, estimate, limited_upstream
@@ -170,54 +169,15 @@ with slots.held(Limit(sys.argv[1], 1, 1 / 900), "a host"):
 """
 
 
-@dataclass
-class RealServer:
-    """``prefect server start`` as in production; the fixture's server does not look for expired leases."""
-
-    home: Path
-    port: int
-    process: "subprocess.Popen[bytes] | None" = None
-
-    @property
-    def api(self) -> str:
-        return f"http://127.0.0.1:{self.port}/api"
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self.port)],
-            env={
-                **os.environ,
-                "PREFECT_HOME": str(self.home),
-                "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-            },
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(60)
-
-    def answers(self) -> bool:
-        try:
-            with urlopen(f"{self.api}/health", timeout=5) as response:
-                return bool(response.status == 200)
-        except OSError:
-            return False
-
-
 @pytest.fixture(scope="module", autouse=True)
-def server_with_a_dead_holder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RealServer, Limit]]:
+def server_with_a_dead_holder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Limit]]:
     """A server that restarts while a killed process holds a slot; its lease expires while the other tests run."""
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        server = RealServer(tmp_path_factory.mktemp("server"), free.getsockname()[1])
-    server.start()
-    try:
-        poll_until(server.answers, deadline_s=120.0)
+    leases = {
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    }
+    with Server(tmp_path_factory.mktemp("server"), leases, options=("--no-ui",)) as server:
         limit = Limit("test-dead", 1, 1 / 900)
         holder = subprocess.Popen(
             [sys.executable, "-c", HOLDER, limit.name],
@@ -234,8 +194,6 @@ def server_with_a_dead_holder(tmp_path_factory: pytest.TempPathFactory) -> Itera
         server.stop()
         server.start()
         yield server, limit
-    finally:
-        server.stop()
 
 
 # The limits as data
@@ -610,11 +568,10 @@ def test_durations_in_words() -> None:
 # Last, since it takes the lease of a minute
 
 
-def test_the_slot_of_a_dead_holder_comes_free(server_with_a_dead_holder: tuple[RealServer, Limit]) -> None:
+def test_the_slot_of_a_dead_holder_comes_free(server_with_a_dead_holder: tuple[Server, Limit]) -> None:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     server, limit = server_with_a_dead_holder
-    poll_until(server.answers, deadline_s=120.0)
     with temporary_settings({PREFECT_API_URL: server.api}):
         poll_until(lambda: active_slots(limit) == 0, deadline_s=150.0)
         slots = Slots(logger=LOGGER, on_wait=LOGGER.info, patience=QUICK)

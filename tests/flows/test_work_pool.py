@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from installation import Installation, Worker, installation, wait_until
+from installation import Installation, Worker, installation
+from prefect_servers import wait_until
 
 from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR
 

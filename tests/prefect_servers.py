@@ -1,0 +1,131 @@
+"""Prefect servers for tests, each with a home folder and a port of its own, on databases that are migrated already."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+from filelock import FileLock
+
+T = TypeVar("T")
+#: The first start of a server on a busy machine.
+PATIENCE_S = 180.0
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens at."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], T | None], what: str, timeout_s: float = 120.0) -> T:
+    """Return what ``condition`` returns once it is true; fail after ``timeout_s``, saying ``what`` did not happen."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.5)
+    raise AssertionError(f"Within {timeout_s:.0f} s this did not happen: {what}")
+
+
+@dataclass
+class Server:
+    """``prefect server start`` as in production, in ``folder``; ``environment`` is added to this process's own.
+
+    It can be stopped and started again. Its database and leases are in ``folder/prefect``, its log beside it.
+    """
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+    port: int = field(default_factory=free_port)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def api(self) -> str:
+        """The URL of its API."""
+        return f"http://127.0.0.1:{self.port}/api"
+
+    @property
+    def home(self) -> Path:
+        """Its ``PREFECT_HOME``."""
+        return self.folder / "prefect"
+
+    def __enter__(self) -> "Server":
+        if not self.home.exists():
+            copy_database(self.home)
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, *self.options],
+                env={**os.environ, "PREFECT_HOME": str(self.home), **self.environment},
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        process = self.process
+        wait_until(lambda: process.poll() is not None or self.answers(), "the Prefect server answers", PATIENCE_S)
+        assert process.poll() is None, f"the Prefect server did not start: {self.folder / 'server.log'}"
+
+    def answers(self) -> bool:
+        """Whether it is up."""
+        try:
+            return httpx.get(f"{self.api}/health", timeout=5.0).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def stop(self) -> None:
+        """End it, with everything it has started."""
+        if self.process is None:
+            return
+        os.killpg(self.process.pid, signal.SIGTERM)
+        try:
+            self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        self.process = None
+
+
+def copy_database(home: Path) -> None:
+    """Make a ``PREFECT_HOME`` whose database is migrated already: that takes some seconds."""
+    copy_prepared(home, "prefect-migrated", _migrate)
+
+
+def copy_prepared(home: Path, name: str, prepare: Callable[[Path], None]) -> None:
+    """Make a ``PREFECT_HOME`` that is a copy of what ``prepare`` makes, once in a test run, at the path it is given."""
+    shared = next((one for one in home.parents if re.fullmatch(r"pytest-\d+", one.name)), home.parent)
+    made = shared / name
+    with FileLock(f"{made}.lock"):
+        if not made.is_dir():
+            unfinished = shared / f"{name}.part" / "prefect"
+            unfinished.parent.mkdir()
+            prepare(unfinished)
+            unfinished.rename(made)
+    shutil.copytree(made, home)
+
+
+def _migrate(home: Path) -> None:
+    environment = {**os.environ, "PREFECT_HOME": str(home)}
+    environment.pop("PREFECT_API_URL", None)
+    command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
+    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=300)
