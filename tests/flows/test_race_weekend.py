@@ -197,7 +197,7 @@ def nothing_to_check_yet(weekend: Weekend) -> None:
     weekend.now = RACE_RUN + timedelta(hours=1)
     before = weekend.status(2, "R")
     weekend.double.forget()
-    run = weekend.execute(weekend.planned_once(EVENT, "R", "recheck-1h")["id"])
+    run = by_worker(weekend, weekend.planned_once(EVENT, "R", "recheck-1h")["id"], "AwaitingRetry")
     ends_as(run, "AwaitingRetry", "another run awaits the data")
     assert utc(run["next_scheduled_start_time"]) == weekend.now + timedelta(hours=1)
     assert weekend.status(2, "R") == before

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import boto3
 import pytest
+from browser import Page, browser
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
@@ -33,6 +34,14 @@ PATHS = (
     "rows/skip_1.json.gz",
     "rows/skip_2.json.gz",
 )
+
+
+@pytest.fixture(scope="session")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A browser for all tests; who uses it lets it forget first."""
+    with browser(tmp_path_factory.mktemp("browser")) as opened:
+        opened.allow_motion()
+        yield opened
 
 
 def make_identity(session_key: int = 9472, round_number: int = 1, code: str = "R", event: str = "Bahrain Grand Prix"):

@@ -3,14 +3,14 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import status_sites as sites
+from browser import Page, needs_chromium
 from jsonschema import Draft202012Validator
-from viewer_browser import needs_browser, run_browser, run_scenario, serving
+from viewer_browser import run_scenario, serving, take_picture
 
 from publish import keys
 from publish.file_store import FileStore
@@ -18,7 +18,7 @@ from publish.runs import run_ended, run_started
 from publish.schemas import document_schemas
 from publish.shared_documents import utc_text
 
-pytestmark = needs_browser
+pytestmark = needs_chromium
 
 # In front of every scenario: `see()` opens the page and waits for what it reads first.
 HELPERS = """
@@ -54,12 +54,12 @@ def site_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 
 
 @pytest.fixture
-def look(site_of: Callable[[str], SimpleNamespace], tmp_path: Path) -> Drive:
+def look(site_of: Callable[[str], SimpleNamespace], page: Page) -> Drive:
     """Look at the site ``name`` and return what ``scenario`` returns."""
 
     def run(name: str, scenario: str, width: int = 1280) -> Any:
         site = site_of(name)
-        return run_scenario(site.store, site.base, tmp_path / "profile", HELPERS + scenario, width)
+        return run_scenario(page, site.store, site.base, HELPERS + scenario, width)
 
     return run
 
@@ -368,8 +368,9 @@ def test_the_pages_link_each_other(look):
     assert "index.html" in seen["there"] and "status.html" in seen["back"]
 
 
-def test_a_picture_can_be_taken(site_of, tmp_path):
+def test_a_picture_can_be_taken(site_of, page, tmp_path):
     picture = tmp_path / "shot.png"
-    run_browser(f"{site_of('running').base}{sites.PAGE}", tmp_path / "profile", f"--screenshot={picture}")
+    url = f"{site_of('running').base}{sites.PAGE}"
+    take_picture(page, url, picture, "document.body.dataset.ready === 'status'")
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_size > 50_000

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import session_data as made
-from viewer_browser import needs_browser, run_browser, run_scenario, serving
+from browser import needs_chromium
+from viewer_browser import run_scenario, serving, take_picture
 
 from publish.channels import CONTINUOUS, HELD, code_names, held_codes
 from publish.encode import encode_session
@@ -21,7 +22,7 @@ from publish.season import Event, ScheduledSession, update_season
 from publish.site_files import site_files
 from transforms.frames import STATES, Frames, SessionData, Track
 
-pytestmark = needs_browser
+pytestmark = needs_chromium
 
 NOW = datetime(2024, 3, 3, 12, tzinfo=UTC)
 TICKS = 4000  # 160 s: three chunks
@@ -105,9 +106,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
 
 
 @pytest.fixture
-def drive(site, tmp_path):
+def drive(site, page):
     def run(scenario: str, width: int = 1280, of: SimpleNamespace = site):
-        return run_scenario(of.store, of.base, tmp_path / "profile", scenario, width)
+        return run_scenario(page, of.store, of.base, scenario, width)
 
     return run
 
@@ -374,9 +375,9 @@ def test_gzip_files_of_a_server_without_content_encoding_are_read(drive, site):
     assert length == pytest.approx(outline().length_m, abs=0.01)
 
 
-def test_a_picture_can_be_taken(site, tmp_path):
+def test_a_picture_can_be_taken(site, page, tmp_path):
     picture = tmp_path / "shot.png"
-    run_browser(f"{site.base}#session=9472&t=66000", tmp_path / "profile", f"--screenshot={picture}")
+    take_picture(page, f"{site.base}#session=9472&t=66000", picture, "document.body.dataset.tick")
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_size > 20_000
 

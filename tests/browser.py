@@ -115,6 +115,14 @@ class Page:
         """Go to an address."""
         self.command("Page.navigate", url=url)
 
+    def forget(self, url: str) -> None:
+        """Leave the page; forget everything cached, all that ``url``'s origin has stored, and the complaints."""
+        self.open("about:blank")
+        self.wait_for("location.href === 'about:blank'", "empty page")
+        self.command("Network.clearBrowserCache")
+        self.command("Storage.clearDataForOrigin", origin=url.rstrip("/"), storageTypes="all")
+        self.complaints.clear()
+
     def see(self, text: str, timeout_s: float = 30.0) -> None:
         """Wait until the page says this."""
         self.wait_for(f"look.text().includes({json.dumps(text)})", f"text {text!r}", timeout_s)
@@ -147,6 +155,11 @@ class Page:
         self.command(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=is_phone
         )
+
+    def allow_motion(self) -> None:
+        """Be somebody who wants to see things move."""
+        motion = {"name": "prefers-reduced-motion", "value": "no-preference"}
+        self.command("Emulation.setEmulatedMedia", features=[motion])
 
     def picture(self, path: Path, **options: Any) -> None:
         """Write what can be seen as a PNG."""
