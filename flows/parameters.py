@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
 
 from flows.selection import parse_rounds
 from transforms.recording import SESSION_CODES
@@ -49,13 +50,6 @@ _CODE_OF = {
     SessionName.PRACTICE_3: "FP3",
 }
 ALL_SESSIONS = tuple(SessionName)
-#: What official results are published for, which stewards change.
-WITH_RESULTS = (SessionName.RACE, SessionName.SPRINT, SessionName.QUALIFYING)
-
-
-def name_of(code: str) -> SessionName:
-    """Return the name of a session code such as ``R``."""
-    return SessionName(code)
 
 
 def _all_if_none(value: Any) -> Any:
@@ -71,10 +65,22 @@ def _text(value: Any) -> Any:
 Year = Annotated[int, Field(ge=2018, le=2100)]
 #: A round number or the name of an event.
 EventName = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=80)]
+
+
+class _SaysHowToTypeRounds:
+    """Lets the form say what a text of rounds looks like, where it would say that neither of two schemas fits."""
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        schema = handler(core_schema)
+        kinds = [{name: rule for name, rule in kind.items() if name != "pattern"} for kind in schema["anyOf"]]
+        meant = {"if": {"pattern": _ROUNDS}, "else": {"enum": ["all", "a round such as 8", "rounds such as 1-5,8"]}}
+        return {**schema, "anyOf": kinds, "if": {"type": "string"}, "then": meant}
+
+
 _RoundsText = Annotated[str, Field(title="all, or for example 1-5,8", pattern=_ROUNDS)]
 _RoundsList = Annotated[list[Annotated[int, Field(ge=1, le=99)]], Field(title="a list", min_length=1)]
 #: Rounds: ``all``, ``1-5,8`` or a list of numbers.
-Rounds = Annotated[_RoundsText | _RoundsList, BeforeValidator(_all_if_none)]
+Rounds = Annotated[_RoundsText | _RoundsList, BeforeValidator(_all_if_none), _SaysHowToTypeRounds()]
 Sessions = Annotated[list[SessionName], Field(min_length=1)]
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from browser import Page, browser, needs_chromium
 from installation import Installation, installation
+from test_parameters import NO_ROUNDS
 
 from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR
 
 SESSIONS = ("Race", "Sprint", "Qualifying", "Sprint Qualifying", "Practice 1", "Practice 2", "Practice 3")
 WANTED = ("Qualifying", "Race")
 ROUND, EVENT = 3, "Vantry Grand Prix"
-NO_ROUNDS = "'first' is not valid under any of the given schemas"
 NO_SESSION = "[] should be non-empty"
 GUIDE = Path(__file__).parents[2] / "deployments" / "OPERATOR.md"
 VERSIONS = "look.all('a[href*=\"/artifacts/artifact/\"]')"

@@ -6,6 +6,7 @@ import jsonschema
 import pytest
 from prefect import Flow
 from prefect.utilities.callables import parameter_schema
+from prefect.utilities.schema_tools.validation import build_error_obj, validate
 
 from flows.backfill import backfill
 from flows.check_health import check_health
@@ -27,6 +28,8 @@ FLOWS: tuple[Flow[Any, Any], ...] = (
     prune,
     rebuild_index,
 )
+#: What stands below the field where "first" was typed.
+NO_ROUNDS = "'first' is not one of ['all', 'a round such as 8', 'rounds such as 1-5,8']"
 
 
 def _schema(flow: Flow[Any, Any]) -> dict[str, Any]:
@@ -73,6 +76,12 @@ def test_rounds_are_all_a_text_or_a_list(given: Any, meant: list[int] | None) ->
 @pytest.mark.parametrize("wrong", ["", "first", "1;2", "1-", "-1", "1,,2", "100", [], [0], [100], ["1-5"], None, 8])
 def test_other_rounds_are_refused_by_the_form(wrong: Any) -> None:
     assert not _accepts(backfill, year=2024, rounds=wrong)
+
+
+def test_the_form_says_what_rounds_look_like() -> None:
+    # As the Prefect server does it for the UI.
+    errors = validate({"year": 2024, "rounds": "first"}, _schema(backfill), raise_on_error=False)
+    assert build_error_obj(errors)["errors"] == [{"property": "rounds", "errors": [NO_ROUNDS]}]
 
 
 def test_a_range_that_runs_backwards_is_refused_by_the_flow() -> None:
