@@ -76,7 +76,7 @@ class Server:
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, *self.options],
-                env={**os.environ, "PREFECT_HOME": str(self.home), **self.environment},
+                env={**os.environ, "PREFECT_HOME": str(self.home), "PREFECT_API_URL": self.api, **self.environment},
                 cwd=self.folder,
                 stdout=log,
                 stderr=log,

@@ -113,7 +113,7 @@ def _published(site: str, key: int) -> tuple[str, dict[str, str]]:
 
 
 @pytest.mark.usefixtures("prefect_server", "no_network")
-@pytest.mark.parametrize(("kind", "code"), [("file", "R"), ("s3", "FP1")])
+@pytest.mark.parametrize(("kind", "code"), [("file", "Q"), ("s3", "FP1")])
 def test_another_machine_computes_the_same_from_the_archive_alone(
     cache: Path, sample_site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: Any, kind: str, code: str
 ) -> None:

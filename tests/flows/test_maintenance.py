@@ -12,6 +12,8 @@ import pytest
 from flows import fingerprint
 from flows.cli import main
 from flows.maintenance import parse_age, parse_revisions
+from flows.publish_session import publish_session
+from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR
 from publish import keys
 from publish.copies import settle_copies
 from publish.file_store import FileStore
@@ -23,21 +25,34 @@ from transforms.errors import InputError
 TWIN = "f" * 16
 
 
+@pytest.fixture(scope="module")
+def published(prefect_server: str, sample_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site in which the sprint of the sample season is published."""
+    site = tmp_path_factory.mktemp("published") / "site"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PARCFERME_CACHE_DIR", str(sample_cache))
+        patch.setenv("PARCFERME_OFFLINE", "1")
+        patch.setenv("PARCFERME_NOW", SAMPLE_NOW_UTC.isoformat())
+        patch.setenv("PARCFERME_DESTINATION", site.as_uri())
+        publish_session(SAMPLE_YEAR, 2, "S")
+    return site
+
+
 @pytest.fixture
-def site(demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileStore:
-    """A copy of the demo's site in which one race has a second revision, with another winner's points, before."""
-    shutil.copytree(demo.site, tmp_path / "site")
+def site(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileStore:
+    """A copy of the site in which the sprint has a second revision, with another winner's points, before."""
+    shutil.copytree(published, tmp_path / "site")
     monkeypatch.setenv("PARCFERME_DESTINATION", (tmp_path / "site").as_uri())
     monkeypatch.setenv("COLUMNS", "200")
     store = FileStore(tmp_path / "site")
-    session_key = _race(store)
+    session_key = _sprint(store)
     _add_twin(store, session_key)
     return store
 
 
-def _race(store: FileStore) -> int:
-    found = (read_latest(store, int(name)) for name in store.list_folders(keys.SESSIONS))
-    return next(latest.session_key for latest in found if latest and latest.session == "R")
+def _sprint(store: FileStore) -> int:
+    (name,) = store.list_folders(keys.SESSIONS)
+    return int(name)
 
 
 def _add_twin(store: FileStore, session_key: int) -> None:
@@ -71,7 +86,7 @@ def test_verify_says_one_line_or_a_table(site: FileStore, capsys: pytest.Capture
     assert capsys.readouterr().out.count("\n") == 1
     assert main(["verify", "--deep"]) == 0
     assert "byte by byte" in capsys.readouterr().out
-    lost = keys.revision_object(_race(site), TWIN, "laps.json.gz")
+    lost = keys.revision_object(_sprint(site), TWIN, "laps.json.gz")
     site.delete(lost)
     assert main(["verify"]) == 1
     output = capsys.readouterr().out
@@ -79,7 +94,7 @@ def test_verify_says_one_line_or_a_table(site: FileStore, capsys: pytest.Capture
 
 
 def test_rollback_and_diff(site: FileStore, capsys: pytest.CaptureFixture[str]) -> None:
-    session_key = _race(site)
+    session_key = _sprint(site)
     latest = read_latest(site, session_key)
     assert latest is not None
     original = latest.revisions[1]
@@ -113,22 +128,22 @@ def test_rollback_and_diff(site: FileStore, capsys: pytest.CaptureFixture[str]) 
 def test_what_cannot_be_used_ends_with_2(
     site: FileStore, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
-    assert main([argument.format(key=_race(site)) for argument in arguments]) == 2
+    assert main([argument.format(key=_sprint(site)) for argument in arguments]) == 2
     assert said in capsys.readouterr().err
 
 
 def test_prune(site: FileStore, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARCFERME_NOW", "2099-06-20T00:00:00+00:00")
-    original = read_latest(site, _race(site)).revisions[1]  # type: ignore[union-attr]
+    original = read_latest(site, _sprint(site)).revisions[1]  # type: ignore[union-attr]
     assert main(["prune", "--keep", "1"]) == 0
     assert "Gained 0 bytes" in capsys.readouterr().out
     assert main(["prune", "--keep", "1", "--older-than", "2w", "--dry-run"]) == 0
-    assert f"would remove {_race(site)}/{original}" in capsys.readouterr().out
+    assert f"would remove {_sprint(site)}/{original}" in capsys.readouterr().out
     assert main(["verify"]) == 0
     assert main(["prune", "--keep", "1", "--older-than", "2w"]) == 0
     output = capsys.readouterr().out
-    assert f"removed {_race(site)}/{original}" in output and "Gained 0 bytes" not in output
-    assert site.read(keys.manifest(_race(site), original)) is None
+    assert f"removed {_sprint(site)}/{original}" in output and "Gained 0 bytes" not in output
+    assert site.read(keys.manifest(_sprint(site), original)) is None
     assert main(["verify", "--deep"]) == 0
 
 
