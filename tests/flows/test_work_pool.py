@@ -110,7 +110,7 @@ def test_a_run_that_dies_is_told_of_at_once_and_a_cancelled_backfill_takes_its_r
         return [run for run in made.runs_of("publish-session") if run["id"] not in done]
 
     run = wait_until(lambda: _running_on(made, survivor), "a session is under way")
-    wait_until(lambda: "Computing" in _status(made, *_session_of(run)).get("message", ""), "its frames are computed")
+    wait_until(lambda: _says_it_is_under_way(made, run), "its status says so")
     survivor.kill_run(run["id"])
     # The worker is there to say so: nobody waits for heartbeats.
     wait_until(lambda: any(e["event"] == "parcferme.session.crashed" for e in _events(made)), "its end is told of")
@@ -123,6 +123,11 @@ def test_a_run_that_dies_is_told_of_at_once_and_a_cancelled_backfill_takes_its_r
     assert len(children()) == 2
     assert Counter(run["state_name"] for run in children())["Cancelled"] >= 1
     assert {_status(made, *session)["type"] for session in RACES} <= {"complete", "error"}
+
+
+def _says_it_is_under_way(made: Installation, run: dict[str, Any]) -> bool:
+    status = _status(made, *_session_of(run))
+    return (status.get("type"), status.get("flow_run_id")) == ("progress", run["id"])
 
 
 def _session_of(run: dict[str, Any]) -> tuple[str, str]:
