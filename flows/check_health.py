@@ -1,5 +1,6 @@
 """The flow that looks after everything: writes ``v1/health.json`` and tells Prefect when the state changes."""
 
+import socket
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,6 +34,7 @@ def check_health() -> State[Any]:
     logger = get_run_logger()
     settings = read_settings()
     store = open_destination(settings)
+    logger.info("Looking from %s", socket.gethostname())
     with get_client(sync_client=True) as client:
         swept = _swept(settings, store, client)
         now = datetime.now(UTC)

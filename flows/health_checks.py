@@ -1,6 +1,5 @@
 """Everything that is looked at to say whether the system is well. What each check decides is in the modules beside."""
 
-import socket
 from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
@@ -74,7 +73,6 @@ class _Look:
         # Sessions are judged by the clock that was set, runs by the real one.
         self._session_now = settings.now or now
         self._engine = Engine(client, settings.work_pool, lambda: self._sessions)
-        self._host = socket.gethostname()
 
     @cached_property
     def _sessions(self) -> list[SessionFact]:
@@ -134,7 +132,7 @@ class _Look:
         return check_verification(self._engine.read_last_verification(), created.get(VERIFY), self._now)
 
     def f1_account(self) -> Check:
-        return check_f1_account(read_sign_in(), self._sessions, self._session_now, self._host)
+        return check_f1_account(read_sign_in(), self._sessions, self._session_now)
 
     def disk(self) -> Check:
-        return check_disk(read_free_bytes(self._settings), self._host)
+        return check_disk(read_free_bytes(self._settings))

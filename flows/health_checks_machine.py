@@ -1,4 +1,7 @@
-"""Disk and Formula 1 account of the machine that looks: of several workers' machines, the one that runs the check."""
+"""Disk and Formula 1 account of the machine that looks: of several workers' machines, the one that runs the check.
+
+The document is public: which machine that is stands in the log of the run alone.
+"""
 
 import os
 import shutil
@@ -20,6 +23,7 @@ LITTLE_DISK_BYTES = 5 * GB
 NO_DISK_BYTES = 1 * GB
 #: How long before its end a sign-in that does not renew itself is a sign of trouble.
 SIGN_IN_MARGIN = timedelta(days=3)
+_HERE = "on the worker that checks"
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,11 @@ class SignIn:
     expires_at: datetime | None
 
 
-def check_disk(free_bytes: Mapping[str, int], host: str) -> Check:
+def check_disk(free_bytes: Mapping[str, int]) -> Check:
     """Room left, by what it is for: degraded below ``LITTLE_DISK_BYTES``, failing below ``NO_DISK_BYTES``."""
     state = worst_state(_disk_state(free) for free in free_bytes.values())
     rooms = ", ".join(f"{free / GB:.1f} GB ({name})" for name, free in free_bytes.items())
-    message = f"Free on {host}: {rooms}."
+    message = f"Free {_HERE}: {rooms}."
     if state != HEALTHY:
         message += " Make room, for example with `parcferme prune` or by removing old years from the cache."
     return Check("disk", state, message)
@@ -47,7 +51,7 @@ def _disk_state(free_bytes: int) -> str:
     return DEGRADED if free_bytes < LITTLE_DISK_BYTES else HEALTHY
 
 
-def check_f1_account(sign_in: SignIn, sessions: Iterable[SessionFact], now: datetime, host: str) -> Check:
+def check_f1_account(sign_in: SignIn, sessions: Iterable[SessionFact], now: datetime) -> Check:
     """Until when the sign-in holds.
 
     With user name and password it renews itself at the next download; one that has run out is degraded only if a
@@ -55,35 +59,35 @@ def check_f1_account(sign_in: SignIn, sessions: Iterable[SessionFact], now: date
     """
     if sign_in.has_username != sign_in.has_password:
         there, missing = ("F1_USERNAME", "F1_PASSWORD")[:: 1 if sign_in.has_username else -1]
-        return _account(DEGRADED, f"On {host} {there} is set and {missing} is not. Set both.")
+        return _account(DEGRADED, f"{there} is set {_HERE} and {missing} is not. Set both.")
     if sign_in.expires_at is None:
-        return _never_signed_in(sign_in, host)
+        return _never_signed_in(sign_in)
     until = moment(sign_in.expires_at)
     if not sign_in.has_username:
         if sign_in.expires_at - now > SIGN_IN_MARGIN:
-            return _account(HEALTHY, f"Signed in on {host} until {until}.")
+            return _account(HEALTHY, f"Signed in {_HERE} until {until}.")
         ended = "ended" if sign_in.expires_at <= now else "ends"
         return _account(
-            DEGRADED, f"The sign-in on {host} {ended} {until}. Sign in again, or set F1_USERNAME and F1_PASSWORD."
+            DEGRADED, f"The sign-in {_HERE} {ended} {until}. Sign in again, or set F1_USERNAME and F1_PASSWORD."
         )
     if sign_in.expires_at > now:
-        return _account(HEALTHY, f"Signed in on {host} until {until}; it renews itself.")
+        return _account(HEALTHY, f"Signed in {_HERE} until {until}; it renews itself.")
     due = [session for session in sessions if _came_due(session, sign_in.expires_at, now)]
     if due:
         return _account(
             DEGRADED,
-            f"The sign-in on {host} ended {until} and was not renewed, though {due[0].label} came due since. See in "
+            f"The sign-in {_HERE} ended {until} and was not renewed, though {due[0].label} came due since. See in "
             "the runs' logs why, and whether user name, password and subscription still hold.",
         )
-    return _account(HEALTHY, f"The sign-in on {host} ended {until}; the next download renews it.")
+    return _account(HEALTHY, f"The sign-in {_HERE} ended {until}; the next download renews it.")
 
 
-def _never_signed_in(sign_in: SignIn, host: str) -> Check:
+def _never_signed_in(sign_in: SignIn) -> Check:
     if sign_in.has_username:
-        return _account(HEALTHY, f"Not signed in on {host} yet; the first download that needs it does.")
+        return _account(HEALTHY, f"Not signed in {_HERE} yet; the first download that needs it does.")
     return _account(
         HEALTHY,
-        f"No account is set on {host}: what needs one, live timing of recent sessions, is not downloaded. To have it, "
+        f"No account is set {_HERE}: what needs one, live timing of recent sessions, is not downloaded. To have it, "
         "set F1_USERNAME and F1_PASSWORD.",
     )
 
@@ -121,7 +125,7 @@ def read_sign_in(environment: Mapping[str, str] = os.environ) -> SignIn:
     from fastf1.internals.f1account.tokens import TokenManager
 
     def _never() -> None:
-        raise NotImplementedError("a look at what is stored signs nobody in")
+        raise RuntimeError("a look at what is stored signs nobody in")
 
     token = TokenManager(_never).get_stored()
     return SignIn(

@@ -303,9 +303,9 @@ def test_sessions_of_tests_and_without_a_start_are_left_alone() -> None:
     ],
 )
 def test_disk(free, state) -> None:
-    check = check_disk(free, "host-1")
+    check = check_disk(free)
     assert check.state == state
-    assert check.message.startswith("Free on host-1: ") and "GB (cache)" in check.message
+    assert check.message.startswith("Free on the worker that checks: ") and "GB (cache)" in check.message
 
 
 def test_free_bytes_of_folders_that_are_not_made_yet(tmp_path: Path) -> None:
@@ -318,19 +318,19 @@ def test_free_bytes_of_folders_that_are_not_made_yet(tmp_path: Path) -> None:
     ("sign_in", "state", "said"),
     [
         (SignIn(False, False, None), HEALTHY, "is not downloaded"),
-        (SignIn(True, True, None), HEALTHY, "Not signed in on host-1 yet"),
+        (SignIn(True, True, None), HEALTHY, "Not signed in on the worker that checks yet"),
         (SignIn(True, False, None), DEGRADED, "F1_USERNAME is set and F1_PASSWORD is not"),
         (SignIn(False, True, None), DEGRADED, "F1_PASSWORD is set and F1_USERNAME is not"),
         (SignIn(True, True, NOW + HOUR), HEALTHY, "until 2024-03-03 13:00 UTC; it renews itself"),
         (SignIn(True, True, NOW - HOUR), HEALTHY, "the next download renews it"),
         (SignIn(True, True, NOW - 2 * DAY), DEGRADED, "though 2024 Bahrain Grand Prix R came due since"),
-        (SignIn(False, False, NOW + SIGN_IN_MARGIN + HOUR), HEALTHY, "Signed in on host-1 until"),
+        (SignIn(False, False, NOW + SIGN_IN_MARGIN + HOUR), HEALTHY, "Signed in on the worker that checks until"),
         (SignIn(False, False, NOW + SIGN_IN_MARGIN - HOUR), DEGRADED, "ends 2024-03-06 11:00 UTC"),
         (SignIn(False, False, NOW - HOUR), DEGRADED, "ended 2024-03-03 11:00 UTC"),
     ],
 )
 def test_f1_account(sign_in, state, said) -> None:
-    check = check_f1_account(sign_in, [session("R", ended=DAY)], NOW, "host-1")
+    check = check_f1_account(sign_in, [session("R", ended=DAY)], NOW)
     assert check.state == state
     assert said in check.message
 
