@@ -108,17 +108,26 @@ def find_session(event: Event, year: int, session: str) -> ScheduledSession:
     )
 
 
+class NotStartedError(InputError):
+    """A session that lies in the future; ``start_utc`` (aware) is when the schedule has its start."""
+
+    def __init__(self, message: str, start_utc: datetime) -> None:
+        super().__init__(message)
+        self.start_utc = start_utc
+
+
 def check_has_happened(event: Event, year: int, code: str, now: datetime) -> None:
     """Do nothing if the session had started by ``now``.
 
-    :raises InputError: it lies in the future; the message says when it starts.
+    :raises NotStartedError: it lies in the future; the message says when it starts.
     """
     scheduled = next(s for s in event.sessions if s.code == code)
     start = scheduled.start_utc
     if start is not None and start > now:
-        raise InputError(
+        raise NotStartedError(
             f"{year} round {event.round} {event.name} {code} has not happened yet: it starts on "
-            f"{start:%Y-%m-%d at %H:%M} UTC. Run it again after the session."
+            f"{start:%Y-%m-%d at %H:%M} UTC. Run it again after the session.",
+            start,
         )
 
 

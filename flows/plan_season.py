@@ -86,7 +86,7 @@ def _plan(
         known,
         published,
         now=settings.current_time(),
-        delay=timedelta(minutes=settings.start_delay_minutes),
+        delay=settings.start_delay,
         catch_up=catch_up,
     )
 

@@ -15,6 +15,7 @@ from prefect.runtime import flow_run as this_run
 from prefect.states import AwaitingRetry, Completed
 
 from flows.archive import UPSTREAM, SessionArchive, Source, settings_for
+from flows.calendar import NotStartedError
 from flows.cdn import tell_cdn
 from flows.destination import conclude_destination, open_destination, prepare_destination
 from flows.memory import release_memory
@@ -25,7 +26,8 @@ from flows.refetch import adopt_fresh, fresh_cache
 from flows.reports import NO_DATA, UP_TO_DATE, PublishReport
 from flows.run_endings import close_ended_run
 from flows.session_run import Box, SessionRun, made_with
-from flows.session_runs import kind_tag
+from flows.session_runs import PLANNED_TAG, kind_tag
+from flows.session_times import session_end_utc
 from flows.settings import Settings, read_settings
 from flows.spool import working_folder
 from flows.upstream import load_recording
@@ -199,6 +201,12 @@ def publish_session(
         )
     except UpstreamError as error:
         return _awaiting_or_raise(error, None, settings)
+    except NotStartedError as error:
+        if PLANNED_TAG not in (this_run.tags or ()):
+            raise
+        # It was postponed since this run was planned, or while it waited.
+        until = session_end_utc(error.start_utc, session.code) + settings.start_delay
+        _pause(AwaitingRetry(scheduled_time=until, message=str(error)))
     if _is_recheck() and (awaited := run.awaited_by_another()) is not None:
         until = recheck_utc(awaited, settings.current_time())
         _pause(AwaitingRetry(scheduled_time=until, message="There is nothing to check: another run awaits the data."))

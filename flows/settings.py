@@ -2,7 +2,7 @@
 
 import os
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -156,6 +156,11 @@ class Settings(BaseSettings):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+    @property
+    def start_delay(self) -> timedelta:
+        """How long after a session's end its first run is planned."""
+        return timedelta(minutes=self.start_delay_minutes)
 
     def current_time(self) -> datetime:
         """Return the present moment in UTC, or the one that was set instead."""

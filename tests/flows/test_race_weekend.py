@@ -58,6 +58,7 @@ def test_a_race_weekend(weekend: Weekend) -> None:
     results_changed_weeks_later(weekend)
     renumbered(weekend)
     published_again_under_its_new_number(weekend)
+    postponed(weekend)
     waiting = upstream_down(weekend)
     data_never_comes(weekend, waiting)
     planned_after_it_all(weekend)
@@ -348,6 +349,15 @@ def published_again_under_its_new_number(weekend: Weekend) -> None:
     ends_as(run, "Completed", "Up to date")
     assert weekend.objects() == before
     assert weekend.status(1, "R")["type"] == "complete"
+
+
+def postponed(weekend: Weekend) -> None:
+    """A run whose session has become later since it was planned waits for its end, without being planned anew."""
+    weekend.now = at("04-18 15:30")
+    weekend.double.season.move(3, "Q", meeting_of(3).local_start("Q") + timedelta(hours=3))
+    run = weekend.execute(weekend.planned_once(RENAMED, "Q")["id"])
+    ends_as(run, "AwaitingRetry", "has not happened yet")
+    assert utc(run["next_scheduled_start_time"]) == at("04-18 18:30")
 
 
 def upstream_down(weekend: Weekend) -> str:
