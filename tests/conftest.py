@@ -1,5 +1,6 @@
 """One Prefect server for the whole test session, in a home folder of its own."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -62,6 +63,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest. Files stay in one process (``--dist loadfile``)."""
     ranks = {name: rank for rank, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what has been imported out of every later collection of garbage: looking through it takes 0.1 s."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import boto3
 import pytest
@@ -169,10 +170,17 @@ def moto_environment(monkeypatch: pytest.MonkeyPatch, moto_endpoint: str) -> Non
     _use_endpoint(monkeypatch, moto_endpoint, "test", "canary-secret")
 
 
+@pytest.fixture(scope="session")
+def moto_client(moto_endpoint: str) -> Any:
+    """A client of moto's server: making one takes longer than what most tests do with it."""
+    session = boto3.session.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
+    return session.client("s3", endpoint_url=moto_endpoint)
+
+
 @pytest.fixture
-def moto_store(moto_environment: None) -> Store:
+def moto_store(moto_environment: None, moto_client: Any) -> Store:
     bucket = f"b-{uuid.uuid4().hex[:12]}"
-    boto3.session.Session().client("s3").create_bucket(Bucket=bucket)
+    moto_client.create_bucket(Bucket=bucket)
     return open_store(f"s3://{bucket}/some/prefix")
 
 

@@ -15,7 +15,7 @@ SHARED = Path(__file__).parents[3] / "shared"
 RESTORE = SHARED / "tools" / "restore_fastf1_cache.py"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int, str], Recording]:
     """Load a recorded session by year, round and code; skips where the recordings are not there."""
     if not RESTORE.is_file():
@@ -31,7 +31,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int, st
     return load
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def transformed(recorded: Callable[[int, int, str], Recording]) -> Callable[[int, int, str], SessionData]:
     """The same, through the transforms."""
 
