@@ -59,7 +59,7 @@ def check_f1_account(sign_in: SignIn, sessions: Iterable[SessionFact], now: date
     """
     if sign_in.has_username != sign_in.has_password:
         there, missing = ("F1_USERNAME", "F1_PASSWORD")[:: 1 if sign_in.has_username else -1]
-        return _account(DEGRADED, f"{there} is set {_HERE} and {missing} is not. Set both.")
+        return _account(DEGRADED, f"{there} is set and {missing} is not, {_HERE}. Set both.")
     if sign_in.expires_at is None:
         return _never_signed_in(sign_in)
     until = moment(sign_in.expires_at)
