@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "flows"))
 
 from test_upstream_limits import LIVE, RESULTS, most_in_any_window, run_workers, running_upstream, small_limits

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from browser import HEIGHT, WIDTH, Page, browser
 from installation import Installation, installation
 from prefect_servers import free_port, wait_until
@@ -60,7 +63,8 @@ def main() -> None:
         ):
             worker = it.start_worker("worker-1", limit=3)
             show_health(page, it)
-            show_backfill(page, it)
+            with serving(it) as site:
+                show_backfill(page, it, site)
             show_failed_run(page, it)
             show_deployments(page, it)
             worker.stop()
@@ -71,11 +75,18 @@ def main() -> None:
                 compress(page, path)
 
 
-def show_backfill(page: Page, it: Installation) -> None:
+def show_backfill(page: Page, it: Installation, site: str) -> None:
     show_form(page, it)
     page.click("Submit", "button")
     backfill = wait_until(lambda: it.runs_of("backfill"), "the backfill is there")[0]["id"]
     wait_until(lambda: is_in_the_middle(it, backfill), "two sessions are published and two are being made", 600)
+    # First what is there for a few seconds only.
+    page.open(f"{site}/status.html")
+    page.click("13 checks", "summary")
+    page.wait_for(r"/\b[1-9]\d? %/.test(look.text())", "progress")
+    take_smaller(page, "status", *TALL)
+    page.click("13 checks", "summary")
+    take_smaller(page, "status-phone", *TALL_PHONE, is_phone=True)
     open_run(page, it, backfill, "Subflow Runs")
     page.see(f"{RACES} Subflow runs")
     take(page, "running")
@@ -83,11 +94,6 @@ def show_backfill(page: Page, it: Installation) -> None:
     page.open(f"{it.ui_url}/v2/artifacts/artifact/{table}")
     page.wait_for(f"look.all('tbody tr').length === {RACES}", "table of all sessions")
     take(page, "artifact")
-    with serving(it) as site:
-        page.open(f"{site}/status.html")
-        page.see("Vantry Grand Prix")
-        take_smaller(page, "status", *TALL)
-        take_smaller(page, "status-phone", *TALL_PHONE, is_phone=True)
     it.wait_for_state(backfill, "Completed", timeout_s=600)
 
 
