@@ -40,7 +40,7 @@ def encode_session(
             on_progress(part, message)
 
     share = _FRAMES_S / (_FRAMES_S + (_ROWS_S if data.rows is not None else 0.0))
-    progress(0.0, "encoding frames")
+    progress(0.0, "Encoding frames")
     # Tables are one long job that leaves the interpreter's lock alone most of the time, so they go beside the rest.
     with ThreadPoolExecutor(1, thread_name_prefix="tables") as beside, BoundedPool() as pool:
         tables = beside.submit(_write_tables, identity, data, spool)
@@ -50,7 +50,7 @@ def encode_session(
             identity.session_key,
             spool,
             pool,
-            lambda part: progress(part * share, "encoding frames"),
+            lambda part: progress(part * share, "Encoding frames"),
         )
         objects += chunks
         if data.rows is not None:
@@ -58,12 +58,12 @@ def encode_session(
                 data.rows,
                 spool,
                 pool,
-                lambda part: progress(share + part * (1 - share), "encoding rows"),
+                lambda part: progress(share + part * (1 - share), "Encoding rows"),
             )
         objects += tables.result()
     objects.sort(key=lambda entry: entry.path)
     revision, manifest = build_manifest(identity, data, objects, channels, made_with)
-    progress(1.0, "encoded")
+    progress(1.0, "Encoded")
     return EncodedRevision(identity.session_key, revision, manifest, tuple(objects))
 
 

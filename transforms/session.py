@@ -47,17 +47,17 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
     :param on_progress: called with the share done (0 to 1) and what is being done.
     :raises UpstreamError: nothing tells when the session ran.
     """
-    on_progress(0.0, "cleaning samples")
+    on_progress(0.0, "Cleaning samples")
     reconciled = reconcile(recording)
     recording = reconciled.recording
     cleaned, findings = clean(recording)
     clock = make_clock(recording, cleaned.timing)
-    on_progress(0.3, "working out progress and order")
+    on_progress(0.3, "Working out progress and order")
     race = make_race(recording, cleaned, clock)
     cleaned, race = without_strays(cleaned, race, findings)
-    on_progress(0.6, "putting cars on the common clock")
+    on_progress(0.6, "Putting cars on the common clock")
     frames = assemble(recording, cleaned, race, clock)
-    on_progress(0.9, "judging quality")
+    on_progress(0.9, "Judging quality")
     verdict = judge(recording, cleaned, frames, findings, reconciled.notes)
     rows = make_rows(recording, cleaned, race, frames)
     tables = published_tables(recording, cleaned, race, clock, verdict.table, verdict.grade)
