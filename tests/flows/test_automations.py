@@ -19,6 +19,7 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import AutomationSort, FlowRunSort
 from prefect.events import emit_event
+from prefect.events.actions import DoNothing
 from prefect.events.schemas.automations import Automation, AutomationCore, EventTrigger
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import ObjectNotFound
@@ -129,21 +130,38 @@ def _flush_events() -> None:
     EventsWorker.instance().drain()
 
 
+def _apply(client: SyncPrefectClient, settings: Settings, windows: Windows | None = None) -> None:
+    """Apply the automations and wait until they work: the server takes each up some time after it is made."""
+    apply_automations(settings, windows)
+    probe = AutomationCore(name="probe", trigger=EventTrigger(expect={"probe"}, threshold=1), actions=[DoNothing()])
+    made = client.create_automation(probe)
+
+    def works() -> bool:
+        emit_event("probe", resource={"prefect.resource.id": "parcferme.test"})
+        return _has_event(client, "prefect.automation.action.executed", f"prefect.automation.{made}")
+
+    wait_until(works, "automations work", PATIENCE_S)
+    client.delete_automation(made)
+
+
+def _has_event(client: SyncPrefectClient, name: str, resource: str) -> bool:
+    wanted = {"event": {"name": [name]}, "resource": {"id": [resource]}}
+    return bool(client.request("POST", "/events/filter", json={"filter": wanted}).json()["events"])
+
+
 def _settings(**values: Any) -> Settings:
     return Settings(_env_file=None, **values)  # type: ignore[call-arg]
 
 
 def _start(client: SyncPrefectClient, flow: str, state: State[Any] | None = None) -> FlowRun:
-    """Create a run as its deployment would, tags and all."""
+    """Create a run as its deployment would, tags and all; in a state it has come to without another before.
+
+    Where a second event follows the first within milliseconds, Prefect 3.8 may take the first for one still to come,
+    and lets the second wait for it for a quarter of an hour.
+    """
     deployment = client.read_deployment_by_name(f"{flow}/{flow}")
     parameters = PARAMETERS if flow == "publish-session" else {}
     return client.create_flow_run_from_deployment(deployment.id, parameters=parameters, state=state)
-
-
-def _end(client: SyncPrefectClient, flow: str, state: State[Any]) -> FlowRun:
-    run = _start(client, flow, Running())
-    client.set_flow_run_state(run.id, state)
-    return run
 
 
 def _state_of(client: SyncPrefectClient, run: FlowRun) -> StateType | None:
@@ -249,11 +267,11 @@ def test_failed_sessions_are_told_of_by_every_channel(
         _listening(ThreadingHTTPServer(("127.0.0.1", 0), _Receiver)) as (slack_port, slacked),
     ):
         mail = f"mailto://127.0.0.1:{mail_port}/?from=parcferme@example.org&to=operator@example.org"
-        apply_automations(_settings(notify_webhook=url, notify_slack=SLACK, notify_mail=mail))
+        _apply(client, _settings(notify_webhook=url, notify_slack=SLACK, notify_mail=mail))
         # Slack's own address cannot be had here; the block takes any that Apprise knows.
         SlackWebhook(url=f"json://127.0.0.1:{slack_port}/").save("parcferme-slack", overwrite=True)
 
-        run = _end(client, "publish-session", Failed(message='Upstream said "no".\n<br>'))
+        run = _start(client, "publish-session", Failed(message='Upstream said "no".\n<br>'))
 
         notice = received.get(timeout=PATIENCE_S)
         assert datetime.fromisoformat(notice.pop("time")) <= datetime.now(UTC)
@@ -275,7 +293,7 @@ def test_failed_sessions_are_told_of_by_every_channel(
 
 def test_late_runs_are_told_of(client: SyncPrefectClient, webhook: tuple[str, "queue.Queue[Any]"]) -> None:
     url, received = webhook
-    apply_automations(_settings(notify_webhook=url), SHORT)
+    _apply(client, _settings(notify_webhook=url), SHORT)
     planning, session = _start(client, "plan-season").name, _start(client, "publish-session").name
     told = _told_of(received, "late session", {session})
     assert planning in told["late run"]
@@ -285,7 +303,7 @@ def test_failing_and_recovered_health_are_told_of(
     client: SyncPrefectClient, webhook: tuple[str, "queue.Queue[Any]"]
 ) -> None:
     url, received = webhook
-    apply_automations(_settings(notify_webhook=url, public_url="https://data.example.org/f1"))
+    _apply(client, _settings(notify_webhook=url, public_url="https://data.example.org/f1"))
     for before, after in (("healthy", "degraded"), ("degraded", "failing"), ("failing", "failing")):
         emit_health_event(after, before, f"{after} now")
     emit_health_event("healthy", "failing", "All is well.")
@@ -300,8 +318,8 @@ def test_failing_and_recovered_health_are_told_of(
 def test_many_crashes_start_two_checks(client: SyncPrefectClient, webhook: tuple[str, "queue.Queue[Any]"]) -> None:
     url, received = webhook
     resting = timedelta(hours=1)
-    apply_automations(_settings(notify_webhook=url), Windows(health=resting))
-    crashed = {_end(client, "publish-session", Crashed(message="killed")).name for _ in range(8)}
+    _apply(client, _settings(notify_webhook=url), Windows(health=resting))
+    crashed = {_start(client, "publish-session", Crashed(message="killed")).name for _ in range(8)}
     _told_of(received, "failed session", crashed)
     # Every session has been told of, so every event has been looked at.
     times = sorted(check.expected_start_time for check in _wait_for_checks(client, 2) if check.expected_start_time)
@@ -314,9 +332,9 @@ def test_a_failing_check_of_the_health_starts_none_and_is_told_of_once(
     client: SyncPrefectClient, webhook: tuple[str, "queue.Queue[Any]"]
 ) -> None:
     url, received = webhook
-    apply_automations(_settings(notify_webhook=url), Windows(health=timedelta(0)))
-    checks = [_end(client, "check-health", Failed(message="The store is gone.")).name for _ in range(3)]
-    session = _end(client, "publish-session", Failed(message="The store is gone."))
+    _apply(client, _settings(notify_webhook=url), Windows(health=timedelta(0)))
+    checks = [_start(client, "check-health", Failed(message="The store is gone.")).name for _ in range(3)]
+    session = _start(client, "publish-session", Failed(message="The store is gone."))
     told = _told_of(received, "failed session", {session.name})
     assert told["failed run"] == {checks[0]}
     # Those are the session's: no other flow's end starts one.
@@ -343,17 +361,15 @@ def _wait_for_checks(client: SyncPrefectClient, count: int) -> list[FlowRun]:
 
 
 def test_runs_without_a_worker_do_not_stay_as_they_are(client: SyncPrefectClient) -> None:
-    apply_automations(_settings(), SHORT)
+    _apply(client, _settings(), SHORT)
     never_begun = _start(client, "publish-session", Pending())
-    client.set_flow_run_state(never_begun.id, Pending(), force=True)
-    unstopped = _start(client, "publish-session", Running())
-    client.set_flow_run_state(unstopped.id, Cancelling())
+    unstopped = _start(client, "publish-session", Cancelling())
     _wait_for_state(client, never_begun, StateType.CRASHED)
     _wait_for_state(client, unstopped, StateType.CANCELLED)
 
 
 def test_only_silent_runs_are_marked_as_crashed(client: SyncPrefectClient) -> None:
-    apply_automations(_settings(), SHORT)
+    _apply(client, _settings(), SHORT)
     awaiting, silent, unheard = (_start(client, "publish-session", Running()) for _ in range(3))
     for run in (awaiting, silent):
         _heartbeat(run)
@@ -371,8 +387,7 @@ def test_only_silent_runs_are_marked_as_crashed(client: SyncPrefectClient) -> No
 
 
 def _has_heartbeat(client: SyncPrefectClient, run: FlowRun) -> bool:
-    wanted = {"event": {"name": ["prefect.flow-run.heartbeat"]}, "resource": {"id": [f"prefect.flow-run.{run.id}"]}}
-    return bool(client.request("POST", "/events/filter", json={"filter": wanted}).json()["events"])
+    return _has_event(client, "prefect.flow-run.heartbeat", f"prefect.flow-run.{run.id}")
 
 
 def _heartbeat(run: FlowRun) -> None:
