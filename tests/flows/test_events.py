@@ -4,7 +4,6 @@ import logging
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from uuid import uuid4
 import pytest
 from prefect import get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
+from prefect_servers import wait_until
 
 from flows import events
 from flows.events import emit_health_event, emit_session_event, flow_run_url
@@ -91,14 +91,12 @@ def test_a_process_that_ends_at_once_has_sent_its_event(prefect_server: str, tmp
 
 def _wait_for_event(name: str, related_id: str) -> dict[str, Any]:
     wanted = {"event": {"name": [name]}, "related": {"id": [related_id]}}
-    deadline = time.monotonic() + PATIENCE_S
     with get_client(sync_client=True) as client:
-        while True:
-            found = client.request("POST", "/events/filter", json={"filter": wanted}).json()["events"]
-            if found:
-                return dict(found[0])
-            assert time.monotonic() < deadline, "the event did not arrive"
-            time.sleep(0.2)
+
+        def found() -> Any:
+            return client.request("POST", "/events/filter", json={"filter": wanted}).json()["events"]
+
+        return dict(wait_until(found, f"event {name} arrives", PATIENCE_S)[0])
 
 
 def test_a_server_that_is_not_there_is_no_error(tmp_path: Path) -> None:

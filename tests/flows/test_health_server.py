@@ -4,8 +4,7 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Crashed, Failed, Running, Scheduled
+from prefect_servers import wait_until
 
 from flows import health_checks
 from flows.check_health import check_health
@@ -35,14 +35,6 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    """Return as soon as ``condition`` holds; what it depends on happens in another process."""
-    end = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.2)
 
 
 @dataclass
@@ -69,6 +61,9 @@ class Installation:
         for state in states:
             self.client.set_flow_run_state(run.id, state, force=True)
         return run.id
+
+    def workers(self) -> object:
+        return self.client.read_workers_for_work_pool(self.pool, limit=5, offset=0)
 
     def checks(self) -> dict[str, Check]:
         return {c.name: c for c in gather_checks(read_settings(), self.store, self.client, now())}
@@ -121,7 +116,10 @@ def worker(installation: Installation, tmp_path: Path) -> Iterator[None]:
             stderr=log,
         )
         try:
-            wait_for(lambda: installation.client.read_workers_for_work_pool(installation.pool, limit=5, offset=0))
+            wait_until(
+                lambda: installation.client.read_workers_for_work_pool(installation.pool, limit=5, offset=0),
+                "the worker polls",
+            )
             yield
         finally:
             process.terminate()
@@ -154,7 +152,7 @@ def test_with_a_worker_that_polls_it_is_healthy_and_ready(installation, worker) 
 
 def test_the_watch_runs_on_a_worker_and_its_event_arrives(installation, worker) -> None:
     emit_health_event("unknown", None, "for the run to differ from")
-    wait_for(lambda: announced(installation.api_url) == "unknown")
+    wait_until(lambda: announced(installation.api_url) == "unknown", "the event arrives")
     deployment = installation.deploy("check-health", "flows.check_health.check_health")
     run_id = installation.run(deployment)
 
@@ -162,14 +160,14 @@ def test_the_watch_runs_on_a_worker_and_its_event_arrives(installation, worker) 
         state = installation.client.read_flow_run(run_id).state
         return state if state is not None and state.is_final() else None
 
-    wait_for(ended)
+    wait_until(ended, "the run ends")
     state = ended()
     assert state is not None and state.is_completed(), state
     document = read_document(installation.store, "v1/health.json")
     states = {check["name"]: check["state"] for check in document["checks"]}
     assert (states["api"], states["workers"], states["destination"]) == (HEALTHY, HEALTHY, HEALTHY)
     assert state.message is not None and state.message.startswith(document["state"])
-    wait_for(lambda: announced(installation.api_url) == document["state"])
+    wait_until(lambda: announced(installation.api_url) == document["state"], "the event arrives")
 
 
 def test_a_paused_deployment_is_degraded(installation) -> None:
@@ -292,7 +290,7 @@ def test_the_flow_writes_the_document_and_tells_what_changed_once(installation) 
     document = read_document(installation.store, "v1/health.json")
     assert document["state"] == HEALTHY, state.message
     assert read_document(installation.store, "index.json")["links"]["health"] == "v1/health.json"
-    wait_for(lambda: announced(installation.api_url) == HEALTHY)
+    wait_until(lambda: announced(installation.api_url) == HEALTHY, "the event arrives")
     installation.deploy("publish-session")
     state = check_health(return_state=True)
     assert state.is_completed() and state.message.startswith("failing: workers: No worker")
@@ -302,14 +300,14 @@ def test_the_flow_writes_the_document_and_tells_what_changed_once(installation) 
         found = events_since(installation.api_url, begin)
         return [e for e in found if e["payload"]["state"] == FAILING]
 
-    wait_for(lambda: len(failing()) == 2)
+    wait_until(lambda: len(failing()) == 2, "both events arrive")
     assert {event["event"] for event in failing()} == {HEALTH_CHANGED, HEALTH_FAILING}
     assert all("No worker" in event["payload"]["message"] for event in failing())
     # As failing as before: nothing is said until it is less so.
     check_health()
     installation.client.update_work_pool(installation.pool, WorkPoolUpdate(is_paused=True))
     check_health()
-    wait_for(lambda: announced(installation.api_url) == DEGRADED)
+    wait_until(lambda: announced(installation.api_url) == DEGRADED, "the event arrives")
     assert len(failing()) == 2
 
 

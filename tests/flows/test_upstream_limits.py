@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from prefect_servers import Server
+from prefect_servers import Server, wait_until
 
 from flows.upstream import configure_cache
 from flows.upstream_limits import LIMITS, UpstreamLimits, _retry_after_s, ensure_limits, estimate, limited_upstream
@@ -146,13 +146,6 @@ def api_client() -> Iterator[Any]:
 def active_slots(limit: Limit) -> int:
     with api_client() as client:
         return int(client.read_global_concurrency_limit_by_name(limit.name).active_slots)
-
-
-def poll_until(condition: Callable[[], bool], deadline_s: float) -> None:
-    deadline = time.monotonic() + deadline_s
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.2)
 
 
 def most_in_any_window(times: list[float], window_s: float) -> int:
@@ -573,7 +566,7 @@ def test_the_slot_of_a_dead_holder_comes_free(server_with_a_dead_holder: tuple[S
 
     server, limit = server_with_a_dead_holder
     with temporary_settings({PREFECT_API_URL: server.api}):
-        poll_until(lambda: active_slots(limit) == 0, deadline_s=150.0)
+        wait_until(lambda: active_slots(limit) == 0, "the slot comes free", 150.0)
         slots = Slots(logger=LOGGER, on_wait=LOGGER.info, patience=QUICK)
         with slots.held(limit, "a host"):
             assert active_slots(limit) == 1
