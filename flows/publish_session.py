@@ -70,7 +70,7 @@ def load_task(run: SessionRun) -> Box[Recording]:
     """Load the session through FastF1."""
     run.progress.begin("load", f"Loading {run.label}")
     try:
-        with run.upstream():
+        with run.followed_load(), run.upstream():
             return Box(load_recording(run.year, run.round, run.code))
     except (ParcfermeError, MemoryError):
         raise

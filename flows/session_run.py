@@ -2,7 +2,8 @@
 
 import logging
 import time
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Generic, TypeVar
@@ -17,7 +18,7 @@ from flows.fingerprint import (
     read_session_key,
     refresh_results_answer,
 )
-from flows.progress import ArtifactSink, ListenerSink, Progress, Sink, listener
+from flows.progress import ArtifactSink, ListenerSink, Progress, Sink, listener, repeated
 from flows.reports import UP_TO_DATE, PublishReport
 from flows.run_status import StatusSink
 from flows.settings import Settings
@@ -34,6 +35,8 @@ from transforms.frames import FPS
 
 T = TypeVar("T")
 Logger = logging.Logger | logging.LoggerAdapter[Any]
+#: How often a load is looked at, s.
+_LOOK_S = 1.0
 
 
 class Box(Generic[T]):
@@ -132,6 +135,20 @@ class SessionRun:
             return nullcontext()
         return limited_upstream(self.logger, self.progress.say)
 
+    @contextmanager
+    def followed_load(self) -> Iterator[None]:
+        """Report, while FastF1 loads, how much has come of what the cache lacked."""
+        lacking = len(self._missing_topics())
+
+        def _report() -> None:
+            self.progress.report(1.0 - len(self._missing_topics()) / lacking)
+
+        with repeated(_report, _LOOK_S) if lacking else nullcontext():
+            yield
+
+    def _missing_topics(self) -> tuple[str, ...]:
+        return missing_topics(self.settings.cache_dir, self.api_path, self.code)
+
     def read_fingerprint(self) -> str | None:
         """Return the fingerprint of what the cache holds of the session."""
         return inputs_fingerprint(self.settings.cache_dir, self.api_path, self.year, self.round, self.code)
@@ -164,7 +181,7 @@ class SessionRun:
         with suppress(UpstreamError):
             # Without an answer the one in the cache stands.
             refresh_results_answer(self.year, self.round, self.code)
-        return bool(missing_topics(settings.cache_dir, self.api_path, self.code))
+        return bool(self._missing_topics())
 
     def finish_unchanged(self, latest: Latest) -> PublishReport:
         """Report a session that is up to date, after finishing what a killed run may have left undone."""

@@ -1,5 +1,6 @@
 """The two flows on the sample season, against a real Prefect server and a folder as destination."""
 
+import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+from flows import progress, session_run
 from flows import publish_session as publish_module
 from flows.backfill import backfill
-from flows.progress import listener
+from flows.progress import STAGES, listener
 from flows.publish_session import publish_session
 from flows.reports import PublishReport
 from flows.sample import SAMPLE_YEAR
@@ -92,6 +94,27 @@ def test_a_session_is_published_and_then_left_alone(sample_site: Path, monkeypat
         first.bytes,
     )
     assert _files(sample_site) == before
+
+
+def test_a_load_says_how_much_has_come(
+    sample_site: Path, sample_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    shutil.copytree(sample_cache, cache, ignore=shutil.ignore_patterns("*.ff1pkl"))
+    monkeypatch.setenv("PARCFERME_CACHE_DIR", str(cache))
+    monkeypatch.setattr(progress, "_MIN_INTERVAL_S", 0.0)
+    monkeypatch.setattr(session_run, "_LOOK_S", 0.02)
+    heard: list[tuple[float, str]] = []
+    token = listener.set(lambda _label, percent, message: heard.append((percent, message)))
+    try:
+        publish_session(SAMPLE_YEAR, "1", "FP1")
+    finally:
+        listener.reset(token)
+    loading = [percent for percent, message in heard if message.startswith("Loading")]
+    # More and more of it, up to what this stage is of the whole.
+    assert len(set(loading)) > 3
+    assert loading == sorted(loading)
+    assert loading[0] == 0.0 and loading[-1] <= STAGES["load"]
 
 
 def test_the_progress_is_an_artifact_of_the_run(sample_site: Path, prefect_server: str) -> None:
