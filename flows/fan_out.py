@@ -105,7 +105,7 @@ def _watch(
         states = {run.id: run for run in runs.read(list(ids.values()))}
         revived = [run for run in states.values() if revive(runs, run, now)]
         for run in revived:
-            logger.warning("%s: its process is gone; it is taken up again", run.name)
+            logger.warning("%s has crashed and is put back", run.name)
         fresh = _reports(store, order, {key: states.get(id_) for key, id_ in ids.items()})
         if fresh != reports:
             reports = fresh
