@@ -13,7 +13,7 @@ from typing import Any, Protocol
 ProgressCallback = Callable[[float, str], None]
 
 #: Stages of a session's run and their share of the whole, as measured on two recorded races that were not parsed yet:
-#: load 9-11 s without the download, transform 3 s, encode 10-11 s, publish some 3 s on S3.
+#: load 9-11 s without the download, transform 3 s, encode 10-11 s, publish 3-4 s to a test server for S3.
 STAGES = {"load": 40.0, "transform": 10.0, "encode": 40.0, "publish": 10.0}
 _MIN_INTERVAL_S = 1.0
 #: A place that could not be written to is left alone this long: trying can take its time, and the run waits for it.

@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 from uuid import UUID
@@ -204,10 +205,11 @@ def publish_session(
     except NotStartedError as error:
         if PLANNED_TAG not in (this_run.tags or ()):
             raise
-        # It was postponed since this run was planned, or while it waited.
-        until = session_end_utc(error.start_utc, session.code) + settings.start_delay
+        # It was postponed since this run was planned, or while it waited. Re-checks keep their distance.
+        first = session_end_utc(error.start_utc, session.code) + settings.start_delay
+        until = first + (_recheck_after() or timedelta())
         _pause(AwaitingRetry(scheduled_time=until, message=str(error)))
-    if _is_recheck() and (awaited := run.awaited_by_another()) is not None:
+    if _recheck_after() is not None and (awaited := run.awaited_by_another()) is not None:
         until = recheck_utc(awaited, settings.current_time())
         _pause(AwaitingRetry(scheduled_time=until, message="There is nothing to check: another run awaits the data."))
     with fresh_cache(settings) if refetch else nullcontext(settings) as used:
@@ -232,9 +234,9 @@ def _has_waited() -> bool:
     return int(this_run.run_count or 1) > 1
 
 
-def _is_recheck() -> bool:
-    """Whether this run was planned to look at a session once more."""
-    return any(kind_tag(kind) in (this_run.tags or ()) for kind in RECHECKS)
+def _recheck_after() -> timedelta | None:
+    """Return how long after a session's first run this one was planned to look at it again; None: it was not."""
+    return next((after for kind, after in RECHECKS.items() if kind_tag(kind) in (this_run.tags or ())), None)
 
 
 def _awaiting_or_raise(error: UpstreamError, run: SessionRun | None, settings: Settings) -> State[Any]:
@@ -251,7 +253,7 @@ def _awaiting_or_raise(error: UpstreamError, run: SessionRun | None, settings: S
     if until is None:
         if run is not None:
             run.fail(error)
-        nothing_expected = _is_recheck() or not _has_waited()
+        nothing_expected = _recheck_after() is not None or not _has_waited()
         if isinstance(error, NotReadyError) and this_deployment.id is not None and nothing_expected:
             # Of a session long past there is nothing to be had, which is no failure of the run that found it out.
             return Completed(name=NO_DATA, message=str(error))

@@ -19,11 +19,10 @@ holds these limits, 180 and 450 for all together, does not reach.
 """
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -233,55 +232,3 @@ def _retry_after_s(value: str | None, now: datetime) -> float:
     except ValueError:
         return _PAUSE_S
     return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
-
-
-#: Requests that a race not in the cache takes: eleven topics, circuit, schedule; the results service's. Others take one
-#: or two fewer, and a topic the upstream does not have takes two, the second at the mirror.
-_REQUESTS_PER_SESSION = 13
-_RESULTS_REQUESTS_PER_SESSION = 2
-#: Seconds to compute and publish a session on two cores, by kind.
-_COMPUTE_S = {"R": 33.0}
-_COMPUTE_S_OTHERS = 15.0
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """The least time a backfill can take, and why, as a sentence for people."""
-
-    duration: timedelta
-    requests: int
-    text: str
-
-
-def estimate(
-    to_download: Iterable[str], in_cache: Iterable[str] = (), *, workers: int, limits: UpstreamLimits = LIMITS
-) -> Estimate:
-    """Say how long it takes at least to publish sessions, given by their codes (``R``, ``Q``, ``FP1`` ...).
-
-    :param to_download: those of which nothing is in the cache; ``in_cache``: those that need no request.
-    :param workers: how many runs go on at once.
-    """
-    missing, present = Counter(to_download), Counter(in_cache)
-    total = missing + present
-    of_results = missing.total() * _RESULTS_REQUESTS_PER_SESSION
-    requests = missing.total() * _REQUESTS_PER_SESSION + of_results
-    request_s = max(_request_s(limits.results, of_results), _request_s(limits.everything, requests))
-    # A run computes on one worker: no number of workers makes the longest shorter.
-    each_s = {code: _COMPUTE_S.get(code, _COMPUTE_S_OTHERS) for code in total}
-    compute_s = max(sum(each_s[code] * count for code, count in total.items()) / max(1, workers), *each_s.values(), 0.0)
-    least_s = max(request_s, compute_s)
-    per_hour = round(limits.everything.decay_per_s * _HOUR_S)
-    parts = [_count(total.total(), "session")]
-    if requests:
-        parts.append(f"{_count(requests, 'request')} at {per_hour} an hour")
-    computing = f"computing takes {in_words(compute_s)} with {_count(workers, 'worker')}"
-    text = f"About {in_words(least_s)}: {', '.join(parts)}; {computing}." if total else "Nothing to do."
-    return Estimate(timedelta(seconds=least_s), requests, text)
-
-
-def _request_s(limit: Limit, requests: int) -> float:
-    return max(0, requests - limit.slots) / limit.decay_per_s
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "flows"))
 
-from test_upstream_limits import LIVE, RESULTS, most_in_any_window, run_workers, running_upstream, small_limits
+from counting_upstream import LIVE, RESULTS, most_in_any_window, run_workers, running_upstream, small_limits
 
 _AT_ONCE, _A_SECOND, _WINDOW_S = 5, 1.0, 22.0
 

@@ -352,12 +352,16 @@ def published_again_under_its_new_number(weekend: Weekend) -> None:
 
 
 def postponed(weekend: Weekend) -> None:
-    """A run whose session has become later since it was planned waits for its end, without being planned anew."""
-    weekend.now = at("04-18 15:30")
-    weekend.double.season.move(3, "Q", meeting_of(3).local_start("Q") + timedelta(hours=3))
-    run = weekend.execute(weekend.planned_once(RENAMED, "Q")["id"])
-    ends_as(run, "AwaitingRetry", "has not happened yet")
-    assert utc(run["next_scheduled_start_time"]) == at("04-18 18:30")
+    """Runs whose session has become later since they were planned wait for its end, without being planned anew."""
+    weekend.now = at("04-17 16:30")
+    start = meeting_of(3).local_start("FP2")
+    weekend.double.season.move(3, "FP2", start + timedelta(hours=3))
+    for kind, due in (("publish", "04-17 19:30"), ("recheck-1h", "04-17 20:30")):
+        run = weekend.execute(weekend.planned_once(RENAMED, "FP2", kind)["id"])
+        ends_as(run, "AwaitingRetry", "has not happened yet")
+        assert utc(run["next_scheduled_start_time"]) == at(due)
+    # What follows is not about this.
+    weekend.double.season.move(3, "FP2", start)
 
 
 def upstream_down(weekend: Weekend) -> str:

@@ -39,7 +39,8 @@ def run_scenario(page: Page, store: Store, base: str, scenario: str, width: int 
     store.write(key, _DRIVER.replace("SCENARIO", scenario).replace("WIDTH", str(width)).encode())
     page.forget(base)
     page.open(base + key)
-    answer = json.loads(page.wait_for("document.getElementById('answer')?.textContent", "answer of the scenario"))
+    said = page.wait_for("document.getElementById('answer')?.textContent", "answer of the scenario", timeout_s=120)
+    answer = json.loads(said)
     assert "error" not in answer, answer["error"]
     assert not page.complaints, page.complaints
     return answer["value"]
