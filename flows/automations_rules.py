@@ -15,6 +15,7 @@ from prefect.events.schemas.events import ResourceSpecification
 
 from flows import events
 from flows.automations_notify import HEALTH, RUN, Notice
+from flows.revival import NOT_HEARD_OF
 
 #: What every automation of this project is called, and how it is told from the operator's own.
 PREFIX = "parcferme: "
@@ -49,13 +50,14 @@ Notify = Callable[[Notice], list[ActionTypes]]
 class Windows:
     """How long what may last.
 
-    ``silence``: without a heartbeat (workers send one every 30 s; with it, a killed run is known for dead within two
-    minutes). ``start``: from a worker's taking a run to its beginning, an image's download included. ``cancel``: from
+    ``silence``: without a heartbeat. Workers send one every 30 s, and a server that stands still for a minute, as on
+    SQLite it may, must not make live runs dead; a killed run must be known for dead and told of within three minutes.
+    ``start``: from a worker's taking a run to its beginning, an image's download included. ``cancel``: from
     the request to the end. ``health``: between two checks of the health because runs end badly. ``waiting``: sessions
     are due and none is begun. ``repeat``: until the same kind of trouble is told of again.
     """
 
-    silence: timedelta = timedelta(seconds=90)
+    silence: timedelta = timedelta(seconds=120)
     start: timedelta = timedelta(minutes=15)
     cancel: timedelta = timedelta(minutes=3)
     health: timedelta = timedelta(seconds=45)
@@ -78,7 +80,7 @@ def wanted_automations(health_deployment: UUID, notify: Notify | None, windows: 
 def _caretakers(windows: Windows) -> list[AutomationCore]:
     silent = _mark(
         StateType.CRASHED,
-        f"Nothing was heard of the run for {windows.silence.total_seconds():.0f} s: it was killed, "
+        f"{NOT_HEARD_OF} for {windows.silence.total_seconds():.0f} s: it was killed, "
         "or its machine is gone or out of reach.",
     )
     return [

@@ -11,7 +11,7 @@ from uuid import UUID
 from prefect.client.schemas.objects import FlowRun, StateType
 
 from flows.reports import NO_DATA, UP_TO_DATE, PublishReport
-from flows.revival import PUT_BACK, revive
+from flows.revival import PUT_BACK, Fate, revive
 from flows.selection import Wanted
 from flows.session_runs import NewRun, SessionRuns, backfill_tag, expected_utc, season_tag, session_of
 from publish.season import read_season
@@ -26,6 +26,11 @@ _SOON = timedelta(minutes=1)
 #: After so long without a run being taken up somebody should know.
 _NOBODY_WORKS = timedelta(minutes=5)
 _OPEN_STATES = {"Scheduled": "waiting", "Late": "waiting", "Pending": "starting", "Running": "running"}
+_WHAT_IT_DOES = {
+    Fate.PUT_BACK: "is put back, for any worker to take up again",
+    Fate.WAITS_ON: "goes on waiting",
+    Fate.LIVES: "has been heard of again and goes on",
+}
 #: State of a session's report while its run has not ended.
 QUEUED = "queued"
 
@@ -40,6 +45,14 @@ class Order:
     force: bool = False
     refetch: bool = False
     source: str = "upstream"
+
+
+@dataclass(frozen=True)
+class _Watched:
+    """A session's run as it was just now (None: it was deleted), and what became of it if it had crashed."""
+
+    run: FlowRun | None
+    fate: Fate | None
 
 
 def fan_out(
@@ -103,15 +116,16 @@ def _watch(
     while True:
         now = datetime.now(UTC)
         states = {run.id: run for run in runs.read(list(ids.values()))}
-        revived = [run for run in states.values() if revive(runs, run, now)]
-        for run in revived:
-            logger.warning("%s has crashed and is put back", run.name)
-        fresh = _reports(store, order, {key: states.get(id_) for key, id_ in ids.items()})
+        fates = {run.id: revive(runs, run, now) for run in states.values()}
+        for id_, fate in fates.items():
+            if fate.goes_on:
+                logger.warning("%s was taken for crashed: it %s", states[id_].name, _WHAT_IT_DOES[fate])
+        fresh = _reports(store, order, {key: _Watched(states.get(id_), fates.get(id_)) for key, id_ in ids.items()})
         if fresh != reports:
             reports = fresh
             on_change(reports)
         open_reports = [report for report in reports if report.state == QUEUED]
-        if not open_reports and not revived:
+        if not open_reports and not any(fate.goes_on for fate in fates.values()):
             return reports
         if any(run.state_type in (StateType.RUNNING, StateType.PENDING) for run in states.values()):
             warned_at = now
@@ -121,7 +135,7 @@ def _watch(
         time.sleep(_POLL_S)
 
 
-def _reports(store: Store, order: Order, runs: dict[tuple[str, str], FlowRun | None]) -> list[PublishReport]:
+def _reports(store: Store, order: Order, runs: dict[tuple[str, str], _Watched]) -> list[PublishReport]:
     document = read_season(store, order.year) or {"events": ()}
     indexed = {
         (event["name"], session["code"]): session for event in document["events"] for session in event["sessions"]
@@ -133,8 +147,9 @@ def _reports(store: Store, order: Order, runs: dict[tuple[str, str], FlowRun | N
     return reports
 
 
-def _report(year: int, one: Wanted, run: FlowRun | None, indexed: dict[str, Any]) -> PublishReport:
-    state, message = _outcome(run)
+def _report(year: int, one: Wanted, watched: _Watched, indexed: dict[str, Any]) -> PublishReport:
+    run = watched.run
+    state, message = _outcome(run, watched.fate)
     done = state == PUBLISHED
     return PublishReport(
         year,
@@ -151,12 +166,14 @@ def _report(year: int, one: Wanted, run: FlowRun | None, indexed: dict[str, Any]
     )
 
 
-def _outcome(run: FlowRun | None) -> tuple[str, str]:
+def _outcome(run: FlowRun | None, fate: Fate | None) -> tuple[str, str]:
     """Return the session's state and what is said of it."""
     state = None if run is None else run.state
     if run is None or state is None:
         return FAILED, "Its run was deleted. Run the backfill again."
     message = state.message or ""
+    if fate is Fate.IN_DOUBT:
+        return QUEUED, "not heard of"
     if state.name == "AwaitingRetry" and message != PUT_BACK:
         return AWAITING_DATA, message
     if not state.is_final():

@@ -6,15 +6,24 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterTags,
+    FlowRunFilter,
+    FlowRunFilterEndTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Crashed
 
 from flows.backfill import cancel_runs_of
 from flows.listing import list_planned
-from flows.revival import resume_wait, revive
+from flows.revival import Fate, is_heard_of, resume_wait, revive, welcome_back
 from flows.run_endings import announce_ended
 from flows.run_status import DEAD_RUN, SILENCE, Ended, end_matching, is_silent
-from flows.session_runs import SessionRuns, expected_utc, session_tag_of
+from flows.session_runs import TAG, SessionRuns, expected_utc, session_tag_of
 from flows.settings import Settings
 from publish import keys, status
 from publish.runs import reconcile
@@ -31,18 +40,20 @@ _BACKFILL_PREFIX = "backfill:"
 
 @dataclass(frozen=True)
 class Swept:
-    """What was put right: status documents closed, runs put back, runs of cancelled backfills cancelled."""
+    """What was put right: status documents closed, crashed runs that go on, runs of cancelled backfills cancelled."""
 
     closed: int
     revived: int
     cancelled: int
 
     def __str__(self) -> str:
-        return f"{self.closed} statuses closed, {self.revived} runs put back, {self.cancelled} runs cancelled"
+        return f"{self.closed} statuses closed, {self.revived} crashed runs go on, {self.cancelled} runs cancelled"
 
 
 def sweep(settings: Settings, store: Store, client: SyncPrefectClient) -> Swept:
     """Close the status of every run that Prefect says has ended, put back runs whose process is gone.
+
+    Runs of any flow that were taken for dead and are heard of again run on.
 
     :raises InputError: publish-session is not registered with the server.
     :raises PublicationError: the destination refuses.
@@ -52,12 +63,14 @@ def sweep(settings: Settings, store: Store, client: SyncPrefectClient) -> Swept:
     crashed = _crashed(runs, now)
     # Before their statuses are looked at: these have not ended.
     waiting = sum(resume_wait(runs, run) for run in crashed)
+    living = [run for run in _lately_crashed(client, now) if welcome_back(client, run, now) is Fate.LIVES]
     closed = [ended for year in _years(store) for ended in _close(store, runs, year, now)]
-    revived = waiting + sum(revive(runs, run, now) for run in _crashed(runs, now))
+    revived = waiting + len(living) + sum(revive(runs, run, now).goes_on for run in _crashed(runs, now))
     cancelled = _cancel_orphans(runs)
     listed = (read_document(store, keys.RUNS) or {}).get("running", ())
     known = _read(runs, (str(run["flow_run_id"]) for run in listed))
     alive = {id_ for id_, run in known.items() if run.state is not None and not run.state.is_final()}
+    alive |= {str(run.id) for run in living}
     reconcile(store, alive, {id_: _outcome(run) for id_, run in known.items() if id_ not in alive}, now)
     list_planned(store, runs, now)
     return Swept(len(closed), revived, cancelled)
@@ -90,6 +103,8 @@ def _close(store: Store, runs: SessionRuns, year: int, now: datetime) -> list[En
         if not is_silent(document, now):
             return None
         if run.state.is_running():
+            if is_heard_of(runs.client, run, since=now - SILENCE):
+                return None  # it is the destination that does not take its words
             runs.client.set_flow_run_state(run.id, Crashed(message=DEAD_RUN))
         return "Crashed", DEAD_RUN
 
@@ -130,6 +145,19 @@ def _crashed(runs: SessionRuns, now: datetime) -> list[FlowRun]:
         return []
     newest = _newest_by_session(runs.find(newest=_LOOK_BACK))
     return [run for run in crashed if newest.get(session_tag_of(run), run).id == run.id]
+
+
+def _lately_crashed(client: SyncPrefectClient, now: datetime) -> list[FlowRun]:
+    """Return the runs of all our flows that crashed lately."""
+    return client.read_flow_runs(
+        deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG])),
+        flow_run_filter=FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CRASHED])),
+            end_time=FlowRunFilterEndTime.model_validate({"after_": now - _REVIVED_FOR}),
+        ),
+        sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+        limit=200,
+    )
 
 
 def _newest_by_session(found: Iterable[FlowRun]) -> Mapping[str, FlowRun]:

@@ -26,6 +26,8 @@ MAX_LISTED = 50
 #: A run that its orchestrator does not know may have begun this short a time ago.
 UNKNOWN_FOR = timedelta(minutes=3)
 
+#: What is said only of runs that have ended.
+_OF_THE_END = ("ended_at", "state", "message", "grade", "revision")
 _UNKNOWN_RUN = "Nobody knows of this run any more: it was killed or deleted. Run the session again."
 
 
@@ -152,7 +154,8 @@ def reconcile(store: Store, alive: Collection[str], dead: Mapping[str, tuple[str
     """Hold the running ones against what their orchestrator says; says whether anything was written.
 
     ``alive`` are ids of flow runs that run, ``dead`` says of others how they ended: one of :data:`OUTCOMES` and a
-    message. A run in neither is taken for crashed once it has been listed for :data:`UNKNOWN_FOR`.
+    message. A run in neither is taken for crashed once it has been listed for :data:`UNKNOWN_FOR`. One that is listed
+    as crashed and is alive after all is running again.
 
     :raises PublicationError: a state in ``dead`` is not known, or the store refuses.
     """
@@ -166,6 +169,10 @@ def reconcile(store: Store, alive: Collection[str], dead: Mapping[str, tuple[str
                 lists.ended(_ended_document(run, now, *dead[flow_run_id]))
             elif flow_run_id not in alive and now - parse_utc(run["started_at"]) > UNKNOWN_FOR:
                 lists.ended(_ended_document(run, now, CRASHED, _UNKNOWN_RUN))
+        for run in list(lists.recent):
+            if run["state"] == CRASHED and run["flow_run_id"] in alive:
+                lists.forget(run["flow_run_id"])
+                lists.running.append({name: value for name, value in run.items() if name not in _OF_THE_END})
 
     return _update(store, change, now)
 

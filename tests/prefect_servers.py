@@ -17,7 +17,7 @@ import httpx
 from filelock import FileLock
 
 T = TypeVar("T")
-#: The first start of a server on a busy machine.
+#: First start of a server on a busy machine, or one answer: on SQLite a request waits up to 60 s for its turn.
 PATIENCE_S = 180.0
 
 
@@ -28,7 +28,7 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def wait_until(condition: Callable[[], T | None], what: str, timeout_s: float = 120.0) -> T:
+def wait_until(condition: Callable[[], T | None], what: str, timeout_s: float = PATIENCE_S) -> T:
     """Return what ``condition`` returns once it is true; fail after ``timeout_s``, saying ``what`` did not happen."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from prefect_servers import Server, copy_prepared, wait_until
+from prefect_servers import PATIENCE_S, Server, copy_prepared, wait_until
 
 
 def _children() -> dict[int, list[int]]:
@@ -58,9 +58,13 @@ class Worker:
 
     def kill_run(self, flow_run_id: str) -> None:
         """Kill a run without a word, as the kernel does when memory is short; the worker lives on."""
-        for pid in self.runs()[flow_run_id]:
+        self.signal_run(flow_run_id, signal.SIGKILL)
+
+    def signal_run(self, flow_run_id: str, number: signal.Signals) -> None:
+        """Send a signal to the processes of a run."""
+        for pid in self.runs().get(flow_run_id, ()):
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, number)
 
     def kill(self) -> None:
         """Kill it and its runs without a word, as if the machine had gone."""
@@ -171,11 +175,13 @@ class Installation:
 
 
 @contextmanager
-def installation(folder: Path, cache: Path, **environment: str) -> Iterator[Installation]:
+def installation(
+    folder: Path, cache: Path, *, database_url: str | None = None, **environment: str
+) -> Iterator[Installation]:
     """Start a server on which everything is registered and yield the installation; without a worker.
 
-    ``cache`` is FastF1's cache, ``environment`` what its processes run with besides. The services of the server look
-    after runs and automations every few seconds.
+    ``cache`` is FastF1's cache, ``database_url`` an empty database (None: SQLite, prepared), ``environment`` what its
+    processes run with besides. The services of the server look after runs and automations every few seconds.
     """
     server = Server(folder)
     variables = {
@@ -194,9 +200,15 @@ def installation(folder: Path, cache: Path, **environment: str) -> Iterator[Inst
         "DO_NOT_TRACK": "1",
         **environment,
     }
+    if database_url is None:
+        copy_prepared(server.home, "prefect-deployed", _deploy)
+    else:
+        server.home.mkdir()
+        variables["PREFECT_API_DATABASE_CONNECTION_URL"] = database_url
     server.environment = variables
-    copy_prepared(server.home, "prefect-deployed", _deploy)
-    with server, httpx.Client(base_url=server.api, timeout=30.0) as api:
+    with server, httpx.Client(base_url=server.api, timeout=PATIENCE_S) as api:
+        if database_url is not None:
+            _register(server, variables)
         made = Installation(folder, variables, api)
         try:
             yield made
@@ -208,9 +220,17 @@ def installation(folder: Path, cache: Path, **environment: str) -> Iterator[Inst
 def _deploy(home: Path) -> None:
     """Register everything with a server of an empty database."""
     with Server(home.parent, options=("--no-ui",)) as server:
-        environment = {**os.environ, "PREFECT_HOME": str(server.home), "PREFECT_API_URL": server.api}
-        command = [sys.executable, "-m", "flows.cli", "deploy"]
-        ended = subprocess.run(
-            command, env=environment, cwd=home.parent, capture_output=True, text=True, timeout=300, check=False
-        )
-        assert ended.returncode == 0, ended.stdout + ended.stderr
+        _register(server, {**os.environ, "PREFECT_HOME": str(server.home), "PREFECT_API_URL": server.api})
+
+
+def _register(server: Server, environment: dict[str, str]) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "flows.cli", "deploy"],
+        env=environment,
+        cwd=server.folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -25,11 +25,12 @@ from prefect.events.worker import EventsWorker
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import AwaitingRetry, Cancelling, Crashed, Failed, Pending, Running, State
-from prefect_servers import Server, wait_until
+from prefect_servers import PATIENCE_S, Server, wait_until
 
 from flows.automations import apply_automations
 from flows.automations_rules import Windows
 from flows.events import emit_health_event
+from flows.revival import NOT_HEARD_OF
 from flows.settings import Settings
 from transforms.errors import InputError
 
@@ -42,7 +43,6 @@ SHORT = Windows(
     cancel=timedelta(seconds=10),
     waiting=timedelta(seconds=10),
 )
-PATIENCE_S = 180
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def _apply(client: SyncPrefectClient, settings: Settings, windows: Windows | Non
         emit_event("probe", resource={"prefect.resource.id": "parcferme.test"})
         return _has_event(client, "prefect.automation.action.executed", f"prefect.automation.{made}")
 
-    wait_until(works, "automations work", PATIENCE_S)
+    wait_until(works, "automations work")
     client.delete_automation(made)
 
 
@@ -169,7 +169,7 @@ def _state_of(client: SyncPrefectClient, run: FlowRun) -> StateType | None:
 
 
 def _wait_for_state(client: SyncPrefectClient, run: FlowRun, state: StateType) -> None:
-    wait_until(lambda: _state_of(client, run) is state, f"{run.name} is {state.value}", PATIENCE_S)
+    wait_until(lambda: _state_of(client, run) is state, f"{run.name} is {state.value}")
 
 
 def _runs(client: SyncPrefectClient) -> list[FlowRun]:
@@ -356,7 +356,7 @@ def _told_of(received: "queue.Queue[Any]", what: str, names: set[str]) -> dict[s
 
 
 def _wait_for_checks(client: SyncPrefectClient, count: int) -> list[FlowRun]:
-    wait_until(lambda: len(_health_checks(client)) >= count, f"{count} checks of the health", PATIENCE_S)
+    wait_until(lambda: len(_health_checks(client)) >= count, f"{count} checks of the health")
     return _health_checks(client)
 
 
@@ -375,7 +375,7 @@ def test_only_silent_runs_are_marked_as_crashed(client: SyncPrefectClient) -> No
         _heartbeat(run)
     EventsWorker.instance().wait_until_empty()
     # One that arrives behind the run's own word would begin the watch anew.
-    wait_until(lambda: all(_has_heartbeat(client, run) for run in (awaiting, silent)), "heartbeats", PATIENCE_S)
+    wait_until(lambda: all(_has_heartbeat(client, run) for run in (awaiting, silent)), "heartbeats")
     later = datetime.now(UTC) + timedelta(hours=1)
     client.set_flow_run_state(awaiting.id, AwaitingRetry(scheduled_time=later))
     _wait_for_state(client, silent, StateType.CRASHED)
@@ -383,7 +383,7 @@ def test_only_silent_runs_are_marked_as_crashed(client: SyncPrefectClient) -> No
     assert _state_of(client, awaiting) is StateType.SCHEDULED
     ended = client.read_flow_run(silent.id).state
     assert ended is not None
-    assert "Nothing was heard of the run for 10 s" in str(ended.message)
+    assert f"{NOT_HEARD_OF} for 10 s" in str(ended.message)
 
 
 def _has_heartbeat(client: SyncPrefectClient, run: FlowRun) -> bool:

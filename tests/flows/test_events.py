@@ -12,12 +12,11 @@ from uuid import uuid4
 import pytest
 from prefect import get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
-from prefect_servers import wait_until
+from prefect_servers import PATIENCE_S, wait_until
 
 from flows import events
 from flows.events import emit_health_event, emit_session_event, flow_run_url
 
-PATIENCE_S = 60
 RUN_ID = "6f1d3a2e-0000-4000-8000-000000000001"
 FACTS: dict[str, Any] = {
     "year": 2024,
@@ -53,7 +52,7 @@ def _emit_in_a_process(
         env={**os.environ, "PREFECT_API_URL": api_url, "PREFECT_HOME": str(folder)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
     )
 
 
@@ -96,7 +95,7 @@ def _wait_for_event(name: str, related_id: str) -> dict[str, Any]:
         def found() -> Any:
             return client.request("POST", "/events/filter", json={"filter": wanted}).json()["events"]
 
-        return dict(wait_until(found, f"event {name} arrives", PATIENCE_S)[0])
+        return dict(wait_until(found, f"event {name} arrives")[0])
 
 
 def test_a_server_that_is_not_there_is_no_error(tmp_path: Path) -> None:

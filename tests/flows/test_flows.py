@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prefect_servers import PATIENCE_S
 
 from flows import progress, session_run
 from flows import publish_session as publish_module
@@ -120,7 +121,7 @@ def test_a_load_says_how_much_has_come(
 def test_the_progress_is_an_artifact_of_the_run(sample_site: Path, prefect_server: str) -> None:
     publish_session(SAMPLE_YEAR, 2, "FP1")
     wanted = {"artifacts": {"key": {"any_": [f"progress-{SAMPLE_YEAR}-2-fp1"]}}}
-    answer = httpx.post(f"{prefect_server}/artifacts/filter", json=wanted, timeout=30)
+    answer = httpx.post(f"{prefect_server}/artifacts/filter", json=wanted, timeout=PATIENCE_S)
     artifact = max(answer.raise_for_status().json(), key=lambda made: made["created"])
     assert artifact["type"] == "progress"
     assert float(artifact["data"]) == 100.0

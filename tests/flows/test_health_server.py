@@ -16,7 +16,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Crashed, Failed, Running, Scheduled
-from prefect_servers import wait_until
+from prefect_servers import PATIENCE_S, wait_until
 
 from flows import health_checks
 from flows.check_health import check_health
@@ -75,14 +75,14 @@ class Installation:
             env={**os.environ, "PREFECT_API_URL": self.api_url, "COLUMNS": "160", **environment},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_S,
         )
 
 
 def announced(api_url: str) -> str | None:
     """Return the state that the newest health event tells."""
     newest = {"filter": {"event": {"name": [HEALTH_CHANGED]}}, "limit": 1}
-    found = httpx.post(f"{api_url}/events/filter", json=newest, timeout=20).json()["events"]
+    found = httpx.post(f"{api_url}/events/filter", json=newest, timeout=PATIENCE_S).json()["events"]
     return found[0]["payload"]["state"] if found else None
 
 
@@ -278,7 +278,7 @@ def events_since(api_url: str, since: datetime) -> list[dict]:
         "occurred": {"since": since.isoformat(), "until": (now() + HOUR).isoformat()},
         "event": {"name": [HEALTH_CHANGED, HEALTH_FAILING]},
     }
-    answer = httpx.post(f"{api_url}/events/filter", json={"filter": wanted, "limit": 50}, timeout=20)
+    answer = httpx.post(f"{api_url}/events/filter", json={"filter": wanted, "limit": 50}, timeout=PATIENCE_S)
     answer.raise_for_status()
     return answer.json()["events"]
 

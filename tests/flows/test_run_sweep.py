@@ -9,13 +9,15 @@ import pytest
 from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
+from prefect.events import emit_event
 from prefect.states import AwaitingRetry, Cancelled, Completed, Crashed, Failed, Pending, Running, State
+from prefect_servers import wait_until
 
 from flows.publish_session import publish_session
-from flows.revival import MOST_ATTEMPTS, PUT_BACK
+from flows.revival import DOUBT, HEARD_AGAIN, MOST_ATTEMPTS, NOT_HEARD_OF, PUT_BACK, Fate, is_heard_of, revive
 from flows.run_status import StatusSink
 from flows.run_sweep import sweep
-from flows.session_runs import NewRun, SessionRuns, backfill_tag
+from flows.session_runs import TAG, NewRun, SessionRuns, backfill_tag
 from flows.settings import Settings, read_settings
 from publish import runs as runs_document
 from publish.runs import RunEntry
@@ -51,6 +53,12 @@ class World:
         StatusSink(self.store, entry, clock=lambda: at).write(40.0, "Encoding")
         runs_document.run_started(self.store, entry, at)
 
+    def beats(self, run: FlowRun) -> None:
+        """Let a run's process be heard of."""
+        before = datetime.now(UTC)
+        emit_event("prefect.flow-run.heartbeat", resource={"prefect.resource.id": f"prefect.flow-run.{run.id}"})
+        wait_until(lambda: is_heard_of(self.client, run, since=before), "the heartbeat arrives")
+
     def status(self, code: str = "R") -> Document:
         """The status document."""
         return read_document(self.store, f"v1/status/{YEAR}/{ROUND}/{code}.json") or {}
@@ -76,7 +84,7 @@ def world(prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("PARCFERME_DESTINATION", tmp_path.as_uri())
     store = open_store(tmp_path.as_uri())
     update_root_index(store, years=(YEAR,))
-    publish_session.to_deployment("publish-session").apply()
+    publish_session.to_deployment("publish-session", tags=[TAG]).apply()
     with get_client(sync_client=True) as client:
         made = World(read_settings(), store, client)
         for run in made.runs.find():
@@ -85,6 +93,8 @@ def world(prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 LONG = timedelta(minutes=4)
+#: What the automation says.
+SILENT: State[Any] = Crashed(message=f"{NOT_HEARD_OF} for 120 s: it was killed, or its machine is gone.")
 
 
 def test_a_run_that_lives_is_left_alone(world: World) -> None:
@@ -143,6 +153,45 @@ def test_a_silent_run_is_crashed_and_then_put_back(world: World) -> None:
     assert (swept.closed, swept.revived) == (1, 1)
     assert world.status()["type"] == "error"
     assert world.state_of(run).name == "AwaitingRetry"
+
+
+def test_a_run_that_sends_heartbeats_lives_although_its_status_is_silent(world: World) -> None:
+    run = world.run(Pending(), Running())
+    world.says_running(run, silent_for=LONG)
+    world.beats(run)
+    assert (world.sweep().closed, world.state_of(run).name) == (0, "Running")
+
+
+def test_a_run_that_is_heard_of_again_runs_on(world: World) -> None:
+    run = world.run(Running(), SILENT)
+    world.says_running(run)
+    swept = world.sweep()
+    assert (swept.closed, swept.revived, world.state_of(run).name) == (1, 0, "Crashed")
+    assert world.listed() == ([], ["crashed"])
+    world.beats(run)
+    assert world.sweep().revived == 1
+    assert (world.state_of(run).name, world.state_of(run).message) == ("Running", HEARD_AGAIN)
+    assert world.listed() == ([str(run.id)], [])
+    assert world.sweep().revived == 0
+
+
+def test_a_run_that_is_not_heard_of_again_is_put_back(world: World) -> None:
+    run = world.run(Running(), SILENT)
+    assert revive(world.runs, run, datetime.now(UTC)) is Fate.IN_DOUBT
+    assert revive(world.runs, run, datetime.now(UTC) + DOUBT) is Fate.PUT_BACK
+    assert world.state_of(run).message == PUT_BACK
+
+
+def test_a_backfill_that_is_heard_of_again_runs_on(world: World) -> None:
+    flow_id = world.client.create_flow_from_name("backfill")
+    deployment_id = world.client.create_deployment(flow_id, "backfill", tags=[TAG])
+    run = world.client.create_flow_run_from_deployment(deployment_id)
+    for state in (Running(), SILENT):
+        world.client.set_flow_run_state(run.id, state, force=True)
+    assert world.sweep().revived == 0
+    world.beats(run)
+    assert world.sweep().revived == 1
+    assert world.state_of(run).name == "Running"
 
 
 def test_a_run_that_nobody_knows_is_closed_once_it_is_silent(world: World) -> None:

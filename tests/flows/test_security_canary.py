@@ -22,6 +22,7 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
+from prefect_servers import PATIENCE_S
 
 from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR
 
@@ -124,7 +125,7 @@ def _objects(machine: Machine) -> Iterator[tuple[str, str]]:
 
 def _orchestrator_texts(prefect_server: str) -> Iterator[tuple[str, str]]:
     """Yield everything Prefect keeps: runs with their parameters and states, logs, artifacts."""
-    with httpx.Client(base_url=prefect_server, timeout=60) as client:
+    with httpx.Client(base_url=prefect_server, timeout=PATIENCE_S) as client:
         for what in ("flow_runs", "task_runs", "artifacts", "logs", "flows", "deployments", "variables"):
             offset = 0
             while (
