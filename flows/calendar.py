@@ -109,10 +109,14 @@ def find_session(event: Event, year: int, session: str) -> ScheduledSession:
 
 
 class NotStartedError(InputError):
-    """A session that lies in the future; ``start_utc`` (aware) is when the schedule has its start."""
+    """A session that lies in the future.
 
-    def __init__(self, message: str, start_utc: datetime) -> None:
-        super().__init__(message)
+    ``what`` says so without saying what to do, ``start_utc`` (aware) is when the schedule has its start.
+    """
+
+    def __init__(self, what: str, start_utc: datetime) -> None:
+        super().__init__(f"{what} Run it again after the session.")
+        self.what = what
         self.start_utc = start_utc
 
 
@@ -126,7 +130,7 @@ def check_has_happened(event: Event, year: int, code: str, now: datetime) -> Non
     if start is not None and start > now:
         raise NotStartedError(
             f"{year} round {event.round} {event.name} {code} has not happened yet: it starts on "
-            f"{start:%Y-%m-%d at %H:%M} UTC. Run it again after the session.",
+            f"{start:%Y-%m-%d at %H:%M} UTC.",
             start,
         )
 

@@ -26,6 +26,7 @@ from flows.progress import heartbeat
 from flows.refetch import adopt_fresh, fresh_cache
 from flows.reports import NO_DATA, UP_TO_DATE, PublishReport
 from flows.run_endings import close_ended_run
+from flows.run_status import postpone_wait
 from flows.session_run import Box, SessionRun, made_with
 from flows.session_runs import PLANNED_TAG, kind_tag
 from flows.session_times import session_end_utc
@@ -208,7 +209,9 @@ def publish_session(
         # It was postponed since this run was planned, or while it waited. Re-checks keep their distance.
         first = session_end_utc(error.start_utc, session.code) + settings.start_delay
         until = first + (_recheck_after() or timedelta())
-        _pause(AwaitingRetry(scheduled_time=until, message=str(error)))
+        text = f"{error.what} Next attempt on {until:%Y-%m-%d at %H:%M} UTC."
+        postpone_wait(open_destination(settings), year, str(this_run.id), text, until, settings.current_time())
+        _pause(AwaitingRetry(scheduled_time=until, message=text))
     if _recheck_after() is not None and (awaited := run.awaited_by_another()) is not None:
         until = recheck_utc(awaited, settings.current_time())
         _pause(AwaitingRetry(scheduled_time=until, message="There is nothing to check: another run awaits the data."))

@@ -130,21 +130,45 @@ def end_matching(
             ended = {"type": status.COMPLETE, "state": state, "progress": 100, "message": text, "error": None}
         return {**before, **ended, "updated_at": utc_text(now), "next_attempt_at": None}
 
-    def _end_one(key: str) -> Ended | None:
+    return [_ended(year, key, document) for key, document in _change_matching(store, year, _end)]
+
+
+def postpone_wait(store: Store, year: int, flow_run_id: str, message: str, until: datetime, now: datetime) -> None:
+    """Let the status of a run that awaits its data say why it waits longer, and until when (aware)."""
+
+    def _postponed(before: Document | None) -> Document | None:
+        if before is None or before.get("type") != status.AWAITING_DATA or before.get("flow_run_id") != flow_run_id:
+            return None
+        times = {"updated_at": utc_text(now), "next_attempt_at": utc_text(until)}
+        return {**before, "message": status.public_text(message), **times}
+
+    _change_matching(store, year, _postponed)
+
+
+def _change_matching(
+    store: Store, year: int, change: Callable[[Document | None], Document | None]
+) -> list[tuple[str, Document]]:
+    """Write every status of ``year`` that ``change`` makes something of; return keys and what was there before."""
+
+    def _change_one(key: str) -> tuple[str, Document] | None:
         # Most documents are complete: look before asking for a conditional write.
         document = read_document(store, key)
-        if _end(document) is None or document is None or not update_document(store, key, _end):
+        if document is None or change(document) is None or not update_document(store, key, change):
             return None
-        _, round_text, name = key.removeprefix(keys.STATUS).split("/")
-        return Ended(
-            year,
-            int(round_text),
-            name.removesuffix(".json"),
-            str(document["flow_run_id"]),
-            str(document["flow_run_name"]),
-            parse_utc(document["started_at"]),
-        )
+        return key, document
 
     found = [listed.key for listed in store.list(f"{keys.STATUS}{year}/") if listed.key.endswith(".json")]
     with ThreadPoolExecutor(_READERS) as readers:
-        return [ended for ended in readers.map(_end_one, found) if ended is not None]
+        return [changed for changed in readers.map(_change_one, found) if changed is not None]
+
+
+def _ended(year: int, key: str, before: Document) -> Ended:
+    _, round_text, name = key.removeprefix(keys.STATUS).split("/")
+    return Ended(
+        year,
+        int(round_text),
+        name.removesuffix(".json"),
+        str(before["flow_run_id"]),
+        str(before["flow_run_name"]),
+        parse_utc(before["started_at"]),
+    )

@@ -19,6 +19,8 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (ap
 
 WIDTH, HEIGHT = 1280, 800
 _POLL_S = 0.1
+#: Longer than a Prefect server on SQLite may stand still.
+_PATIENCE_S = 120.0
 _SWITCHES = (
     "--headless=new",
     "--no-sandbox",
@@ -96,7 +98,7 @@ class Page:
         assert "exceptionDetails" not in answer, (script, answer["exceptionDetails"])
         return answer["result"].get("value")
 
-    def wait_for(self, script: str, what: str, timeout_s: float = 30.0) -> Any:
+    def wait_for(self, script: str, what: str, timeout_s: float = _PATIENCE_S) -> Any:
         """Return what an expression has for a value once that is true."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
@@ -123,7 +125,7 @@ class Page:
         self.command("Storage.clearDataForOrigin", origin=url.rstrip("/"), storageTypes="all")
         self.complaints.clear()
 
-    def see(self, text: str, timeout_s: float = 30.0) -> None:
+    def see(self, text: str, timeout_s: float = _PATIENCE_S) -> None:
         """Wait until the page says this."""
         self.wait_for(f"look.text().includes({json.dumps(text)})", f"text {text!r}", timeout_s)
 
@@ -131,7 +133,7 @@ class Page:
         """Return whether the page says this now."""
         return bool(self.evaluate(f"look.text().includes({json.dumps(text)})"))
 
-    def click(self, name: str, selector: str = "a, button, label, [role]", timeout_s: float = 30.0) -> None:
+    def click(self, name: str, selector: str = "a, button, label, [role]", timeout_s: float = _PATIENCE_S) -> None:
         """Click what is called so: by its text, its label for screen readers or its placeholder."""
         self._click(f"look.named({json.dumps(selector)}, {json.dumps(name)})", f"{name!r} to click", timeout_s)
 
@@ -165,7 +167,7 @@ class Page:
         """Write what can be seen as a PNG."""
         path.write_bytes(base64.b64decode(self.command("Page.captureScreenshot", format="png", **options)["data"]))
 
-    def _click(self, finder: str, what: str, timeout_s: float = 30.0) -> None:
+    def _click(self, finder: str, what: str, timeout_s: float = _PATIENCE_S) -> None:
         x, y = self.wait_for(f"look.aim({finder})", what, timeout_s)
         self.command("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
         for kind in ("mousePressed", "mouseReleased"):

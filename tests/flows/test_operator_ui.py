@@ -108,9 +108,9 @@ def watch_it_run(page: Page) -> None:
     page.click("View run")
     page.click("Subflow Runs", "[role=tab]")
     for name in WANTED:
-        page.see(f"{SAMPLE_YEAR} {EVENT} {name}", timeout_s=120)
+        page.see(f"{SAMPLE_YEAR} {EVENT} {name}")
     page.click("Artifacts", "[role=tab]")
-    page.see(f"backfill-{SAMPLE_YEAR}-progress", timeout_s=60)
+    page.see(f"backfill-{SAMPLE_YEAR}-progress")
     page.see("of 2 sessions")
     page.wait_for("Boolean(look.named('span, div', 'Completed'))", "completed run", timeout_s=300)
 

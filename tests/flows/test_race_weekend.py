@@ -60,6 +60,7 @@ def test_a_race_weekend(weekend: Weekend) -> None:
     published_again_under_its_new_number(weekend)
     postponed(weekend)
     waiting = upstream_down(weekend)
+    postponed_while_it_waits(weekend, waiting)
     data_never_comes(weekend, waiting)
     planned_after_it_all(weekend)
     assert verify_store(weekend.store, deep=True).is_good
@@ -380,6 +381,19 @@ def upstream_down(weekend: Weekend) -> str:
     status = weekend.status(2, "R")
     assert (status["type"], status["flow_run_id"]) == ("awaiting_data", flow_run_id)
     return flow_run_id
+
+
+def postponed_while_it_waits(weekend: Weekend, flow_run_id: str) -> None:
+    weekend.now += timedelta(minutes=10)
+    start = meeting_of(3).local_start("R")
+    weekend.double.season.move(3, "R", start + timedelta(hours=5))
+    run = weekend.execute(flow_run_id)
+    ends_as(run, "AwaitingRetry", "has not happened yet", "Next attempt on 2099-04-19 at 20:30 UTC")
+    status = weekend.status(2, "R")
+    assert (status["type"], utc(status["next_attempt_at"])) == ("awaiting_data", at("04-19 20:30"))
+    assert "at 20:30 UTC" in status["message"]
+    # And back again.
+    weekend.double.season.move(3, "R", start)
 
 
 def data_never_comes(weekend: Weekend, flow_run_id: str) -> None:
