@@ -15,7 +15,7 @@ from prefect.events.schemas.events import ResourceSpecification
 
 from flows import events
 from flows.automations_notify import HEALTH, RUN, Notice
-from flows.revival import NOT_HEARD_OF
+from flows.revival import DOUBT, NOT_HEARD_OF
 
 #: What every automation of this project is called, and how it is told from the operator's own.
 PREFIX = "parcferme: "
@@ -60,7 +60,7 @@ class Windows:
     silence: timedelta = timedelta(seconds=120)
     start: timedelta = timedelta(minutes=15)
     cancel: timedelta = timedelta(minutes=3)
-    health: timedelta = timedelta(seconds=45)
+    health: timedelta = timedelta(seconds=20)
     waiting: timedelta = timedelta(minutes=15)
     repeat: timedelta = timedelta(hours=1)
 
@@ -117,8 +117,9 @@ def _caretakers(windows: Windows) -> list[AutomationCore]:
 
 def _health_check(deployment: UUID, windows: Windows) -> AutomationCore:
     """Sessions only: a failing check of the health must not lead to another one."""
-    # The first bad end is looked at now; those that follow it while the trigger rests, together, when it is over.
-    afterwards = windows.health + timedelta(seconds=5)
+    # The first bad end is looked at now; those that follow while the trigger rests, together, when it is over; and once
+    # more when it is certain of all of them whether they are dead.
+    rested = windows.health + timedelta(seconds=5)
     return _automation(
         "check the health when a session ends badly",
         "The check closes the status documents of runs that could not do it themselves.",
@@ -128,14 +129,14 @@ def _health_check(deployment: UUID, windows: Windows) -> AutomationCore:
             within=windows.health,
         ),
         [
-            RunDeployment(source="selected", deployment_id=deployment, parameters=None, job_variables=None),
             RunDeployment(
                 source="selected",
                 deployment_id=deployment,
                 parameters=None,
                 job_variables=None,
-                schedule_after=afterwards,
-            ),
+                schedule_after=after,
+            )
+            for after in (timedelta(0), rested, rested + DOUBT)
         ],
     )
 

@@ -47,7 +47,7 @@ class Swept:
     cancelled: int
 
     def __str__(self) -> str:
-        return f"{self.closed} statuses closed, {self.revived} crashed runs go on, {self.cancelled} runs cancelled"
+        return f"{self.closed} statuses closed, {self.revived} crashed runs revived, {self.cancelled} runs cancelled"
 
 
 def sweep(settings: Settings, store: Store, client: SyncPrefectClient) -> Swept:
