@@ -67,6 +67,12 @@ def welcome_back(client: SyncPrefectClient, run: FlowRun, now: datetime) -> Fate
         if _still_crashed(client, run) is None:
             return Fate.STAYS
         client.set_flow_run_state(run.id, Running(message=HEARD_AGAIN), force=True)
+        before = _state_before(client, run)
+        if before is not None and before.id != state.id:
+            # It said how it ended since it was looked at.
+            said: State[Any] = State(type=before.type, name=before.name, message=before.message)
+            client.set_flow_run_state(run.id, said, force=True)
+            return Fate.STAYS
         return Fate.LIVES
     return Fate.IN_DOUBT if now - state.timestamp < DOUBT else Fate.STAYS
 
@@ -88,7 +94,7 @@ def resume_wait(runs: SessionRuns, run: FlowRun) -> bool:
     """
     if _still_crashed(runs.client, run) is None:
         return False
-    before = _state_before(runs, run)
+    before = _state_before(runs.client, run)
     if before is None or before.type != StateType.SCHEDULED:
         return False
     waits: State[Any] = AwaitingRetry(scheduled_time=before.state_details.scheduled_time, message=before.message)
@@ -104,6 +110,6 @@ def _still_crashed(client: SyncPrefectClient, run: FlowRun) -> FlowRun | None:
     return current if current.state is not None and current.state.id == run.state.id else None
 
 
-def _state_before(runs: SessionRuns, run: FlowRun) -> State[Any] | None:
-    history = sorted(runs.client.read_flow_run_states(run.id), key=lambda state: state.timestamp)
+def _state_before(client: SyncPrefectClient, run: FlowRun) -> State[Any] | None:
+    history = sorted(client.read_flow_run_states(run.id), key=lambda state: state.timestamp)
     return history[-2] if len(history) > 1 else None

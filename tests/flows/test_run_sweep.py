@@ -13,8 +13,19 @@ from prefect.events import emit_event
 from prefect.states import AwaitingRetry, Cancelled, Completed, Crashed, Failed, Pending, Running, State
 from prefect_servers import wait_until
 
+from flows import revival
 from flows.publish_session import publish_session
-from flows.revival import DOUBT, HEARD_AGAIN, MOST_ATTEMPTS, NOT_HEARD_OF, PUT_BACK, Fate, is_heard_of, revive
+from flows.revival import (
+    DOUBT,
+    HEARD_AGAIN,
+    MOST_ATTEMPTS,
+    NOT_HEARD_OF,
+    PUT_BACK,
+    Fate,
+    is_heard_of,
+    revive,
+    welcome_back,
+)
 from flows.run_status import StatusSink
 from flows.run_sweep import sweep
 from flows.session_runs import TAG, NewRun, SessionRuns, backfill_tag
@@ -173,6 +184,19 @@ def test_a_run_that_is_heard_of_again_runs_on(world: World) -> None:
     assert (world.state_of(run).name, world.state_of(run).message) == ("Running", HEARD_AGAIN)
     assert world.listed() == ([str(run.id)], [])
     assert world.sweep().revived == 0
+
+
+def test_a_run_that_ends_while_it_is_looked_at_has_ended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = world.run(Running(), SILENT)
+    world.beats(run)
+
+    def ends_meanwhile(client: SyncPrefectClient, run: FlowRun) -> FlowRun:
+        client.set_flow_run_state(run.id, Completed(message="Published 4f0c, A"), force=True)
+        return run
+
+    monkeypatch.setattr(revival, "_still_crashed", ends_meanwhile)
+    assert welcome_back(world.client, run, datetime.now(UTC)) is Fate.STAYS
+    assert (world.state_of(run).name, world.state_of(run).message) == ("Completed", "Published 4f0c, A")
 
 
 def test_a_run_that_is_not_heard_of_again_is_put_back(world: World) -> None:
