@@ -135,12 +135,8 @@ def _open_run_ids(store: Store, year: int) -> list[str]:
 
 
 def _crashed(runs: SessionRuns, now: datetime) -> list[FlowRun]:
-    """Return the runs that crashed lately, but those of whose session another is under way or came later."""
-    crashed = [
-        run
-        for run in runs.find(types=[StateType.CRASHED])
-        if run.state is not None and now - run.state.timestamp < _REVIVED_FOR
-    ]
+    """Return the sessions' runs that crashed lately, but those of whose session another is under way or came later."""
+    crashed = [run for run in _lately_crashed(runs.client, now) if run.deployment_id == runs.deployment_id]
     if not crashed:
         return []
     newest = _newest_by_session(runs.find(newest=_LOOK_BACK))

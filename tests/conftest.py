@@ -55,7 +55,7 @@ _LONGEST = (
     "test_upstream_faults",
     "test_run_sweep",
     "test_security_canary",
-    "test_containers",
+    "test_compose",
 )
 
 
