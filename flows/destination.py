@@ -4,16 +4,16 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from flows.health_checks_sessions import document_checks
-from flows.run_status import sweep_status
+from flows.health.sessions import document_checks
+from flows.session.status import sweep_status
 from flows.settings import Settings, read_settings
-from publish.aliases import follow_schedule
-from publish.dictionary import schema_documents
-from publish.health import update_health
+from publish.contract.dictionary import schema_documents
+from publish.live.health import update_health
 from publish.publication import publish_site
-from publish.season_document import Event
-from publish.site_files import site_files
-from publish.store import S3Options, Store, open_store
+from publish.season.aliases import follow_schedule
+from publish.season.document import Event
+from publish.site.files import site_files
+from publish.stores.base import S3Options, Store, open_store
 from transforms.errors import ParcfermeError
 
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from publish import keys
-from publish.copies import make_copies, settle_copies
-from publish.diff import changed_groups, object_changes, read_result_changes
-from publish.gate import check_gate
+from publish.encode.objects import EncodedObject, EncodedRevision
 from publish.headers import headers_for
-from publish.latest import (
+from publish.revisions.copies import make_copies, settle_copies
+from publish.revisions.diff import changed_groups, object_changes, read_result_changes
+from publish.revisions.gate import check_gate
+from publish.revisions.latest import (
     ROLLED_BACK,
     Changes,
     Latest,
@@ -27,12 +28,11 @@ from publish.latest import (
     step_back,
     succeed,
 )
-from publish.objects import EncodedObject, EncodedRevision
-from publish.season import SessionState, finish_publication, is_indexed, update_root_index, update_season
-from publish.season_document import PUBLISHED
-from publish.shared_documents import Document, parse_document, update_document
-from publish.store import Store
-from publish.uploads import OnProgress, in_parallel
+from publish.season.document import PUBLISHED
+from publish.season.index import SessionState, finish_publication, is_indexed, update_root_index, update_season
+from publish.stores.base import Store
+from publish.stores.parallel import OnProgress, in_parallel
+from publish.stores.shared_documents import Document, parse_document, update_document
 from transforms.errors import InputError, PublicationError
 from transforms.recording import SessionIdentity
 

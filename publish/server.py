@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
 from publish import keys
-from publish.store import Conflict, ObjectInfo, Store
+from publish.stores.base import Conflict, ObjectInfo, Store
 from transforms.errors import InputError, ParcfermeError
 
 logger = logging.getLogger(__name__)

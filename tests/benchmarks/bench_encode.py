@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from publish.chunks import encode_chunks
-from publish.encode import encode_session
-from publish.encoding import BoundedPool
-from publish.objects import EncodedObject
-from publish.parquet import write_frames_table, write_table
-from publish.rows import encode_rows
+from publish.encode.chunks import encode_chunks
+from publish.encode.files import BoundedPool
+from publish.encode.objects import EncodedObject
+from publish.encode.parquet import write_frames_table, write_table
+from publish.encode.rows import encode_rows
+from publish.encode.session import encode_session
 from transforms.frames import SessionData
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "publish"))

@@ -24,10 +24,10 @@ from typing import Any
 import boto3
 from moto.server import ThreadedMotoServer
 
-from publish.file_store import FileStore
 from publish.publication import publish_revision
-from publish.s3_store import S3Store
-from publish.store import S3Options, Store
+from publish.stores.base import S3Options, Store
+from publish.stores.folder import FileStore
+from publish.stores.s3 import S3Store
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "publish"))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from scipy.interpolate import interp1d
 
-from flows.upstream import configure_cache, load_recording
+from flows.upstream.load import configure_cache, load_recording
 from transforms.frames import STATES, SessionData
 from transforms.interpolate import MAX_GAP_MS, bracket
 from transforms.path import coordinates, velocities

@@ -10,8 +10,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from publish.publication import publish_site
-from publish.site_files import site_files
-from publish.store import Store, open_store
+from publish.site.files import site_files
+from publish.stores.base import Store, open_store
 
 REVISION = "v1/sessions/9472/0123456789abcdef"
 MANIFEST = f"{REVISION}/manifest.json"

@@ -15,7 +15,7 @@ import yaml
 from delivered import DELIVERED, PINNED, ROOT, pods
 from prefect.server.concurrency.lease_storage import filesystem
 
-from flows.deploy import QUEUES
+from flows.cli.deploy import QUEUES
 
 COMPOSE = shutil.which("docker-compose")
 needs_compose = pytest.mark.skipif(COMPOSE is None, reason="needs docker-compose (apt-get install docker-compose)")

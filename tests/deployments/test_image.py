@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from delivered import DELIVERED, PINNED, ROOT
 
-import flows.cli
+import flows.cli.main
 from flows.settings import Settings
 
 
@@ -86,7 +86,7 @@ def test_nothing_else_reaches_the_builder(path: str):
     assert is_ignored(path)
 
 
-@pytest.mark.parametrize("path", ["flows/cli.py", "publish/site/index.html", "deployments/prefect.yaml"])
+@pytest.mark.parametrize("path", ["flows/cli/main.py", "publish/site/index.html", "deployments/prefect.yaml"])
 def test_the_code_reaches_the_builder(path: str):
     assert not is_ignored(path)
 
@@ -108,7 +108,7 @@ def test_it_runs_as_a_fixed_user_that_is_not_root():
 def test_its_health_check_is_a_command_that_exists():
     command = json.loads(dict(final_stage())["HEALTHCHECK"].partition("CMD ")[2])
     assert command[0] == "parcferme"
-    assert flows.cli._parser().parse_args(command[1:]).live
+    assert flows.cli.main._parser().parse_args(command[1:]).live
 
 
 def test_its_settings_exist():

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from delivered import manifests, pods
 
-import flows.cli
+import flows.cli.main
 
 
 @pytest.mark.parametrize("version", ["1.30", "1.33", "1.37"])
@@ -43,7 +43,7 @@ def test_probes_ask_what_exists():
         (worker,) = pods()[name]["containers"]
         assert worker["livenessProbe"]["httpGet"] == {"path": "/health", "port": "health"}
         command = worker["readinessProbe"]["exec"]["command"]
-        assert flows.cli._parser().parse_args(command[1:]).ready
+        assert flows.cli.main._parser().parse_args(command[1:]).ready
     (server,) = pods()["prefect-server"]["containers"]
     assert server["readinessProbe"]["httpGet"]["path"] == "/api/ready"
     assert server["livenessProbe"]["httpGet"]["path"] == "/api/health"

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from flows.upstream_limits import UpstreamLimits
-from flows.upstream_slots import Limit
+from flows.upstream.limits import UpstreamLimits
+from flows.upstream.slots import Limit
 
 LIVE, RESULTS = "127.0.0.1", "localhost"
 
@@ -114,9 +114,9 @@ def most_in_any_window(times: list[float], window_s: float) -> int:
 WORKER = """
 import json, logging, sys
 import fastf1
-from flows.upstream import configure_cache
-from flows.upstream_limits import UpstreamLimits, limited_upstream
-from flows.upstream_slots import Limit, Patience
+from flows.upstream.load import configure_cache
+from flows.upstream.limits import UpstreamLimits, limited_upstream
+from flows.upstream.slots import Limit, Patience
 from pathlib import Path
 order = json.loads(sys.stdin.read())
 given = order["limits"]

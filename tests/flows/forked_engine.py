@@ -69,12 +69,12 @@ def _serve() -> None:
     import prefect.flow_engine
     import prefect.flow_runs  # noqa: F401
 
-    import flows.backfill
-    import flows.operations
-    import flows.plan_season
-    import flows.publish_session
-    import flows.refresh_results
-    import flows.upstream  # noqa: F401
+    import flows.season.backfill
+    import flows.season.operations
+    import flows.season.plan_season
+    import flows.season.refresh_results
+    import flows.session.flow
+    import flows.upstream.load  # noqa: F401
 
     # Forks take none but the forking thread along.
     assert threading.active_count() == 1

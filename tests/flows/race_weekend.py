@@ -18,8 +18,8 @@ from upstream_double import UpstreamDouble
 
 from flows.sample import SAMPLE_YEAR
 from flows.sample.meetings import meeting_of, session_name
-from flows.upstream_limits import LIMITS
-from publish.store import Store, open_store
+from flows.upstream.limits import LIMITS
+from publish.stores.base import Store, open_store
 
 Run = dict[str, Any]
 #: What there is one planned run of: event, session's code, kind.

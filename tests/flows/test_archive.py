@@ -13,17 +13,17 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from flows.archive import SessionArchive, settings_for
-from flows.archive_format import read_archive
-from flows.backfill import backfill
-from flows.fingerprint import inputs_fingerprint, read_circuit_key, service_urls, stream_urls, topic_folder
-from flows.http_cache import read_bodies, write_bodies
-from flows.publish_session import publish_session
 from flows.sample import SAMPLE_YEAR
+from flows.season.backfill import backfill
+from flows.session.fingerprint import inputs_fingerprint, read_circuit_key, service_urls, stream_urls, topic_folder
+from flows.session.flow import publish_session
 from flows.settings import Settings, read_settings
-from flows.upstream import configure_cache, load_recording, session_path
-from publish.shared_documents import read_document
-from publish.store import Store, open_store
+from flows.upstream.archive import SessionArchive, settings_for
+from flows.upstream.archive_format import read_archive
+from flows.upstream.http_cache import read_bodies, write_bodies
+from flows.upstream.load import configure_cache, load_recording, session_path
+from publish.stores.base import Store, open_store
+from publish.stores.shared_documents import read_document
 from transforms.errors import InputError, UpstreamError
 
 _LOGGER = logging.getLogger("test")
@@ -290,7 +290,7 @@ def test_the_stream_of_a_topic_that_was_not_parsed_is_kept(cache: Path, kept: St
 
 
 def test_every_topic_has_a_stream() -> None:
-    from flows.fingerprint import missing_topics
+    from flows.session.fingerprint import missing_topics
 
     topics = missing_topics(Path("nowhere"), "/static/x/", "R")
     urls = stream_urls("/static/2024/a/b/", topics)

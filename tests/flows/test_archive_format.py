@@ -9,7 +9,7 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from flows.archive_format import SCHEMA, read_archive, write_archive
+from flows.upstream.archive_format import SCHEMA, read_archive, write_archive
 from transforms.errors import UpstreamError
 
 _BIG = bytes(range(256)) * 90_000  # more than two blocks

@@ -27,10 +27,10 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import AwaitingRetry, Cancelling, Crashed, Failed, Pending, Running, State
 from prefect_servers import PATIENCE_S, Server, wait_until
 
-from flows.automations import apply_automations
-from flows.automations_rules import Windows
-from flows.events import emit_health_event
-from flows.revival import DOUBT, NOT_HEARD_OF
+from flows.engine.automations import apply_automations
+from flows.engine.automations_rules import Windows
+from flows.engine.events import emit_health_event
+from flows.engine.revival import DOUBT, NOT_HEARD_OF
 from flows.settings import Settings
 from transforms.errors import InputError
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from flows.sample import SAMPLE_YEAR
-from flows.upstream import configure_cache, load_recording
+from flows.upstream.load import configure_cache, load_recording
 from transforms.frames import SessionData
 from transforms.recording import Recording
 from transforms.session import transform_session

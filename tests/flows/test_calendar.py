@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.calendar import check_has_happened, find_event, read_schedule, resolve
 from flows.sample import MEETINGS, SAMPLE_YEAR
 from flows.settings import read_settings
-from publish.season_document import Event, ScheduledSession
+from flows.upstream.calendar import check_has_happened, find_event, read_schedule, resolve
+from publish.season.document import Event, ScheduledSession
 from transforms.errors import InputError, UpstreamError
 
 

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from flows import cdn
+from flows.session import cdn
 from flows.settings import read_settings
 from transforms.errors import PublicationError
 from transforms.recording import SessionIdentity

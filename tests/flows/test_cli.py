@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows import cli
+from flows.cli.main import main as cli
 from flows.sample import SAMPLE_YEAR
 from transforms.errors import UpstreamError
 
@@ -109,7 +109,7 @@ def test_tracebacks_are_for_those_who_ask(
     def _broken(*_args: object, **_kwargs: object) -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr("flows.indexing.read_schedule", _broken)
+    monkeypatch.setattr("flows.season.indexing.read_schedule", _broken)
     assert cli.main(["index", YEAR]) == 1
     quiet = capsys.readouterr().err
     assert "Unexpected ZeroDivisionError: by zero" in quiet
@@ -126,7 +126,7 @@ def test_an_interruption_ends_with_130(
     def _interrupted(*_args: object, **_kwargs: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("flows.indexing.read_schedule", _interrupted)
+    monkeypatch.setattr("flows.season.indexing.read_schedule", _interrupted)
     assert cli.main(["index", YEAR]) == 130
     assert "Interrupted" in _said(capsys)
 
@@ -144,7 +144,7 @@ def test_a_backfill_ends_with_a_table_and_1_if_any_failed(
     def _gone(*_: object) -> None:
         raise UpstreamError("The feed is gone. Try later.")
 
-    monkeypatch.setattr("flows.publish_session.load_recording", _gone)
+    monkeypatch.setattr("flows.session.flow.load_recording", _gone)
     assert cli.main(["backfill", YEAR, "--rounds", "1", "--sessions", "FP1"]) == 0
     assert "Everything is up to date" in capsys.readouterr().out
     assert cli.main(["backfill", YEAR, "--rounds", "1", "--sessions", "FP1", "--force"]) == 1
@@ -172,7 +172,7 @@ def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
         capture_output=True,
         text=True,
         timeout=300,
-        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1]), **environment},
+        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2]), **environment},
         check=False,
     )
 

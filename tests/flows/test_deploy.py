@@ -13,8 +13,8 @@ import yaml
 from installation import Installation, installation
 from prefect_servers import wait_until
 
-from flows.deploy import PREFECT_FILE, QUEUES, deploy
-from flows.upstream_limits import LIMITS
+from flows.cli.deploy import PREFECT_FILE, QUEUES, deploy
+from flows.upstream.limits import LIMITS
 from transforms.errors import InputError
 
 FILE: dict[str, dict[str, Any]] = {

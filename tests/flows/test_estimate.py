@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from flows.estimate import estimate
+from flows.season.estimate import estimate
 
 
 def test_estimate_bound_by_requests() -> None:

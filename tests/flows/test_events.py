@@ -14,8 +14,8 @@ from prefect import get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
 from prefect_servers import PATIENCE_S, wait_until
 
-from flows import events
-from flows.events import emit_health_event, emit_session_event, flow_run_url
+from flows.engine import events
+from flows.engine.events import emit_health_event, emit_session_event, flow_run_url
 
 RUN_ID = "6f1d3a2e-0000-4000-8000-000000000001"
 FACTS: dict[str, Any] = {
@@ -31,7 +31,7 @@ FACTS: dict[str, Any] = {
     "revision": "abc123",
     "grade": "A",
 }
-SCRIPT = "from flows.events import emit_session_event; emit_session_event({kind!r}, **{facts!r})"
+SCRIPT = "from flows.engine.events import emit_session_event; emit_session_event({kind!r}, **{facts!r})"
 
 
 @pytest.fixture

@@ -5,10 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from flows.fingerprint import code_fingerprint, inputs_fingerprint, missing_topics, read_session_key, service_urls
-from flows.http_cache import write_bodies
 from flows.sample import SAMPLE_YEAR
-from flows.upstream import configure_cache, load_recording, session_path
+from flows.session.fingerprint import (
+    code_fingerprint,
+    inputs_fingerprint,
+    missing_topics,
+    read_session_key,
+    service_urls,
+)
+from flows.upstream.http_cache import write_bodies
+from flows.upstream.load import configure_cache, load_recording, session_path
 
 
 @pytest.fixture

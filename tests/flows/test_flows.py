@@ -10,16 +10,17 @@ import httpx
 import pytest
 from prefect_servers import PATIENCE_S
 
-from flows import progress, session_run
-from flows import publish_session as publish_module
-from flows.backfill import backfill
-from flows.progress import STAGES, listener
-from flows.publish_session import publish_session
-from flows.reports import PublishReport
+from flows.engine import progress
+from flows.engine.progress import STAGES, listener
 from flows.sample import SAMPLE_YEAR
-from flows.session_run import Box
-from publish.shared_documents import Document, read_document
-from publish.store import open_store
+from flows.season.backfill import backfill
+from flows.session import flow as publish_module
+from flows.session import run as session_run
+from flows.session.flow import publish_session
+from flows.session.reports import PublishReport
+from flows.session.run import Box
+from publish.stores.base import open_store
+from publish.stores.shared_documents import Document, read_document
 from transforms.errors import InputError, NotReadyError, UpstreamError
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -223,9 +224,9 @@ def test_a_box_gives_its_content_once() -> None:
 def test_the_hook_closes_what_a_dead_run_left_open(sample_site: Path) -> None:
     from types import SimpleNamespace
 
-    from flows.run_status import StatusSink
-    from publish.runs import RunEntry
-    from publish.shared_documents import parse_utc
+    from flows.session.status import StatusSink
+    from publish.live.runs import RunEntry
+    from publish.stores.shared_documents import parse_utc
 
     store = open_store(sample_site.as_uri())
     started = parse_utc(f"{SAMPLE_YEAR}-03-01")
@@ -252,7 +253,7 @@ def test_a_worse_revision_fails_at_the_gate_unless_forced(sample_site: Path, mon
         return replace(recording, positions={n: p for n, p in recording.positions.items() if n not in lost})
 
     monkeypatch.setattr(publish_module, "load_recording", _load_less)
-    monkeypatch.setattr("flows.session_run.code_fingerprint", lambda: "other code")
+    monkeypatch.setattr("flows.session.run.code_fingerprint", lambda: "other code")
     state = publish_session(SAMPLE_YEAR, "1", "FP1", return_state=True)
     assert state.is_failed()
     assert "is worse than the current one: the grade falls from A to C; coordinates cover 0.0%" in str(state.message)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.health_checks_machine import (
+from flows.health.machine import (
     GB,
     SIGN_IN_MARGIN,
     SignIn,
@@ -15,7 +15,7 @@ from flows.health_checks_machine import (
     read_free_bytes,
     read_sign_in,
 )
-from flows.health_checks_runs import (
+from flows.health.runs import (
     FAR_TOO_LATE,
     LATE,
     VERIFICATION_VALIDITY,
@@ -31,7 +31,7 @@ from flows.health_checks_runs import (
     check_workers,
     subject_of,
 )
-from flows.health_checks_sessions import (
+from flows.health.sessions import (
     FAR_OVERDUE,
     SessionFact,
     check_awaiting,
@@ -41,8 +41,8 @@ from flows.health_checks_sessions import (
 )
 from flows.session_times import publication_due_utc, session_end_utc
 from flows.settings import Settings
-from publish.dictionary import schema_documents
-from publish.health import DEGRADED, FAILING, HEALTHY
+from publish.contract.dictionary import schema_documents
+from publish.live.health import DEGRADED, FAILING, HEALTHY
 
 NOW = datetime(2024, 3, 3, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -347,9 +347,7 @@ def test_the_stored_sign_in_is_read_where_fastf1_keeps_it(tmp_path, monkeypatch)
 
 
 def test_the_page_says_what_the_constants_say() -> None:
-    from flows import health_checks_machine as machine
-    from flows import health_checks_runs as runs
-    from flows import health_checks_sessions as sessions
+    from flows.health import machine, runs, sessions
     from flows.session_times import PUBLICATION_TARGET
 
     page = schema_documents()["v1/schemas/health.md"].decode()

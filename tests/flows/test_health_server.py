@@ -18,16 +18,16 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Crashed, Failed, Running, Scheduled
 from prefect_servers import PATIENCE_S, wait_until
 
-from flows import health_checks
-from flows.check_health import check_health
-from flows.events import HEALTH_CHANGED, HEALTH_FAILING, emit_health_event
-from flows.health_checks import gather_checks
-from flows.health_checks_machine import GB
+from flows.engine.events import HEALTH_CHANGED, HEALTH_FAILING, emit_health_event
+from flows.health import gather as health_checks
+from flows.health.flow import check_health
+from flows.health.gather import gather_checks
+from flows.health.machine import GB
 from flows.settings import read_settings
-from publish.file_store import FileStore
-from publish.health import DEGRADED, FAILING, HEALTHY, STATES, Check, health_document, write_health
-from publish.season import Event, ScheduledSession, update_season
-from publish.shared_documents import encode_document, read_document
+from publish.live.health import DEGRADED, FAILING, HEALTHY, STATES, Check, health_document, write_health
+from publish.season.index import Event, ScheduledSession, update_season
+from publish.stores.folder import FileStore
+from publish.stores.shared_documents import encode_document, read_document
 
 DEADLINE_S = 120
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -153,7 +153,7 @@ def test_with_a_worker_that_polls_it_is_healthy_and_ready(installation, worker) 
 def test_the_watch_runs_on_a_worker_and_its_event_arrives(installation, worker) -> None:
     emit_health_event("unknown", None, "for the run to differ from")
     wait_until(lambda: announced(installation.api_url) == "unknown", "the event arrives")
-    deployment = installation.deploy("check-health", "flows.check_health.check_health")
+    deployment = installation.deploy("check-health", "flows.health.flow.check_health")
     run_id = installation.run(deployment)
 
     def ended() -> State | None:
@@ -378,6 +378,6 @@ def test_a_bad_setting_and_two_flags_at_once_end_with_2(installation) -> None:
 
 
 def test_probes_import_neither_prefect_nor_fastf1() -> None:
-    script = "import sys, flows.health_command; print(sorted({'prefect', 'fastf1', 'pandas'} & set(sys.modules)))"
+    script = "import sys, flows.cli.health; print(sorted({'prefect', 'fastf1', 'pandas'} & set(sys.modules)))"
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert json.loads(ended.stdout.replace("'", '"')) == []

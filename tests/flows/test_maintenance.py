@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from flows import fingerprint
-from flows.cli import main
-from flows.maintenance import parse_age, parse_revisions
-from flows.publish_session import publish_session
+from flows.cli.main import main
+from flows.cli.maintenance import parse_age, parse_revisions
 from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR
+from flows.session import fingerprint
+from flows.session.flow import publish_session
 from publish import keys
-from publish.copies import settle_copies
-from publish.file_store import FileStore
-from publish.latest import Changes, latest_document, read_latest, step_back
 from publish.publication import finish_publication
-from publish.shared_documents import encode_document, read_document
+from publish.revisions.copies import settle_copies
+from publish.revisions.latest import Changes, latest_document, read_latest, step_back
+from publish.stores.folder import FileStore
+from publish.stores.shared_documents import encode_document, read_document
 from transforms.errors import InputError
 
 TWIN = "f" * 16

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from flows.plan import PUBLISH, Known, Plan, Wanted, make_plan
-from publish.season_document import Event, ScheduledSession
+from flows.season.plan import PUBLISH, Known, Plan, Wanted, make_plan
+from publish.season.document import Event, ScheduledSession
 
 RACE_START = datetime(2026, 6, 7, 13, 0, tzinfo=UTC)
 #: A race takes two hours, its first run comes half an hour later.

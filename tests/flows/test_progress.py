@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.progress import Progress, heartbeat
-from flows.run_status import SILENCE, StatusSink, close_status, sweep_status
-from publish.runs import RunEntry
-from publish.shared_documents import read_document
-from publish.store import Store, open_store
+from flows.engine.progress import Progress, heartbeat
+from flows.session.status import SILENCE, StatusSink, close_status, sweep_status
+from publish.live.runs import RunEntry
+from publish.stores.base import Store, open_store
+from publish.stores.shared_documents import read_document
 
 START = datetime(2024, 3, 2, 18, tzinfo=UTC)
 

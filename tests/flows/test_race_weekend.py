@@ -9,10 +9,10 @@ from installation import Worker
 from prefect_servers import wait_until
 from race_weekend import Run, Weekend, at, official_results, published_results, race_weekend, utc
 
-from flows.plan import RECHECKS
 from flows.sample import SAMPLE_YEAR
 from flows.sample.meetings import meeting_of
-from publish.verify import verify_store
+from flows.season.plan import RECHECKS
+from publish.contract.verify import verify_store
 
 #: The race that the story is about, by the sample season's own rounds, and the weekends before and after it.
 RACE = 2

@@ -13,9 +13,8 @@ from prefect.events import emit_event
 from prefect.states import AwaitingRetry, Cancelled, Completed, Crashed, Failed, Pending, Running, State
 from prefect_servers import wait_until
 
-from flows import revival
-from flows.publish_session import publish_session
-from flows.revival import (
+from flows.engine import revival
+from flows.engine.revival import (
     DOUBT,
     HEARD_AGAIN,
     MOST_ATTEMPTS,
@@ -26,15 +25,16 @@ from flows.revival import (
     revive,
     welcome_back,
 )
-from flows.run_status import StatusSink
-from flows.run_sweep import sweep
-from flows.session_runs import TAG, NewRun, SessionRuns, backfill_tag
+from flows.engine.session_runs import TAG, NewRun, SessionRuns, backfill_tag
+from flows.health.sweep import sweep
+from flows.session.flow import publish_session
+from flows.session.status import StatusSink
 from flows.settings import Settings, read_settings
-from publish import runs as runs_document
-from publish.runs import RunEntry
-from publish.season import update_root_index
-from publish.shared_documents import Document, read_document
-from publish.store import Store, open_store
+from publish.live import runs as runs_document
+from publish.live.runs import RunEntry
+from publish.season.index import update_root_index
+from publish.stores.base import Store, open_store
+from publish.stores.shared_documents import Document, read_document
 
 YEAR, ROUND, EVENT = 2099, 1, "Larkmoor Grand Prix"
 

@@ -206,7 +206,7 @@ def test_a_refused_run_gives_no_credential_away(
 ) -> None:
     from prefect.logging.handlers import APILogWorker
 
-    from flows.publish_session import publish_session
+    from flows.session.flow import publish_session
 
     for name, value in machine.environment.items():
         if name.startswith(("AWS_", "F1_", "PARCFERME_")):

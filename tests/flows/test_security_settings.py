@@ -5,7 +5,7 @@ import pytest
 from flows import destination
 from flows.destination import open_destination
 from flows.settings import read_settings
-from publish.store import S3Options
+from publish.stores.base import S3Options
 from transforms.errors import InputError
 
 

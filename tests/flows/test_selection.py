@@ -2,8 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flows.selection import parse_rounds, parse_sessions, select_sessions
-from publish.season_document import Event, ScheduledSession
+from flows.upstream.selection import parse_rounds, parse_sessions, select_sessions
+from publish.season.document import Event, ScheduledSession
 from transforms.errors import InputError
 
 START = datetime(2024, 3, 2, 15, tzinfo=UTC)

@@ -11,14 +11,14 @@ from upstream_account import SIGN_IN_HOST
 from upstream_double import UpstreamDouble
 from upstream_season import CIRCUIT_HOST, MIRROR_HOST, RESULTS_HOST, SCHEDULE_HOST, TIMING_HOST
 
-from flows.f1_account import SignInOnce
-from flows.fingerprint import missing_topics, refresh_results_answer, results_answer, service_urls
-from flows.health_checks_machine import read_sign_in
-from flows.http_cache import read_bodies
+from flows.health.machine import read_sign_in
 from flows.sample import SAMPLE_YEAR
-from flows.upstream import configure_cache, load_recording, session_path
-from flows.upstream_limits import limited_upstream
-from flows.upstream_outcomes import Outcomes
+from flows.session.fingerprint import missing_topics, refresh_results_answer, results_answer, service_urls
+from flows.upstream.account import SignInOnce
+from flows.upstream.http_cache import read_bodies
+from flows.upstream.limits import limited_upstream
+from flows.upstream.load import configure_cache, load_recording, session_path
+from flows.upstream.outcomes import Outcomes
 from transforms.errors import NotReadyError, UpstreamError
 
 LIVE = r"livetiming.*"
@@ -83,7 +83,7 @@ def sign_ins(double: UpstreamDouble) -> int:
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.name == "flows.f1_account"]
+    return [record.getMessage() for record in caplog.records if record.name == "flows.upstream.account"]
 
 
 def calls(double: UpstreamDouble) -> dict[str, int]:

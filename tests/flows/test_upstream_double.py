@@ -21,15 +21,15 @@ from upstream_double import Request, UpstreamDouble
 from upstream_season import CIRCUIT_HOST, RESULTS_HOST, SCHEDULE_HOST, TIMING_HOST
 
 from flows.sample import SAMPLE_YEAR
-from flows.upstream import configure_cache, load_recording
+from flows.upstream.load import configure_cache, load_recording
 from transforms.recording import Recording
 
 #: Loads a session as the product does, and says how it went.
 _LOAD = """
 import json, pickle, sys
 from pathlib import Path
-from flows.fingerprint import inputs_fingerprint
-from flows.upstream import configure_cache, load_recording, session_path
+from flows.session.fingerprint import inputs_fingerprint
+from flows.upstream.load import configure_cache, load_recording, session_path
 from transforms.errors import ParcfermeError
 cache, year, number, code = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 configure_cache(cache, offline=False)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from flows.sample import SAMPLE_YEAR, sample_truth
-from flows.upstream import configure_cache, load_recording
+from flows.upstream.load import configure_cache, load_recording
 from transforms.frames import STATES, SessionData
 from transforms.recording import Driver, PositionSamples, Recording
 from transforms.session import transform_session

@@ -19,9 +19,9 @@ import pytest
 from counting_upstream import LIVE, RESULTS, Upstream, most_in_any_window, run_workers, running_upstream, small_limits
 from prefect_servers import Server, wait_until
 
-from flows.upstream import configure_cache
-from flows.upstream_limits import LIMITS, _retry_after_s, ensure_limits, limited_upstream
-from flows.upstream_slots import Limit, Patience, Slots, _wait_s, in_words
+from flows.upstream.limits import LIMITS, _retry_after_s, ensure_limits, limited_upstream
+from flows.upstream.load import configure_cache
+from flows.upstream.slots import Limit, Patience, Slots, _wait_s, in_words
 from transforms.errors import UpstreamError
 
 LOGGER = getLogger(__name__)
@@ -61,7 +61,7 @@ def active_slots(limit: Limit) -> int:
 
 HOLDER = """
 import logging, sys
-from flows.upstream_slots import Limit, Patience, Slots
+from flows.upstream.slots import Limit, Patience, Slots
 slots = Slots(logger=logging.getLogger(), on_wait=print, patience=Patience())
 with slots.held(Limit(sys.argv[1], 1, 1 / 900), "a host"):
     print("held", flush=True)

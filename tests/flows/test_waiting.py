@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flows.waiting import PATIENCE, delay_after, next_attempt_utc, recheck_utc
+from flows.session.waiting import PATIENCE, delay_after, next_attempt_utc, recheck_utc
 from transforms.errors import CorruptDataError, NotReadyError, UpstreamError
 
 START = datetime(2026, 6, 7, 13, 0, tzinfo=UTC)

@@ -18,7 +18,7 @@ from installation import Installation, Worker, installation
 from postgres import MISSING, postgres_programs, running_postgres
 from prefect_servers import wait_until
 
-from flows.revival import PUT_BACK
+from flows.engine.revival import PUT_BACK
 from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR
 
 #: Four sessions: enough that both workers have one in their hands for a while.

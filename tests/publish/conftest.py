@@ -15,12 +15,12 @@ from browser import Page, browser
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
-from publish.file_store import FileStore
+from publish.encode.objects import EncodedObject, EncodedRevision
 from publish.headers import headers_for
-from publish.latest import Summary
-from publish.objects import EncodedObject, EncodedRevision
-from publish.shared_documents import encode_document, parse_document
-from publish.store import Store, open_store
+from publish.revisions.latest import Summary
+from publish.stores.base import Store, open_store
+from publish.stores.folder import FileStore
+from publish.stores.shared_documents import encode_document, parse_document
 from transforms.recording import SessionIdentity
 
 NOW = datetime(2024, 3, 3, 12, 0, tzinfo=UTC)

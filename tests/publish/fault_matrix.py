@@ -12,9 +12,9 @@ from fault_store import KilledError, WatchedStore, check_copies, check_readers_v
 
 from publish import keys
 from publish.publication import publish_revision, roll_back
-from publish.season import read_season
-from publish.shared_documents import read_document
-from publish.store import Store
+from publish.season.index import read_season
+from publish.stores.base import Store
+from publish.stores.shared_documents import read_document
 
 PATHS = ("frames/25/0000.json.gz", "parquet/laps.parquet", "rows/skip_1.json.gz")
 PATHS_LESS = ("frames/25/0000.json.gz", "parquet/laps.parquet")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from publish import keys
-from publish.shared_documents import parse_document
-from publish.store import Listed, ObjectInfo, Store, Stored
+from publish.stores.base import Listed, ObjectInfo, Store, Stored
+from publish.stores.shared_documents import parse_document
 
 Result = TypeVar("Result")
 WRITING = frozenset({"write", "upload_file", "copy", "delete"})

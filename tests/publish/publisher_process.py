@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.synchronize import Barrier
 
-from publish.latest import Summary
-from publish.objects import EncodedRevision
+from publish.encode.objects import EncodedRevision
 from publish.publication import publish_revision
-from publish.store import open_store
+from publish.revisions.latest import Summary
+from publish.stores.base import open_store
 from transforms.recording import SessionIdentity
 
 

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from publish import keys
-from publish.file_store import FileStore
+from publish.live.runs import PlannedEntry, RunEntry, replace_planned, run_ended, run_started
 from publish.publication import publish_site
-from publish.runs import PlannedEntry, RunEntry, replace_planned, run_ended, run_started
-from publish.season import update_root_index
-from publish.season_document import Event, Published, ScheduledSession, SessionState, season_document
-from publish.shared_documents import Document, encode_document, utc_text
-from publish.site_files import site_files
-from publish.store import Store
+from publish.season.document import Event, Published, ScheduledSession, SessionState, season_document
+from publish.season.index import update_root_index
+from publish.site.files import site_files
+from publish.stores.base import Store
+from publish.stores.folder import FileStore
+from publish.stores.shared_documents import Document, encode_document, utc_text
 
 NOW = datetime(2024, 5, 8, 14, 0, tzinfo=UTC)
 #: The status page with a clock that begins at ``NOW`` when it is opened, and goes on from there.

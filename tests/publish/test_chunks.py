@@ -6,9 +6,9 @@ import pytest
 from frames_reader import decode_channel, decode_runs, read_json_gz
 from session_data import STATUSES, TYRES, frames, with_gap
 
-from publish.channels import CONTINUOUS, HELD
-from publish.chunks import encode_chunks
-from publish.encoding import BoundedPool
+from publish.encode.channels import CONTINUOUS, HELD
+from publish.encode.chunks import encode_chunks
+from publish.encode.files import BoundedPool
 from transforms.errors import PublicationError
 from transforms.frames import STATES, Frames
 

@@ -10,9 +10,9 @@ from fault_store import check_copies, check_readers_view
 from publisher_process import Job, publish_job
 
 from publish import keys
-from publish.season import read_season
-from publish.shared_documents import read_document
-from publish.store import Store
+from publish.season.index import read_season
+from publish.stores.base import Store
+from publish.stores.shared_documents import read_document
 
 RunAtOnce = Callable[[Store, list[Job]], None]
 PATHS = ("frames/25/0000.json.gz", "parquet/laps.parquet", "parquet/results.parquet", "rows/skip_1.json.gz")
@@ -34,7 +34,7 @@ def run_at_once() -> RunAtOnce:
     """Run one process per job; reads along meanwhile and fails if a reader stumbles or a process does."""
     # Forked from a process without threads that has everything imported: sixteen imports take longer than the test.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["publish.publication", "publish.s3_store", "publish.file_store"])
+    context.set_forkserver_preload(["publish.publication", "publish.stores.s3", "publish.stores.folder"])
 
     def run(store: Store, jobs: list[Job]) -> None:
         start = context.Barrier(len(jobs))

@@ -9,8 +9,8 @@ from publisher_process import Job, publish_job
 
 from publish import keys
 from publish.publication import publish_revision
-from publish.shared_documents import read_document
-from publish.store import Store
+from publish.stores.base import Store
+from publish.stores.shared_documents import read_document
 
 PATHS = (*(f"frames/25/{number:04}.json.gz" for number in range(20)), "parquet/laps.parquet", "rows/skip_1.json.gz")
 COPIES = {
@@ -22,7 +22,7 @@ _KILLS = 8
 
 def test_killed_outright(file_store: Store, publishing) -> None:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["publish.publication", "publish.s3_store", "publish.file_store"])
+    context.set_forkserver_preload(["publish.publication", "publish.stores.s3", "publish.stores.folder"])
     revisions = [publishing.revision(f"{number}", paths=PATHS) for number in range(60)]
     job = Job(publishing.identity(), revisions, publishing.summary, publishing.now)
     for number in range(_KILLS):

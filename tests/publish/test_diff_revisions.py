@@ -7,10 +7,10 @@ import pytest
 from fault_store import KilledError, WatchedStore, check_readers_view, killed_at
 
 from publish import keys
-from publish.diff import MAX_LISTED_RESULTS, ResultChange, read_diff, result_changes
-from publish.latest import Summary, read_latest
 from publish.publication import publish_revision, roll_back
-from publish.season import read_season
+from publish.revisions.diff import MAX_LISTED_RESULTS, ResultChange, read_diff, result_changes
+from publish.revisions.latest import Summary, read_latest
+from publish.season.index import read_season
 from transforms.errors import InputError, PublicationError
 
 PATHS = ("laps.json.gz", "overview.json.gz", "results.json.gz", "rows/skip_1.json.gz")

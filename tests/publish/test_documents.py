@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 from session_data import CIRCUIT, IDENTITY_OF_SESSION, session_data, table, track
 
-from publish.documents import distance_along, iso_utc, json_values, session_documents, track_document
-from publish.encoding import dump_json
+from publish.encode.documents import distance_along, iso_utc, json_values, session_documents, track_document
+from publish.encode.files import dump_json
 from transforms.columns import TABLES
 from transforms.frames import Track
 

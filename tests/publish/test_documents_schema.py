@@ -9,11 +9,11 @@ from frames_reader import read_json_gz
 from jsonschema import Draft202012Validator
 from session_data import CIRCUIT, IDENTITY_OF_SESSION, frames, session_data, with_gap
 
-from publish.dictionary import column_dictionary, schema_documents
-from publish.diff import ResultChange
-from publish.encode import encode_session
-from publish.latest import Changes, Summary, latest_document, step_back, succeed
-from publish.season_document import Event, Published, ScheduledSession, SessionState, season_document
+from publish.contract.dictionary import column_dictionary, schema_documents
+from publish.encode.session import encode_session
+from publish.revisions.diff import ResultChange
+from publish.revisions.latest import Changes, Summary, latest_document, step_back, succeed
+from publish.season.document import Event, Published, ScheduledSession, SessionState, season_document
 from transforms.columns import CHANNELS, TABLES
 
 ME = IDENTITY_OF_SESSION

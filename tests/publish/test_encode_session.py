@@ -6,7 +6,7 @@ import pytest
 from frames_reader import read_json_gz
 from session_data import CIRCUIT, IDENTITY_OF_SESSION, frames, session_data, with_gap
 
-from publish.encode import encode_session
+from publish.encode.session import encode_session
 from transforms.columns import TABLES
 from transforms.errors import PublicationError
 

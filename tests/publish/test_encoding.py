@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from publish.encoding import BoundedPool, GzipSpool, SpoolFile, canonical_json, dump_json, spool_errors, write_json_gz
+from publish.encode.files import (
+    BoundedPool,
+    GzipSpool,
+    SpoolFile,
+    canonical_json,
+    dump_json,
+    spool_errors,
+    write_json_gz,
+)
 from transforms.errors import PublicationError
 
 

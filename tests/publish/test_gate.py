@@ -5,10 +5,10 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from publish.gate import losses, read_current_report
-from publish.latest import read_latest
-from publish.objects import EncodedObject, EncodedRevision
+from publish.encode.objects import EncodedObject, EncodedRevision
 from publish.publication import publish_revision
+from publish.revisions.gate import losses, read_current_report
+from publish.revisions.latest import read_latest
 from transforms.errors import QualityGateError
 
 GOOD = {

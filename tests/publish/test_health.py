@@ -2,9 +2,11 @@ from datetime import timedelta
 
 import pytest
 
-from publish import health
-from publish.dictionary import schema_documents
-from publish.health import (
+from publish.contract.dictionary import schema_documents
+from publish.contract.schema_check import compile_schema
+from publish.contract.schemas import document_schemas
+from publish.live import health
+from publish.live.health import (
     DEGRADED,
     FAILING,
     GIVEN_UP,
@@ -19,9 +21,7 @@ from publish.health import (
     worst_state,
     write_health,
 )
-from publish.schema_check import compile_schema
-from publish.schemas import document_schemas
-from publish.shared_documents import parse_utc, read_document
+from publish.stores.shared_documents import parse_utc, read_document
 
 ALL_WELL = [Check("destination", HEALTHY, "It could be read and written."), Check("awaiting", HEALTHY, "None.")]
 AWAITED = [ALL_WELL[0], Check("awaiting", DEGRADED, "2024 Bahrain Grand Prix R.")]

@@ -8,12 +8,12 @@ import pytest
 from fault_store import KilledError, WatchedStore, check_copies, check_readers_view, killed_at
 
 from publish import keys
-from publish.aliases import follow_schedule
-from publish.file_store import FileStore
-from publish.latest import read_latest
 from publish.publication import publish_revision
-from publish.season import Event, ScheduledSession, read_season, rebuild_season
-from publish.shared_documents import encode_document, read_document
+from publish.revisions.latest import read_latest
+from publish.season.aliases import follow_schedule
+from publish.season.index import Event, ScheduledSession, read_season, rebuild_season
+from publish.stores.folder import FileStore
+from publish.stores.shared_documents import encode_document, read_document
 
 NOW = datetime(2024, 6, 3, 12, 0, tzinfo=UTC)
 PATHS = ("parquet/laps.parquet", "rows/skip_1.json.gz")

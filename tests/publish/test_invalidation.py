@@ -5,7 +5,7 @@ import pytest
 from moto import mock_aws
 
 from publish.headers import SHORT, headers_for
-from publish.invalidation import invalidate, replaced_paths
+from publish.live.invalidation import invalidate, replaced_paths
 from transforms.errors import InputError, PublicationError
 
 OBJECTS = (

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from session_data import IDENTITY_OF_SESSION, drivers, session_data
 
-from publish.manifest import build_manifest
-from publish.objects import EncodedObject
+from publish.encode.manifest import build_manifest
+from publish.encode.objects import EncodedObject
 
 ME = IDENTITY_OF_SESSION
 MADE_WITH = {"parcferme": "0.1.0", "fastf1": "3.9.0", "contract": "1"}

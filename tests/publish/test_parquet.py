@@ -8,11 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 from session_data import IDENTITY_OF_SESSION, STATUSES, TYRES, frames, table, with_gap
 
-import publish.parquet
-from publish.channels import CONTINUOUS
-from publish.chunks import encode_chunks
-from publish.encoding import BoundedPool
-from publish.parquet import GROUP_TICKS, ContentHash, write_frames_table, write_table
+import publish.encode.parquet
+from publish.encode.channels import CONTINUOUS
+from publish.encode.chunks import encode_chunks
+from publish.encode.files import BoundedPool
+from publish.encode.parquet import GROUP_TICKS, ContentHash, write_frames_table, write_table
 from transforms.columns import FRAMES, IDENTITY, TABLES, schema_of
 from transforms.errors import PublicationError
 from transforms.frames import STATES
@@ -129,8 +129,8 @@ def test_the_file_is_the_same_every_time(written, source, tmp_path):
 
 
 def test_content_does_not_depend_on_row_groups_or_compression(written, source, tmp_path, monkeypatch):
-    monkeypatch.setattr(publish.parquet, "GROUP_TICKS", 777)
-    monkeypatch.setattr(publish.parquet, "_LEVEL", 1)
+    monkeypatch.setattr(publish.encode.parquet, "GROUP_TICKS", 777)
+    monkeypatch.setattr(publish.encode.parquet, "_LEVEL", 1)
     other = write_frames_table(source, ME, tmp_path)
     assert other.sha256 != written.sha256
     assert other.content_sha256 == written.content_sha256

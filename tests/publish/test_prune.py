@@ -8,11 +8,11 @@ import pytest
 from fault_store import KilledError, WatchedStore, check_copies, check_readers_view, killed_at
 
 from publish import keys
-from publish.file_store import FileStore
-from publish.latest import read_latest
-from publish.prune import carry_out, plan_prune
 from publish.publication import publish_revision, roll_back
-from publish.shared_documents import encode_document, read_document
+from publish.revisions.latest import read_latest
+from publish.revisions.prune import carry_out, plan_prune
+from publish.stores.folder import FileStore
+from publish.stores.shared_documents import encode_document, read_document
 from transforms.errors import InputError, PublicationError
 
 START = datetime(2024, 3, 3, 12, 0, tzinfo=UTC)

@@ -2,11 +2,11 @@ import pytest
 from fault_store import WatchedStore, check_copies, check_readers_view
 
 from publish import keys
-from publish.latest import Summary, read_latest
 from publish.publication import finish_publication, publish_revision, publish_site, roll_back
-from publish.season import read_season
-from publish.shared_documents import read_document
-from publish.store import Store
+from publish.revisions.latest import Summary, read_latest
+from publish.season.index import read_season
+from publish.stores.base import Store
+from publish.stores.shared_documents import read_document
 from transforms.errors import InputError, PublicationError
 
 COPIES = {

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 from fault_matrix import count_requests, kill_at, make_cases
 
-from publish.file_store import FileStore
-from publish.store import Store
+from publish.stores.base import Store
+from publish.stores.folder import FileStore
 
 CASES = ["first", "second", "second without rows", "unchanged", "rollback"]
 _KILLS_ON_S3 = 2

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import s3fs
 from session_data import IDENTITY_OF_SESSION, table
 
-from publish.parquet import write_table
+from publish.encode.parquet import write_table
 
 
 def test_a_glob_through_s3fs_sees_every_session_once(moto_store, tmp_path) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from session_data import frames, row_frames, with_gap
 
-import publish.rows
-from publish.encoding import BoundedPool
-from publish.rows import encode_rows
+import publish.encode.rows
+from publish.encode.files import BoundedPool
+from publish.encode.rows import encode_rows
 from transforms.errors import PublicationError
 from transforms.frames import RowFrames
 
@@ -77,7 +77,7 @@ def rows() -> RowFrames:
 
 @pytest.mark.parametrize("block", [2000, 7, 64])
 def test_the_same_as_the_slow_reference(tmp_path, monkeypatch, rows, block):
-    monkeypatch.setattr(publish.rows, "_BLOCK", block)
+    monkeypatch.setattr(publish.encode.rows, "_BLOCK", block)
     files = encode(rows, tmp_path)
     for skip in range(1, 11):
         assert json.loads(files[f"rows/skip_{skip}.json.gz"]) == reference(rows, skip), skip

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
-from publish.contents import document_problem
-from publish.file_store import FileStore
-from publish.runs import MAX_LISTED, PlannedEntry, RunEntry, reconcile, replace_planned, run_ended, run_started
-from publish.shared_documents import read_document
+from publish.contract.contents import document_problem
+from publish.live.runs import MAX_LISTED, PlannedEntry, RunEntry, reconcile, replace_planned, run_ended, run_started
+from publish.stores.folder import FileStore
+from publish.stores.shared_documents import read_document
 from transforms.errors import PublicationError
 
 BEGIN = datetime(2024, 3, 2, 18, 0, tzinfo=UTC)

@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from fault_store import check_readers_view
 
-from publish.file_store import FileStore
 from publish.publication import publish_revision
-from publish.season import (
+from publish.season.index import (
     Event,
     ScheduledSession,
     SessionState,
@@ -16,7 +15,8 @@ from publish.season import (
     update_root_index,
     update_season,
 )
-from publish.shared_documents import read_document
+from publish.stores.folder import FileStore
+from publish.stores.shared_documents import read_document
 
 NOW = datetime(2024, 3, 3, 12, 0, tzinfo=UTC)
 

@@ -11,11 +11,11 @@ from fault_store import check_readers_view
 from session_data import CIRCUIT, IDENTITY_OF_SESSION, session_data
 
 from publish import keys
-from publish.encode import encode_session
+from publish.encode.session import encode_session
+from publish.live.status import COMPLETE, StatusDocument, write_status
 from publish.publication import publish_revision
-from publish.shared_documents import parse_document, read_document
-from publish.status import COMPLETE, StatusDocument, write_status
-from publish.store import Store
+from publish.stores.base import Store
+from publish.stores.shared_documents import parse_document, read_document
 from transforms.errors import PublicationError
 
 HOSTILE = [

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from publish.shared_documents import read_document
-from publish.status import ERROR, StatusDocument, public_text, write_status
+from publish.live.status import ERROR, StatusDocument, public_text, write_status
+from publish.stores.shared_documents import read_document
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
-from publish.shared_documents import read_document
-from publish.status import StatusDocument, write_status
+from publish.live.status import StatusDocument, write_status
+from publish.stores.shared_documents import read_document
 
 BEGIN = datetime(2024, 3, 2, 18, 0, tzinfo=UTC)
 KEY = "v1/status/2024/1/R.json"

@@ -13,10 +13,10 @@ from jsonschema import Draft202012Validator
 from viewer_browser import run_scenario, serving, take_picture
 
 from publish import keys
-from publish.file_store import FileStore
-from publish.runs import run_ended, run_started
-from publish.schemas import document_schemas
-from publish.shared_documents import utc_text
+from publish.contract.schemas import document_schemas
+from publish.live.runs import run_ended, run_started
+from publish.stores.folder import FileStore
+from publish.stores.shared_documents import utc_text
 
 pytestmark = needs_chromium
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from publish.headers import IMMUTABLE, NONE, SHORT
-from publish.shared_documents import read_document, update_document
-from publish.store import Conflict, Store
-from publish.uploads import in_parallel
+from publish.stores.base import Conflict, Store
+from publish.stores.parallel import in_parallel
+from publish.stores.shared_documents import read_document, update_document
 from transforms.errors import PublicationError
 
 LocalFile = Callable[[bytes], tuple[Path, str]]

@@ -13,10 +13,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from publish import s3_store
-from publish.file_store import FileStore
-from publish.s3_store import S3Store
-from publish.store import S3Options, open_store
+from publish.stores import s3 as s3_store
+from publish.stores.base import S3Options, open_store
+from publish.stores.folder import FileStore
+from publish.stores.s3 import S3Store
 from transforms.errors import InputError, PublicationError
 
 

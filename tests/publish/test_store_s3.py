@@ -17,12 +17,13 @@ import pytest
 from botocore.config import Config
 from fault_proxy import FaultProxy, fault_proxy
 
-from publish import keys, s3_store
+from publish import keys
 from publish.publication import publish_revision
-from publish.s3_store import S3Store
-from publish.shared_documents import read_document, update_document
-from publish.store import Conflict, S3Options, open_store
-from publish.uploads import in_parallel
+from publish.stores import s3 as s3_store
+from publish.stores.base import Conflict, S3Options, open_store
+from publish.stores.parallel import in_parallel
+from publish.stores.s3 import S3Store
+from publish.stores.shared_documents import read_document, update_document
 from transforms.errors import PublicationError
 
 OBJECT = "v1/sessions/9472/0123456789abcdef/overview.json.gz"

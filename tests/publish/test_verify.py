@@ -14,14 +14,14 @@ from fault_store import WatchedStore
 from session_data import CIRCUIT, IDENTITY_OF_SESSION, frames, session_data
 
 from publish import keys
-from publish.encode import encode_session
-from publish.file_store import FileStore
-from publish.latest import Summary, read_latest
+from publish.contract.schema_check import compile_schema
+from publish.contract.schemas import document_schemas
+from publish.contract.verify import verify_store
+from publish.encode.session import encode_session
 from publish.publication import publish_revision, publish_site
-from publish.schema_check import compile_schema
-from publish.schemas import document_schemas
-from publish.shared_documents import encode_document, read_document
-from publish.verify import verify_store
+from publish.revisions.latest import Summary, read_latest
+from publish.stores.folder import FileStore
+from publish.stores.shared_documents import encode_document, read_document
 
 NOW = datetime(2024, 3, 3, 12, 0, tzinfo=UTC)
 ME = IDENTITY_OF_SESSION

@@ -13,13 +13,13 @@ import session_data as made
 from browser import needs_chromium
 from viewer_browser import run_scenario, serving, take_picture
 
-from publish.channels import CONTINUOUS, HELD, code_names, held_codes
-from publish.encode import encode_session
-from publish.file_store import FileStore
-from publish.latest import Summary
+from publish.encode.channels import CONTINUOUS, HELD, code_names, held_codes
+from publish.encode.session import encode_session
 from publish.publication import publish_revision, publish_site
-from publish.season import Event, ScheduledSession, update_season
-from publish.site_files import site_files
+from publish.revisions.latest import Summary
+from publish.season.index import Event, ScheduledSession, update_season
+from publish.site.files import site_files
+from publish.stores.folder import FileStore
 from transforms.frames import STATES, Frames, SessionData, Track
 
 pytestmark = needs_chromium

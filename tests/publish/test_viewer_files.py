@@ -3,11 +3,11 @@ import re
 from pathlib import Path
 
 from publish import keys
-from publish.file_store import FileStore
 from publish.headers import headers_for
 from publish.publication import publish_site
-from publish.season import read_document
-from publish.site_files import site_files
+from publish.season.index import read_document
+from publish.site.files import site_files
+from publish.stores.folder import FileStore
 
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 

@@ -11,7 +11,7 @@ from typing import Any
 from browser import Page
 
 from publish.server import make_server
-from publish.store import Store
+from publish.stores.base import Store
 
 # Runs a scenario against the viewer in a frame of the same origin and leaves what it returns in the page.
 _DRIVER = (Path(__file__).parent / "viewer_driver.html").read_text()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.upstream import configure_cache, load_recording
+from flows.upstream.load import configure_cache, load_recording
 from transforms.frames import SessionData
 from transforms.recording import Recording
 from transforms.session import transform_session

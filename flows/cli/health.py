@@ -1,0 +1,126 @@
+"""``parcferme health``: for people, and with ``--live`` or ``--ready`` for probes. Starts neither Prefect nor FastF1.
+
+A liveness probe restarts what fails it, so ``--live`` asks only for what a restart can mend: neither late data nor a
+Formula 1 that is down is among it.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from rich.markup import escape
+from rich.table import Table
+
+from flows.cli.console import make_console
+from flows.health.probe import PrefectServer, configured_server
+from flows.settings import Settings, read_settings
+from publish import keys
+from publish.live.health import FAILING, HEALTHY, Check, worst_state
+from publish.stores.base import S3Options, Store, open_store
+from publish.stores.shared_documents import Document, parse_utc, read_document
+from transforms.errors import ParcfermeError
+
+_COLORS = {HEALTHY: "green", FAILING: "red"}
+
+
+def health(*, live: bool, ready: bool) -> int:
+    """Print what was found and return 0, or 1 if it is failing, out of date, not there or out of reach.
+
+    Without a flag: what ``v1/health.json`` says and whether Prefect answers. ``live``: settings can be used and Prefect
+    answers. ``ready``: besides, Prefect has its database, a worker is online and the destination can be read.
+
+    :raises InputError: a setting cannot be used.
+    """
+    settings = read_settings()
+    server = configured_server()
+    if live and not ready:
+        return _conclude([_settings_check(), _api_check(server, ready=False)])
+    store = open_store(
+        settings.destination, S3Options(settings.s3_encryption, settings.s3_kms_key_id, settings.s3_storage_class)
+    )
+    if ready:
+        checks = [_settings_check(), _api_check(server, ready=True), _workers_check(server, settings)]
+        return _conclude([*checks, _destination_check(store)])
+    return _conclude([_api_check(server, ready=True), *document_checks(store, datetime.now(UTC))])
+
+
+def _conclude(checks: Sequence[Check]) -> int:
+    state = worst_state(check.state for check in checks)
+    console = make_console()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("check", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    table.add_column("", overflow="fold")
+    for check in checks:
+        color = _COLORS.get(check.state, "yellow")
+        table.add_row(escape(check.name), f"[{color}]{check.state}[/]", escape(check.message))
+    console.print(table)
+    console.print(f"{state.capitalize()}.", markup=False)
+    return 1 if state == FAILING else 0
+
+
+def document_checks(store: Store, now: datetime) -> list[Check]:
+    """Return what the health document says at ``now`` (aware), first about itself; one that is absent is failing."""
+    try:
+        document = read_document(store, keys.HEALTH)
+        if document is None:
+            reason = f"There is none in {store.uri}: nothing was published, or check-health has never run."
+            return [Check("document", FAILING, reason)]
+        checks = [Check(**check) for check in document["checks"]]
+        return [_age_check(document, now), *checks]
+    except ParcfermeError as error:
+        return [Check("document", FAILING, str(error))]
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"{keys.HEALTH} in {store.uri} is no health document ({error}). check-health writes it anew."
+        return [Check("document", FAILING, reason)]
+
+
+def _age_check(document: Document, now: datetime) -> Check:
+    checked, until = (f"{parse_utc(document[name]):%Y-%m-%d %H:%M} UTC" for name in ("checked_at", "valid_until"))
+    if parse_utc(document["valid_until"]) < now:
+        message = f"Out of date: checked at {checked}, held until {until}. See why check-health does not run."
+        return Check("document", FAILING, message)
+    return Check("document", HEALTHY, f"Checked at {checked}, holds until {until}.")
+
+
+def _settings_check() -> Check:
+    return Check("settings", HEALTHY, "They can be used.")
+
+
+def _api_check(server: PrefectServer | None, *, ready: bool) -> Check:
+    if server is None:
+        return Check("prefect", HEALTHY, "PREFECT_API_URL is not set: there is no server to ask.")
+    where = _without_secrets(server.api_url)
+    problem = server.problem(ready=ready)
+    if problem is not None:
+        return Check("prefect", FAILING, f"{where}: {problem}.")
+    return Check("prefect", HEALTHY, f"{where} answers{' and reaches its database' if ready else ''}.")
+
+
+def _workers_check(server: PrefectServer | None, settings: Settings) -> Check:
+    if server is None:
+        return Check("workers", HEALTHY, "Without a server no worker is needed.")
+    found = server.count_online_workers(settings.work_pool)
+    if found is None:
+        return Check("workers", HEALTHY, f"The pool {settings.work_pool} needs none.")
+    if isinstance(found, str):
+        return Check("workers", FAILING, f"The pool {settings.work_pool}: {found}.")
+    state = HEALTHY if found else FAILING
+    return Check("workers", state, f"{found or 'None'} online in the pool {settings.work_pool}.")
+
+
+def _destination_check(store: Store) -> Check:
+    try:
+        if store.uri.startswith("file:"):
+            store.check()
+            return Check("destination", HEALTHY, f"{store.uri} can be written.")
+        # A bucket is only read: probes that write every few seconds are paid for by the request.
+        store.read(keys.INDEX)
+    except ParcfermeError as error:
+        return Check("destination", FAILING, str(error))
+    return Check("destination", HEALTHY, f"{store.uri} can be read.")
+
+
+def _without_secrets(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -1,0 +1,184 @@
+"""Holds what is said of runs against what Prefect's server knows of them, and puts right what a dead run cannot."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterTags,
+    FlowRunFilter,
+    FlowRunFilterEndTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.states import Crashed
+
+from flows.engine.listing import list_planned
+from flows.engine.revival import Fate, is_heard_of, resume_wait, revive, welcome_back
+from flows.engine.session_runs import TAG, SessionRuns, expected_utc, session_tag_of
+from flows.season.backfill import cancel_runs_of
+from flows.session.endings import announce_ended
+from flows.session.status import DEAD_RUN, SILENCE, Ended, end_matching, is_silent
+from flows.settings import Settings
+from publish import keys
+from publish.live import status
+from publish.live.runs import reconcile
+from publish.stores.base import Store
+from publish.stores.shared_documents import Document, parse_utc, read_document
+
+#: A run that crashed longer ago is history.
+_REVIVED_FOR = timedelta(days=1)
+#: Runs that are looked through for a later one of the same session.
+_LOOK_BACK = 1000
+_OPEN = (status.PROGRESS, status.AWAITING_DATA)
+_BACKFILL_PREFIX = "backfill:"
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What was put right: status documents closed, crashed runs that go on, runs of cancelled backfills cancelled."""
+
+    closed: int
+    revived: int
+    cancelled: int
+
+    def __str__(self) -> str:
+        return f"{self.closed} statuses closed, {self.revived} crashed runs revived, {self.cancelled} runs cancelled"
+
+
+def sweep(settings: Settings, store: Store, client: SyncPrefectClient) -> Swept:
+    """Close the status of every run that Prefect says has ended, put back runs whose process is gone.
+
+    Runs of any flow that were taken for dead and are heard of again run on.
+
+    :raises InputError: publish-session is not registered with the server.
+    :raises PublicationError: the destination refuses.
+    """
+    now = datetime.now(UTC)
+    runs = SessionRuns(client)
+    crashed = _crashed(runs, now)
+    # Before their statuses are looked at: these have not ended.
+    waiting = sum(resume_wait(runs, run) for run in crashed)
+    living = [run for run in _lately_crashed(client, now) if welcome_back(client, run, now) is Fate.LIVES]
+    closed = [ended for year in _years(store) for ended in _close(store, runs, year, now)]
+    revived = waiting + len(living) + sum(revive(runs, run, now).goes_on for run in _crashed(runs, now))
+    cancelled = _cancel_orphans(runs)
+    listed = (read_document(store, keys.RUNS) or {}).get("running", ())
+    known = _read(runs, (str(run["flow_run_id"]) for run in listed))
+    alive = {id_ for id_, run in known.items() if run.state is not None and not run.state.is_final()}
+    alive |= {str(run.id) for run in living}
+    reconcile(store, alive, {id_: _outcome(run) for id_, run in known.items() if id_ not in alive}, now)
+    list_planned(store, runs, now)
+    return Swept(len(closed), revived, cancelled)
+
+
+def _years(store: Store) -> list[int]:
+    return [int(season["year"]) for season in (read_document(store, keys.INDEX) or {"seasons": ()})["seasons"]]
+
+
+def _read(runs: SessionRuns, ids: Iterable[str]) -> dict[str, FlowRun]:
+    wanted = []
+    for text in ids:
+        try:
+            wanted.append(UUID(text))
+        except ValueError:
+            continue  # made without Prefect
+    return {str(run.id): run for run in runs.read(wanted)}
+
+
+def _close(store: Store, runs: SessionRuns, year: int, now: datetime) -> list[Ended]:
+    """Close every open status of a season whose run has ended or is silent; announce what could not announce itself."""
+    known = _read(runs, _open_run_ids(store, year))
+
+    def _verdict(document: Document) -> tuple[str, str] | None:
+        run = known.get(str(document.get("flow_run_id")))
+        if run is None or run.state is None:
+            return ("Crashed", DEAD_RUN) if is_silent(document, now) or _is_overdue(document, now) else None
+        if run.state.is_final():
+            return str(run.state.name), _message_of(run)
+        if not is_silent(document, now):
+            return None
+        if run.state.is_running():
+            if is_heard_of(runs.client, run, since=now - SILENCE):
+                return None  # it is the destination that does not take its words
+            runs.client.set_flow_run_state(run.id, Crashed(message=DEAD_RUN))
+        return "Crashed", DEAD_RUN
+
+    closed = end_matching(store, year, _verdict, now)
+    for ended in closed:
+        run = known.get(ended.flow_run_id)
+        if run is None or run.state is None or not run.state.is_final():
+            announce_ended(store, ended, "Crashed", DEAD_RUN)
+        elif not run.state.is_completed():
+            announce_ended(store, ended, str(run.state.name), _message_of(run))
+    return closed
+
+
+def _message_of(run: FlowRun) -> str:
+    state = run.state
+    return "" if state is None else f"The run ended as {state.name}. {state.message or ''}".strip()
+
+
+def _is_overdue(document: Document, now: datetime) -> bool:
+    """Whether a run that waits for its data has not gone on although its time has long come."""
+    at = document.get("next_attempt_at")
+    return at is not None and now - parse_utc(at) > SILENCE
+
+
+def _open_run_ids(store: Store, year: int) -> list[str]:
+    found = (read_document(store, listed.key) for listed in store.list(f"{keys.STATUS}{year}/"))
+    return [str(document["flow_run_id"]) for document in found if document and document["type"] in _OPEN]
+
+
+def _crashed(runs: SessionRuns, now: datetime) -> list[FlowRun]:
+    """Return the sessions' runs that crashed lately, but those of whose session another is under way or came later."""
+    crashed = [run for run in _lately_crashed(runs.client, now) if run.deployment_id == runs.deployment_id]
+    if not crashed:
+        return []
+    newest = _newest_by_session(runs.find(newest=_LOOK_BACK))
+    return [run for run in crashed if newest.get(session_tag_of(run), run).id == run.id]
+
+
+def _lately_crashed(client: SyncPrefectClient, now: datetime) -> list[FlowRun]:
+    """Return the runs of all our flows that crashed lately."""
+    return client.read_flow_runs(
+        deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG])),
+        flow_run_filter=FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CRASHED])),
+            end_time=FlowRunFilterEndTime.model_validate({"after_": now - _REVIVED_FOR}),
+        ),
+        sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+        limit=200,
+    )
+
+
+def _newest_by_session(found: Iterable[FlowRun]) -> Mapping[str, FlowRun]:
+    """Return the run of each session that was taken up last; what is only planned does not count."""
+    begun = [run for run in found if run.start_time is not None or run.state_type == StateType.PENDING]
+    return {session_tag_of(run): run for run in sorted(begun, key=lambda run: run.start_time or expected_utc(run))}
+
+
+def _cancel_orphans(runs: SessionRuns) -> int:
+    """Cancel the open runs of backfills that were cancelled while no worker could do it."""
+    parents = {
+        tag.removeprefix(_BACKFILL_PREFIX)
+        for run in runs.find_open()
+        for tag in run.tags
+        if tag.startswith(_BACKFILL_PREFIX)
+    }
+    known = _read(runs, parents)
+    cancelled = [id_ for id_, run in known.items() if run.state_type == StateType.CANCELLED]
+    return sum(cancel_runs_of(runs, id_) for id_ in cancelled)
+
+
+def _outcome(run: FlowRun) -> tuple[str, str]:
+    """Return how a run that has ended is listed."""
+    state = run.state
+    outcomes = {StateType.COMPLETED: "published", StateType.CANCELLED: "cancelled", StateType.CRASHED: "crashed"}
+    name = "failed" if state is None else outcomes.get(state.type, "failed")
+    return name, "" if state is None else state.message or str(state.name)

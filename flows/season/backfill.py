@@ -1,0 +1,130 @@
+"""The flow that makes many sessions of a season, each on its own, so that a bad one stops none of the others."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from prefect import flow, get_client, get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.runtime import deployment as this_deployment
+from prefect.runtime import flow_run as this_run
+from prefect.states import Completed, Failed
+
+from flows.destination import conclude_destination, open_destination, prepare_destination
+from flows.engine.parameters import ALL_SESSIONS, Rounds, Sessions, Year, round_numbers, session_codes
+from flows.engine.session_runs import SessionRuns, backfill_tag, session_runs
+from flows.season.backfill_report import BackfillReport
+from flows.season.estimate import say_how_long
+from flows.season.fan_out import Order, fan_out
+from flows.session.flow import publish_session
+from flows.session.reports import PublishReport, summary_of
+from flows.session.run import sentence_of, state_after
+from flows.settings import read_settings
+from flows.upstream.archive import UPSTREAM, Source, settings_for
+from flows.upstream.calendar import read_schedule
+from flows.upstream.selection import Wanted, select_sessions
+from publish.season.document import SCHEDULED
+
+_CANCELLED_WITH_BACKFILL = "The backfill it belongs to was cancelled."
+
+
+def _cancel_children(flow: Any, flow_run: Any, state: Any) -> None:
+    """Hook: a cancelled backfill takes its runs with it."""
+    with get_client(sync_client=True) as client:
+        cancel_runs_of(SessionRuns(client), str(flow_run.id))
+
+
+def cancel_runs_of(runs: SessionRuns, backfill_id: str) -> int:
+    """Cancel what a backfill has made and what has not ended; return how many runs that were."""
+    found = runs.find_open(tags=[backfill_tag(backfill_id)])
+    for run in found:
+        runs.cancel(run, _CANCELLED_WITH_BACKFILL)
+    return len(found)
+
+
+@flow(name="backfill", flow_run_name="{year} {rounds}", persist_result=False, on_cancellation=[_cancel_children])
+def backfill(
+    year: Year,
+    rounds: Rounds = "all",
+    sessions: Sessions = list(ALL_SESSIONS),  # noqa: B006 (Prefect reads the default, nobody changes it)
+    force: bool = False,
+    source: Source = UPSTREAM,
+) -> State[Any]:
+    """Publish every chosen session of a season that has happened, newest first.
+
+    In a run of a deployment every session is a run of publish-session in the work pool; from a command line they are
+    made one after the other in its process. The final state is Failed if any session failed and says how many; its
+    result is the list of :class:`~flows.session.reports.PublishReport`, one a session, in the order of the season.
+
+    Args:
+        year: Season, for example 2024.
+        rounds: all, or for example 8, or 1-5,8, or a list of round numbers.
+        sessions: Which sessions of each weekend.
+        force: Compute and publish them even if nothing has changed, and even if they are worse than what is published.
+        source: Where the raw data comes from. The archive is the one of PARCFERME_ARCHIVE and nobody else is asked.
+
+    :raises InputError: nothing of that kind is in the season.
+    """
+    settings = settings_for(read_settings(), source, year)
+    events = read_schedule(settings, year)
+    wanted = select_sessions(events, year, round_numbers(rounds), session_codes(sessions))
+    store = open_destination(settings)
+    prepare_destination(settings, store, year, events)
+    now = settings.current_time()
+    over = [one for one in wanted if one.session.start_utc is None or one.session.start_utc <= now]
+    upcoming = [_not_yet(year, one) for one in wanted if one not in over]
+    table = BackfillReport(f"backfill-{year}", get_run_logger())
+    if this_deployment.id is not None:
+        order = Order(year, over, str(this_run.id), force=force, source=source)
+        with session_runs() as runs:
+            table.expect(say_how_long(runs.client, settings, year, over) if source == UPSTREAM else "")
+            done = fan_out(runs, store, order, get_run_logger(), lambda so_far: table.show([*so_far, *upcoming]))
+    else:
+        done = _one_after_the_other(year, over, force, source, now)
+    reports = _in_order(wanted, [*done, *upcoming])
+    table.show(reports)
+    conclude_destination(store)
+    message = summary_of(reports)
+    if any(report.has_failed for report in reports):
+        return Failed(message=message, data=reports)
+    return Completed(message=message, data=reports)
+
+
+def _in_order(wanted: Sequence[Wanted], reports: Sequence[PublishReport]) -> list[PublishReport]:
+    of_session = {(report.round, report.code): report for report in reports}
+    return [of_session[int(one.event.round or 0), one.session.code] for one in wanted]
+
+
+def _one_after_the_other(
+    year: int, wanted: Sequence[Wanted], force: bool, source: Source, now: datetime
+) -> list[PublishReport]:
+    logger = get_run_logger()
+    reports = []
+    for one in reversed(wanted):
+        reports.append(_publish_one(year, one, force, source, now))
+        if reports[-1].message:
+            logger.warning("%s: %s", reports[-1].label, reports[-1].message)
+    return reports
+
+
+def _publish_one(year: int, one: Wanted, force: bool, source: Source, now: datetime) -> PublishReport:
+    """Run one session's flow and turn whatever became of it into a report."""
+    round_number = int(one.event.round or 0)
+    state = publish_session(year, str(round_number), one.session.code, force=force, source=source, return_state=True)
+    result = state.result(raise_on_failure=False)
+    if isinstance(result, PublishReport):
+        return result
+    error = result if isinstance(result, BaseException) else RuntimeError(state.message or state.name)
+    return PublishReport(
+        year,
+        round_number,
+        one.event.name,
+        one.session.code,
+        state_after(error, one.session.start_utc, now),
+        message=sentence_of(error),
+    )
+
+
+def _not_yet(year: int, one: Wanted) -> PublishReport:
+    message = f"It starts on {one.session.start_utc:%Y-%m-%d at %H:%M} UTC."
+    return PublishReport(year, int(one.event.round or 0), one.event.name, one.session.code, SCHEDULED, message=message)

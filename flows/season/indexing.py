@@ -1,0 +1,24 @@
+"""A season's index, written anew from what is published."""
+
+from flows.destination import conclude_destination, prepare_destination
+from flows.settings import Settings
+from flows.upstream.calendar import read_schedule
+from publish.season import index as season
+from publish.season.aliases import follow_schedule
+from publish.stores.base import Store
+
+
+def rebuild(settings: Settings, store: Store, year: int) -> bool:
+    """Write the index of ``year`` and move what hangs on round numbers; says whether the index has changed.
+
+    :raises InputError: there is no such season.
+    :raises UpstreamError: its schedule could not be had.
+    :raises PublicationError: the destination refuses.
+    """
+    events = read_schedule(settings, year)
+    now = settings.current_time()
+    prepare_destination(settings, store, year, events)
+    follow_schedule(store, year, events, now, all_sessions=True)
+    changed = season.rebuild_season(store, year, events, now)
+    conclude_destination(store)
+    return changed

@@ -1,0 +1,106 @@
+"""What an operator does to a destination, as flows: look whether it is whole, clean up, write an index anew."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Annotated, Any
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import create_table_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from flows.cli.maintenance import verdict_of
+from flows.destination import open_destination
+from flows.engine.parameters import Year
+from flows.engine.progress import ArtifactSink, Progress
+from flows.season.indexing import rebuild
+from flows.settings import read_settings
+from publish.contract.verify import verify_store
+from publish.revisions.prune import Removal, carry_out, plan_prune
+
+#: Rows of a table that somebody still reads; the log has all of them.
+_MOST_ROWS = 500
+
+
+@flow(name="verify", flow_run_name="verify deep={deep}", persist_result=False)
+def verify(deep: bool = False) -> State[Any]:
+    """Check that everything published is there and right. Failed, with a table, if something is wrong.
+
+    Args:
+        deep: Read every object, prove its SHA-256 and look inside. Takes a minute for a few races, hours for all.
+    """
+    logger = get_run_logger()
+    store = open_destination(read_settings())
+    progress = Progress((ArtifactSink("verify-progress"),), stages={"verify": 1.0}, logger=logger)
+    progress.begin("verify", "Verifying")
+    found = verify_store(
+        store,
+        deep=deep,
+        on_progress=lambda done, total: progress.report(done / max(total, 1), f"{done} of {total} sessions"),
+    )
+    message = verdict_of(found, store.uri)
+    progress.finish(message)
+    rows = [
+        {"": "orphan" if finding.is_orphan else "wrong", "object": finding.key, "what is wrong": finding.problem}
+        for finding in sorted(found.findings, key=lambda one: one.is_orphan)
+    ]
+    for row in rows:
+        logger.warning("%s: %s", row["object"], row["what is wrong"])
+    _keep_table("verify", rows, message)
+    return Completed(message=message) if found.is_good else Failed(message=message)
+
+
+@flow(name="prune", flow_run_name="prune", persist_result=False)
+def prune(
+    keep: Annotated[int, Field(ge=1, le=100)] = 3,
+    older_than_days: Annotated[int, Field(ge=1, le=3650)] = 30,
+    dry_run: bool = True,
+) -> State[Any]:
+    """Remove revisions that have not been current for long, and what killed writers left.
+
+    Nothing that a current document links is ever removed.
+
+    Args:
+        keep: The newest revisions of a session that stay, the current one included.
+        older_than_days: Remove only what has not been current for so many days.
+        dry_run: Only say what would go. Untick it to remove it for good.
+    """
+    logger = get_run_logger()
+    settings = read_settings()
+    store = open_destination(settings)
+    age, now = timedelta(days=older_than_days), settings.current_time()
+    removals = plan_prune(store, keep=keep, older_than=age, now=now)
+    gained = sum(removal.bytes for removal in removals)
+    if not dry_run:
+        gained = carry_out(
+            store, removals, keep=keep, on_removed=lambda removal: logger.info("Removed %s", _name(removal))
+        )
+        store.remove_unfinished(now - age)
+    message = f"{'Would gain' if dry_run else 'Gained'} {gained:,} bytes: {len(removals)} revisions."
+    rows = [
+        {"revision": _name(one), "objects": len(one.objects), "bytes": one.bytes, "why": one.reason} for one in removals
+    ]
+    _keep_table("prune", rows, message)
+    return Completed(message=message)
+
+
+@flow(name="rebuild-index", flow_run_name="{year}", persist_result=False)
+def rebuild_index(year: Year) -> State[Any]:
+    """Write the index of a season anew from what is published, and move what hangs on round numbers.
+
+    Args:
+        year: Season, for example 2024.
+    """
+    settings = read_settings()
+    store = open_destination(settings)
+    changed = rebuild(settings, store, year)
+    return Completed(message=f"The index of {year} is {'rewritten' if changed else 'up to date'}.")
+
+
+def _name(removal: Removal) -> str:
+    return f"{removal.session_key}/{removal.revision}"
+
+
+def _keep_table(key: str, rows: Sequence[dict[str, Any]], description: str) -> None:
+    create_table_artifact([*rows[:_MOST_ROWS]] or [{"": "nothing"}], key=key, description=description)

@@ -1,0 +1,154 @@
+"""The flow that lets Prefect know what there is to do: one scheduled run for every session to come."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import create_table_artifact
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.states import Completed
+from pydantic import Field
+
+from flows.destination import open_destination, prepare_destination
+from flows.engine.listing import list_planned
+from flows.engine.session_runs import (
+    PLANNED_TAG,
+    NewRun,
+    SessionRuns,
+    expected_utc,
+    kind_tag,
+    season_tag,
+    session_of,
+    session_runs,
+)
+from flows.season.plan import PUBLISH, RECHECKS, Known, Plan, Wanted, make_plan
+from flows.settings import Settings, read_settings
+from flows.upstream.calendar import read_schedule
+from publish.season.document import PUBLISHED, Event, published_in
+from publish.season.index import read_season
+from publish.stores.base import Store
+from transforms.errors import InputError, UpstreamError
+
+#: Says in Prefect why a run was cancelled, and tells plan-season later that nobody else did.
+TAKEN_BACK = "Taken back by plan-season: the session is no longer on the calendar at that time."
+#: From this month on the next season's calendar is planned as well.
+_NEXT_SEASON_FROM_MONTH = 12
+
+
+@flow(name="plan-season", flow_run_name="plan", persist_result=False)
+def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = 14) -> State[Any]:
+    """Make one scheduled run of publish-session for every session to come, and runs for its re-checks.
+
+    Run it as often as you like: what is planned stays planned once. The message of the final state says what was done.
+
+    Args:
+        catch_up_days: Sessions that ended up to so many days ago and were never published are run now.
+    """
+    logger = get_run_logger()
+    settings = read_settings()
+    store = open_destination(settings)
+    now = settings.current_time()
+    rows: list[dict[str, Any]] = []
+    with session_runs() as runs:
+        for year in _years(now):
+            try:
+                events = read_schedule(settings, year)
+            except (InputError, UpstreamError):
+                if year == now.year:
+                    raise
+                logger.info("The calendar of %s is not out yet", year)
+                continue
+            prepare_destination(settings, store, year, events)
+            plan = _plan(settings, store, runs, year, events, timedelta(days=catch_up_days))
+            rows += _carry_out(runs, year, plan)
+        list_planned(store, runs, now)
+    summary = _summary(rows)
+    create_table_artifact(rows or [{"session": "-", "what": "nothing to change"}], key="plan", description=summary)
+    logger.info(summary)
+    return Completed(message=summary)
+
+
+def _years(now: datetime) -> tuple[int, ...]:
+    return (now.year, now.year + 1) if now.month >= _NEXT_SEASON_FROM_MONTH else (now.year,)
+
+
+def _plan(
+    settings: Settings, store: Store, runs: SessionRuns, year: int, events: Sequence[Event], catch_up: timedelta
+) -> Plan:
+    found = runs.find(tags=[PLANNED_TAG, season_tag(year)])
+    known = [one for run in found if (one := _known(run)) is not None]
+    published = {
+        (entry.event, entry.code) for entry in published_in(read_season(store, year)) if entry.state.state == PUBLISHED
+    }
+    return make_plan(
+        events,
+        known,
+        published,
+        now=settings.current_time(),
+        delay=settings.start_delay,
+        catch_up=catch_up,
+    )
+
+
+def _known(run: FlowRun) -> Known | None:
+    session = session_of(run)
+    kind = next((kind for kind in (PUBLISH, *RECHECKS) if kind_tag(kind) in run.tags), None)
+    state = run.state
+    if session is None or kind is None or state is None:
+        return None
+    # A run that waits for its upstream keeps its time.
+    waiting = state.type == StateType.SCHEDULED and state.name in ("Scheduled", "Late")
+    return Known(
+        str(run.id),
+        *session,
+        kind,
+        # A run that was moved may have begun later than it was to at first.
+        max(expected_utc(run), run.start_time or expected_utc(run)),
+        waiting=waiting,
+        open=not state.is_final(),
+        taken_back=state.type == StateType.CANCELLED and state.message == TAKEN_BACK,
+    )
+
+
+def _carry_out(runs: SessionRuns, year: int, plan: Plan) -> list[dict[str, Any]]:
+    by_id = {str(run.id): run for run in runs.find_open(tags=[PLANNED_TAG, season_tag(year)])}
+    rows = []
+    for known in plan.cancel:
+        if (run := by_id.get(known.id)) is not None:
+            runs.cancel(run, TAKEN_BACK)
+            rows.append(_row(year, known, known.at, "taken back"))
+    for known, at in plan.move:
+        if (run := by_id.get(known.id)) is not None:
+            runs.move(run, at)
+            rows.append(_row(year, known, at, f"moved from {known.at:%Y-%m-%d %H:%M}"))
+    for wanted, earlier in plan.create:
+        runs.create(
+            NewRun(
+                year,
+                wanted.event,
+                wanted.code,
+                wanted.at,
+                key=f"plan/{year}/{wanted.event}/{wanted.code}/{wanted.kind}/{earlier}",
+                tags=(PLANNED_TAG, kind_tag(wanted.kind)),
+                refetch=wanted.kind != PUBLISH,
+            )
+        )
+        rows.append(_row(year, wanted, wanted.at, "planned"))
+    return rows
+
+
+def _row(year: int, one: Known | Wanted, at: datetime, what: str) -> dict[str, Any]:
+    return {
+        "session": f"{year} {one.event} {one.code}",
+        "kind": one.kind,
+        "at (UTC)": f"{at:%Y-%m-%d %H:%M}",
+        "what": what,
+    }
+
+
+def _summary(rows: list[dict[str, Any]]) -> str:
+    counts = {name: sum(row["what"].startswith(name) for row in rows) for name in ("planned", "moved", "taken back")}
+    if not rows:
+        return "Everything is planned already."
+    return ", ".join(f"{number} {name}" for name, number in counts.items() if number) + "."

@@ -1,0 +1,104 @@
+"""Says of a run what others follow: a Prefect event, and its line in ``v1/runs.json``."""
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from flows.engine.events import Kind, emit_session_event
+from flows.session.reports import UP_TO_DATE
+from publish.live import runs
+from publish.live.runs import RunEntry
+from publish.live.status import public_text
+from publish.stores.base import Store
+
+Logger = logging.Logger | logging.LoggerAdapter[Any]
+
+
+class Announcer:
+    """Announces what becomes of one run. Never raises: a run does not fail for want of an audience."""
+
+    def __init__(self, store: Store, entry: RunEntry, logger: Logger) -> None:
+        self._store = store
+        self._entry = entry
+        self._logger = logger
+
+    def started(self) -> None:
+        """Say that the run has begun its work."""
+        self._emit("started", "Running", 0, "Started")
+        self._list_started()
+
+    def published(self, revision: str, grade: str | None) -> None:
+        """Say that there is a new current revision."""
+        message = f"Published {revision}"
+        self._emit("published", "Completed", 100, message, revision=revision, grade=grade)
+        self._list_ended("published", message, grade, revision)
+
+    def unchanged(self, revision: str, grade: str | None) -> None:
+        """Say that the current revision is up to date."""
+        message = UP_TO_DATE
+        self._emit("unchanged", "Completed", 100, message, revision=revision, grade=grade)
+        self._list_ended("unchanged", message, grade, revision)
+
+    def awaiting(self, message: str) -> None:
+        """Say that the run waits for its data."""
+        self._emit("awaiting_data", "AwaitingRetry", 0, message)
+        self._list_ended("awaiting_data", message)
+
+    def failed(self, message: str, *, cancelled: bool) -> None:
+        """Say that the run has ended without doing its work."""
+        outcome: Kind = "cancelled" if cancelled else "failed"
+        self._emit(outcome, outcome.capitalize(), 0, message)
+        self._list_ended(outcome, message)
+
+    def crashed(self, message: str) -> None:
+        """Say that the run ended without a word."""
+        self._emit("crashed", "Crashed", 0, message)
+        self._list_ended("crashed", message)
+
+    def _emit(
+        self,
+        kind: Kind,
+        state: str,
+        progress: int,
+        message: str,
+        *,
+        revision: str | None = None,
+        grade: str | None = None,
+    ) -> None:
+        entry = self._entry
+        emit_session_event(
+            kind,
+            year=entry.year,
+            round=entry.round,
+            code=entry.session,
+            event=entry.event,
+            flow_run_id=entry.flow_run_id,
+            flow_run_name=entry.flow_run_name,
+            state=state,
+            progress=progress,
+            message=public_text(message),
+            revision=revision,
+            grade=grade,
+        )
+
+    def _list_started(self) -> None:
+        try:
+            runs.run_started(self._store, self._entry, datetime.now(UTC))
+        except Exception as error:
+            self._logger.warning("That the run has begun cannot be published: %s", error)
+
+    def _list_ended(self, outcome: str, message: str, grade: str | None = None, revision: str | None = None) -> None:
+        now = datetime.now(UTC)
+        try:
+            runs.run_ended(
+                self._store,
+                self._entry,
+                ended_at=now,
+                state=outcome,
+                message=message,
+                grade=grade,
+                revision=revision,
+                now=now,
+            )
+        except Exception as error:
+            self._logger.warning("How the run has ended cannot be published: %s", error)

@@ -1,0 +1,58 @@
+"""What a run hands back: small, plain, and enough for a table."""
+
+from dataclasses import dataclass
+
+from publish.season.document import FAILED, PUBLISHED
+
+#: What is said of a session whose current revision is left as it is.
+UP_TO_DATE = "Up to date"
+#: Prefect's name of the state of a run that found nothing, and never will, on a session long past.
+NO_DATA = "NoData"
+
+
+@dataclass(frozen=True)
+class PublishReport:
+    """What became of one session.
+
+    ``state`` is the season index's; ``frames`` the ticks of the common clock; ``bytes`` the size of the whole revision,
+    ``seconds`` the time this run took. ``unchanged`` means that nothing had to be computed. ``message`` says why
+    there is no publication, where there is none.
+    """
+
+    year: int
+    round: int
+    event: str
+    code: str
+    state: str
+    grade: str | None = None
+    frames: int | None = None
+    bytes: int | None = None
+    seconds: float | None = None
+    revision: str | None = None
+    session_key: int | None = None
+    unchanged: bool = False
+    message: str | None = None
+
+    @property
+    def label(self) -> str:
+        """How messages name the session, for example ``2024 round 1 Bahrain Grand Prix R``."""
+        return f"{self.year} round {self.round} {self.event} {self.code}"
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether somebody has to look at it."""
+        return self.state == FAILED
+
+
+def summary_of(reports: list[PublishReport]) -> str:
+    """Return one sentence on ``reports``: how many failed and which, or that all went well."""
+    failed = [report for report in reports if report.has_failed]
+    if failed:
+        named = ", ".join(f"round {r.round} {r.code}" for r in failed)
+        return f"{len(failed)} of {len(reports)} sessions failed: {named}"
+    published = [report for report in reports if report.state == PUBLISHED]
+    rest = len(reports) - len(published)
+    without = f", {rest} without data" if rest else ""
+    if published and all(report.unchanged for report in published):
+        return f"Everything is up to date: {len(published)} sessions published{without}"
+    return f"{len(published)} of {len(reports)} sessions are published{without}"

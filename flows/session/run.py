@@ -1,0 +1,288 @@
+"""One session's run without the orchestrator: what is meant, whether there is anything to do, how it ends."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, Generic, TypeVar
+
+from flows.engine.events import flow_run_url
+from flows.engine.progress import ArtifactSink, ListenerSink, Progress, Sink, listener, repeated
+from flows.session.announce import Announcer
+from flows.session.fingerprint import (
+    code_fingerprint,
+    inputs_fingerprint,
+    missing_topics,
+    read_session_key,
+    refresh_results_answer,
+)
+from flows.session.reports import UP_TO_DATE, PublishReport
+from flows.session.status import StatusSink
+from flows.settings import Settings
+from flows.upstream.calendar import check_has_happened, read_schedule, resolve
+from flows.upstream.limits import limited_upstream
+from flows.upstream.load import configure_cache, session_path
+from publish import keys
+from publish.live import status
+from publish.live.runs import RunEntry
+from publish.revisions.latest import Latest, Summary, read_latest
+from publish.season import index as season
+from publish.season.document import AWAITING_DATA, FAILED, PATIENCE, PUBLISHED, UNAVAILABLE, SessionState
+from publish.stores.base import Store
+from publish.stores.shared_documents import parse_utc, read_document
+from transforms.errors import NotReadyError, ParcfermeError, UpstreamError
+from transforms.frames import FPS
+
+T = TypeVar("T")
+Logger = logging.Logger | logging.LoggerAdapter[Any]
+#: How often a load is looked at, s.
+_LOOK_S = 1.0
+
+
+class Box(Generic[T]):
+    """Carries something large from task to task: Prefect neither walks through it nor keeps it alive."""
+
+    def __init__(self, value: T) -> None:
+        self._values = [value]
+
+    def take(self) -> T:
+        """Return the value, once; the box is empty afterwards."""
+        return self._values.pop()
+
+
+class SessionRun:
+    """A resolved session, where it goes, and how its run is followed.
+
+    ``deployed``: workers run it for an orchestrator that somebody looks at, rather than a command line.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        year: int,
+        event: str | int,
+        session: str,
+        *,
+        flow_run_id: str,
+        flow_run_name: str,
+        deployed: bool = False,
+        logger: Logger,
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.year = year
+        self.logger = logger
+        self.events = read_schedule(settings, year)
+        self.event, self.code = resolve(self.events, year, event, session)
+        check_has_happened(self.event, year, self.code, settings.current_time())
+        self.round = int(self.event.round or 0)
+        self.label = f"{year} round {self.round} {self.event.name} {self.code}"
+        self.deployed = deployed
+        if deployed:
+            # What FastF1 does is of no interest to those who look at a run's log; what it misses is.
+            logging.getLogger("fastf1").setLevel(logging.WARNING)
+        self.entry = RunEntry(
+            year,
+            self.round,
+            self.event.name,
+            self.code,
+            flow_run_id,
+            flow_run_name,
+            flow_run_url(flow_run_id),
+            datetime.now(UTC),
+        )
+        self.status = StatusSink(store, self.entry)
+        self.announcer = Announcer(store, self.entry, logger)
+        self.progress = Progress(self._sinks(), logger=logger)
+        self._started_s = time.perf_counter()
+        self._api_path: str | None = None
+
+    def _sinks(self) -> tuple[Sink, ...]:
+        sinks: tuple[Sink, ...] = (
+            self.status,
+            ArtifactSink(f"progress-{self.year}-{self.round}-{self.code.lower()}"),
+        )
+        heard_by = listener.get()
+        return sinks if heard_by is None else (*sinks, ListenerSink(heard_by, self.label))
+
+    @property
+    def seconds(self) -> float:
+        """Time since the run began, s."""
+        return time.perf_counter() - self._started_s
+
+    @property
+    def start_utc(self) -> datetime | None:
+        """When the schedule has the session start."""
+        return next(session.start_utc for session in self.event.sessions if session.code == self.code)
+
+    @property
+    def api_path(self) -> str:
+        """The upstream's path of the session."""
+        if self._api_path is None:
+            self._api_path = session_path(self.year, self.round, self.code)
+        return self._api_path
+
+    def use_cache(self, settings: Settings) -> None:
+        """Load through the cache of ``settings`` from here on; what session it is stays as the old one has it."""
+        _ = self.api_path
+        configure_cache(settings.cache_dir, offline=settings.offline)
+        self.settings = settings
+
+    def upstream(self) -> AbstractContextManager[None]:
+        """Return a block in which the upstream is asked within the limits that all workers share."""
+        if self.settings.offline or not self.deployed:
+            return nullcontext()
+        return limited_upstream(self.logger, self.progress.say)
+
+    @contextmanager
+    def followed_load(self) -> Iterator[None]:
+        """Report, while FastF1 loads, how much has come of what the cache lacked."""
+        lacking = len(self._missing_topics())
+
+        def _report() -> None:
+            self.progress.report(1.0 - len(self._missing_topics()) / lacking)
+
+        with repeated(_report, _LOOK_S) if lacking else nullcontext():
+            yield
+
+    def _missing_topics(self) -> tuple[str, ...]:
+        return missing_topics(self.settings.cache_dir, self.api_path, self.code)
+
+    def read_fingerprint(self) -> str | None:
+        """Return the fingerprint of what the cache holds of the session."""
+        return inputs_fingerprint(self.settings.cache_dir, self.api_path, self.year, self.round, self.code)
+
+    def summary_of(self, grade: str | None, capabilities: Any) -> Summary:
+        """Return what ``latest.json`` keeps of this run, to be compared by the next one."""
+        return Summary(grade, capabilities, self.read_fingerprint() or "", code_fingerprint())
+
+    def read_current(self, session_key: int | None = None) -> Latest | None:
+        """Return the current publication if these inputs and this code made it, else None."""
+        cache_dir = self.settings.cache_dir
+        key = session_key if session_key is not None else read_session_key(cache_dir, self.api_path)
+        latest = None if key is None else read_latest(self.store, key)
+        if latest is None or (latest.round, latest.event) != (self.round, self.event.name):
+            return None
+        made_from = (latest.summary.inputs_sha256, latest.summary.code_sha256)
+        return latest if made_from == (self.read_fingerprint(), code_fingerprint()) else None
+
+    def awaited_by_another(self) -> datetime | None:
+        """Return when another run that waits for the session's data tries again; None: there is no such run."""
+        document = read_document(self.store, keys.status(self.year, self.round, self.code)) or {}
+        waits = document.get("type") == status.AWAITING_DATA and document["flow_run_id"] != self.entry.flow_run_id
+        return parse_utc(document["next_attempt_at"]) if waits else None
+
+    def may_have_more_upstream(self) -> bool:
+        """Whether a load could bring what the cache lacks; asks the results service whether its answer has changed."""
+        settings = self.settings
+        if settings.offline:
+            return False
+        with suppress(UpstreamError):
+            # Without an answer the one in the cache stands.
+            refresh_results_answer(self.year, self.round, self.code)
+        return bool(self._missing_topics())
+
+    def finish_unchanged(self, latest: Latest) -> PublishReport:
+        """Report a session that is up to date, after finishing what a killed run may have left undone."""
+        season.finish_publication(self.store, latest.session_key, self.settings.current_time())
+        manifest = read_document(self.store, latest.manifest_key) or {}
+        status_key = keys.status(self.year, self.round, self.code)
+        if (read_document(self.store, status_key) or {}).get("type") != status.COMPLETE:
+            self._close(UP_TO_DATE)
+        if self.deployed:
+            self.announcer.unchanged(latest.revision, latest.summary.grade)
+        return PublishReport(
+            self.year,
+            self.round,
+            self.event.name,
+            self.code,
+            PUBLISHED,
+            grade=latest.summary.grade,
+            frames=int(manifest.get("clock", {}).get("duration_ms", 0)) * FPS // 1000,
+            bytes=sum(int(entry["bytes"]) for entry in manifest.get("objects", ())),
+            seconds=self.seconds,
+            revision=latest.revision,
+            session_key=latest.session_key,
+            unchanged=True,
+        )
+
+    def finish_published(self, session_key: int, revision: str, grade: str, *, frames: int, size: int) -> PublishReport:
+        """Close the status of a session that has just been published and report it."""
+        self._close(f"Published {revision}")
+        self.announcer.published(revision, grade)
+        return PublishReport(
+            self.year,
+            self.round,
+            self.event.name,
+            self.code,
+            PUBLISHED,
+            grade=grade,
+            frames=frames,
+            bytes=size,
+            seconds=self.seconds,
+            revision=revision,
+            session_key=session_key,
+        )
+
+    def wait(self, error: UpstreamError, until: datetime) -> None:
+        """Let status and season index say that the data is awaited and when it is asked for again. Never raises."""
+        text = f"{sentence_of(error)} Next attempt on {until:%Y-%m-%d at %H:%M} UTC."
+        try:
+            self.status.wait(text, until, state="AwaitingRetry")
+            self._record_state(AWAITING_DATA)
+        except Exception as second:
+            self.logger.warning("That %s awaits its data cannot be published: %s", self.label, second)
+        self.announcer.awaiting(text)
+
+    def fail(self, error: BaseException) -> None:
+        """Let status and season index say why there is no (new) publication; what was published stays as it was.
+
+        An interrupted run says nothing of the session, only of itself. Never raises: ``error`` is what matters.
+        """
+        interrupted = not isinstance(error, Exception)
+        text = "The run was interrupted. Run it again." if interrupted else sentence_of(error)
+        try:
+            self.status.fail(text, state="Cancelled" if interrupted else "Failed")
+            if not interrupted:
+                self._record_state(state_after(error, self.start_utc, self.settings.current_time()))
+        except Exception as second:
+            self.logger.warning("The failure of %s cannot be published: %s", self.label, second)
+        self.announcer.failed(text, cancelled=interrupted)
+
+    def _record_state(self, state: str) -> None:
+        now = self.settings.current_time()
+        changes = {(self.round, self.code): SessionState(state)}
+        season.update_season(self.store, self.year, self.events, now, changes)
+
+    def _close(self, message: str) -> None:
+        self.progress.finish(message)
+        try:
+            self.status.complete(message)
+        except ParcfermeError as error:
+            self.logger.warning("The status of %s cannot be written: %s", self.label, error)
+
+
+def state_after(error: BaseException, start_utc: datetime | None, now: datetime) -> str:
+    """Return the state of a session whose run ended in ``error``: data that is not out is no failure."""
+    if not isinstance(error, NotReadyError):
+        return FAILED
+    return AWAITING_DATA if start_utc is not None and now < start_utc + PATIENCE else UNAVAILABLE
+
+
+def sentence_of(error: BaseException) -> str:
+    """Return what a person reads of ``error``: its own words if it is one of ours, else what kind it is."""
+    if isinstance(error, ParcfermeError):
+        return str(error)
+    return f"Unexpected {type(error).__name__}: {error}. This is a fault of the program; please report it."
+
+
+def made_with() -> dict[str, str]:
+    """Return what makes a publication: the versions of this project, of FastF1 and of the contract."""
+    return {
+        "parcferme": version("parcferme"),
+        "fastf1": version("fastf1"),
+        "contract": str(season.CONTRACT),
+    }

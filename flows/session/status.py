@@ -1,0 +1,175 @@
+"""The public status document of a run: kept alive while it lives, closed when it ends or has died."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from publish import keys
+from publish.live import status
+from publish.live.runs import RunEntry
+from publish.stores.base import Store
+from publish.stores.shared_documents import Document, parse_utc, read_document, update_document, utc_text
+
+#: A live run is heard of every half minute; one silent for this long is dead.
+SILENCE = timedelta(minutes=3)
+_READERS = 8
+DEAD_RUN = "The run stopped without a word: it was killed or its machine went away. Run it again."
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class StatusSink:
+    """Writes a run's progress, and in the end its outcome, to the session's status document."""
+
+    wants_heartbeat = True
+
+    def __init__(self, store: Store, run: RunEntry, clock: Callable[[], datetime] = _utc_now) -> None:
+        self._store = store
+        self._run = run
+        self._clock = clock
+
+    def write(self, percent: float, message: str) -> None:
+        """Say how far the run is."""
+        self._write(status.PROGRESS, "Running", int(percent), message, None)
+
+    def wait(self, message: str, until: datetime, *, state: str) -> None:
+        """Say that the run waits for data and goes on at ``until`` (aware)."""
+        self._write(status.AWAITING_DATA, state, 0, message, None, until)
+
+    def complete(self, message: str) -> None:
+        """Say that the run has done its work."""
+        self._write(status.COMPLETE, "Completed", 100, message, None)
+
+    def fail(self, error: str, *, state: str = "Failed") -> None:
+        """Say that the run has ended without doing its work, and why."""
+        self._write(status.ERROR, state, 0, "Stopped", error)
+
+    def _write(
+        self, type_: str, state: str, percent: int, message: str, error: str | None, until: datetime | None = None
+    ) -> None:
+        run = self._run
+        status.write_status(
+            self._store,
+            run.year,
+            run.round,
+            run.session,
+            status.StatusDocument(
+                type=type_,
+                state=state,
+                progress=percent,
+                message=message,
+                flow_run_id=run.flow_run_id,
+                flow_run_name=run.flow_run_name,
+                started_at=run.started_at,
+                updated_at=self._clock(),
+                error=error,
+                flow_run_url=run.flow_run_url,
+                next_attempt_at=until,
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A status document that was closed: whose run it told of, and of which session. ``started_at`` is aware."""
+
+    year: int
+    round: int
+    code: str
+    flow_run_id: str
+    flow_run_name: str
+    started_at: datetime
+
+
+def close_status(store: Store, year: int, flow_run_id: str, *, state: str, error: str) -> list[Ended]:
+    """Turn what still says that ``flow_run_id`` is under way into an error; return what was changed.
+
+    For the hooks of Prefect, which know a run and its parameters but not what it had resolved.
+    """
+
+    def _verdict(document: Document) -> tuple[str, str] | None:
+        return (state, error) if document.get("flow_run_id") == flow_run_id else None
+
+    return end_matching(store, year, _verdict, _utc_now())
+
+
+def sweep_status(store: Store, year: int, now: datetime) -> list[Ended]:
+    """Turn every status of ``year`` that says "running" but has been silent for too long into an error.
+
+    A run killed outright cannot say so itself; the next one says it instead. Returns what was changed.
+    ``now`` is aware.
+    """
+
+    def _verdict(document: Document) -> tuple[str, str] | None:
+        return ("Crashed", DEAD_RUN) if is_silent(document, now) else None
+
+    return end_matching(store, year, _verdict, now)
+
+
+def is_silent(document: Document, now: datetime) -> bool:
+    """Whether a status says that its run is working although nothing has been heard of it for too long."""
+    return document.get("type") == status.PROGRESS and now - parse_utc(document["updated_at"]) > SILENCE
+
+
+def end_matching(
+    store: Store, year: int, verdict: Callable[[Document], tuple[str, str] | None], now: datetime
+) -> list[Ended]:
+    """Close every open status of ``year`` for which ``verdict`` gives (state of its run, text); return them."""
+
+    def _end(before: Document | None) -> Document | None:
+        if before is None or before.get("type") not in (status.PROGRESS, status.AWAITING_DATA):
+            return None
+        if (judged := verdict(before)) is None:
+            return None
+        state, text = judged[0], status.public_text(judged[1])
+        ended: Document = {"type": status.ERROR, "state": state, "message": "Stopped", "error": text}
+        if state == "Completed":
+            # All it could not do was to say so.
+            ended = {"type": status.COMPLETE, "state": state, "progress": 100, "message": text, "error": None}
+        return {**before, **ended, "updated_at": utc_text(now), "next_attempt_at": None}
+
+    return [_ended(year, key, document) for key, document in _change_matching(store, year, _end)]
+
+
+def postpone_wait(store: Store, year: int, flow_run_id: str, message: str, until: datetime, now: datetime) -> None:
+    """Let the status of a run that awaits its data say why it waits longer, and until when (aware)."""
+
+    def _postponed(before: Document | None) -> Document | None:
+        if before is None or before.get("type") != status.AWAITING_DATA or before.get("flow_run_id") != flow_run_id:
+            return None
+        times = {"updated_at": utc_text(now), "next_attempt_at": utc_text(until)}
+        return {**before, "message": status.public_text(message), **times}
+
+    _change_matching(store, year, _postponed)
+
+
+def _change_matching(
+    store: Store, year: int, change: Callable[[Document | None], Document | None]
+) -> list[tuple[str, Document]]:
+    """Write every status of ``year`` that ``change`` makes something of; return keys and what was there before."""
+
+    def _change_one(key: str) -> tuple[str, Document] | None:
+        # Most documents are complete: look before asking for a conditional write.
+        document = read_document(store, key)
+        if document is None or change(document) is None or not update_document(store, key, change):
+            return None
+        return key, document
+
+    found = [listed.key for listed in store.list(f"{keys.STATUS}{year}/") if listed.key.endswith(".json")]
+    with ThreadPoolExecutor(_READERS) as readers:
+        return [changed for changed in readers.map(_change_one, found) if changed is not None]
+
+
+def _ended(year: int, key: str, before: Document) -> Ended:
+    _, round_text, name = key.removeprefix(keys.STATUS).split("/")
+    return Ended(
+        year,
+        int(round_text),
+        name.removesuffix(".json"),
+        str(before["flow_run_id"]),
+        str(before["flow_run_name"]),
+        parse_utc(before["started_at"]),
+    )

@@ -1,0 +1,263 @@
+"""FastF1's schedule of a season, and what a user means by ``year, event, session`` in it."""
+
+import difflib
+import warnings
+from datetime import UTC, datetime
+from typing import Any
+
+from flows.settings import Settings
+from flows.upstream.load import captured_warnings, configure_cache, fastf1_failures_as_errors
+from publish.season.index import Event, ScheduledSession
+from transforms.errors import InputError, UpstreamError
+
+#: Formula 1 has published timing since this season.
+FIRST_YEAR = 2018
+#: How alike what was typed and a name must be to be taken for it, 0 to 1.
+_CLOSE = 0.8
+_CODES = {
+    "Practice 1": "FP1",
+    "Practice 2": "FP2",
+    "Practice 3": "FP3",
+    "Sprint Qualifying": "SQ",
+    "Sprint Shootout": "SQ",
+    "Sprint": "S",
+    "Qualifying": "Q",
+    "Race": "R",
+}
+#: Until 2022 the race on Saturday was at times called "Sprint Qualifying".
+_LAST_YEAR_OF_SPRINT_QUALIFYING_AS_RACE = 2022
+
+
+def read_schedule(settings: Settings, year: int) -> tuple[Event, ...]:
+    """Return every event of FastF1's schedule of ``year``, testing included and marked.
+
+    :raises InputError: there is no such season.
+    :raises UpstreamError: the schedule could not be had.
+    """
+    last_year = settings.current_time().year + 1
+    if not FIRST_YEAR <= year <= last_year:
+        raise InputError(
+            f"There is no season {year} to publish: Formula 1's timing goes from {FIRST_YEAR} to {last_year}. "
+            "Type one of these years."
+        )
+    configure_cache(settings.cache_dir, offline=settings.offline)
+    frame = _read_schedule_frame(settings, year)
+    return tuple(_to_event(row, year) for row in frame.to_dict("records"))
+
+
+def _read_schedule_frame(settings: Settings, year: int) -> Any:
+    import fastf1
+
+    with captured_warnings() as said, fastf1_failures_as_errors(f"the schedule of {year}"):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)
+                frame = fastf1.get_event_schedule(year)
+        except ValueError as error:
+            raise UpstreamError(_no_schedule_message(settings, year, [text for _, text in said])) from error
+    if not len(frame):
+        raise InputError(f"The schedule of {year} is empty: the season is not announced yet. Type another year.")
+    return frame
+
+
+def _no_schedule_message(settings: Settings, year: int, said: list[str]) -> str:
+    if settings.offline:
+        return (
+            f"The schedule of {year} is not in the FastF1 cache {settings.cache_dir}, and PARCFERME_OFFLINE=1 forbids "
+            "asking for it. Set PARCFERME_OFFLINE=0, or PARCFERME_CACHE_DIR to a cache that holds it."
+        )
+    reason = said[-1] if said else "no reason given"
+    return f"The schedule of {year} could not be loaded ({reason}). Check the network, then run it again."
+
+
+def resolve(events: tuple[Event, ...], year: int, event: str | int, session: str) -> tuple[Event, str]:
+    """Return the event and the session code that ``event`` (round or name) and ``session`` (code or name) mean.
+
+    :raises InputError: nothing or more than one thing is meant; the message lists what there is.
+    """
+    found = find_event(events, year, event)
+    return found, find_session(found, year, session).code
+
+
+def find_event(events: tuple[Event, ...], year: int, event: str | int) -> Event:
+    """Return the event with this round number or name.
+
+    :raises InputError: there is none, more than one, or it is testing.
+    """
+    text = str(event).strip()
+    races = tuple(e for e in events if not e.testing)
+    if text.lstrip("-").isdigit():
+        return _by_round(races, year, int(text))
+    if not text:
+        raise InputError(f"Which event of {year}? Type a round or a name: {_list_events(races)}.")
+    return _by_name(events, races, year, text)
+
+
+def find_session(event: Event, year: int, session: str) -> ScheduledSession:
+    """Return the session of ``event`` with this code (``R``) or name (``Race``), upper or lower case.
+
+    :raises InputError: the event has no such session.
+    """
+    wanted = session.strip().casefold()
+    for candidate in event.sessions:
+        if wanted in (candidate.code.casefold(), candidate.name.casefold()):
+            return candidate
+    there = ", ".join(f"{s.code} ({s.name})" for s in event.sessions)
+    raise InputError(
+        f"{year} round {event.round} {event.name} has no session {session!r}. Type one of: {there or 'none known'}."
+    )
+
+
+class NotStartedError(InputError):
+    """A session that lies in the future.
+
+    ``what`` says so without saying what to do, ``start_utc`` (aware) is when the schedule has its start.
+    """
+
+    def __init__(self, what: str, start_utc: datetime) -> None:
+        super().__init__(f"{what} Run it again after the session.")
+        self.what = what
+        self.start_utc = start_utc
+
+
+def check_has_happened(event: Event, year: int, code: str, now: datetime) -> None:
+    """Do nothing if the session had started by ``now``.
+
+    :raises NotStartedError: it lies in the future; the message says when it starts.
+    """
+    scheduled = next(s for s in event.sessions if s.code == code)
+    start = scheduled.start_utc
+    if start is not None and start > now:
+        raise NotStartedError(
+            f"{year} round {event.round} {event.name} {code} has not happened yet: it starts on "
+            f"{start:%Y-%m-%d at %H:%M} UTC.",
+            start,
+        )
+
+
+def _by_round(races: tuple[Event, ...], year: int, number: int) -> Event:
+    for candidate in races:
+        if candidate.round == number:
+            return candidate
+    rounds = [e.round for e in races if e.round is not None]
+    if number == 0:
+        raise InputError(f"Testing is not published. Type a round of {year}: {min(rounds)}-{max(rounds)}.")
+    raise InputError(f"{year} has no round {number}; it has rounds {min(rounds)}-{max(rounds)}: {_list_events(races)}.")
+
+
+def _by_name(events: tuple[Event, ...], races: tuple[Event, ...], year: int, text: str) -> Event:
+    exact = _exact_matches(events, text)
+    if len(exact) == 1 and not exact[0].testing:
+        return exact[0]
+    if exact and all(e.testing for e in exact):
+        raise InputError(f"{exact[0].name} of {year} is testing, which is not published. Type a race weekend.")
+    if len(exact) > 1:
+        raise InputError(f"{text!r} means more than one event of {year}: {_list_events(tuple(exact))}. Type the round.")
+    found = _fuzzy_match(races, year, text)
+    if found is None:
+        close = difflib.get_close_matches(text.casefold(), [_short_name(e) for e in races], n=3, cutoff=0.4)
+        near = tuple(e for e in races if _short_name(e) in close) or races
+        hint = "Did you mean" if near is not races else "There are"
+        raise InputError(f"{year} has no event {text!r}. {hint}: {_list_events(near)}. Type a round or a name.")
+    return found
+
+
+def _exact_matches(events: tuple[Event, ...], text: str) -> list[Event]:
+    """Events whose name, else place, else country is exactly ``text``: the first kind that matches anything."""
+    wanted = text.casefold()
+    for names in (
+        lambda e: (e.name.casefold(), _short_name(e)),
+        lambda e: ((e.location or "").casefold(),),
+        lambda e: ((e.country or "").casefold(),),
+    ):
+        found = [e for e in events if wanted in names(e)]
+        races = [e for e in found if not e.testing]
+        if found:
+            return races or found
+    return []
+
+
+def _fuzzy_match(races: tuple[Event, ...], year: int, text: str) -> Event | None:
+    """Ask FastF1's own search, so that what FastF1's users type works here too."""
+    import pandas as pd
+    from fastf1.events import EventSchedule
+    from fastf1.exceptions import FuzzyMatchError
+
+    frame = pd.DataFrame(
+        {
+            "RoundNumber": [e.round for e in races],
+            "Country": [e.country for e in races],
+            "Location": [e.location for e in races],
+            "OfficialEventName": ["" for _ in races],
+            "EventName": [e.name for e in races],
+        }
+    )
+    with captured_warnings():
+        try:
+            row = EventSchedule(frame, year=year).get_event_by_name(text)
+        except (FuzzyMatchError, ValueError, KeyError):
+            return None
+    found = next(e for e in races if e.round == int(row["RoundNumber"]))
+    return found if _is_close(text, found) else None
+
+
+def _is_close(text: str, event: Event) -> bool:
+    """Whether ``text`` is part of a name of ``event`` or a slip of the pen away from one.
+
+    FastF1 takes "Atlantis" for Italy; publishing the wrong race costs more than typing again.
+    """
+    wanted = _without_common_words(text)
+    names = [_short_name(event), (event.location or "").casefold(), (event.country or "").casefold()]
+    return any(wanted in name or difflib.SequenceMatcher(None, wanted, name).ratio() >= _CLOSE for name in names)
+
+
+def _short_name(event: Event) -> str:
+    return _without_common_words(event.name)
+
+
+def _without_common_words(text: str) -> str:
+    return text.casefold().replace("grand prix", "").strip()
+
+
+def _list_events(events: tuple[Event, ...]) -> str:
+    return ", ".join(f"{e.round} {e.name}" for e in events)
+
+
+def _to_event(row: dict[str, Any], year: int) -> Event:
+    import pandas as pd
+
+    sessions = []
+    for index in range(1, 6):
+        name = row.get(f"Session{index}")
+        code = _code_of(name, year)
+        if code is not None:
+            sessions.append(
+                ScheduledSession(code=code, name=str(name), start_utc=_in_utc(row[f"Session{index}DateUtc"]))
+            )
+    date = row["EventDate"]
+    return Event(
+        round=int(row["RoundNumber"]),
+        name=str(row["EventName"]),
+        country=str(row["Country"]),
+        location=str(row["Location"]),
+        date=None if pd.isna(date) else pd.Timestamp(date).date().isoformat(),
+        format=str(row["EventFormat"]),
+        testing=row["EventFormat"] == "testing",
+        sessions=tuple(sessions),
+    )
+
+
+def _code_of(name: Any, year: int) -> str | None:
+    if not isinstance(name, str):
+        return None
+    code = _CODES.get(name)
+    if code == "SQ" and year <= _LAST_YEAR_OF_SPRINT_QUALIFYING_AS_RACE:
+        return "S"
+    return code
+
+
+def _in_utc(moment: Any) -> datetime | None:
+    """FastF1 gives UTC without saying so, and NaT where it knows no time."""
+    import pandas as pd
+
+    return None if pd.isna(moment) else pd.Timestamp(moment).to_pydatetime(warn=False).replace(tzinfo=UTC)

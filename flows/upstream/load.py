@@ -1,0 +1,344 @@
+"""The door to FastF1: loads one session and hands it on as a :class:`~transforms.recording.Recording`.
+
+FastF1 logs what it could not load and goes on, and may call ``exit()`` when a download fails. Both are turned into
+something a caller can see here: its warnings travel with the recording, its exit and requests that failed become
+errors.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+from numpy.typing import NDArray
+
+from flows.session.fingerprint import services_used
+from flows.upstream.account import LOGGER_PART, install_sign_in
+from flows.upstream.outcomes import Outcomes, account_hint, in_sentence, watched_requests
+from flows.upstream.tables import (
+    NS_PER_MS,
+    laps_table,
+    messages_table,
+    results_table,
+    session_status_table,
+    text_or_none,
+    track_status_table,
+    weather_table,
+)
+from transforms.errors import InputError, NotReadyError, UpstreamError
+from transforms.recording import (
+    CarSamples,
+    CircuitMarks,
+    Corner,
+    Driver,
+    PositionSamples,
+    Recording,
+    SessionIdentity,
+)
+
+#: FastF1 fills a DRS channel that was not sent with zeros; from this season on the cars have none.
+_FIRST_YEAR_WITHOUT_DRS = 2026
+#: FastF1 gives coordinates in tenths of a metre (fastf1._api.position_data, "starting from 2020").
+_METRES_PER_UNIT = 0.1
+
+
+def configure_cache(cache_dir: Path, *, offline: bool) -> None:
+    """Point FastF1 at ``cache_dir`` (made if missing); with ``offline`` it never asks the network.
+
+    :raises InputError: the folder cannot be used.
+    """
+    import fastf1
+
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        fastf1.Cache.configure(cache_dir=str(cache_dir))
+        fastf1.Cache.offline_mode(offline)
+        install_sign_in()
+    except (OSError, NotADirectoryError) as error:
+        raise InputError(
+            f"The FastF1 cache folder {cache_dir} cannot be used ({error}). Set PARCFERME_CACHE_DIR to a folder that "
+            "can be written."
+        ) from error
+
+
+#: FastF1's parsers log under this name, and only when they parse: not when their parsed result is cached.
+_PARSERS = "fastf1.api"
+#: Warnings of the parsers, kept beside FastF1's parsed topics so that a later load knows them too.
+WARNINGS_FILE = "parser-warnings.json"
+
+
+@contextmanager
+def captured_warnings() -> Iterator[list[tuple[str, str]]]:
+    """Collect what FastF1 logs at WARNING and above while the block runs, as (logger, text).
+
+    What its downloader and its sign-in say is left out: what this machine's cache, network or account lacks is no
+    property of a session.
+    """
+    found: list[tuple[str, str]] = []
+
+    class _Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if not record.name.endswith(".req") and LOGGER_PART not in record.name:
+                found.append((record.name, " ".join(record.getMessage().split())))
+
+    collector = _Collector(level=logging.WARNING)
+    logger = logging.getLogger("fastf1")
+    logger.addHandler(collector)
+    try:
+        yield found
+    finally:
+        logger.removeHandler(collector)
+
+
+def _with_earlier_warnings(found: list[tuple[str, str]], api_path: str) -> tuple[str, ...]:
+    """Add the parsers' warnings of earlier loads to those of this one, and keep them for later ones."""
+    import fastf1
+
+    of_parsers = {text for name, text in found if name == _PARSERS}
+    if fastf1.Cache._CACHE_DIR is not None:
+        path = Path(fastf1.Cache._CACHE_DIR) / api_path.removeprefix("/static/") / WARNINGS_FILE
+        earlier = set(orjson.loads(path.read_bytes())) if path.is_file() else set()
+        if of_parsers - earlier:
+            path.write_bytes(orjson.dumps(sorted(of_parsers | earlier)))
+        of_parsers |= earlier
+    return (*sorted(of_parsers), *(text for name, text in found if name != _PARSERS))
+
+
+@contextmanager
+def fastf1_failures_as_errors(what: str) -> Iterator[None]:
+    """Turn FastF1's ``exit()``, rate limits and network failures into :class:`UpstreamError` naming ``what``."""
+    import requests
+    from fastf1.exceptions import RateLimitExceededError
+
+    try:
+        yield
+    except SystemExit as error:
+        raise UpstreamError(
+            f"FastF1 gave up downloading {what}. Check the network and F1_USERNAME / F1_PASSWORD, then run it again."
+        ) from error
+    except RateLimitExceededError as error:
+        raise UpstreamError(
+            f"The upstream's call limit is reached while loading {what} ({error}). Run it again in an hour."
+        ) from error
+    except (requests.RequestException, ConnectionError, TimeoutError) as error:
+        raise UpstreamError(
+            f"The upstream could not be reached while loading {what} ({type(error).__name__}). Check the network, or "
+            "set PARCFERME_OFFLINE=1 to use only what the cache holds."
+        ) from error
+
+
+def load_recording(year: int, round_number: int, code: str) -> Recording:
+    """Load a session through FastF1's configured cache and return it as plain arrays.
+
+    :param code: one of :data:`transforms.recording.SESSION_CODES`.
+    :raises UpstreamError: nothing usable came (no timing and no telemetry), something was refused or cut off on the
+        way, or FastF1 failed.
+    """
+    what = f"{year} round {round_number} {code}"
+    with captured_warnings() as found, fastf1_failures_as_errors(what), watched_requests() as outcomes:
+        session = _get_session(year, round_number, code)
+        # FastF1 asks two hosts for each of a dozen topics even where the first says that nothing is out yet.
+        session._load_session_info()
+        if getattr(session, "_session_info", None) is None:
+            _check_complete(session, code, outcomes)
+            raise NotReadyError(_nothing_yet(session, code, outcomes))
+        session.load()
+        circuit = _read_circuit(session)
+    _check_complete(session, code, outcomes)
+    return _to_recording(session, code, circuit, _with_earlier_warnings(found, session.api_path))
+
+
+def session_path(year: int, round_number: int, code: str) -> str:
+    """Return the upstream's path of a session (``/static/2024/.../``), under which FastF1 caches its topics.
+
+    :raises UpstreamError: the schedule could not be had, or has no such session.
+    """
+    with fastf1_failures_as_errors(f"{year} round {round_number} {code}"):
+        return str(_get_session(year, round_number, code).api_path)
+
+
+def _get_session(year: int, round_number: int, code: str) -> Any:
+    import fastf1
+
+    try:
+        event = fastf1.get_event(year, round_number)
+        name = {"S": "Sprint"}.get(code, code)
+        if code == "SQ":
+            names = {event[f"Session{i}"] for i in range(1, 6)}
+            name = next(iter(names & {"Sprint Qualifying", "Sprint Shootout"}), "Sprint Qualifying")
+        return event.get_session(name)
+    except ValueError as error:
+        raise UpstreamError(
+            f"{year} round {round_number} {code} could not be found in FastF1's schedule ({str(error).rstrip('.')}). "
+            "Check the network, then run it again; offline, the schedule must be in the cache folder."
+        ) from error
+
+
+def _check_complete(session: Any, code: str, outcomes: Outcomes) -> None:
+    """Do nothing if all that was asked of the upstream was answered, be it with "not there".
+
+    :raises UpstreamError: something was not; what came is kept, so that only the rest is asked for again.
+    """
+    import fastf1
+
+    cache_dir, round_number = Path(fastf1.Cache._CACHE_DIR), int(session.event.RoundNumber)
+    services = services_used(cache_dir, session.api_path, session.event.year, round_number, code)
+    failures = outcomes.failures(session.api_path, services.values())
+    if failures:
+        raise UpstreamError(
+            f"{_label(session, code)} could not be fetched completely: {in_sentence(failures)}. Run it again later; "
+            "what came is kept and only the rest is asked for."
+        )
+
+
+def _label(session: Any, code: str) -> str:
+    return f"{session.event.year} round {session.event.RoundNumber} {session.event.EventName} {code}"
+
+
+def _nothing_yet(session: Any, code: str, outcomes: Outcomes) -> str:
+    hint = f" {account_hint()}" if outcomes.needs_account(session.api_path) else ""
+    return (
+        f"The upstream has nothing on {_label(session, code)} yet, not even its SessionInfo. If the session has just "
+        f"ended, try again in half an hour; offline, its data must be in the cache folder.{hint}"
+    )
+
+
+def _to_recording(session: Any, code: str, circuit: CircuitMarks | None, warnings: tuple[str, ...]) -> Recording:
+    info = session._session_info
+    laps = getattr(session, "_laps", None)
+    car_data = getattr(session, "_car_data", None) or {}
+    pos_data = getattr(session, "_pos_data", None) or {}
+    has_laps = laps is not None and len(laps) > 0
+    if not has_laps and not car_data and not pos_data:
+        raise NotReadyError(
+            f"The upstream has neither timing nor telemetry of {_label(session, code)}. If the session has just ended, "
+            f"try again in half an hour. FastF1 said: {'; '.join(warnings[-3:]) or 'nothing'}."
+        )
+    t0 = getattr(session, "_t0_date", None)
+    start = getattr(session, "_session_start_time", None)
+    messages = messages_table(getattr(session, "_race_control_messages", None), t0)
+    tables = {
+        "laps": laps_table(laps if has_laps else None),
+        "results": results_table(session.results),
+        "weather": weather_table(getattr(session, "_weather_data", None)),
+        "track_status": track_status_table(getattr(session, "_track_status", None)),
+        "session_status": session_status_table(getattr(session, "_session_status", None)),
+        "messages": messages,
+    }
+    missing = [name for name, table in tables.items() if table.num_rows == 0]
+    missing += [name for name, data in (("car_data", car_data), ("position_data", pos_data)) if not data]
+    missing += [name for name, data in (("circuit", circuit),) if data is None]
+    total_laps = getattr(session, "_total_laps", None)
+    has_drs = session.event.year < _FIRST_YEAR_WITHOUT_DRS or any(f["DRS"].any() for f in car_data.values())
+    return Recording(
+        identity=_identity(session, code, info),
+        drivers=_drivers(session.results),
+        utc_origin_ms=None if t0 is None or pd.isna(t0) else int(pd.Timestamp(t0).value // NS_PER_MS),
+        start_ms=None if start is None or pd.isna(start) else int(pd.Timedelta(start).value // NS_PER_MS),
+        total_laps=None if total_laps is None else int(total_laps),
+        cars={str(n): _car_samples(frame, has_drs=has_drs) for n, frame in car_data.items() if len(frame)},
+        positions={str(n): _position_samples(frame) for n, frame in pos_data.items() if len(frame)},
+        circuit=circuit,
+        missing=tuple(missing),
+        warnings=warnings,
+        **tables,
+    )
+
+
+def _identity(session: Any, code: str, info: dict[str, Any]) -> SessionIdentity:
+    meeting = info.get("Meeting", {})
+    start = session.date
+    event = session.event
+    return SessionIdentity(
+        session_key=int(info["Key"]),
+        meeting_key=int(meeting.get("Key", 0)),
+        year=int(event.year),
+        round=int(event.RoundNumber),
+        event=str(event.EventName),
+        official_event=str(meeting.get("OfficialName") or event.OfficialEventName or event.EventName),
+        country=str(event.Country),
+        location=str(event.Location),
+        code=code,
+        name=str(session.name),
+        date=pd.Timestamp(event.EventDate).date().isoformat(),
+        start_utc=None if pd.isna(start) else pd.Timestamp(start).isoformat(timespec="seconds") + "Z",
+        circuit=meeting.get("Circuit", {}).get("ShortName"),
+    )
+
+
+def _drivers(results: pd.DataFrame) -> tuple[Driver, ...]:
+    drivers = []
+    for number, row in zip(results["DriverNumber"], results.to_dict("records"), strict=True):
+        color = text_or_none(row.get("TeamColor"))
+        drivers.append(
+            Driver(
+                number=str(number),
+                code=text_or_none(row.get("Abbreviation")) or str(number),
+                first_name=text_or_none(row.get("FirstName")) or "",
+                last_name=text_or_none(row.get("LastName")) or "",
+                team=text_or_none(row.get("TeamName")) or "",
+                color=f"#{color.lower().lstrip('#')}" if color else None,
+            )
+        )
+    return tuple(drivers)
+
+
+def _session_time_ms(frame: pd.DataFrame) -> NDArray[np.int64]:
+    return (frame["SessionTime"].to_numpy("timedelta64[ns]").astype(np.int64) + NS_PER_MS // 2) // NS_PER_MS
+
+
+def _car_samples(frame: pd.DataFrame, *, has_drs: bool) -> CarSamples:
+    return CarSamples(
+        time_ms=_session_time_ms(frame),
+        speed_kmh=frame["Speed"].to_numpy(np.float64),
+        rpm=frame["RPM"].to_numpy(np.float64),
+        throttle_percent=frame["Throttle"].to_numpy(np.float64),
+        gear=frame["nGear"].to_numpy(np.int16),
+        brake=frame["Brake"].to_numpy(np.bool_),
+        drs=frame["DRS"].to_numpy(np.int16) if has_drs else None,
+    )
+
+
+def _position_samples(frame: pd.DataFrame) -> PositionSamples:
+    return PositionSamples(
+        time_ms=_session_time_ms(frame),
+        x_m=frame["X"].to_numpy(np.float64) * _METRES_PER_UNIT,
+        y_m=frame["Y"].to_numpy(np.float64) * _METRES_PER_UNIT,
+        z_m=frame["Z"].to_numpy(np.float64) * _METRES_PER_UNIT,
+        on_track=(frame["Status"] == "OnTrack").to_numpy(np.bool_),
+    )
+
+
+def _read_circuit(session: Any) -> CircuitMarks | None:
+    """Corners and rotation from the circuit service, or None where it has none (FastF1 then logs why).
+
+    Asked for by key rather than through ``Session.get_circuit_info``, which needs a fastest lap with telemetry.
+    """
+    from fastf1.mvapi import get_circuit_info
+
+    info = getattr(session, "_session_info", None) or {}
+    key = info.get("Meeting", {}).get("Circuit", {}).get("Key")
+    if key is None:
+        return None
+    try:
+        circuit = get_circuit_info(year=session.event.year, circuit_key=int(key))
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        logging.getLogger("fastf1").warning("The circuit service's answer cannot be read: %s", error)
+        return None
+    if circuit is None:
+        return None
+    corners = tuple(
+        Corner(
+            number=int(row["Number"]),
+            letter=str(row["Letter"] or ""),
+            x_m=float(row["X"]) * _METRES_PER_UNIT,
+            y_m=float(row["Y"]) * _METRES_PER_UNIT,
+            angle_deg=float(row["Angle"]),
+        )
+        for row in circuit.corners.to_dict("records")
+    )
+    return CircuitMarks(rotation_deg=float(circuit.rotation), corners=corners)

@@ -1,0 +1,311 @@
+"""Whether a destination holds what its documents say: every link, every object, every copy.
+
+Without ``deep`` nothing of a revision is read but its manifest: an object is there with its bytes and, on S3, with its
+headers and recorded hash. ``deep`` reads every object of every revision and proves its hash, and of current revisions
+also what is inside. Only current ones: columns may be added later, and a revision never changes.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from publish import keys
+from publish.contract.contents import document_problem, object_problem
+from publish.headers import headers_for
+from publish.revisions.copies import Alias, Copy, planned_copies
+from publish.revisions.latest import Latest, parse_latest, read_latest
+from publish.season.document import published_in
+from publish.stores.base import Store
+from publish.stores.parallel import WORKERS, OnProgress, in_parallel
+from publish.stores.shared_documents import Document, parse_document
+from transforms.errors import PublicationError
+
+COPY_FOLDERS = ("v1/parquet/", "telemetry/")
+#: Objects read whole at once; the largest is some tens of megabytes.
+_DEEP_READERS = 4
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as it should be. ``is_orphan``: nothing links it, so it harms nobody but costs room."""
+
+    key: str
+    problem: str
+    is_orphan: bool = False
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was looked at and what was found; ``deep`` as asked for."""
+
+    deep: bool
+    sessions: int
+    revisions: int
+    objects: int
+    bytes: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing is wrong; orphans alone are not."""
+        return all(finding.is_orphan for finding in self.findings)
+
+
+@dataclass
+class _Tally:
+    """What has been seen of one session."""
+
+    latest: Latest | None = None
+    revisions: int = 0
+    objects: int = 0
+    bytes: int = 0
+    copies: set[str] = field(default_factory=set)
+    has_copies_known: bool = False
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, key: str, problem: str | None, *, is_orphan: bool = False) -> None:
+        if problem is not None:
+            self.findings.append(Finding(key, problem, is_orphan))
+
+
+def verify_store(store: Store, *, deep: bool = False, on_progress: OnProgress | None = None) -> Verification:
+    """Check everything published in ``store``; raises only when the store cannot be talked to.
+
+    ``on_progress`` gets the number of sessions done and the number of all. A session that is published anew
+    meanwhile is looked at again.
+    """
+    names = sorted(int(name) for name in store.list_folders(keys.SESSIONS) if name.isdecimal())
+    tallies = []
+    for done, session_key in enumerate(names, start=1):
+        tallies.append(_verify_session(store, session_key, deep))
+        if on_progress:
+            on_progress(done, len(names))
+    published = {tally.latest.session_key: tally.latest for tally in tallies if tally.latest}
+    around = _Tally()
+    _check_indexes(store, published, around)
+    _check_copy_folders(store, tallies, around)
+    return Verification(
+        deep=deep,
+        sessions=len(published),
+        revisions=sum(tally.revisions for tally in tallies),
+        objects=sum(tally.objects for tally in tallies),
+        bytes=sum(tally.bytes for tally in tallies),
+        findings=tuple(finding for tally in [*tallies, around] for finding in tally.findings),
+    )
+
+
+def _verify_session(store: Store, session_key: int, deep: bool) -> _Tally:
+    for _ in range(_ATTEMPTS):
+        tally = _Tally()
+        stored = store.read(keys.latest(session_key))
+        _check_session(store, session_key, tally, deep)
+        again = store.read(keys.latest(session_key)) if tally.findings else stored
+        if (stored and stored.etag) == (again and again.etag):
+            break
+    return tally
+
+
+def _check_session(store: Store, session_key: int, tally: _Tally, deep: bool) -> None:
+    folder = keys.session_folder(session_key)
+    sizes = {row.key: row.bytes for row in store.list(folder)}
+    key = keys.latest(session_key)
+    document = _read(store, key, "latest", tally) if key in sizes else None
+    if document is None and key in sizes:
+        return  # what belongs to the session and what is an orphan cannot be said
+    latest = parse_latest(document, key) if document is not None else None
+    tally.latest, tally.has_copies_known = latest, latest is None
+    revisions = latest.revisions if latest else []
+    for revision in revisions:
+        is_current = latest is not None and revision == latest.revision
+        manifest = _check_revision(store, session_key, revision, sizes, tally, deep, is_current)
+        if latest and manifest and is_current:
+            _check_copies(store, tally, latest, manifest)
+            tally.has_copies_known = True
+    _add_orphans(folder, sizes, {key, *(keys.revision_folder(session_key, revision) for revision in revisions)}, tally)
+
+
+def _add_orphans(folder: str, sizes: Mapping[str, int], known: Iterable[str], tally: _Tally) -> None:
+    left = {key: size for key, size in sizes.items() if not key.startswith(tuple(known))}
+    groups: dict[str, list[int]] = {}
+    for key, size in left.items():
+        groups.setdefault(folder + key.removeprefix(folder).partition("/")[0] + "/", []).append(size)
+    for group, found in sorted(groups.items()):
+        what = "in no history" if f"{group}manifest.json" in left else "without a manifest"
+        tally.add(group, f"{what}: {len(found)} objects, {sum(found):,} bytes", is_orphan=True)
+
+
+def _check_revision(
+    store: Store, session_key: int, revision: str, sizes: Mapping[str, int], tally: _Tally, deep: bool, is_current: bool
+) -> Document | None:
+    folder = keys.revision_folder(session_key, revision)
+    tally.revisions += 1
+    manifest = _read(store, keys.manifest(session_key, revision), "manifest", tally)
+    if manifest is None:
+        return None
+    if (manifest["session_key"], manifest["revision"]) != (session_key, revision):
+        tally.add(f"{folder}manifest.json", "it is of another session or revision")
+        return None
+    items = manifest["objects"]
+
+    def check(item: dict[str, Any]) -> str | None:
+        key = folder + item["path"]
+        if not keys.is_key(key):
+            return "it cannot be the name of an object"
+        if key not in sizes:
+            return "it is in the manifest and not there"
+        if sizes[key] != item["bytes"]:
+            return f"it has {sizes[key]} bytes, the manifest says {item['bytes']}"
+        return _header_problem(store, key, item["sha256"]) or (
+            _deep_problem(store, key, item, session_key, is_current) if deep else None
+        )
+
+    problems = in_parallel(check, items, workers=_DEEP_READERS if deep else WORKERS)
+    for item, problem in zip(items, problems, strict=True):
+        tally.add(folder + item["path"], problem)
+    known = {folder + "manifest.json", *(folder + item["path"] for item in items)}
+    for key in sorted(key for key in sizes if key.startswith(folder) and key not in known):
+        tally.add(key, f"not in the manifest: {sizes[key]:,} bytes", is_orphan=True)
+    tally.objects += len(items)
+    tally.bytes += sum(item["bytes"] for item in items)
+    return manifest
+
+
+def _header_problem(store: Store, key: str, sha256: str | None) -> str | None:
+    """Compare an object's headers and recorded hash; a folder keeps neither, its server makes them from the name."""
+    if store.uri.startswith("file:"):
+        return None
+    info = store.head(key)
+    if info is None:
+        return "it is not there"
+    if info.headers != (expected := headers_for(key)):
+        wrong = [
+            f"{name} is {found!r} and should be {right!r}"
+            for name, found, right in (
+                ("Content-Type", info.headers.content_type, expected.content_type),
+                ("Cache-Control", info.headers.cache_control, expected.cache_control),
+                ("Content-Encoding", info.headers.content_encoding, expected.content_encoding),
+            )
+            if found != right
+        ]
+        return "; ".join(wrong)
+    if sha256 is not None and info.sha256 != sha256:
+        return f"its recorded SHA-256 is {info.sha256}, the manifest says {sha256}"
+    return None
+
+
+def _deep_problem(store: Store, key: str, item: dict[str, Any], session_key: int, is_current: bool) -> str | None:
+    stored = store.read(key)
+    if stored is None:
+        return "it is not there"
+    sha256 = hashlib.sha256(stored.data).hexdigest()
+    if sha256 != item["sha256"]:
+        return f"its SHA-256 is {sha256}, the manifest says {item['sha256']}"
+    return object_problem(item, session_key, stored.data) if is_current else None
+
+
+def _check_copies(store: Store, tally: _Tally, latest: Latest, manifest: Document) -> None:
+    copies = planned_copies(manifest, Alias(latest.year, latest.round, latest.session))
+
+    def check(copy: Copy) -> str | None:
+        info = store.head(copy.target)
+        if info is None:
+            return f"the copy of {copy.source} is not there"
+        if info.sha256 != copy.sha256:
+            return f"it is not a copy of {copy.source}"
+        return _header_problem(store, copy.target, copy.sha256)
+
+    for copy, problem in zip(copies, in_parallel(check, copies), strict=True):
+        tally.add(copy.target, problem)
+    tally.copies = {copy.target for copy in copies}
+    tally.objects += len(copies)
+
+
+def _check_copy_folders(store: Store, tallies: list[_Tally], around: _Tally) -> None:
+    """Find copies of what is not current: a glob would count a session twice, or one that is none."""
+    if not all(tally.has_copies_known for tally in tallies):
+        return  # whose they are cannot be said; what keeps it from being said is told already
+    known = {target for tally in tallies for target in tally.copies}
+    for folder in COPY_FOLDERS:
+        for row in store.list(folder):
+            if row.key not in known:
+                around.add(row.key, "it is a copy of nothing that is current")
+
+
+def _check_indexes(store: Store, published: Mapping[int, Latest], around: _Tally) -> None:
+    root = _read(store, keys.INDEX, "index", around) if store.head(keys.INDEX) or published else None
+    linked = {season["year"]: season["index"] for season in (root or {}).get("seasons", ())}
+    for key in _links_of(root or {}):
+        if store.head(key) is None:
+            around.add(keys.INDEX, f"it links {key}, which is not there")
+    for schema, key in (("health", keys.HEALTH), ("runs", keys.RUNS)):
+        if store.head(key) is not None:
+            _read(store, key, schema, around)
+    years = set(linked) | {latest.year for latest in published.values()}
+    for year in sorted(years):
+        if root is not None and year not in linked:
+            around.add(keys.INDEX, f"it does not link the season {year}")
+        for _ in range(_ATTEMPTS):
+            tally = _Tally()
+            _check_season(store, year, published, tally)
+            if not tally.findings:
+                break
+        around.findings += tally.findings
+
+
+def _links_of(root: Document) -> list[str]:
+    links: list[str] = []
+    for value in root.get("links", {}).values():
+        links += [value] if isinstance(value, str) else [one for one in value.values() if isinstance(one, str)]
+    return links
+
+
+def _check_season(store: Store, year: int, published: Mapping[int, Latest], tally: _Tally) -> None:
+    key = keys.season(year)
+    document = _read(store, key, "season", tally)
+    if document is None:
+        return
+    listed: set[int] = set()
+    for entry in published_in(document):
+        name, session_key = f"{entry.event} {entry.code}", entry.state.session_key
+        latest = None if session_key is None else read_latest_or_none(store, session_key)
+        if latest is None or session_key is None:
+            tally.add(key, f"{name} is published as session {session_key}, which has no latest.json that can be read")
+            continue
+        if session_key in listed:
+            tally.add(key, f"session {session_key} is listed twice")
+        listed.add(session_key)
+        said = (entry.state.revision, entry.state.manifest, entry.state.grade)
+        if said != (latest.revision, latest.manifest_key, latest.summary.grade):
+            tally.add(key, f"{name} is at {entry.state.revision}, its latest.json says {latest.revision}")
+    for session_key, latest in published.items():
+        if latest.year == year and session_key not in listed:
+            tally.add(key, f"session {session_key} ({latest.event} {latest.session}) is published and not listed")
+
+
+def read_latest_or_none(store: Store, session_key: int) -> Latest | None:
+    """Return what is current of a session; None also where the document cannot be understood."""
+    try:
+        return read_latest(store, session_key)
+    except PublicationError:
+        return None
+
+
+def _read(store: Store, key: str, schema: str, tally: _Tally) -> Document | None:
+    """Return the document at ``key`` if it is there and as its schema says; else the tally says what is wrong."""
+    stored = store.read(key)
+    if stored is None:
+        tally.add(key, "it is not there")
+        return None
+    tally.objects += 1
+    tally.bytes += len(stored.data)
+    try:
+        document = parse_document(stored.data, key)
+    except PublicationError:
+        tally.add(key, "it is not a JSON object")
+        return None
+    problem = document_problem(schema, document)
+    tally.add(key, problem and f"it is not as its schema says: {problem}")
+    tally.add(key, _header_problem(store, key, None))
+    return None if problem else document

@@ -1,0 +1,213 @@
+"""Frames as columnar JSON chunks: scaled integers and differences, held channels as runs.
+
+Continuous channels: the first value and then differences of integers (value = integer * scale); null is a gap and the
+first value after a gap is absolute again. Held channels and the track status: ``[tick, value]`` runs, the first at
+tick 0, null while unknown. A channel without any value in the chunk is left out, and so is a car without channels.
+Every chunk can be read alone.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from publish.encode.channels import (
+    CONTINUOUS,
+    HELD,
+    code_names,
+    decimal_power,
+    held_codes,
+    round_published,
+    scale_to_integers,
+)
+from publish.encode.files import BoundedPool, dump_json, write_json_gz
+from publish.encode.objects import EncodedObject
+from transforms.frames import FPS, TICK_MS, Frames
+
+SCHEMA = "parcferme/frames/1"
+CHUNK_MS = 60_000
+#: Frame rates published, from the full one down; the last is the overview. Each divides the full rate.
+RATES = (25, 5, 1)
+OVERVIEW_FPS = 1
+
+# Measured on Bahrain 2024 (65 MB of JSON at 25 fps): level 4 11.7 MB at 75 MB/s, 5 11.0 MB at 48 MB/s, 6 10.6 MB at
+# 25 MB/s. Z_FILTERED suits the small differences: up to 5 % smaller for the same time.
+_LEVEL = 5
+_STRATEGY = zlib.Z_FILTERED
+
+_TICKS = CHUNK_MS // TICK_MS
+_POWERS = np.array([decimal_power(c.column) for c in CONTINUOUS]).reshape(-1, 1, 1)
+_SCALES = np.array([c.scale for c in CONTINUOUS], dtype=np.float64).reshape(-1, 1, 1)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A run of ticks: ``values`` int32 and ``gaps`` bool (continuous, cars, ticks), ``held`` int16 (held, cars, ticks),
+    ``status`` and ``leader`` int16 (ticks,)."""
+
+    values: NDArray[np.int32]
+    gaps: NDArray[np.bool_]
+    held: NDArray[np.int16]
+    status: NDArray[np.int16]
+    leader: NDArray[np.int16]
+
+    def every(self, step: int) -> "_Block":
+        """Return every ``step``-th tick, as copies that do not keep this block in memory."""
+        return _Block(
+            values=self.values[..., ::step].copy(),
+            gaps=self.gaps[..., ::step].copy(),
+            held=self.held[..., ::step].copy(),
+            status=self.status[::step].copy(),
+            leader=self.leader[::step].copy(),
+        )
+
+
+def encode_chunks(
+    frames: Frames,
+    session_key: int,
+    spool: Path,
+    pool: BoundedPool,
+    on_progress: Callable[[float], None] | None = None,
+) -> tuple[list[EncodedObject], frozenset[str]]:
+    """Write every chunk of every rate and the overview below ``spool``.
+
+    Returns the objects and the names of the channels that have a value anywhere. ``on_progress`` is told the part
+    done, 0 to 1. Raises PublicationError when the disk refuses.
+    """
+    jobs: list[Future[EncodedObject]] = []
+    seen: set[str] = set()
+    thin: list[_Block] = []
+    ticks = frames.clock.ticks
+
+    def write(block: _Block, fps: int, start_ms: int, path: str, kind: str) -> None:
+        document = _document(frames, block, session_key, fps, start_ms)
+        for channels in document["cars"].values():  # type: ignore[attr-defined]
+            seen.update(channels)
+        end_ms = start_ms + block.status.size * (1000 // fps)
+        facts = {"fps": fps, "start_ms": start_ms, "end_ms": end_ms}
+        json = dump_json(document)
+        jobs.append(pool.submit(write_json_gz, spool, path, kind, json, level=_LEVEL, strategy=_STRATEGY, **facts))
+
+    for index, block in enumerate(_blocks(frames)):
+        for fps in RATES:
+            part = block if fps == FPS else block.every(FPS // fps)
+            if fps == OVERVIEW_FPS:
+                thin.append(part)
+            else:
+                write(part, fps, index * CHUNK_MS, f"frames/{fps}/{index:04d}.json.gz", "frames")
+        if on_progress:
+            on_progress(min(1.0, (index + 1) * _TICKS / ticks))
+    if thin:
+        write(_joined(thin), OVERVIEW_FPS, 0, "overview.json.gz", "overview")
+    pool.wait()
+    return [job.result() for job in jobs], frozenset(seen)
+
+
+def _blocks(frames: Frames) -> Iterator[_Block]:
+    """Yield the frames chunk by chunk."""
+    if not frames.cars:
+        return
+    cars = list(frames.cars.values())
+    absent = np.full(frames.clock.ticks, -1, dtype=np.int8)
+    held = [[absent if (codes := held_codes(car, c)) is None else codes for car in cars] for c in HELD]
+    for start in range(0, frames.clock.ticks, _TICKS):
+        cut = slice(start, start + _TICKS)
+        raw = np.array([[getattr(car, c.column)[cut] for car in cars] for c in CONTINUOUS], dtype=np.float32)
+        values, gaps = scale_to_integers(round_published(raw, _POWERS), _SCALES)
+        yield _Block(
+            values=values,
+            gaps=gaps,
+            held=np.array([[codes[cut] for codes in channel] for channel in held], dtype=np.int16),
+            status=frames.track_status[cut].astype(np.int16),
+            leader=frames.leader_lap[cut].astype(np.int16),
+        )
+
+
+def _joined(blocks: list[_Block]) -> _Block:
+    """Return consecutive blocks as one."""
+    names = ("values", "gaps", "held", "status", "leader")
+    return _Block(*(np.concatenate([getattr(block, name) for block in blocks], axis=-1) for name in names))
+
+
+def _document(frames: Frames, block: _Block, session_key: int, fps: int, start_ms: int) -> dict[str, object]:
+    """Return one chunk document; its arrays are numpy's where they hold no null."""
+    status, leader = _runs(np.stack((block.status, block.leader)))
+    continuous = _differences(block.values, block.gaps)
+    held = _held(frames, block.held)
+    cars = {}
+    for index, car in enumerate(frames.cars):
+        channels = {**continuous[index], **held[index]}
+        if channels:
+            cars[car] = channels
+    return {
+        "schema": SCHEMA,
+        "session_key": session_key,
+        "fps": fps,
+        "start_ms": start_ms,
+        "ticks": int(block.status.size),
+        "track_status": _named(status, code_names(frames, "track_status")),
+        "leader_lap": _named(leader, None),
+        "cars": cars,
+    }
+
+
+def _differences(
+    values: NDArray[np.int32], gaps: NDArray[np.bool_]
+) -> list[dict[str, NDArray[np.int32] | list[int | None]]]:
+    """Return, per car, the continuous channels that have a value, as first value and differences."""
+    steps = values.copy(order="C")
+    # A gap holds 0, so the value after it is its own difference: absolute, as published.
+    np.subtract(values[..., 1:], values[..., :-1], out=steps[..., 1:])
+    missing = np.count_nonzero(gaps, axis=-1)
+    cars: list[dict[str, NDArray[np.int32] | list[int | None]]] = []
+    for car in range(values.shape[1]):
+        channels: dict[str, NDArray[np.int32] | list[int | None]] = {}
+        for index, channel in enumerate(CONTINUOUS):
+            if missing[index, car] == 0:
+                channels[channel.name] = steps[index, car]
+            elif missing[index, car] < gaps.shape[-1]:
+                row = steps[index, car].astype(object)
+                row[gaps[index, car]] = None
+                channels[channel.name] = row.tolist()
+        cars.append(channels)
+    return cars
+
+
+def _held(frames: Frames, held: NDArray[np.int16]) -> list[dict[str, object]]:
+    """Return, per car, the held channels that have a value, as runs."""
+    channels, cars, ticks = held.shape
+    runs = _runs(held.reshape(channels * cars, ticks))
+    result: list[dict[str, object]] = [{} for _ in range(cars)]
+    for index, channel in enumerate(HELD):
+        names = code_names(frames, channel.column)
+        for car in range(cars):
+            pairs = runs[index * cars + car]
+            if len(pairs) > 1 or pairs[0, 1] >= 0:
+                result[car][channel.name] = _named(pairs, names)
+    return result
+
+
+def _runs(codes: NDArray[np.int16]) -> list[NDArray[np.int32]]:
+    """Return, per row of ``codes`` (rows, ticks), the runs as an array (runs, 2) of tick and code."""
+    changes = np.ones(codes.shape, dtype=np.bool_)
+    np.not_equal(codes[:, 1:], codes[:, :-1], out=changes[:, 1:])
+    rows, ticks = np.nonzero(changes)
+    pairs = np.empty((rows.size, 2), dtype=np.int32)
+    pairs[:, 0] = ticks
+    pairs[:, 1] = codes[rows, ticks]
+    bounds = np.searchsorted(rows, np.arange(codes.shape[0] + 1))
+    return [pairs[a:b] for a, b in pairwise(bounds)]
+
+
+def _named(pairs: NDArray[np.int32], names: tuple[str, ...] | None) -> object:
+    """Return runs with names for codes and null for -1; the array itself where there is nothing to replace."""
+    if names is None:
+        if (pairs[:, 1] >= 0).all():
+            return pairs
+        return [[tick, code if code >= 0 else None] for tick, code in pairs.tolist()]
+    return [[tick, names[code] if code >= 0 else None] for tick, code in pairs.tolist()]

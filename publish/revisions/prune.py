@@ -1,0 +1,183 @@
+"""Remove revisions nobody needs any more, so that no document ever links what is gone.
+
+A revision leaves its session's history first, then its manifest goes, then its objects. Killed in between it is one
+without a manifest or in no history, which the next prune removes too.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from publish import keys
+from publish.revisions.latest import Latest, latest_document, parse_latest, read_latest
+from publish.stores.base import Listed, Store
+from publish.stores.parallel import in_parallel
+from publish.stores.shared_documents import Document, parse_utc, read_document, update_document
+from transforms.errors import InputError, PublicationError
+
+
+@dataclass(frozen=True)
+class Removal:
+    """One revision that goes, its manifest first. ``reason`` says why it may."""
+
+    session_key: int
+    revision: str
+    objects: tuple[str, ...]
+    bytes: int
+    reason: str
+
+
+def plan_prune(store: Store, *, keep: int, older_than: timedelta, now: datetime) -> list[Removal]:
+    """Return what may go: revisions beyond a session's newest ``keep`` that have not been current for ``older_than``.
+
+    Also what is in no history and has not been written to for as long: uploads that never ended, half-done removals.
+    The current revision and whatever a season index links stay, whatever their age.
+
+    :raises InputError: ``keep`` is less than 1 or ``older_than`` negative.
+    :raises PublicationError: a document cannot be read or understood. Then nothing may go.
+    """
+    if keep < 1 or older_than < timedelta(0):
+        raise InputError("At least one revision is kept (--keep 1), and an age is not negative (--older-than 0d).")
+    before = now - older_than
+    linked = _read_linked(store)
+    names = sorted(int(name) for name in store.list_folders(keys.SESSIONS) if name.isdecimal())
+
+    def plan(session_key: int) -> list[Removal]:
+        latest = read_latest(store, session_key)
+        found = _list_revisions(store, session_key)
+        superseded = _superseded(latest) if latest else {}
+        kept = {(session_key, revision) for revision in (latest.revisions[:keep] if latest else ())} | linked
+        removals = []
+        for revision, rows in sorted(found.items()):
+            if (session_key, revision) in kept:
+                continue
+            if revision in superseded:
+                reason, since = f"not current since {superseded[revision]:%Y-%m-%d}", superseded[revision]
+            else:
+                reason, since = "in no history", max(row.modified for row in rows)
+            if since <= before:
+                removals.append(_removal(session_key, revision, rows, reason))
+        return removals
+
+    return [removal for removals in in_parallel(plan, names) for removal in removals]
+
+
+def carry_out(
+    store: Store,
+    removals: Iterable[Removal],
+    *,
+    keep: int,
+    on_removed: Callable[[Removal], None] = lambda removal: None,
+) -> int:
+    """Remove what was planned and return the bytes gained; ``on_removed`` is told of each when it is done.
+
+    Every document is read again before anything goes, and the session's own before each revision: what has become
+    current or linked meanwhile stays.
+
+    :raises PublicationError: a document cannot be read or understood; nothing is removed then.
+    """
+    wanted = list(removals)
+    linked = _read_linked(store)
+    gained = 0
+    for removal in wanted:
+        if (removal.session_key, removal.revision) in linked:
+            continue
+        if _forget(store, removal, keep) and _remove(store, removal):
+            gained += removal.bytes
+            on_removed(removal)
+    return gained
+
+
+def _read_linked(store: Store) -> set[tuple[int, str]]:
+    """Return every revision that a ``latest.json`` or a season index makes readers open."""
+    years = {row.key for row in store.list("v1/seasons/") if row.key.endswith(".json")}
+    root = read_document(store, keys.INDEX) or {}
+    names = [int(name) for name in store.list_folders(keys.SESSIONS) if name.isdecimal()]
+    try:
+        years |= {season["index"] for season in root.get("seasons", ())}
+        linked = {
+            pair for found in in_parallel(lambda key: _linked_by_season(store, key), sorted(years)) for pair in found
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        raise PublicationError(
+            f"An index in {store.uri} cannot be understood ({type(error).__name__}: {error}), so nothing was removed. "
+            "`parcferme verify` says which; `parcferme index YEAR` writes it again."
+        ) from error
+    current = in_parallel(lambda session_key: read_latest(store, session_key), names)
+    return linked | {(latest.session_key, latest.revision) for latest in current if latest}
+
+
+def _linked_by_season(store: Store, key: str) -> list[tuple[int, str]]:
+    document = read_document(store, key)
+    if document is None:
+        return []
+    return [
+        (int(session["session_key"]), str(session["revision"]))
+        for event in document["events"]
+        for session in event["sessions"]
+        if session["manifest"] is not None
+    ]
+
+
+def _list_revisions(store: Store, session_key: int) -> dict[str, list[Listed]]:
+    folder = keys.session_folder(session_key)
+    found: dict[str, list[Listed]] = {}
+    for row in store.list(folder):
+        revision, inside, _ = row.key.removeprefix(folder).partition("/")
+        if inside and keys.is_immutable(row.key):
+            found.setdefault(revision, []).append(row)
+    return found
+
+
+def _superseded(latest: Latest) -> dict[str, datetime]:
+    """Return since when each revision of the history is not current any more; a reader may be at work until then."""
+    since: dict[str, datetime] = {}
+    for newer, entry in zip(latest.history, latest.history[1:], strict=False):
+        since.setdefault(entry.revision, parse_utc(newer.published_at))
+    return since
+
+
+def _removal(session_key: int, revision: str, rows: list[Listed], reason: str) -> Removal:
+    manifest = keys.manifest(session_key, revision)
+    objects = sorted((row.key for row in rows), key=lambda key: (key != manifest, key))
+    return Removal(session_key, revision, tuple(objects), sum(row.bytes for row in rows), reason)
+
+
+def _forget(store: Store, removal: Removal, keep: int) -> bool:
+    """Take a revision out of its session's history and say whether it may go now."""
+    key = keys.latest(removal.session_key)
+    allowed: list[bool] = [True]
+
+    def change(document: Document | None) -> Document | None:
+        if document is None:
+            allowed.append(True)
+            return None
+        latest = parse_latest(document, f"{key} in {store.uri}")
+        allowed.append(removal.revision not in latest.revisions[:keep])
+        if not allowed[-1] or removal.revision not in latest.revisions:
+            return None
+        history = tuple(entry for entry in latest.history if entry.revision != removal.revision)
+        return latest_document(replace(latest, history=history))
+
+    update_document(store, key, change)
+    return allowed[-1]
+
+
+def _remove(store: Store, removal: Removal) -> bool:
+    manifest_key = keys.manifest(removal.session_key, removal.revision)
+    manifest = store.read(manifest_key)
+    store.delete(manifest_key)
+    # Without its manifest nobody takes the revision for complete; whoever did just before has it current by now.
+    latest = read_latest(store, removal.session_key)
+    if latest is not None and removal.revision in latest.revisions:
+        if manifest is not None:
+            store.write(manifest_key, manifest.data)
+        return False
+    in_parallel(store.delete, [key for key in removal.objects if key != manifest_key])
+    latest = read_latest(store, removal.session_key)
+    if latest is not None and latest.revision == removal.revision:
+        raise PublicationError(
+            f"Revision {removal.revision} of session {removal.session_key} was published again while it was being "
+            "removed. Publish the session with --force now."
+        )
+    return True

@@ -1,0 +1,144 @@
+"""The season index: every event and session of a year and what is published of it; and the root index above it.
+
+How entries are made is in ``publish.season.document``; this module reads and writes.
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from publish import keys
+from publish.revisions.latest import Latest, read_latest
+from publish.season.document import (
+    PUBLISHED,
+    Event,
+    Published,
+    ScheduledSession,
+    SessionState,
+    published_in,
+    season_document,
+)
+from publish.stores.base import Store
+from publish.stores.shared_documents import Document, read_document, update_document
+from transforms.errors import PublicationError
+
+__all__ = [
+    "Event",
+    "ScheduledSession",
+    "SessionState",
+    "finish_publication",
+    "read_season",
+    "rebuild_season",
+    "update_root_index",
+    "update_season",
+]
+
+ROOT_SCHEMA = "parcferme/index/1"
+CONTRACT = 1
+_READERS = 8
+
+Changes = Mapping[tuple[int, str], SessionState]
+
+
+def read_season(store: Store, year: int) -> Document | None:
+    """Return a year's index, or None if there is none yet."""
+    return read_document(store, keys.season(year))
+
+
+def update_season(
+    store: Store, year: int, events: Sequence[Event] | None, now: datetime, changes: Changes | None = None
+) -> bool:
+    """Bring a year's index up to date and say whether anything was written; the root index follows.
+
+    ``events`` is the present schedule (None: as the index has it), ``changes`` what happened to sessions, by round
+    number in that schedule and session code. What ``latest.json`` says is published always wins: a change with a
+    ``session_key`` only says which one to read.
+    """
+    given = dict(changes or {})
+    session_keys = sorted({state.session_key for state in given.values() if state.session_key is not None})
+
+    def change(before: Document | None) -> Document:
+        # Read after the index was read: whoever makes another revision current later also writes the index later.
+        fresh = {key: latest for key in session_keys if (latest := read_latest(store, key)) is not None}
+        published = [entry for entry in published_in(before) if entry.state.session_key not in fresh]
+        published += [_published(latest) for latest in fresh.values() if latest.year == year]
+        return season_document(year, events, before, published, given, now)
+
+    written = update_document(store, keys.season(year), change)
+    return update_root_index(store, years=(year,)) or written
+
+
+def rebuild_season(store: Store, year: int, events: Sequence[Event] | None, now: datetime) -> bool:
+    """Make a year's index anew from every ``latest.json`` and say whether anything was written.
+
+    The identity is the session key: an entry goes where its event's name and session code are in the schedule, so that
+    it follows when rounds are renumbered. Failures and cancellations the present index knows of are kept.
+    """
+
+    def change(before: Document | None) -> Document:
+        published = published_of_year(store, year)
+        return season_document(year, events, before, published, {}, now)
+
+    written = update_document(store, keys.season(year), change)
+    return update_root_index(store, years=(year,)) or written
+
+
+def finish_publication(store: Store, session_key: int, now: datetime) -> bool:
+    """Let the indexes say what ``latest.json`` says of a session: the last steps of a publication, alone.
+
+    For a run that finds its session up to date and must still finish what a killed one began. Costs three reads
+    when there is nothing to do. Raises PublicationError if the session was never published.
+    """
+    latest = read_latest(store, session_key)
+    if latest is None:
+        raise PublicationError(f"Session {session_key} is not published in {store.uri}. Publish it first.")
+    state = SessionState(PUBLISHED, session_key=session_key)
+    return update_season(store, latest.year, None, now, {(latest.round or 0, latest.session): state})
+
+
+def is_indexed(store: Store, latest: Latest) -> bool:
+    """Whether the season index says of a session what ``latest`` says."""
+    published = published_in(read_season(store, latest.year))
+    return any(entry.state == _published(latest).state for entry in published)
+
+
+def update_root_index(store: Store, years: Sequence[int] = (), links: Mapping[str, object] | None = None) -> bool:
+    """Add seasons and links, to what is there already, to ``index.json``; says whether anything was written."""
+
+    def change(before: Document | None) -> Document:
+        present = before or {}
+        known = {int(season["year"]) for season in present.get("seasons", ())}
+        return {
+            "schema": ROOT_SCHEMA,
+            "contract": CONTRACT,
+            "seasons": [
+                {"year": year, "index": keys.season(year)} for year in sorted(known.union(years), reverse=True)
+            ],
+            "links": dict(sorted({**present.get("links", {}), **(links or {})}.items())),
+        }
+
+    return update_document(store, keys.INDEX, change)
+
+
+def published_of_year(store: Store, year: int) -> list[Published]:
+    """Return every published session of a year, from every ``latest.json``."""
+    return [_published(latest) for latest in _all_latest(store) if latest.year == year]
+
+
+def _published(latest: Latest) -> Published:
+    state = SessionState(
+        PUBLISHED,
+        session_key=latest.session_key,
+        revision=latest.revision,
+        manifest=latest.manifest_key,
+        grade=latest.summary.grade,
+        capabilities=latest.summary.capabilities,
+    )
+    return Published(latest.event, latest.round, latest.session, state)
+
+
+def _all_latest(store: Store) -> list[Latest]:
+    session_keys = [int(name) for name in store.list_folders(keys.SESSIONS) if name.isdecimal()]
+    with ThreadPoolExecutor(_READERS) as pool:
+        found = pool.map(lambda session_key: read_latest(store, session_key), sorted(session_keys))
+        return [latest for latest in found if latest is not None]
