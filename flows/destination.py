@@ -1,20 +1,8 @@
-"""The store the settings name: tidy and with the season's schedule before a run, with its health judged after it."""
+"""The store the settings name."""
 
-import logging
-from collections.abc import Sequence
-from datetime import UTC, datetime
-
-from flows.health.sessions import document_checks
-from flows.session.status import sweep_status
-from flows.settings import Settings, read_settings
-from publish.contract.dictionary import schema_documents
-from publish.live.health import update_health
-from publish.publication import publish_site
-from publish.season.aliases import follow_schedule
-from publish.season.document import Event
-from publish.site.files import site_files
-from publish.stores.base import S3Options, Store, open_store
-from transforms.errors import ParcfermeError
+from flows.settings import Settings
+from publish.stores.base import S3Options, Store
+from publish.stores.choose import open_store
 
 
 def open_destination(settings: Settings) -> Store:
@@ -24,35 +12,3 @@ def open_destination(settings: Settings) -> Store:
     """
     options = S3Options(settings.s3_encryption, settings.s3_kms_key_id, settings.s3_storage_class)
     return open_store(settings.destination, options)
-
-
-def prepare_destination(settings: Settings, store: Store, year: int, events: Sequence[Event]) -> None:
-    """See that the destination can be written to and bring it up to date around the sessions.
-
-    Schemas, the viewer page and the season's schedule are written where they differ, and what dead runs left at
-    "running" is corrected.
-
-    :raises InputError: the destination does not exist.
-    :raises PublicationError: it refuses.
-    """
-    store.check()
-    publish_site(store, schema_documents() | site_files())
-    sweep_status(store, year, datetime.now(UTC))
-    follow_schedule(store, year, events, settings.current_time())
-
-
-def conclude_destination(store: Store) -> None:
-    """Judge the health of what is published, after a run. Not worth failing the run for: a warning says so."""
-    try:
-        # Sessions are judged by the clock that was set, the document's age by the real one.
-        checks = document_checks(store, read_settings().current_time())
-        update_health(store, checks, datetime.now(UTC), may_take_over=not _has_server())
-    except ParcfermeError as error:
-        logging.getLogger(__name__).warning("The health document cannot be written: %s", error)
-
-
-def _has_server() -> bool:
-    """Whether there is a Prefect server that lasts, and with it perhaps a watch that writes the document."""
-    from prefect.settings import PREFECT_API_URL
-
-    return bool(PREFECT_API_URL.value())

@@ -2,6 +2,13 @@
 
 from datetime import datetime, timedelta
 
+#: How long after its first run a session is looked at again, by kind of run.
+RECHECKS = {
+    "recheck-1h": timedelta(hours=1),
+    "recheck-24h": timedelta(hours=24),
+    "recheck-7d": timedelta(days=7),
+}
+
 #: What a session typically takes, by FastF1's identifier. A race may take two hours of running within three.
 TYPICAL_LENGTH = {
     "R": timedelta(hours=2),

@@ -3,10 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
-
-from transforms.recording import Driver
 
 #: Frames a second of the full-rate clock.
 FPS = 25
@@ -110,40 +107,3 @@ class RowFrames:
     gear: NDArray[np.int8]
     drs: NDArray[np.int8]
     statuses: tuple[tuple[str, float, float | None], ...]
-
-
-@dataclass(frozen=True)
-class Track:
-    """The circuit as driven: closed outline ``x_m``, ``y_m`` (n,) in metres, from the line and back to it.
-
-    ``distance_m`` (n,) is the distance of each point along the outline; ``length_m`` its whole length;
-    ``sector_m`` the distances at which sectors 1 and 2 end, None where timing does not give them.
-    """
-
-    x_m: NDArray[np.float64]
-    y_m: NDArray[np.float64]
-    distance_m: NDArray[np.float64]
-    length_m: float
-    sector_m: tuple[float, float] | None
-    laps_used: int
-
-
-@dataclass(frozen=True)
-class SessionData:
-    """Everything computed of one session, ready to be encoded.
-
-    ``tables`` holds the published tables by name (columns of :data:`transforms.columns.TABLES` with the identity
-    columns in front, times on the clock), without ``frames``, which is made from ``frames`` row group by row group.
-    ``drivers`` are the cars of the session, all sources reconciled. ``rows`` and ``track`` are None where the session
-    cannot have them. ``quality`` is the report document.
-    """
-
-    drivers: tuple[Driver, ...]
-    frames: Frames
-    tables: dict[str, pa.Table]
-    track: Track | None
-    rows: RowFrames | None
-    capabilities: dict[str, bool]
-    quality: dict[str, object]
-    grade: str
-    total_laps: int | None

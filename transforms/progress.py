@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms.frames import Track
 from transforms.samples import CleanCar, CleanPositions
 from transforms.timing import CarTiming
-from transforms.track import project
+from transforms.track import Track, project
 
 Floats = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from transforms import order, states
 from transforms.alignment import Alignment
 from transforms.clock import session_status_ms
-from transforms.frames import Clock, Track
+from transforms.frames import Clock
 from transforms.progress import (
     Anchors,
     Progress,
@@ -22,6 +22,7 @@ from transforms.progress import (
 from transforms.recording import Recording
 from transforms.samples import CleanCar, CleanPositions
 from transforms.timing import CarTiming, Ending, flag_ms, race_endings
+from transforms.track import Track
 
 
 @dataclass(frozen=True)

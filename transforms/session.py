@@ -1,22 +1,46 @@
 """One session through all transforms: a recording in, everything that is published out."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
 
 from transforms.alignment import align
 from transforms.assemble import assemble
 from transforms.clock import make_clock
-from transforms.frames import Frames, SessionData, Track
+from transforms.frames import Frames, RowFrames
 from transforms.quality import judge
 from transforms.race import Cleaned, make_race
 from transforms.reconcile import reconcile
-from transforms.recording import Recording
+from transforms.recording import Driver, Recording
 from transforms.rows import make_rows
 from transforms.samples import Findings, clean_car, clean_positions
 from transforms.strays import without_strays
 from transforms.tables import published_tables
 from transforms.timing import read_timing
-from transforms.track import build_track, sector_distances
+from transforms.track import Track, build_track, sector_distances
+
+
+@dataclass(frozen=True)
+class SessionData:
+    """Everything computed of one session, ready to be encoded.
+
+    ``tables`` holds the published tables by name (columns of :data:`transforms.columns.TABLES` with the identity
+    columns in front, times on the clock), without ``frames``, which is made from ``frames`` row group by row group.
+    ``drivers`` are the cars of the session, all sources reconciled. ``rows`` and ``track`` are None where the session
+    cannot have them. ``quality`` is the report document.
+    """
+
+    drivers: tuple[Driver, ...]
+    frames: Frames
+    tables: dict[str, pa.Table]
+    track: Track | None
+    rows: RowFrames | None
+    capabilities: dict[str, bool]
+    quality: dict[str, object]
+    grade: str
+    total_laps: int | None
+
 
 OnProgress = Callable[[float, str], None]
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms.frames import Track
 from transforms.samples import CleanPositions
 from transforms.timing import CarTiming
 
@@ -23,6 +22,22 @@ LENGTH_TOLERANCE = 0.02
 LENGTH_RANGE_M = (2000.0, 9000.0)
 #: Samples farther apart than this do not show the road between them, m.
 MAX_STEP_M = 150.0
+
+
+@dataclass(frozen=True)
+class Track:
+    """The circuit as driven: closed outline ``x_m``, ``y_m`` (n,) in metres, from the line and back to it.
+
+    ``distance_m`` (n,) is the distance of each point along the outline; ``length_m`` its whole length;
+    ``sector_m`` the distances at which sectors 1 and 2 end, None where timing does not give them.
+    """
+
+    x_m: NDArray[np.float64]
+    y_m: NDArray[np.float64]
+    distance_m: NDArray[np.float64]
+    length_m: float
+    sector_m: tuple[float, float] | None
+    laps_used: int
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from flows.health.probe import PrefectServer, configured_server
 from flows.settings import Settings, read_settings
 from publish import keys
 from publish.live.health import FAILING, HEALTHY, Check, worst_state
-from publish.stores.base import S3Options, Store, open_store
+from publish.stores.base import S3Options, Store
+from publish.stores.choose import open_store
 from publish.stores.shared_documents import Document, parse_utc, read_document
 from transforms.errors import ParcfermeError
 

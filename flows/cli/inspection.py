@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.settings import Settings
-from flows.upstream.load import configure_cache, load_recording
+from flows.upstream.client import configure_cache
+from flows.upstream.load import load_recording
 from publish.revisions.gate import read_current_report
 from publish.season import index as season
 from publish.stores.base import Store

@@ -11,7 +11,7 @@ from rich.table import Table
 from flows.cli.console import make_console
 from flows.destination import open_destination
 from flows.settings import read_settings
-from publish.contract.verify import Finding, Verification, verify_store
+from publish.contract.verify import Finding, verdict_of, verify_store
 from publish.publication import roll_back
 from publish.revisions.diff import RevisionDiff, read_diff
 from publish.revisions.latest import read_latest
@@ -112,17 +112,6 @@ def _print_findings(console: "Console", findings: Sequence[Finding]) -> None:
     for finding in sorted(findings, key=lambda one: one.is_orphan):
         table.add_row("orphan" if finding.is_orphan else "wrong", escape(finding.key), escape(finding.problem))
     console.print(table)
-
-
-def verdict_of(found: Verification, uri: str) -> str:
-    """Return what was found in the store at ``uri``, as one line."""
-    seen = f"{found.sessions} sessions, {found.revisions} revisions, {found.objects:,} objects, {found.bytes:,} bytes"
-    seen += f" in {uri}"
-    orphans = sum(finding.is_orphan for finding in found.findings)
-    wrong = len(found.findings) - orphans
-    how = "proven byte by byte" if found.deep else "all there"
-    verdict = f"{wrong} wrong of {seen}." if wrong else f"Verified: {seen}, {how}."
-    return verdict + (f" {orphans} orphans, which nothing links; prune removes old ones." if orphans else "")
 
 
 def _print_removal(console: "Console", what: str, removal: Removal) -> None:

@@ -29,6 +29,8 @@ from prefect.states import Cancelled, Cancelling, Scheduled
 from flows.engine.parameters import SessionName
 from transforms.errors import InputError
 
+_CANCELLED_WITH_BACKFILL = "The backfill it belongs to was cancelled."
+
 PUBLISH_SESSION = "publish-session/publish-session"
 #: On everything that is ours.
 TAG = "parcferme"
@@ -182,3 +184,11 @@ def session_of(run: FlowRun) -> tuple[str, str] | None:
 def expected_utc(run: FlowRun) -> datetime:
     """Return when a run is, or was, to begin. Prefect keeps as expected what was so at first, also of a moved run."""
     return run.next_scheduled_start_time or run.expected_start_time or run.created or datetime.now(UTC)
+
+
+def cancel_runs_of(runs: SessionRuns, backfill_id: str) -> int:
+    """Cancel what a backfill has made and what has not ended; return how many runs that were."""
+    found = runs.find_open(tags=[backfill_tag(backfill_id)])
+    for run in found:
+        runs.cancel(run, _CANCELLED_WITH_BACKFILL)
+    return len(found)

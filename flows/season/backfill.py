@@ -10,36 +10,26 @@ from prefect.runtime import deployment as this_deployment
 from prefect.runtime import flow_run as this_run
 from prefect.states import Completed, Failed
 
-from flows.destination import conclude_destination, open_destination, prepare_destination
+from flows.destination import open_destination
 from flows.engine.parameters import ALL_SESSIONS, Rounds, Sessions, Year, round_numbers, session_codes
-from flows.engine.session_runs import SessionRuns, backfill_tag, session_runs
+from flows.engine.session_runs import SessionRuns, cancel_runs_of, session_runs
 from flows.season.backfill_report import BackfillReport
 from flows.season.estimate import say_how_long
 from flows.season.fan_out import Order, fan_out
 from flows.session.flow import publish_session
-from flows.session.reports import PublishReport, summary_of
-from flows.session.run import sentence_of, state_after
+from flows.session.reports import PublishReport, sentence_of, state_after, summary_of
+from flows.session.site import conclude_destination, prepare_destination
 from flows.settings import read_settings
 from flows.upstream.archive import UPSTREAM, Source, settings_for
 from flows.upstream.calendar import read_schedule
 from flows.upstream.selection import Wanted, select_sessions
 from publish.season.document import SCHEDULED
 
-_CANCELLED_WITH_BACKFILL = "The backfill it belongs to was cancelled."
-
 
 def _cancel_children(flow: Any, flow_run: Any, state: Any) -> None:
     """Hook: a cancelled backfill takes its runs with it."""
     with get_client(sync_client=True) as client:
         cancel_runs_of(SessionRuns(client), str(flow_run.id))
-
-
-def cancel_runs_of(runs: SessionRuns, backfill_id: str) -> int:
-    """Cancel what a backfill has made and what has not ended; return how many runs that were."""
-    found = runs.find_open(tags=[backfill_tag(backfill_id)])
-    for run in found:
-        runs.cancel(run, _CANCELLED_WITH_BACKFILL)
-    return len(found)
 
 
 @flow(name="backfill", flow_run_name="{year} {rounds}", persist_result=False, on_cancellation=[_cancel_children])

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 from prefect.client.orchestration import SyncPrefectClient
 
-from flows.session.fingerprint import topic_folder
 from flows.settings import Settings
 from flows.upstream.limits import LIMITS, UpstreamLimits
 from flows.upstream.load import session_path
 from flows.upstream.selection import Wanted
 from flows.upstream.slots import Limit, in_words
+from flows.upstream.topics import topic_folder
 
 #: Requests that a race not in the cache takes: eleven topics, circuit, schedule; the results service's. Others take one
 #: or two fewer, and a topic the upstream does not have takes two, the second at the mirror.

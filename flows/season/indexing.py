@@ -1,6 +1,6 @@
 """A season's index, written anew from what is published."""
 
-from flows.destination import conclude_destination, prepare_destination
+from flows.session.site import conclude_destination, prepare_destination
 from flows.settings import Settings
 from flows.upstream.calendar import read_schedule
 from publish.season import index as season

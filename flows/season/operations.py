@@ -10,13 +10,12 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows.cli.maintenance import verdict_of
 from flows.destination import open_destination
 from flows.engine.parameters import Year
 from flows.engine.progress import ArtifactSink, Progress
 from flows.season.indexing import rebuild
 from flows.settings import read_settings
-from publish.contract.verify import verify_store
+from publish.contract.verify import verdict_of, verify_store
 from publish.revisions.prune import Removal, carry_out, plan_prune
 
 #: Rows of a table that somebody still reads; the log has all of them.

@@ -10,16 +10,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from flows.session_times import session_end_utc
+from flows.session_times import RECHECKS, session_end_utc
 from publish.season.document import Event
 
 PUBLISH = "publish"
-#: How long after its first run a session is looked at again, by kind of run.
-RECHECKS = {
-    "recheck-1h": timedelta(hours=1),
-    "recheck-24h": timedelta(hours=24),
-    "recheck-7d": timedelta(days=7),
-}
 #: Re-checks are planned for sessions this near: the list of what comes next stays one to be read.
 _RECHECK_HORIZON = timedelta(days=3)
 _SAME_TIME = timedelta(seconds=1)

@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import Completed
 from pydantic import Field
 
-from flows.destination import open_destination, prepare_destination
+from flows.destination import open_destination
 from flows.engine.listing import list_planned
 from flows.engine.session_runs import (
     PLANNED_TAG,
@@ -22,7 +22,9 @@ from flows.engine.session_runs import (
     session_of,
     session_runs,
 )
-from flows.season.plan import PUBLISH, RECHECKS, Known, Plan, Wanted, make_plan
+from flows.season.plan import PUBLISH, Known, Plan, Wanted, make_plan
+from flows.session.site import prepare_destination
+from flows.session_times import RECHECKS
 from flows.settings import Settings, read_settings
 from flows.upstream.calendar import read_schedule
 from publish.season.document import PUBLISHED, Event, published_in

@@ -14,15 +14,15 @@ from flows.destination import open_destination
 from flows.engine.session_runs import SessionRuns, session_runs
 from flows.season.backfill_report import BackfillReport
 from flows.season.fan_out import Order, fan_out
-from flows.session.fingerprint import RESULTS_OF, refresh_results_answer, results_answer, results_url
 from flows.session.refetch import fresh_cache
 from flows.session.reports import PublishReport, summary_of
 from flows.settings import Settings, read_settings
 from flows.upstream.calendar import read_schedule
+from flows.upstream.client import configure_cache
 from flows.upstream.http_cache import read_bodies, write_bodies
 from flows.upstream.limits import limited_upstream
-from flows.upstream.load import configure_cache
 from flows.upstream.selection import Wanted
+from flows.upstream.services import RESULTS_OF, refresh_results_answer, results_answer, results_url
 from publish.season.document import PUBLISHED, published_in
 from publish.season.index import read_season
 from publish.stores.base import Store

@@ -15,20 +15,20 @@ from prefect.runtime import deployment as this_deployment
 from prefect.runtime import flow_run as this_run
 from prefect.states import AwaitingRetry, Completed
 
-from flows.destination import conclude_destination, open_destination, prepare_destination
+from flows.destination import open_destination
 from flows.engine.parameters import EventName, SessionName, Year
 from flows.engine.progress import heartbeat
 from flows.engine.session_runs import PLANNED_TAG, kind_tag
-from flows.season.plan import RECHECKS
 from flows.session.cdn import tell_cdn
 from flows.session.endings import close_ended_run
 from flows.session.memory import release_memory
 from flows.session.refetch import adopt_fresh, fresh_cache
 from flows.session.reports import NO_DATA, UP_TO_DATE, PublishReport
 from flows.session.run import Box, SessionRun, made_with
+from flows.session.site import conclude_destination, prepare_destination
 from flows.session.status import postpone_wait
 from flows.session.waiting import next_attempt_utc, recheck_utc
-from flows.session_times import session_end_utc
+from flows.session_times import RECHECKS, session_end_utc
 from flows.settings import Settings, read_settings
 from flows.spool import working_folder
 from flows.upstream.archive import UPSTREAM, SessionArchive, Source, settings_for
@@ -39,9 +39,8 @@ from publish.encode.session import encode_session
 from publish.publication import publish_revision
 from publish.revisions.latest import read_latest
 from transforms.errors import CorruptDataError, NotReadyError, ParcfermeError, PublicationError, UpstreamError
-from transforms.frames import SessionData
 from transforms.recording import CircuitMarks, Recording, SessionIdentity
-from transforms.session import transform_session
+from transforms.session import SessionData, transform_session
 
 #: A run that takes longer hangs: a race takes a minute, waiting for the upstream's limits rather more.
 _LONGEST_RUN_S = 4 * 3600

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from flows.session.fingerprint import read_circuit_key, service_urls, topic_folder
 from flows.session.run import SessionRun
 from flows.settings import Settings
+from flows.upstream.client import configure_cache
 from flows.upstream.http_cache import read_bodies, write_bodies
-from flows.upstream.load import configure_cache
+from flows.upstream.services import service_urls
+from flows.upstream.topics import read_circuit_key, topic_folder
 from transforms.errors import InputError, UpstreamError
 
 _FOLDER = "refetched"

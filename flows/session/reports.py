@@ -1,8 +1,10 @@
 """What a run hands back: small, plain, and enough for a table."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from publish.season.document import FAILED, PUBLISHED
+from publish.season.document import AWAITING_DATA, FAILED, PATIENCE, PUBLISHED, UNAVAILABLE
+from transforms.errors import NotReadyError, ParcfermeError
 
 #: What is said of a session whose current revision is left as it is.
 UP_TO_DATE = "Up to date"
@@ -56,3 +58,17 @@ def summary_of(reports: list[PublishReport]) -> str:
     if published and all(report.unchanged for report in published):
         return f"Everything is up to date: {len(published)} sessions published{without}"
     return f"{len(published)} of {len(reports)} sessions are published{without}"
+
+
+def state_after(error: BaseException, start_utc: datetime | None, now: datetime) -> str:
+    """Return the state of a session whose run ended in ``error``: data that is not out is no failure."""
+    if not isinstance(error, NotReadyError):
+        return FAILED
+    return AWAITING_DATA if start_utc is not None and now < start_utc + PATIENCE else UNAVAILABLE
+
+
+def sentence_of(error: BaseException) -> str:
+    """Return what a person reads of ``error``: its own words if it is one of ours, else what kind it is."""
+    if isinstance(error, ParcfermeError):
+        return str(error)
+    return f"Unexpected {type(error).__name__}: {error}. This is a fault of the program; please report it."

@@ -11,28 +11,26 @@ from typing import Any, Generic, TypeVar
 from flows.engine.events import flow_run_url
 from flows.engine.progress import ArtifactSink, ListenerSink, Progress, Sink, listener, repeated
 from flows.session.announce import Announcer
-from flows.session.fingerprint import (
-    code_fingerprint,
-    inputs_fingerprint,
-    missing_topics,
-    read_session_key,
-    refresh_results_answer,
-)
-from flows.session.reports import UP_TO_DATE, PublishReport
+from flows.session.fingerprint import code_fingerprint
+from flows.session.reports import UP_TO_DATE, PublishReport, sentence_of, state_after
 from flows.session.status import StatusSink
 from flows.settings import Settings
 from flows.upstream.calendar import check_has_happened, read_schedule, resolve
+from flows.upstream.client import configure_cache
+from flows.upstream.inputs import inputs_fingerprint
 from flows.upstream.limits import limited_upstream
-from flows.upstream.load import configure_cache, session_path
+from flows.upstream.load import session_path
+from flows.upstream.services import refresh_results_answer
+from flows.upstream.topics import missing_topics, read_session_key
 from publish import keys
 from publish.live import status
 from publish.live.runs import RunEntry
 from publish.revisions.latest import Latest, Summary, read_latest
 from publish.season import index as season
-from publish.season.document import AWAITING_DATA, FAILED, PATIENCE, PUBLISHED, UNAVAILABLE, SessionState
+from publish.season.document import AWAITING_DATA, PUBLISHED, SessionState
 from publish.stores.base import Store
 from publish.stores.shared_documents import parse_utc, read_document
-from transforms.errors import NotReadyError, ParcfermeError, UpstreamError
+from transforms.errors import ParcfermeError, UpstreamError
 from transforms.frames import FPS
 
 T = TypeVar("T")
@@ -263,20 +261,6 @@ class SessionRun:
             self.status.complete(message)
         except ParcfermeError as error:
             self.logger.warning("The status of %s cannot be written: %s", self.label, error)
-
-
-def state_after(error: BaseException, start_utc: datetime | None, now: datetime) -> str:
-    """Return the state of a session whose run ended in ``error``: data that is not out is no failure."""
-    if not isinstance(error, NotReadyError):
-        return FAILED
-    return AWAITING_DATA if start_utc is not None and now < start_utc + PATIENCE else UNAVAILABLE
-
-
-def sentence_of(error: BaseException) -> str:
-    """Return what a person reads of ``error``: its own words if it is one of ours, else what kind it is."""
-    if isinstance(error, ParcfermeError):
-        return str(error)
-    return f"Unexpected {type(error).__name__}: {error}. This is a fault of the program; please report it."
 
 
 def made_with() -> dict[str, str]:

@@ -17,22 +17,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from flows.session.fingerprint import (
-    inputs_fingerprint,
-    missing_topics,
-    read_circuit_key,
-    read_session_key,
-    service_urls,
-    stream_urls,
-    topic_folder,
-)
 from flows.settings import Settings
 from flows.spool import working_folder
 from flows.upstream.archive_format import read_archive, write_archive
+from flows.upstream.client import configure_cache
 from flows.upstream.http_cache import delete_bodies, read_bodies, write_bodies
-from flows.upstream.load import WARNINGS_FILE, configure_cache
+from flows.upstream.inputs import inputs_fingerprint
+from flows.upstream.load import WARNINGS_FILE
+from flows.upstream.services import service_urls, stream_urls
+from flows.upstream.topics import missing_topics, read_circuit_key, read_session_key, topic_folder
 from publish import keys
-from publish.stores.base import Conflict, S3Options, Store, open_store
+from publish.stores.base import Conflict, S3Options, Store
+from publish.stores.choose import open_store
 from publish.stores.shared_documents import Document, read_document, update_document
 from transforms.errors import InputError, ParcfermeError, UpstreamError
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flows.settings import Settings
-from flows.upstream.load import captured_warnings, configure_cache, fastf1_failures_as_errors
+from flows.upstream.client import captured_warnings, configure_cache, fastf1_failures_as_errors
 from publish.season.index import Event, ScheduledSession
 from transforms.errors import InputError, UpstreamError
 

@@ -6,8 +6,6 @@ errors.
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +14,9 @@ import orjson
 import pandas as pd
 from numpy.typing import NDArray
 
-from flows.session.fingerprint import services_used
-from flows.upstream.account import LOGGER_PART, install_sign_in
+from flows.upstream.client import captured_warnings, fastf1_failures_as_errors
 from flows.upstream.outcomes import Outcomes, account_hint, in_sentence, watched_requests
+from flows.upstream.services import services_used
 from flows.upstream.tables import (
     NS_PER_MS,
     laps_table,
@@ -29,7 +27,7 @@ from flows.upstream.tables import (
     track_status_table,
     weather_table,
 )
-from transforms.errors import InputError, NotReadyError, UpstreamError
+from transforms.errors import NotReadyError, UpstreamError
 from transforms.recording import (
     CarSamples,
     CircuitMarks,
@@ -46,52 +44,10 @@ _FIRST_YEAR_WITHOUT_DRS = 2026
 _METRES_PER_UNIT = 0.1
 
 
-def configure_cache(cache_dir: Path, *, offline: bool) -> None:
-    """Point FastF1 at ``cache_dir`` (made if missing); with ``offline`` it never asks the network.
-
-    :raises InputError: the folder cannot be used.
-    """
-    import fastf1
-
-    try:
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        fastf1.Cache.configure(cache_dir=str(cache_dir))
-        fastf1.Cache.offline_mode(offline)
-        install_sign_in()
-    except (OSError, NotADirectoryError) as error:
-        raise InputError(
-            f"The FastF1 cache folder {cache_dir} cannot be used ({error}). Set PARCFERME_CACHE_DIR to a folder that "
-            "can be written."
-        ) from error
-
-
 #: FastF1's parsers log under this name, and only when they parse: not when their parsed result is cached.
 _PARSERS = "fastf1.api"
 #: Warnings of the parsers, kept beside FastF1's parsed topics so that a later load knows them too.
 WARNINGS_FILE = "parser-warnings.json"
-
-
-@contextmanager
-def captured_warnings() -> Iterator[list[tuple[str, str]]]:
-    """Collect what FastF1 logs at WARNING and above while the block runs, as (logger, text).
-
-    What its downloader and its sign-in say is left out: what this machine's cache, network or account lacks is no
-    property of a session.
-    """
-    found: list[tuple[str, str]] = []
-
-    class _Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if not record.name.endswith(".req") and LOGGER_PART not in record.name:
-                found.append((record.name, " ".join(record.getMessage().split())))
-
-    collector = _Collector(level=logging.WARNING)
-    logger = logging.getLogger("fastf1")
-    logger.addHandler(collector)
-    try:
-        yield found
-    finally:
-        logger.removeHandler(collector)
 
 
 def _with_earlier_warnings(found: list[tuple[str, str]], api_path: str) -> tuple[str, ...]:
@@ -106,29 +62,6 @@ def _with_earlier_warnings(found: list[tuple[str, str]], api_path: str) -> tuple
             path.write_bytes(orjson.dumps(sorted(of_parsers | earlier)))
         of_parsers |= earlier
     return (*sorted(of_parsers), *(text for name, text in found if name != _PARSERS))
-
-
-@contextmanager
-def fastf1_failures_as_errors(what: str) -> Iterator[None]:
-    """Turn FastF1's ``exit()``, rate limits and network failures into :class:`UpstreamError` naming ``what``."""
-    import requests
-    from fastf1.exceptions import RateLimitExceededError
-
-    try:
-        yield
-    except SystemExit as error:
-        raise UpstreamError(
-            f"FastF1 gave up downloading {what}. Check the network and F1_USERNAME / F1_PASSWORD, then run it again."
-        ) from error
-    except RateLimitExceededError as error:
-        raise UpstreamError(
-            f"The upstream's call limit is reached while loading {what} ({error}). Run it again in an hour."
-        ) from error
-    except (requests.RequestException, ConnectionError, TimeoutError) as error:
-        raise UpstreamError(
-            f"The upstream could not be reached while loading {what} ({type(error).__name__}). Check the network, or "
-            "set PARCFERME_OFFLINE=1 to use only what the cache holds."
-        ) from error
 
 
 def load_recording(year: int, round_number: int, code: str) -> Recording:

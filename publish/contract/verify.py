@@ -8,7 +8,7 @@ also what is inside. Only current ones: columns may be added later, and a revisi
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from publish import keys
 from publish.contract.contents import document_problem, object_problem
@@ -20,6 +20,9 @@ from publish.stores.base import Store
 from publish.stores.parallel import WORKERS, OnProgress, in_parallel
 from publish.stores.shared_documents import Document, parse_document
 from transforms.errors import PublicationError
+
+if TYPE_CHECKING:
+    pass
 
 COPY_FOLDERS = ("v1/parquet/", "telemetry/")
 #: Objects read whole at once; the largest is some tens of megabytes.
@@ -309,3 +312,14 @@ def _read(store: Store, key: str, schema: str, tally: _Tally) -> Document | None
     tally.add(key, problem and f"it is not as its schema says: {problem}")
     tally.add(key, _header_problem(store, key, None))
     return None if problem else document
+
+
+def verdict_of(found: Verification, uri: str) -> str:
+    """Return what was found in the store at ``uri``, as one line."""
+    seen = f"{found.sessions} sessions, {found.revisions} revisions, {found.objects:,} objects, {found.bytes:,} bytes"
+    seen += f" in {uri}"
+    orphans = sum(finding.is_orphan for finding in found.findings)
+    wrong = len(found.findings) - orphans
+    how = "proven byte by byte" if found.deep else "all there"
+    verdict = f"{wrong} wrong of {seen}." if wrong else f"Verified: {seen}, {how}."
+    return verdict + (f" {orphans} orphans, which nothing links; prune removes old ones." if orphans else "")

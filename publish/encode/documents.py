@@ -7,8 +7,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from transforms.columns import TABLES
-from transforms.frames import SessionData, Track
 from transforms.recording import CircuitMarks, Corner, SessionIdentity
+from transforms.session import SessionData
+from transforms.track import Track
 
 #: Documents made from a table, by name.
 TABLE_DOCUMENTS = {

@@ -9,8 +9,9 @@ from publish.encode.chunks import CHUNK_MS, RATES
 from publish.encode.documents import iso_utc
 from publish.encode.files import canonical_json
 from publish.encode.objects import EncodedObject
-from transforms.frames import Clock, SessionData
+from transforms.frames import Clock
 from transforms.recording import SessionIdentity
+from transforms.session import SessionData
 
 SCHEMA = "parcferme/manifest/1"
 #: Hexadecimal digits of a revision's name.

@@ -11,8 +11,8 @@ from publish.encode.manifest import build_manifest
 from publish.encode.objects import EncodedObject, EncodedRevision
 from publish.encode.parquet import write_frames_table, write_table
 from publish.encode.rows import encode_rows
-from transforms.frames import SessionData
 from transforms.recording import CircuitMarks, SessionIdentity
+from transforms.session import SessionData
 
 #: Seconds a race's frames and rows take, measured; only their ratio matters, for the progress.
 _FRAMES_S, _ROWS_S = 3.0, 11.0

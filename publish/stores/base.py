@@ -1,4 +1,4 @@
-"""The one boundary between this project and where it publishes: a few methods, chosen by the destination's URI.
+"""The one boundary between this project and where it publishes: a few methods of one class.
 
 What a store promises: an object is visible whole or not at all; a conditional write never loses another writer's
 update; bytes handed to ``upload_file`` with their SHA-256 arrive as exactly those bytes or the call raises. What
@@ -14,10 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from publish.headers import Headers
-from transforms.errors import InputError
 
 ACCEPTED = "file:///absolute/path or s3://bucket/prefix"
 
@@ -122,23 +120,3 @@ class Store(ABC):
         Nothing by default: in a bucket a lifecycle rule ends unfinished uploads.
         """
         return 0
-
-
-def open_store(uri: str, options: S3Options | None = None) -> Store:
-    """Return the store for ``uri``: ``file:///absolute/path`` or ``s3://bucket/prefix``; raises InputError for
-    anything else.
-
-    Nothing is read or written yet; ``Store.check`` says whether it can be published to.
-    """
-    parts = urlsplit(uri)
-    if parts.query or parts.fragment or parts.username or parts.password:
-        raise InputError(f"The destination must be {ACCEPTED}, with nothing else in it (no '?', '#' or '@').")
-    if parts.scheme == "file" and not parts.netloc and unquote(parts.path).strip("/"):
-        from publish.stores.folder import FileStore
-
-        return FileStore(Path(unquote(parts.path)))
-    if parts.scheme == "s3" and parts.netloc:
-        from publish.stores.s3 import S3Store
-
-        return S3Store(parts.netloc, parts.path, options or S3Options())
-    raise InputError(f"{uri!r} cannot be a destination. It must be {ACCEPTED}.")

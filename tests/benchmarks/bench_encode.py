@@ -20,7 +20,7 @@ from publish.encode.objects import EncodedObject
 from publish.encode.parquet import write_frames_table, write_table
 from publish.encode.rows import encode_rows
 from publish.encode.session import encode_session
-from transforms.frames import SessionData
+from transforms.session import SessionData
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "publish"))
 

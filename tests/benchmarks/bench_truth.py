@@ -13,14 +13,15 @@ from pathlib import Path
 import numpy as np
 from scipy.interpolate import interp1d
 
-from flows.upstream.load import configure_cache, load_recording
-from transforms.frames import STATES, SessionData
+from flows.upstream.client import configure_cache
+from flows.upstream.load import load_recording
+from transforms.frames import STATES
 from transforms.interpolate import MAX_GAP_MS, bracket
 from transforms.path import coordinates, velocities
 from transforms.reconcile import reconcile
 from transforms.recording import Recording
 from transforms.samples import CleanCar, CleanPositions
-from transforms.session import clean, transform_session
+from transforms.session import SessionData, clean, transform_session
 
 CHANNELS = ("x_m", "speed_kmh", "rpm", "throttle_percent", "gear", "brake", "drs", "lap_distance_m", "tyre")
 METHODS = ("straight line", "cubic through neighbours", "quadratic spline", "cubic at measured speed (published)")

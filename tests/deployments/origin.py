@@ -11,7 +11,8 @@ from moto.server import ThreadedMotoServer
 
 from publish.publication import publish_site
 from publish.site.files import site_files
-from publish.stores.base import Store, open_store
+from publish.stores.base import Store
+from publish.stores.choose import open_store
 
 REVISION = "v1/sessions/9472/0123456789abcdef"
 MANIFEST = f"{REVISION}/manifest.json"

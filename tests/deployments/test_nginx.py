@@ -29,7 +29,7 @@ from origin import (
 )
 
 from publish.headers import headers_for
-from publish.stores.base import open_store
+from publish.stores.choose import open_store
 
 pytestmark = needs_nginx
 

@@ -19,7 +19,8 @@ from upstream_double import UpstreamDouble
 from flows.sample import SAMPLE_YEAR
 from flows.sample.meetings import meeting_of, session_name
 from flows.upstream.limits import LIMITS
-from publish.stores.base import Store, open_store
+from publish.stores.base import Store
+from publish.stores.choose import open_store
 
 Run = dict[str, Any]
 #: What there is one planned run of: event, session's code, kind.

@@ -15,14 +15,18 @@ from moto.server import ThreadedMotoServer
 
 from flows.sample import SAMPLE_YEAR
 from flows.season.backfill import backfill
-from flows.session.fingerprint import inputs_fingerprint, read_circuit_key, service_urls, stream_urls, topic_folder
 from flows.session.flow import publish_session
 from flows.settings import Settings, read_settings
 from flows.upstream.archive import SessionArchive, settings_for
 from flows.upstream.archive_format import read_archive
+from flows.upstream.client import configure_cache
 from flows.upstream.http_cache import read_bodies, write_bodies
-from flows.upstream.load import configure_cache, load_recording, session_path
-from publish.stores.base import Store, open_store
+from flows.upstream.inputs import inputs_fingerprint
+from flows.upstream.load import load_recording, session_path
+from flows.upstream.services import service_urls, stream_urls
+from flows.upstream.topics import read_circuit_key, topic_folder
+from publish.stores.base import Store
+from publish.stores.choose import open_store
 from publish.stores.shared_documents import read_document
 from transforms.errors import InputError, UpstreamError
 
@@ -290,7 +294,7 @@ def test_the_stream_of_a_topic_that_was_not_parsed_is_kept(cache: Path, kept: St
 
 
 def test_every_topic_has_a_stream() -> None:
-    from flows.session.fingerprint import missing_topics
+    from flows.upstream.topics import missing_topics
 
     topics = missing_topics(Path("nowhere"), "/static/x/", "R")
     urls = stream_urls("/static/2024/a/b/", topics)

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 
 from flows.sample import SAMPLE_YEAR
-from flows.upstream.load import configure_cache, load_recording
-from transforms.frames import SessionData
+from flows.upstream.client import configure_cache
+from flows.upstream.load import load_recording
 from transforms.recording import Recording
-from transforms.session import transform_session
+from transforms.session import SessionData, transform_session
 
 
 @pytest.fixture(scope="module", params=["S", "SQ"])

@@ -6,15 +6,13 @@ from pathlib import Path
 import pytest
 
 from flows.sample import SAMPLE_YEAR
-from flows.session.fingerprint import (
-    code_fingerprint,
-    inputs_fingerprint,
-    missing_topics,
-    read_session_key,
-    service_urls,
-)
+from flows.session.fingerprint import code_fingerprint
+from flows.upstream.client import configure_cache
 from flows.upstream.http_cache import write_bodies
-from flows.upstream.load import configure_cache, load_recording, session_path
+from flows.upstream.inputs import inputs_fingerprint
+from flows.upstream.load import load_recording, session_path
+from flows.upstream.services import service_urls
+from flows.upstream.topics import missing_topics, read_session_key
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from flows.session import run as session_run
 from flows.session.flow import publish_session
 from flows.session.reports import PublishReport
 from flows.session.run import Box
-from publish.stores.base import open_store
+from publish.stores.choose import open_store
 from publish.stores.shared_documents import Document, read_document
 from transforms.errors import InputError, NotReadyError, UpstreamError
 

@@ -20,10 +20,10 @@ from prefect_servers import PATIENCE_S, wait_until
 
 from flows.engine.events import HEALTH_CHANGED, HEALTH_FAILING, emit_health_event
 from flows.health import gather as health_checks
-from flows.health.flow import check_health
 from flows.health.gather import gather_checks
 from flows.health.machine import GB
 from flows.settings import read_settings
+from flows.watch.flow import check_health
 from publish.live.health import DEGRADED, FAILING, HEALTHY, STATES, Check, health_document, write_health
 from publish.season.index import Event, ScheduledSession, update_season
 from publish.stores.folder import FileStore
@@ -153,7 +153,7 @@ def test_with_a_worker_that_polls_it_is_healthy_and_ready(installation, worker) 
 def test_the_watch_runs_on_a_worker_and_its_event_arrives(installation, worker) -> None:
     emit_health_event("unknown", None, "for the run to differ from")
     wait_until(lambda: announced(installation.api_url) == "unknown", "the event arrives")
-    deployment = installation.deploy("check-health", "flows.health.flow.check_health")
+    deployment = installation.deploy("check-health", "flows.watch.flow.check_health")
     run_id = installation.run(deployment)
 
     def ended() -> State | None:

@@ -9,12 +9,12 @@ from prefect.utilities.callables import parameter_schema
 from prefect.utilities.schema_tools.validation import build_error_obj, validate
 
 from flows.engine.parameters import ALL_SESSIONS, SessionName, round_numbers, session_codes
-from flows.health.flow import check_health
 from flows.season.backfill import backfill
 from flows.season.operations import prune, rebuild_index, verify
 from flows.season.plan_season import plan_season
 from flows.season.refresh_results import refresh_results
 from flows.session.flow import publish_session
+from flows.watch.flow import check_health
 from transforms.errors import InputError
 from transforms.recording import SESSION_CODES
 

@@ -8,7 +8,8 @@ import pytest
 from flows.engine.progress import Progress, heartbeat
 from flows.session.status import SILENCE, StatusSink, close_status, sweep_status
 from publish.live.runs import RunEntry
-from publish.stores.base import Store, open_store
+from publish.stores.base import Store
+from publish.stores.choose import open_store
 from publish.stores.shared_documents import read_document
 
 START = datetime(2024, 3, 2, 18, tzinfo=UTC)

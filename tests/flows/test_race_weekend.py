@@ -11,7 +11,7 @@ from race_weekend import Run, Weekend, at, official_results, published_results, 
 
 from flows.sample import SAMPLE_YEAR
 from flows.sample.meetings import meeting_of
-from flows.season.plan import RECHECKS
+from flows.session_times import RECHECKS
 from publish.contract.verify import verify_store
 
 #: The race that the story is about, by the sample season's own rounds, and the weekends before and after it.

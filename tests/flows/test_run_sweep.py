@@ -26,14 +26,15 @@ from flows.engine.revival import (
     welcome_back,
 )
 from flows.engine.session_runs import TAG, NewRun, SessionRuns, backfill_tag
-from flows.health.sweep import sweep
 from flows.session.flow import publish_session
 from flows.session.status import StatusSink
 from flows.settings import Settings, read_settings
+from flows.watch.sweep import sweep
 from publish.live import runs as runs_document
 from publish.live.runs import RunEntry
 from publish.season.index import update_root_index
-from publish.stores.base import Store, open_store
+from publish.stores.base import Store
+from publish.stores.choose import open_store
 from publish.stores.shared_documents import Document, read_document
 
 YEAR, ROUND, EVENT = 2099, 1, "Larkmoor Grand Prix"

@@ -13,12 +13,14 @@ from upstream_season import CIRCUIT_HOST, MIRROR_HOST, RESULTS_HOST, SCHEDULE_HO
 
 from flows.health.machine import read_sign_in
 from flows.sample import SAMPLE_YEAR
-from flows.session.fingerprint import missing_topics, refresh_results_answer, results_answer, service_urls
 from flows.upstream.account import SignInOnce
+from flows.upstream.client import configure_cache
 from flows.upstream.http_cache import read_bodies
 from flows.upstream.limits import limited_upstream
-from flows.upstream.load import configure_cache, load_recording, session_path
+from flows.upstream.load import load_recording, session_path
 from flows.upstream.outcomes import Outcomes
+from flows.upstream.services import refresh_results_answer, results_answer, service_urls
+from flows.upstream.topics import missing_topics
 from transforms.errors import NotReadyError, UpstreamError
 
 LIVE = r"livetiming.*"

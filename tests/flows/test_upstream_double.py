@@ -21,7 +21,8 @@ from upstream_double import Request, UpstreamDouble
 from upstream_season import CIRCUIT_HOST, RESULTS_HOST, SCHEDULE_HOST, TIMING_HOST
 
 from flows.sample import SAMPLE_YEAR
-from flows.upstream.load import configure_cache, load_recording
+from flows.upstream.client import configure_cache
+from flows.upstream.load import load_recording
 from transforms.recording import Recording
 
 #: Loads a session as the product does, and says how it went.

@@ -9,10 +9,11 @@ import pyarrow as pa
 import pytest
 
 from flows.sample import SAMPLE_YEAR, sample_truth
-from flows.upstream.load import configure_cache, load_recording
-from transforms.frames import STATES, SessionData
+from flows.upstream.client import configure_cache
+from flows.upstream.load import load_recording
+from transforms.frames import STATES
 from transforms.recording import Driver, PositionSamples, Recording
-from transforms.session import transform_session
+from transforms.session import SessionData, transform_session
 
 LEADER = "7"
 OUT, RUNNING = STATES.index("out"), STATES.index("running")

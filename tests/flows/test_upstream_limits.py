@@ -19,8 +19,8 @@ import pytest
 from counting_upstream import LIVE, RESULTS, Upstream, most_in_any_window, run_workers, running_upstream, small_limits
 from prefect_servers import Server, wait_until
 
+from flows.upstream.client import configure_cache
 from flows.upstream.limits import LIMITS, _retry_after_s, ensure_limits, limited_upstream
-from flows.upstream.load import configure_cache
 from flows.upstream.slots import Limit, Patience, Slots, _wait_s, in_words
 from transforms.errors import UpstreamError
 

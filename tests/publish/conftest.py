@@ -18,7 +18,8 @@ from werkzeug.serving import make_server
 from publish.encode.objects import EncodedObject, EncodedRevision
 from publish.headers import headers_for
 from publish.revisions.latest import Summary
-from publish.stores.base import Store, open_store
+from publish.stores.base import Store
+from publish.stores.choose import open_store
 from publish.stores.folder import FileStore
 from publish.stores.shared_documents import encode_document, parse_document
 from transforms.recording import SessionIdentity

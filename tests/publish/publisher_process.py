@@ -10,7 +10,7 @@ from multiprocessing.synchronize import Barrier
 from publish.encode.objects import EncodedRevision
 from publish.publication import publish_revision
 from publish.revisions.latest import Summary
-from publish.stores.base import open_store
+from publish.stores.choose import open_store
 from transforms.recording import SessionIdentity
 
 

@@ -7,8 +7,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from transforms.columns import IDENTITY, TABLES, schema_of
-from transforms.frames import STATES, TICK_MS, CarFrames, Clock, Frames, RowFrames, SessionData, Track
+from transforms.frames import STATES, TICK_MS, CarFrames, Clock, Frames, RowFrames
 from transforms.recording import CircuitMarks, Corner, Driver, SessionIdentity
+from transforms.session import SessionData
+from transforms.track import Track
 
 IDENTITY_OF_SESSION = SessionIdentity(
     session_key=9472,

@@ -9,7 +9,7 @@ from session_data import CIRCUIT, IDENTITY_OF_SESSION, session_data, table, trac
 from publish.encode.documents import distance_along, iso_utc, json_values, session_documents, track_document
 from publish.encode.files import dump_json
 from transforms.columns import TABLES
-from transforms.frames import Track
+from transforms.track import Track
 
 ME = IDENTITY_OF_SESSION
 

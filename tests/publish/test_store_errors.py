@@ -14,7 +14,8 @@ import pytest
 from botocore.config import Config
 
 from publish.stores import s3 as s3_store
-from publish.stores.base import S3Options, open_store
+from publish.stores.base import S3Options
+from publish.stores.choose import open_store
 from publish.stores.folder import FileStore
 from publish.stores.s3 import S3Store
 from transforms.errors import InputError, PublicationError

@@ -20,7 +20,8 @@ from fault_proxy import FaultProxy, fault_proxy
 from publish import keys
 from publish.publication import publish_revision
 from publish.stores import s3 as s3_store
-from publish.stores.base import Conflict, S3Options, open_store
+from publish.stores.base import Conflict, S3Options
+from publish.stores.choose import open_store
 from publish.stores.parallel import in_parallel
 from publish.stores.s3 import S3Store
 from publish.stores.shared_documents import read_document, update_document

@@ -20,7 +20,9 @@ from publish.revisions.latest import Summary
 from publish.season.index import Event, ScheduledSession, update_season
 from publish.site.files import site_files
 from publish.stores.folder import FileStore
-from transforms.frames import STATES, Frames, SessionData, Track
+from transforms.frames import STATES, Frames
+from transforms.session import SessionData
+from transforms.track import Track
 
 pytestmark = needs_chromium
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.upstream.load import configure_cache, load_recording
-from transforms.frames import SessionData
+from flows.upstream.client import configure_cache
+from flows.upstream.load import load_recording
 from transforms.recording import Recording
-from transforms.session import transform_session
+from transforms.session import SessionData, transform_session
 
 SHARED = Path(__file__).parents[3] / "shared"
 RESTORE = SHARED / "tools" / "restore_fastf1_cache.py"

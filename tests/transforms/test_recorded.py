@@ -5,8 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from transforms.frames import STATES, SessionData
+from transforms.frames import STATES
 from transforms.recording import Recording
+from transforms.session import SessionData
 
 Load = Callable[[int, int, str], Recording]
 Transform = Callable[[int, int, str], SessionData]

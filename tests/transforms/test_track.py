@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
 
-from transforms.frames import Track
 from transforms.progress import Anchors, from_telemetry, from_timing
 from transforms.samples import CleanCar, CleanPositions
 from transforms.timing import CarTiming
-from transforms.track import build_track, project
+from transforms.track import Track, build_track, project
 
 
 def figure_of_eight(share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

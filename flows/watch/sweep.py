@@ -20,8 +20,7 @@ from prefect.states import Crashed
 
 from flows.engine.listing import list_planned
 from flows.engine.revival import Fate, is_heard_of, resume_wait, revive, welcome_back
-from flows.engine.session_runs import TAG, SessionRuns, expected_utc, session_tag_of
-from flows.season.backfill import cancel_runs_of
+from flows.engine.session_runs import TAG, SessionRuns, cancel_runs_of, expected_utc, session_tag_of
 from flows.session.endings import announce_ended
 from flows.session.status import DEAD_RUN, SILENCE, Ended, end_matching, is_silent
 from flows.settings import Settings

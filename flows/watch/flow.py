@@ -13,8 +13,8 @@ from prefect.states import Completed
 from flows.destination import open_destination
 from flows.engine.events import HEALTH_CHANGED, emit_health_event
 from flows.health.gather import gather_checks
-from flows.health.sweep import sweep
 from flows.settings import Settings, read_settings
+from flows.watch.sweep import sweep
 from publish import keys
 from publish.live.health import FAILING, HEALTHY, Check, write_health
 from publish.stores.base import Store
