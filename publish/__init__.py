@@ -1,1 +1,14 @@
-"""Every byte that leaves: names, encodings, stores, manifests and the order of publication."""
+"""Every byte that leaves: names, encodings, stores, manifests and the order of publication.
+
+Imports ``transforms`` and nothing of ``flows``. Its own rooms, each of which imports only those after it:
+
+- ``server``: a destination served on loopback. ``site``: the pages.
+- ``publication``: the order in which a revision becomes current.
+- ``contract``: what is promised, and whether it is kept: schemas, dictionary, verify.
+- ``live``: documents that change by the minute: status, runs, health; and telling the CDN.
+- ``season``: the season index and what hangs on round numbers.
+- ``revisions``: which revision is current, its copies, gate, differences, prune.
+- ``encode``: values to bytes on local disk. Knows no store.
+- ``stores``: where bytes go. Knows no encoding.
+- ``headers``, ``keys``: the headers and names of everything published.
+"""

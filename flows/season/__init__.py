@@ -1,0 +1,9 @@
+"""The flows over many sessions of a season, and what an operator does to a whole destination.
+
+Promises: one bad session stops none of the others, and repeating a flow costs nothing where all is done.
+May import ``session`` and what comes after it.
+
+- ``backfill``, ``backfill_report``, ``fan_out``, ``estimate``: many sessions at once, shown, and how long they take.
+- ``plan`` (pure), ``plan_season``: which runs there should be. ``refresh_results``: official results that changed late.
+- ``indexing``, ``operations``: the index written anew; verify, prune and rebuild-index as flows.
+"""

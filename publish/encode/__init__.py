@@ -1,0 +1,9 @@
+"""From values to bytes on local disk.
+
+Promises: the same values give the same bytes; every object is hashed while it is written; nothing here knows a store.
+May import ``transforms`` and nothing of ``publish`` but ``keys`` and ``headers``.
+
+- ``session``: the one entry point: a computed session in, the files of a revision out. ``objects``: what it returns.
+- ``chunks``, ``rows``, ``documents``, ``parquet``: one module a format. ``channels``: how channels are stored.
+- ``manifest``: what a revision consists of and its name. ``files``: deterministic JSON and gzip, hashed.
+"""

@@ -1,0 +1,8 @@
+"""The season index: every event and session of a year, and what is published of it.
+
+Promises: an index is made from the schedule and every session's ``latest.json``, so writing it again is always safe.
+May import ``revisions`` and ``stores``.
+
+- ``document``: what an index says, decided without a store. ``index``: read and written. ``aliases``: what lives under
+  year and round follows when a calendar is renumbered.
+"""
