@@ -4,7 +4,6 @@ How entries are made is in ``publish.season.document``; this module reads and wr
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from publish import keys
@@ -19,6 +18,7 @@ from publish.season.document import (
     season_document,
 )
 from publish.stores.base import Store
+from publish.stores.parallel import in_parallel
 from publish.stores.shared_documents import Document, read_document, update_document
 from transforms.errors import PublicationError
 
@@ -35,7 +35,6 @@ __all__ = [
 
 ROOT_SCHEMA = "parcferme/index/1"
 CONTRACT = 1
-_READERS = 8
 
 Changes = Mapping[tuple[int, str], SessionState]
 
@@ -139,6 +138,5 @@ def _published(latest: Latest) -> Published:
 
 def _all_latest(store: Store) -> list[Latest]:
     session_keys = [int(name) for name in store.list_folders(keys.SESSIONS) if name.isdecimal()]
-    with ThreadPoolExecutor(_READERS) as pool:
-        found = pool.map(lambda session_key: read_latest(store, session_key), sorted(session_keys))
-        return [latest for latest in found if latest is not None]
+    found = in_parallel(lambda session_key: read_latest(store, session_key), sorted(session_keys))
+    return [latest for latest in found if latest is not None]
