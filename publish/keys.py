@@ -17,6 +17,9 @@ RUNS = "v1/runs.json"
 CHECK = "v1/check.json"
 SESSIONS = "v1/sessions/"
 SCHEMAS = "v1/schemas/"
+#: Below these are the stable copies of current tables and rows.
+TABLE_COPIES = "v1/parquet/"
+ROWS_COPIES = "telemetry/"
 STATUS = "v1/status/"
 #: Of the raw archive alone, which is a store of its own and never public.
 RAW = "raw/"
@@ -33,8 +36,10 @@ _MAX_LENGTH = 900
 
 _TABLE_OBJECT = re.compile(r"parquet/([a-z0-9_]+)\.parquet")
 _ROWS_OBJECT = re.compile(r"rows/skip_([0-9]+)\.json\.gz")
-_REVISION = re.compile(r"[0-9a-f]{16}")
-_REVISION_OBJECT = re.compile(r"v1/sessions/[0-9]+/[0-9a-f]{16}/.+")
+#: Sixteen digits of what a revision says and eight of how it is written; those of before have only the former.
+REVISION_PATTERN = "[0-9a-f]{16}(-[0-9a-f]{8})?"
+_REVISION = re.compile(REVISION_PATTERN)
+_REVISION_OBJECT = re.compile(rf"v1/sessions/[0-9]+/{REVISION_PATTERN}/.+")
 
 
 def is_key(text: str) -> bool:
@@ -75,12 +80,22 @@ def latest(session_key: int) -> str:
     return f"{session_folder(session_key)}latest.json"
 
 
+def is_revision(text: str) -> bool:
+    """Whether ``text`` can be the name of a revision."""
+    return _REVISION.fullmatch(text) is not None
+
+
+def content_of(revision: str) -> str:
+    """Return the part of a revision's name that says what is in it, however that is compressed."""
+    return revision.partition("-")[0]
+
+
 def revision_folder(session_key: int, revision: str) -> str:
-    """Prefix of everything of one revision; raises PublicationError if ``revision`` is no hash of a content."""
-    if _REVISION.fullmatch(revision) is None:
+    """Prefix of everything of one revision; raises PublicationError if ``revision`` is no name of one."""
+    if not is_revision(revision):
         raise PublicationError(
-            f"{revision!r} is not a revision of session {session_key:d}: it must be 16 hexadecimal digits. If "
-            "latest.json or the season index names it, restore an earlier version of that document."
+            f"{revision!r} is not a revision of session {session_key:d}: it must be 16 and 8 hexadecimal digits with a "
+            "- between. If latest.json or the season index names it, restore an earlier version of that document."
         )
     return f"{session_folder(session_key)}{revision}/"
 
@@ -102,12 +117,17 @@ def is_immutable(key: str) -> bool:
 
 def table_copy(table: str, year: int, session_key: int) -> str:
     """Key of the copy of a session's current table that a glob finds."""
-    return f"v1/parquet/{table}/year={year:d}/session_key={session_key:d}.parquet"
+    return f"{TABLE_COPIES}{table}/year={year:d}/session_key={session_key:d}.parquet"
 
 
 def rows_copy(year: int, round_number: int, skip: int) -> str:
     """Key of the copy of a race's current rows, under the older backend's name."""
-    return f"telemetry/{year:d}/{round_number:d}/skip_{skip:d}.json.gz"
+    return f"{rows_folder(year, round_number)}skip_{skip:d}.json.gz"
+
+
+def rows_folder(year: int, round_number: int) -> str:
+    """Prefix of the copies of a race's current rows."""
+    return f"{ROWS_COPIES}{year:d}/{round_number:d}/"
 
 
 def stable_copy(path: str, *, year: int, round_number: int, code: str, session_key: int) -> str | None:

@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from publish import keys
 from publish.encode.channels import CONTINUOUS, HELD
 from publish.encode.chunks import CHUNK_MS, RATES
 from publish.encode.documents import TABLE_DOCUMENTS
@@ -23,7 +24,7 @@ _TEXT: Schema = {"type": "string"}
 _BOOLEAN: Schema = {"type": "boolean"}
 _MOMENT: Schema = {"type": "string", "format": "date-time", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"}
 _DATE: Schema = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d"}
-_REVISION: Schema = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
+_REVISION: Schema = {"type": "string", "pattern": f"^{keys.REVISION_PATTERN}$"}
 _SHA256: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _GRADE: Schema = {"enum": ["A", "B", "C", "D", "E", "F"]}
 _CODE: Schema = {"enum": list(SESSION_CODES)}
@@ -129,7 +130,8 @@ def _season() -> Schema:
             "sessions": _list(session),
         }
     )
-    return _document("season", {"year": _YEAR, "events": _list(event)})
+    serial = _described(_COUNT, "One more each time this document is written: of two copies the higher one is newer")
+    return _document("season", {"year": _YEAR, "serial": serial, "events": _list(event)})
 
 
 def _latest() -> Schema:
@@ -167,7 +169,10 @@ def _latest() -> Schema:
             "code_sha256": _TEXT,
             "revisions": _described(_list(step, minItems=1), "Newest first"),
         },
-        optional={"withheld": _described(_list(_REVISION), "Rolled back from; only a forced run brings one back")},
+        optional={
+            "withheld": _described(_list(_REVISION), "Rolled back from; only a forced run brings one back"),
+            "removed": _described(_list(_REVISION), "Taken away, or about to be; never used again"),
+        },
     )
 
 
@@ -199,7 +204,9 @@ def _manifest() -> Schema:
                 {"fps": {"const": list(RATES)}, "chunk_ms": {"const": CHUNK_MS}, "channels": _map(_channel())}
             ),
             "objects": _list(_manifest_entry()),
-            "made_with": _described(_map(_TEXT), "Versions; not part of the revision's name"),
+            "made_with": _described(
+                _map(_TEXT), "Versions; no part of the content that the revision's name begins with"
+            ),
         },
     )
 

@@ -1,21 +1,33 @@
-"""The manifest: what a revision consists of, and the revision's name, which is a hash of its content."""
+"""The manifest: what a revision consists of, and the revision's name.
+
+A name has two parts: a hash of what a reader gets after decoding, and one of the bytes, which are others where another
+version of a library has written them. The same name means the same bytes, for ever and whoever stores them; the same
+first part means the same content.
+"""
 
 import hashlib
-from collections.abc import Iterable
+import itertools
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import orjson
+
+from publish import keys
 from publish.encode.channels import CONTINUOUS, HELD
 from publish.encode.chunks import CHUNK_MS, RATES
 from publish.encode.documents import iso_utc
 from publish.encode.files import canonical_json
-from publish.encode.objects import EncodedObject
+from publish.encode.objects import EncodedObject, EncodedRevision
 from transforms.frames import Clock
 from transforms.recording import SessionIdentity
 from transforms.session import SessionData
 
 SCHEMA = "parcferme/manifest/1"
-#: Hexadecimal digits of a revision's name.
-_REVISION_DIGITS = 16
+#: Hexadecimal digits of the two parts of a revision's name.
+_CONTENT_DIGITS, _BYTES_DIGITS = 16, 8
+#: What a manifest says that is no content: two with the same content may differ in it.
+_NO_CONTENT = ("revision", "made_with")
 
 
 def build_manifest(
@@ -27,30 +39,56 @@ def build_manifest(
 ) -> tuple[str, bytes]:
     """Return the revision and the manifest as canonical JSON.
 
-    ``channels`` are the names of the frame channels that have a value; only these are declared. The revision depends
-    on what a reader gets, neither on ``made_with`` nor on how the objects were compressed.
+    ``channels`` are the names of the frame channels that have a value; only these are declared. The first part of the
+    name depends on what a reader gets, neither on ``made_with`` nor on how the objects were compressed.
     """
-    ordered = sorted(objects, key=lambda entry: entry.path)
-    body = {**_head(identity), **_content(data, channels)}
-    revision = revision_of(body, ordered)
-    manifest = {
-        **body,
-        "revision": revision,
-        "objects": [_entry(entry) for entry in ordered],
-        "made_with": made_with,
-    }
-    return revision, canonical_json(manifest)
+    return complete_manifest(
+        {**_head(identity), **_content(data, channels), "made_with": made_with},
+        sorted(objects, key=lambda entry: entry.path),
+    )
 
 
-def revision_of(body: dict[str, Any], objects: Iterable[EncodedObject]) -> str:
-    """Return the name of the revision with the manifest fields ``body`` and these ``objects`` (sorted by path)."""
-    entries = []
-    for entry in objects:
-        facts = _entry(entry)
-        del facts["bytes"], facts["sha256"]
-        entries.append({**facts, "content_sha256": entry.content_sha256})
-    text = canonical_json({**body, "objects": entries})
-    return hashlib.sha256(text).hexdigest()[:_REVISION_DIGITS]
+def complete_manifest(facts: Mapping[str, Any], objects: Sequence[EncodedObject]) -> tuple[str, bytes]:
+    """Return the revision and the manifest with the fields ``facts`` and these ``objects`` (sorted by path)."""
+    manifest = {**facts, "objects": [_entry(entry) for entry in objects]}
+    content = content_name(manifest, {entry.path: entry.content_sha256 for entry in objects})
+    return _named(manifest, content, 0)
+
+
+def content_name(manifest: Mapping[str, Any], content_sha256: Mapping[str, str]) -> str:
+    """Return the first part of the name of the revision that ``manifest`` describes.
+
+    ``content_sha256`` has the hash of what a reader gets of each object, in hex, by path.
+    """
+    entries = [
+        {name: value for name, value in item.items() if name not in ("bytes", "sha256")}
+        | {"content_sha256": content_sha256[item["path"]]}
+        for item in manifest["objects"]
+    ]
+    facts = {name: value for name, value in manifest.items() if name not in _NO_CONTENT}
+    return _digest(facts | {"objects": entries})[:_CONTENT_DIGITS]
+
+
+def named_anew(encoded: EncodedRevision, taken: Collection[str]) -> EncodedRevision:
+    """Return ``encoded`` under a name that is not in ``taken``: its own, or another one with the same first part."""
+    if encoded.revision not in taken:
+        return encoded
+    content = keys.content_of(encoded.revision)
+    manifest = orjson.loads(encoded.manifest)
+    names = (_named(manifest, content, number) for number in itertools.count())
+    revision, data = next((revision, data) for revision, data in names if revision not in taken)
+    return replace(encoded, revision=revision, manifest=data)
+
+
+def _named(manifest: Mapping[str, Any], content: str, number: int) -> tuple[str, bytes]:
+    """Return name and bytes of the manifest; each ``number`` gives another name."""
+    facts = {name: value for name, value in manifest.items() if name != "revision"}
+    revision = f"{content}-{_digest([facts, number])[:_BYTES_DIGITS]}"
+    return revision, canonical_json({**facts, "revision": revision})
+
+
+def _digest(document: object) -> str:
+    return hashlib.sha256(canonical_json(document)).hexdigest()
 
 
 def _head(identity: SessionIdentity) -> dict[str, Any]:

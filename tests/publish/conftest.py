@@ -15,13 +15,14 @@ from browser import Page, browser
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
+from publish.encode.manifest import complete_manifest
 from publish.encode.objects import EncodedObject, EncodedRevision
 from publish.headers import headers_for
 from publish.revisions.latest import Summary
 from publish.stores.base import Store
 from publish.stores.choose import open_store
 from publish.stores.folder import FileStore
-from publish.stores.shared_documents import encode_document, parse_document
+from publish.stores.shared_documents import parse_document
 from transforms.recording import SessionIdentity
 
 NOW = datetime(2024, 3, 3, 12, 0, tzinfo=UTC)
@@ -71,8 +72,7 @@ def make_revision(
     paths: tuple[str, ...] = PATHS,
     compressor: str = "",
 ) -> EncodedRevision:
-    """A tiny encoded session; ``content`` decides the revision, ``compressor`` changes bytes but not the revision."""
-    revision = hashlib.sha256(f"{session_key} {content} {paths}".encode()).hexdigest()[:16]
+    """A tiny encoded session; ``content`` decides what is in it, ``compressor`` only its bytes."""
     source = folder / uuid.uuid4().hex
     source.mkdir()
     objects = []
@@ -80,7 +80,7 @@ def make_revision(
         data = f"{path} of {session_key} {content}{compressor}\n".encode()
         file = source / path.replace("/", "_")
         file.write_bytes(data)
-        headers = headers_for(f"v1/sessions/{session_key}/{revision}/{path}")
+        headers = headers_for(path)
         objects.append(
             EncodedObject(
                 path=path,
@@ -93,18 +93,13 @@ def make_revision(
                 content_encoding=headers.content_encoding,
             )
         )
-    manifest = {
-        "schema": "parcferme/manifest/1",
-        "session_key": session_key,
-        "revision": revision,
-        "capabilities": {"telemetry": True},
-        "objects": [{"path": o.path, "bytes": o.bytes, "sha256": o.sha256} for o in objects],
-    }
-    return EncodedRevision(session_key, revision, encode_document(manifest), tuple(objects))
+    facts = {"schema": "parcferme/manifest/1", "session_key": session_key, "capabilities": {"telemetry": True}}
+    revision, manifest = complete_manifest(facts, objects)
+    return EncodedRevision(session_key, revision, manifest, tuple(objects))
 
 
 def with_files(encoded: EncodedRevision, files: dict[str, bytes]) -> EncodedRevision:
-    """The same revision with other bytes in some of its objects."""
+    """The same content with other bytes in some of its objects."""
     objects = []
     for item in encoded.objects:
         if item.path in files:
@@ -112,9 +107,10 @@ def with_files(encoded: EncodedRevision, files: dict[str, bytes]) -> EncodedRevi
             sha256 = hashlib.sha256(files[item.path]).hexdigest()
             item = dataclasses.replace(item, bytes=len(files[item.path]), sha256=sha256)
         objects.append(item)
-    manifest = parse_document(encoded.manifest, "manifest")
-    manifest["objects"] = [{"path": o.path, "bytes": o.bytes, "sha256": o.sha256} for o in objects]
-    return dataclasses.replace(encoded, manifest=encode_document(manifest), objects=tuple(objects))
+    facts = parse_document(encoded.manifest, "manifest")
+    del facts["revision"]
+    revision, manifest = complete_manifest(facts, objects)
+    return dataclasses.replace(encoded, revision=revision, manifest=manifest, objects=tuple(objects))
 
 
 @pytest.fixture
