@@ -12,10 +12,10 @@ from flows.cli.console import make_console
 from flows.destination import open_destination
 from flows.settings import read_settings
 from publish.contract.verify import Finding, verdict_of, verify_store
-from publish.publication import roll_back
+from publish.publication import prune_revisions, roll_back
 from publish.revisions.diff import RevisionDiff, read_diff
 from publish.revisions.latest import read_latest
-from publish.revisions.prune import Removal, carry_out, plan_prune
+from publish.revisions.prune import Removal, plan_prune
 from transforms.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,8 +71,12 @@ def prune(*, keep: int, older_than: str, dry_run: bool) -> int:
         for removal in removals:
             _print_removal(console, "would remove", removal)
     else:
-        gained = carry_out(
-            store, removals, keep=keep, on_removed=lambda removal: _print_removal(console, "removed", removal)
+        gained = prune_revisions(
+            store,
+            removals,
+            keep=keep,
+            now=settings.current_time(),
+            on_removed=lambda removal: _print_removal(console, "removed", removal),
         )
         store.remove_unfinished(settings.current_time() - age)
     what = "Would gain" if dry_run else "Gained"

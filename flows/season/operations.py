@@ -16,7 +16,8 @@ from flows.engine.progress import ArtifactSink, Progress
 from flows.season.indexing import rebuild
 from flows.settings import read_settings
 from publish.contract.verify import verdict_of, verify_store
-from publish.revisions.prune import Removal, carry_out, plan_prune
+from publish.publication import prune_revisions
+from publish.revisions.prune import Removal, plan_prune
 
 #: Rows of a table that somebody still reads; the log has all of them.
 _MOST_ROWS = 500
@@ -72,8 +73,8 @@ def prune(
     removals = plan_prune(store, keep=keep, older_than=age, now=now)
     gained = sum(removal.bytes for removal in removals)
     if not dry_run:
-        gained = carry_out(
-            store, removals, keep=keep, on_removed=lambda removal: logger.info("Removed %s", _name(removal))
+        gained = prune_revisions(
+            store, removals, keep=keep, now=now, on_removed=lambda removal: logger.info("Removed %s", _name(removal))
         )
         store.remove_unfinished(now - age)
     message = f"{'Would gain' if dry_run else 'Gained'} {gained:,} bytes: {len(removals)} revisions."

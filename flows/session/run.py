@@ -28,6 +28,7 @@ from publish.live.runs import RunEntry
 from publish.revisions.latest import Latest, Summary, read_latest
 from publish.season import index as season
 from publish.season.document import AWAITING_DATA, PUBLISHED, SessionState
+from publish.season.finish import finish_publication
 from publish.stores.base import Store
 from publish.stores.shared_documents import parse_utc, read_document
 from transforms.errors import ParcfermeError, UpstreamError
@@ -185,7 +186,7 @@ class SessionRun:
 
     def finish_unchanged(self, latest: Latest) -> PublishReport:
         """Report a session that is up to date, after finishing what a killed run may have left undone."""
-        season.finish_publication(self.store, latest.session_key, self.settings.current_time())
+        finish_publication(self.store, latest.session_key, self.settings.current_time())
         manifest = read_document(self.store, latest.manifest_key) or {}
         status_key = keys.status(self.year, self.round, self.code)
         if (read_document(self.store, status_key) or {}).get("type") != status.COMPLETE:

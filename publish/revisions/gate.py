@@ -11,7 +11,7 @@ import orjson
 
 from publish import keys
 from publish.encode.objects import EncodedRevision
-from publish.revisions.latest import read_latest
+from publish.revisions.latest import Latest, read_latest
 from publish.stores.base import Store
 from transforms.errors import QualityGateError
 from transforms.recording import SessionIdentity
@@ -54,19 +54,21 @@ def losses(current: Report, new: Report) -> list[str]:
 def read_current_report(store: Store, session_key: int) -> Report | None:
     """Return the quality report of the current revision, None where there is none."""
     latest = read_latest(store, session_key)
-    if latest is None:
-        return None
-    stored = store.read(keys.revision_object(session_key, latest.revision, _REPORT))
+    return None if latest is None else _read_report(store, latest)
+
+
+def _read_report(store: Store, latest: Latest) -> Report | None:
+    stored = store.read(keys.revision_object(latest.session_key, latest.revision, _REPORT))
     return None if stored is None else orjson.loads(gzip.decompress(stored.data))
 
 
-def check_gate(store: Store, encoded: EncodedRevision, identity: SessionIdentity) -> None:
-    """Compare an encoded revision with the current one.
+def check_gate(store: Store, encoded: EncodedRevision, identity: SessionIdentity, latest: Latest) -> None:
+    """Compare an encoded revision with the one that is current by ``latest``.
 
     :raises QualityGateError: it is worse beyond the limits.
     """
     report = next((item for item in encoded.objects if item.path == _REPORT), None)
-    current = None if report is None else read_current_report(store, encoded.session_key)
+    current = None if report is None else _read_report(store, latest)
     if report is None or current is None:
         return
     found = losses(current, orjson.loads(gzip.decompress(report.file.read_bytes())))

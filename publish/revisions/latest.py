@@ -1,5 +1,6 @@
 """Which revision of a session is current, and which came before: ``latest.json``."""
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from publish import keys
 from publish.revisions.diff import MAX_LISTED_RESULTS, ResultChange
 from publish.stores.base import Store
-from publish.stores.shared_documents import Document, read_document, utc_text
+from publish.stores.shared_documents import Document, read_document, update_document, utc_text
 from transforms.errors import PublicationError
 from transforms.recording import SessionIdentity
 
@@ -64,7 +65,8 @@ class Latest:
     """A session's ``latest.json``; ``history`` has the newest entry first.
 
     ``round`` is None once its event fell off the schedule and another one took its number. ``withheld`` are revisions
-    an operator rolled back from: no run but a forced one makes them current again.
+    an operator rolled back from: no run but a forced one makes what is in them current again. ``removed`` are names
+    that prune has taken away, or is about to: nothing is ever stored under them again.
     """
 
     session_key: int
@@ -76,6 +78,7 @@ class Latest:
     summary: Summary
     history: tuple[HistoryEntry, ...]
     withheld: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
     @property
     def revisions(self) -> list[str]:
@@ -87,12 +90,43 @@ class Latest:
         """Key of the current revision's manifest."""
         return keys.manifest(self.session_key, self.revision)
 
+    def withholds(self, revision: str) -> bool:
+        """Whether an operator rolled back from what ``revision`` holds, however it was compressed."""
+        return any(keys.content_of(name) == keys.content_of(revision) for name in self.withheld)
+
 
 def read_latest(store: Store, session_key: int) -> Latest | None:
     """Return what is current of a session, or None if it was never published."""
     key = keys.latest(session_key)
     document = read_document(store, key)
     return None if document is None else parse_latest(document, f"{key} in {store.uri}")
+
+
+def replace_latest(
+    store: Store,
+    session_key: int,
+    before: Latest | None,
+    revision: str,
+    following: Callable[[Latest | None], Latest],
+) -> Latest | None:
+    """Write what ``following`` makes of the present ``latest.json``, in which ``revision`` is current, and return it.
+
+    Only if what is current is still that of ``before``, and ``revision`` has not been removed, so that a prune may be
+    deleting it; else None. Nobody's entry is lost.
+    """
+    key = keys.latest(session_key)
+    made: list[Latest | None] = []
+
+    def change(document: Document | None) -> Document | None:
+        present = None if document is None else parse_latest(document, f"{key} in {store.uri}")
+        # At a second attempt it may be this one's own write that is there: its answer was lost.
+        expected = {before and before.revision} | ({revision} if any(made) else set())
+        is_free = present is None or revision not in present.removed
+        made.append(following(present) if is_free and (present and present.revision) in expected else None)
+        return None if made[-1] is None else latest_document(made[-1])
+
+    update_document(store, key, change)
+    return made[-1]
 
 
 def parse_latest(document: Document, where: str) -> Latest:
@@ -110,6 +144,7 @@ def parse_latest(document: Document, where: str) -> Latest:
             ),
             history=tuple(_parse_entry(entry) for entry in document["revisions"]),
             withheld=tuple(str(revision) for revision in document.get("withheld", ())),
+            removed=tuple(str(revision) for revision in document.get("removed", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise PublicationError(
@@ -149,6 +184,7 @@ def latest_document(latest: Latest) -> Document:
             for entry in latest.history
         ],
         "withheld": list(latest.withheld),
+        "removed": list(latest.removed),
     }
 
 
@@ -162,7 +198,10 @@ def succeed(
     forced: bool,
     changes: Changes,
 ) -> Latest:
-    """Return what is current once ``revision`` is. The same revision again adds nothing to the history."""
+    """Return what is current once ``revision`` is. The same revision again adds nothing to the history.
+
+    ``identity`` says under which event and round, as far as the caller knows; ``summary`` what it was made from.
+    """
     history = before.history if before else ()
     if before is None or before.revision != revision:
         history = (_entry(revision, now, _reason(before, summary, forced), summary, changes), *history)
@@ -175,7 +214,8 @@ def succeed(
         revision=revision,
         summary=summary,
         history=history,
-        withheld=tuple(name for name in (before.withheld if before else ()) if name != revision),
+        withheld=_without(before.withheld if before else (), revision),
+        removed=before.removed if before else (),
     )
 
 
@@ -196,7 +236,7 @@ def step_back(
         revision=revision,
         summary=summary,
         history=(_entry(revision, now, ROLLED_BACK, summary, changes), *before.history),
-        withheld=tuple(dict.fromkeys(name for name in (*later, *before.withheld) if name != revision)),
+        withheld=_without((*later, *before.withheld), revision),
     )
 
 
@@ -204,6 +244,25 @@ def hold_back(before: Latest, summary: Summary) -> Latest:
     """Remember that ``summary``'s inputs and code lead to a withheld revision: what is current stays."""
     made_from = replace(before.summary, inputs_sha256=summary.inputs_sha256, code_sha256=summary.code_sha256)
     return replace(before, summary=made_from)
+
+
+def forget(before: Latest, revision: str) -> Latest:
+    """Return what is known once ``revision``, which is not current, is in no history: nobody takes it up any more."""
+    history = tuple(entry for entry in before.history if entry.revision != revision)
+    return replace(before, history=history, removed=(*before.removed, revision))
+
+
+def rename(before: Latest, names: Mapping[str, str]) -> Latest:
+    """Return what is known once revisions are stored under other names (old name to new one)."""
+    history = tuple(replace(entry, revision=names.get(entry.revision, entry.revision)) for entry in before.history)
+    revision = names.get(before.revision, before.revision)
+    return replace(before, revision=revision, history=history, removed=(*before.removed, *names))
+
+
+def _without(withheld: Iterable[str], revision: str) -> tuple[str, ...]:
+    """Return those of ``withheld`` that do not hold what ``revision`` holds."""
+    content = keys.content_of(revision)
+    return tuple(dict.fromkeys(name for name in withheld if keys.content_of(name) != content))
 
 
 def _entry(revision: str, now: datetime, reason: str, summary: Summary, changes: Changes) -> HistoryEntry:

@@ -80,10 +80,11 @@ def season_document(
 
     Published sessions find their place by event name and code, then by round and code; one without a place keeps
     an event of its own. An event that fell off the schedule has no round; its sessions are cancelled unless published.
-    A failure stays until the session is published, a cancellation until the event is on the schedule again.
+    A failure stays until the session is published, a cancellation until the event is on the schedule again. The serial
+    number is that of ``before``; whoever writes the document raises it.
     """
     known = _events_of(before)
-    schedule = list(known) if events is None else [*events, *_left_over(known, events)]
+    schedule = _following(known, published) if events is None else [*events, *_left_over(known, events)]
     places, homeless = _placed(schedule, published, renamed_events(before, events or ()))
     for entry in homeless:
         places[_home(schedule, entry)] = entry.state
@@ -91,6 +92,7 @@ def season_document(
     return {
         "schema": SCHEMA,
         "year": year,
+        "serial": int((before or {}).get("serial", 0)),
         "events": [
             _event_document(event, index, places, changes, remembered, now) for index, event in enumerate(schedule)
         ],
@@ -103,6 +105,26 @@ def renamed_events(before: Document | None, events: Sequence[Event]) -> dict[str
     names, known_names = {event.name for event in events}, {event.name for event in known}
     by_date = {e.date: e.name for e in events if e.date is not None and not e.testing and e.name not in known_names}
     return {e.name: by_date[e.date] for e in known if e.name not in names and e.date in by_date}
+
+
+def home_in(
+    document: Document | None, session_key: int, event: str, round_number: int | None
+) -> tuple[str, int | None]:
+    """Return the event and the round under which a session belongs by what an index says.
+
+    ``event`` and ``round_number`` are what is known of it otherwise, and stand where the index has no calendar for it.
+    An event that fell off the schedule keeps its number until another one takes it.
+    """
+    rows = _sessions_of(document)
+    home = next((entry for entry, session in rows if session["session_key"] == session_key), None)
+    if home is None:
+        home = next((entry for entry, _ in rows if entry["name"] == event and not entry["testing"]), None)
+    if home is None or home["testing"] or home["date"] is None:
+        return event, round_number
+    if home["round"] is not None:
+        return home["name"], home["round"]
+    taken = {entry["round"] for entry, _ in rows if not entry["testing"]}
+    return event, None if round_number in taken else round_number
 
 
 def homes_of(
@@ -164,6 +186,17 @@ def _home(schedule: list[Event], entry: Published) -> _Slot:
             return index, entry.code
     schedule.append(Event(entry.round, entry.event, None, None, None, None, False, (session,)))
     return len(schedule) - 1, entry.code
+
+
+def _following(known: Sequence[Event], published: Sequence[Published]) -> list[Event]:
+    """Return ``known`` with what no calendar has dated under the numbers it was published under last."""
+    rounds = {entry.event: entry.round for entry in published}
+    return [
+        replace(event, round=rounds[event.name])
+        if event.date is None and not event.testing and event.name in rounds
+        else event
+        for event in known
+    ]
 
 
 def _left_over(known: Sequence[Event], events: Sequence[Event]) -> list[Event]:

@@ -3,7 +3,7 @@
 How entries are made is in ``publish.season.document``; this module reads and writes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from publish import keys
@@ -17,16 +17,14 @@ from publish.season.document import (
     published_in,
     season_document,
 )
-from publish.stores.base import Store
+from publish.stores.base import Conflict, Store
 from publish.stores.parallel import in_parallel
-from publish.stores.shared_documents import Document, read_document, update_document
-from transforms.errors import PublicationError
+from publish.stores.shared_documents import Document, encode_document, read_document, update_document
 
 __all__ = [
     "Event",
     "ScheduledSession",
     "SessionState",
-    "finish_publication",
     "read_season",
     "rebuild_season",
     "update_root_index",
@@ -45,26 +43,43 @@ def read_season(store: Store, year: int) -> Document | None:
 
 
 def update_season(
-    store: Store, year: int, events: Sequence[Event] | None, now: datetime, changes: Changes | None = None
+    store: Store,
+    year: int,
+    events: Sequence[Event] | None,
+    now: datetime,
+    changes: Changes | None = None,
+    *,
+    published: Collection[int] = (),
+    touch: bool = False,
+    serial: int | None = None,
 ) -> bool:
     """Bring a year's index up to date and say whether anything was written; the root index follows.
 
     ``events`` is the present schedule (None: as the index has it), ``changes`` what happened to sessions, by round
-    number in that schedule and session code. What ``latest.json`` says is published always wins: a change with a
-    ``session_key`` only says which one to read.
+    number in that schedule and session code; ``published`` are session keys whose ``latest.json`` is read again. What
+    that says is published always wins. With ``touch`` it is written even if nothing in it has changed: whoever
+    has read it before, and ``latest.json`` before that was changed, has to read both again.
+
+    :raises Conflict: ``serial`` is given and the index has another serial number (0: there is none).
     """
-    given = dict(changes or {})
-    session_keys = sorted({state.session_key for state in given.values() if state.session_key is not None})
+    session_keys = sorted({*published, *_named_by(changes or {})})
 
     def change(before: Document | None) -> Document:
+        if serial is not None and serial_of(before) != serial:
+            raise Conflict(keys.season(year))
         # Read after the index was read: whoever makes another revision current later also writes the index later.
         fresh = {key: latest for key in session_keys if (latest := read_latest(store, key)) is not None}
-        published = [entry for entry in published_in(before) if entry.state.session_key not in fresh]
-        published += [_published(latest) for latest in fresh.values() if latest.year == year]
-        return season_document(year, events, before, published, given, now)
+        known = [entry for entry in published_in(before) if entry.state.session_key not in fresh]
+        known += [_published(latest) for latest in fresh.values() if latest.year == year]
+        return season_document(year, events, before, known, changes or {}, now)
 
-    written = update_document(store, keys.season(year), change)
+    written = _write(store, year, change, touch=touch)
     return update_root_index(store, years=(year,)) or written
+
+
+def serial_of(document: Document | None) -> int:
+    """Return how many times an index has been written; 0 if there is none."""
+    return 0 if document is None else int(document.get("serial", 0))
 
 
 def rebuild_season(store: Store, year: int, events: Sequence[Event] | None, now: datetime) -> bool:
@@ -78,21 +93,28 @@ def rebuild_season(store: Store, year: int, events: Sequence[Event] | None, now:
         published = published_of_year(store, year)
         return season_document(year, events, before, published, {}, now)
 
-    written = update_document(store, keys.season(year), change)
+    written = _write(store, year, change)
     return update_root_index(store, years=(year,)) or written
 
 
-def finish_publication(store: Store, session_key: int, now: datetime) -> bool:
-    """Let the indexes say what ``latest.json`` says of a session: the last steps of a publication, alone.
+def _named_by(changes: Changes) -> set[int]:
+    return {state.session_key for state in changes.values() if state.session_key is not None}
 
-    For a run that finds its session up to date and must still finish what a killed one began. Costs three reads
-    when there is nothing to do. Raises PublicationError if the session was never published.
+
+def _write(store: Store, year: int, change: Callable[[Document | None], Document], *, touch: bool = False) -> bool:
+    """Write a year's index if ``change`` makes another one of it, or always with ``touch``.
+
+    The serial number makes two writes differ, and so their ETags, also where the second one takes the first one back:
+    who has read an index that was written since never succeeds in writing one.
     """
-    latest = read_latest(store, session_key)
-    if latest is None:
-        raise PublicationError(f"Session {session_key} is not published in {store.uri}. Publish it first.")
-    state = SessionState(PUBLISHED, session_key=session_key)
-    return update_season(store, latest.year, None, now, {(latest.round or 0, latest.session): state})
+
+    def changed(before: Document | None) -> Document | None:
+        after = change(before)
+        if before is not None and not touch and encode_document(after) == encode_document(before):
+            return None
+        return {**after, "serial": after["serial"] + 1}
+
+    return update_document(store, keys.season(year), changed)
 
 
 def is_indexed(store: Store, latest: Latest) -> bool:
@@ -121,7 +143,7 @@ def update_root_index(store: Store, years: Sequence[int] = (), links: Mapping[st
 
 def published_of_year(store: Store, year: int) -> list[Published]:
     """Return every published session of a year, from every ``latest.json``."""
-    return [_published(latest) for latest in _all_latest(store) if latest.year == year]
+    return [_published(latest) for latest in all_latest(store) if latest.year == year]
 
 
 def _published(latest: Latest) -> Published:
@@ -136,7 +158,8 @@ def _published(latest: Latest) -> Published:
     return Published(latest.event, latest.round, latest.session, state)
 
 
-def _all_latest(store: Store) -> list[Latest]:
+def all_latest(store: Store) -> list[Latest]:
+    """Return every ``latest.json`` there is, by session key."""
     session_keys = [int(name) for name in store.list_folders(keys.SESSIONS) if name.isdecimal()]
     found = in_parallel(lambda session_key: read_latest(store, session_key), sorted(session_keys))
     return [latest for latest in found if latest is not None]

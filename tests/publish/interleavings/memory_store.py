@@ -67,7 +67,7 @@ class MemoryStore(Store):
     def copy(self, source: str, target: str, sha256: str) -> None:
         held = self.objects.get(keys.checked_key(source))
         if held is None:
-            raise PublicationError(f"{source} is not there to be copied to {target}.")
+            raise Conflict(source)
         self._put(keys.checked_key(target), held.data)
         if held.sha256 != sha256:
             raise PublicationError(f"{source} has other bytes than its manifest says; they were copied to {target}.")

@@ -1,4 +1,4 @@
-"""Sessions of a few hundred bytes that are encoded, hashed and named as real ones are, and the schedules they are in."""
+"""Sessions of a few hundred bytes, encoded, hashed and named as real ones are, and the schedules they are in."""
 
 import dataclasses
 import gzip
@@ -13,8 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from publish.encode.chunks import CHUNK_MS, RATES
-from publish.encode.files import canonical_json
-from publish.encode.manifest import revision_of
+from publish.encode.manifest import complete_manifest
 from publish.encode.objects import EncodedObject, EncodedRevision
 from publish.encode.parquet import ContentHash
 from publish.headers import headers_for
@@ -73,21 +72,8 @@ def encode(wanted: Wanted) -> EncodedRevision:
         + [_table(wanted, name, folder) for name in wanted.tables],
         key=lambda one: one.path,
     )
-    body = _body(wanted)
-    revision = revision_of(body, objects)
-    entries = [
-        {
-            "path": one.path,
-            "kind": one.kind,
-            "bytes": one.bytes,
-            "sha256": one.sha256,
-            "content_encoding": one.content_encoding,
-            "rows": one.rows,
-        }
-        for one in objects
-    ]
-    manifest = {**body, "revision": revision, "objects": entries, "made_with": {"level": str(wanted.level)}}
-    return EncodedRevision(wanted.session_key, revision, canonical_json(manifest), tuple(objects))
+    revision, manifest = complete_manifest(_body(wanted), objects)
+    return EncodedRevision(wanted.session_key, revision, manifest, tuple(objects))
 
 
 @cache
@@ -142,6 +128,7 @@ def _body(wanted: Wanted) -> dict[str, object]:
         "grade": "A",
         "capabilities": {"telemetry": True},
         "frames": {"fps": list(RATES), "chunk_ms": CHUNK_MS, "channels": {}},
+        "made_with": {"parcferme": "1"},
     }
 
 

@@ -12,6 +12,7 @@ from publish import keys
 from publish.contract.verify import verify_store
 from publish.revisions.copies import Alias, planned_copies
 from publish.revisions.latest import Latest, parse_latest
+from publish.season.document import home_in
 
 _NAMES = (
     r"index\.json",
@@ -70,9 +71,9 @@ class Watch:
             known = latest.get(session["session_key"])
             expect(known, "link", f"{key} lists {session['session_key']}, which has no latest.json")
             expect(
-                known and session["revision"] in known.revisions,
+                known and session["revision"] in (*known.revisions, *known.removed),
                 "ahead",
-                f"{key} is at {session['revision']}, which is not in the history of {session['session_key']}",
+                f"{key} is at {session['revision']}, which never was current of {session['session_key']}",
             )
 
     def _manifest(self, key: str, linked_by: str) -> None:
@@ -116,19 +117,16 @@ class Watch:
             copies = planned_copies(manifest, Alias(one.year, one.round, one.session))
             planned |= {copy.target: copy.sha256 for copy in copies}
             season = orjson.loads(self.store.objects[keys.season(one.year)].data)
-            said = [
-                (event["round"], event["name"], session["revision"])
-                for event in season["events"]
-                for session in event["sessions"]
-                if session["session_key"] == one.session_key
-            ]
+            said = [s["revision"] for s in _published_sessions(season) if s["session_key"] == one.session_key]
+            expect(said == [one.revision], "index", f"the index says {said}, latest.json {one.revision}")
+            home = home_in(season, one.session_key, one.event, one.round)
             expect(
-                said == [(one.round, one.event, one.revision)],
-                "index",
-                f"the index says {said}, latest.json {one.round} {one.event} {one.revision}",
+                home == (one.event, one.round), "index", f"the index says {home}, latest.json {one.event} {one.round}"
             )
         there = {
-            key: held.sha256 for key, held in self.store.objects.items() if key.startswith(("v1/parquet/", "telemetry/"))
+            key: held.sha256
+            for key, held in self.store.objects.items()
+            if key.startswith(("v1/parquet/", "telemetry/"))
         }
         for key in sorted(planned.keys() | there.keys()):
             expect(there.get(key) == planned.get(key), "copies", f"{key} is not a copy of what is current")
