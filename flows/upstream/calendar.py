@@ -41,7 +41,7 @@ def read_schedule(client: Client, year: int, now: datetime) -> tuple[Event, ...]
         )
     with client.asking(f"the schedule of {year}") as heard:
         try:
-            rows = client.read_schedule(year)
+            rows = client.read_schedule_rows(year)
         except ValueError as error:
             raise UpstreamError(_no_schedule_message(client, year, [text for _, text in heard.warnings])) from error
     if not rows:

@@ -1,15 +1,15 @@
 """FastF1 behind one object: on which cache it works, whom it signs in as, how its requests leave, what it said.
 
-FastF1 keeps all of this for a whole process. So a process has one client at work at a time, and FastF1 is at that
-client's cache exactly as long as its block lasts:
+FastF1 keeps all of this for a whole process. So a process has one client at work at a time, and while its block lasts
+(:meth:`Client.at_work`, :meth:`Client.asking`) FastF1 is that client's alone:
 
 - Clients take turns. Whenever a block begins, FastF1 is set to that client's cache, network and account anew, whatever
-  it was set to; a block inside one of the same client changes nothing.
-- A thread whose client's turn has not come waits until the block of another thread's client has ended.
-- A block inside one of *another* client, in the same thread, would take FastF1 away under that client's feet, and its
-  data would come from, or go into, the wrong cache. It raises ``RuntimeError``: a fault of the program.
+  it was set to before; a block inside one of the same client changes nothing.
+- A thread whose client's turn has not come waits until the block of the other thread's client has ended.
+- A block inside one of *another* client, in the same thread, would take FastF1 away from under that client, whose data
+  would then come from, or go into, the wrong cache. It raises ``RuntimeError``: a fault of the program.
 
-Outside of any block FastF1 stays as the last one left it, and nothing here or elsewhere asks it for anything.
+Outside of any block FastF1 stays as the last one left it, and nothing asks it for anything.
 """
 
 import logging
@@ -75,8 +75,8 @@ class Client:
             if _process.client is not None:
                 if _process.client != self:
                     raise RuntimeError(
-                        f"FastF1 works on the cache {_process.client.cache_dir} and cannot work on {self.cache_dir} "
-                        "before that has ended."
+                        f"FastF1 is at work on the cache {_process.client.cache_dir} for another client; one on "
+                        f"{self.cache_dir} cannot begin before that has ended."
                     )
                 yield
                 return
@@ -103,7 +103,7 @@ class Client:
         ):
             yield Heard(said, outcomes)
 
-    def read_schedule(self, year: int) -> list[dict[str, Any]]:
+    def read_schedule_rows(self, year: int) -> list[dict[str, Any]]:
         """Return FastF1's schedule of a season: the columns of ``fastf1.events.EventSchedule``, one dict an event.
 
         To be called while :meth:`asking`. :raises ValueError: FastF1 could not have it.

@@ -18,7 +18,7 @@ from flows.upstream.inputs import inputs_fingerprint
 from flows.upstream.services import results_url, service_urls
 from flows.upstream.topics import missing_topics, read_session_key, topic_folder
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(fingerprint.__file__).parents[2]
 
 
 def unparsed(sample_cache: Path, cache: Path) -> Path:

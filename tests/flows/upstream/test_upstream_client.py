@@ -56,7 +56,7 @@ def test_no_client_takes_fastf1_from_under_another(
 ) -> None:
     one, two = clients
     with one.at_work():
-        with pytest.raises(RuntimeError, match=f"{one.cache_dir} and cannot work on {two.cache_dir}"):
+        with pytest.raises(RuntimeError, match=f"{one.cache_dir} for another client; one on {two.cache_dir}"):
             ask(two)
         assert at_present() == (str(one.cache_dir), False)
     with two.at_work():

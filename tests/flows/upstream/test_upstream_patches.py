@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from flows.upstream import patches
 from flows.upstream.client import Client, fastf1_version
 from flows.upstream.http_cache import _response
 from flows.upstream.limits import HOSTS
@@ -32,7 +33,7 @@ def test_fastf1_has_everything_where_it_is_touched() -> None:
 
 
 def test_no_other_minor_version_is_allowed() -> None:
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((Path(patches.__file__).parents[2] / "pyproject.toml").read_text())["project"]
     assert "fastf1>=3.9,<3.10" in project["dependencies"]
     assert fastf1_version().startswith("3.9."), "see the docstring of this file"
 
