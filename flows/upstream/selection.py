@@ -9,7 +9,7 @@ from publish.season.document import Event, ScheduledSession
 from transforms.errors import InputError
 from transforms.recording import SESSION_CODES
 
-_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+_RANGE = re.compile(r"([0-9]{1,2})(?:-([0-9]{1,2}))?")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def parse_rounds(text: str) -> list[int] | None:
     for part in text.split(","):
         match = _RANGE.fullmatch(part.strip())
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if last < first or last > 99:
+        if last < first:
             raise InputError(f"Rounds {text!r} cannot be understood. Type for example 1,8 or 1-5 or all.")
         rounds.update(range(first, last + 1))
     return sorted(rounds)
