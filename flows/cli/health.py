@@ -12,40 +12,49 @@ from rich.markup import escape
 from rich.table import Table
 
 from flows.cli.console import make_console
+from flows.destination import open_destination
 from flows.health.probe import PrefectServer, configured_server
 from flows.settings import Settings, read_settings
 from publish import keys
 from publish.live.health import FAILING, HEALTHY, Check, worst_state
-from publish.stores.base import S3Options, Store
-from publish.stores.choose import open_store
+from publish.stores.base import Store
 from publish.stores.shared_documents import Document, parse_utc, read_document
 from transforms.errors import ParcfermeError
 
 _COLORS = {HEALTHY: "green", FAILING: "red"}
 
 
-def health(*, live: bool, ready: bool) -> int:
-    """Print what was found and return 0, or 1 if it is failing, out of date, not there or out of reach.
+def live_checks() -> list[Check]:
+    """Return whether the settings can be used and Prefect answers.
 
-    Without a flag: what ``v1/health.json`` says and whether Prefect answers. ``live``: settings can be used and Prefect
-    answers. ``ready``: besides, Prefect has its database, a worker is online and the destination can be read.
-
-    :raises InputError: a setting cannot be used.
+    :raises InputError: a setting cannot be used. So do the other two.
     """
+    read_settings()
+    return [_settings_check(), _api_check(configured_server(), ready=False)]
+
+
+def ready_checks() -> list[Check]:
+    """Return what :func:`live_checks` does, and whether Prefect has its database, a worker is online and the
+    destination can be read.
+    """
+    settings, server, store = _read_installation()
+    checks = [_settings_check(), _api_check(server, ready=True), _workers_check(server, settings)]
+    return [*checks, _destination_check(store)]
+
+
+def all_checks() -> list[Check]:
+    """Return what ``v1/health.json`` says, and whether Prefect answers and has its database."""
+    _, server, store = _read_installation()
+    return [_api_check(server, ready=True), *document_checks(store, datetime.now(UTC))]
+
+
+def _read_installation() -> tuple[Settings, PrefectServer | None, Store]:
     settings = read_settings()
-    server = configured_server()
-    if live and not ready:
-        return _conclude([_settings_check(), _api_check(server, ready=False)])
-    store = open_store(
-        settings.destination, S3Options(settings.s3_encryption, settings.s3_kms_key_id, settings.s3_storage_class)
-    )
-    if ready:
-        checks = [_settings_check(), _api_check(server, ready=True), _workers_check(server, settings)]
-        return _conclude([*checks, _destination_check(store)])
-    return _conclude([_api_check(server, ready=True), *document_checks(store, datetime.now(UTC))])
+    return settings, configured_server(), open_destination(settings)
 
 
-def _conclude(checks: Sequence[Check]) -> int:
+def conclude(checks: Sequence[Check]) -> int:
+    """Print what was found and return 0, or 1 if something is failing, out of date, not there or out of reach."""
     state = worst_state(check.state for check in checks)
     console = make_console()
     table = Table(box=None, pad_edge=False, header_style="bold")

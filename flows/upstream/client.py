@@ -28,6 +28,16 @@ def configure_cache(cache_dir: Path, *, offline: bool) -> None:
         ) from error
 
 
+def keep_quiet(*, verbose: bool) -> None:
+    """Keep FastF1's own words off the terminal; ``verbose`` lets it say what it does.
+
+    What matters of them reaches the quality report and the errors.
+    """
+    import fastf1
+
+    fastf1.set_log_level("INFO" if verbose else "CRITICAL")
+
+
 @contextmanager
 def captured_warnings() -> Iterator[list[tuple[str, str]]]:
     """Collect what FastF1 logs at WARNING and above while the block runs, as (logger, text).
