@@ -6,14 +6,13 @@ Formula 1 that is down is among it.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 from rich.markup import escape
 from rich.table import Table
 
 from flows.cli.console import make_console
 from flows.destination import open_destination
-from flows.health.probe import PrefectServer, configured_server
+from flows.health.probe import PrefectServer, ServerError, configured_server
 from flows.settings import Settings, read_settings
 from publish import keys
 from publish.live.health import FAILING, HEALTHY, Check, worst_state
@@ -100,21 +99,22 @@ def _settings_check() -> Check:
 def _api_check(server: PrefectServer | None, *, ready: bool) -> Check:
     if server is None:
         return Check("prefect", HEALTHY, "PREFECT_API_URL is not set: there is no server to ask.")
-    where = _without_secrets(server.api_url)
-    problem = server.problem(ready=ready)
-    if problem is not None:
-        return Check("prefect", FAILING, f"{where}: {problem}.")
-    return Check("prefect", HEALTHY, f"{where} answers{' and reaches its database' if ready else ''}.")
+    try:
+        server.check(ready=ready)
+    except ServerError as error:
+        return Check("prefect", FAILING, str(error))
+    return Check("prefect", HEALTHY, f"{server.where} answers{' and reaches its database' if ready else ''}.")
 
 
 def _workers_check(server: PrefectServer | None, settings: Settings) -> Check:
     if server is None:
         return Check("workers", HEALTHY, "Without a server no worker is needed.")
-    found = server.count_online_workers(settings.work_pool)
+    try:
+        found = server.count_online_workers(settings.work_pool)
+    except ServerError as error:
+        return Check("workers", FAILING, str(error))
     if found is None:
         return Check("workers", HEALTHY, f"The pool {settings.work_pool} needs none.")
-    if isinstance(found, str):
-        return Check("workers", FAILING, f"The pool {settings.work_pool}: {found}.")
     state = HEALTHY if found else FAILING
     return Check("workers", state, f"{found or 'None'} online in the pool {settings.work_pool}.")
 
@@ -129,8 +129,3 @@ def _destination_check(store: Store) -> Check:
     except ParcfermeError as error:
         return Check("destination", FAILING, str(error))
     return Check("destination", HEALTHY, f"{store.uri} can be read.")
-
-
-def _without_secrets(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -158,7 +158,9 @@ class _LimitedAdapter:
         """Send ``request`` in its turn and return the answer, read to its end unless it is to be streamed."""
 
         def _send() -> "requests.Response":
-            response = self._adapter.send(request, stream=stream, timeout=timeout or _TIMEOUT_S, **options)
+            response: requests.Response = self._adapter.send(
+                request, stream=stream, timeout=timeout or _TIMEOUT_S, **options
+            )
             if not stream:
                 _ = response.content  # the download is the answer's body, not its head
             return response
