@@ -1,6 +1,7 @@
 """Published tables: the recording's own on the clock, derived ones, all with the identity in front of every row."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -41,13 +42,13 @@ def with_identity(table: pa.Table, identity: SessionIdentity, declared: tuple[co
     return pa.table(arrays, schema=schema)
 
 
-def _rows_table(rows: Sequence[dict], declared: tuple[columns.Column, ...]) -> pa.Table:
+def _rows_table(rows: Sequence[dict[str, Any]], declared: tuple[columns.Column, ...]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=columns.schema_of(declared))
 
 
 def stints_of(laps: pa.Table) -> pa.Table:
     """One row per car and stint, from the laps table: compound, age when fitted, first and last lap."""
-    stints: dict[tuple[str, int], dict] = {}
+    stints: dict[tuple[str, int], dict[str, Any]] = {}
     for lap in laps.to_pylist():
         if lap["stint"] is None:
             continue
