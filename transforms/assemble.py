@@ -64,7 +64,7 @@ def _race_order(
     start_ms = start_ms_of(clock)
     pit_starters = pit_lane_starters(recording)
     settled = {car: order.settled(race.progress[car], race.anchors[car]) for car in numbers}
-    scores = order.race_scores(
+    laps, rank = order.race_keys(
         ticks_ms,
         numbers,
         settled,
@@ -74,8 +74,8 @@ def _race_order(
         official_places(recording),
         start_ms,
     )
-    positions = order.positions_of(scores)
-    del scores
+    positions = order.positions_of(laps, rank)
+    del laps, rank
     state = np.stack(
         [
             states.race_states(
