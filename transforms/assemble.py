@@ -12,8 +12,8 @@ from transforms.frames import CarFrames, Clock, Frames
 from transforms.interpolate import MAX_GAP_MS, Bracket, bracket, held, linear, steps
 from transforms.path import coordinates as path_coordinates
 from transforms.path import velocities
-from transforms.race import Cleaned, Race, grid_slots, last_lap, official_places, pit_lane_starters, start_ms_of
 from transforms.recording import Recording
+from transforms.running import Cleaned, Race, grid_slots, last_lap, official_places, pit_lane_starters, start_ms_of
 from transforms.timing import CarTiming
 
 Ticks = NDArray[np.int64]

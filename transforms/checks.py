@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from transforms.alignment import Alignment
 from transforms.frames import TICK_MS, Frames
 from transforms.interpolate import MAX_GAP_MS
-from transforms.race import Cleaned
 from transforms.recording import Recording
+from transforms.running import Cleaned
 from transforms.samples import Findings
 from transforms.states import OUT
 

@@ -18,8 +18,8 @@ import pyarrow as pa
 
 from transforms import checks, columns
 from transforms.frames import Frames
-from transforms.race import Cleaned
 from transforms.recording import Recording
+from transforms.running import Cleaned
 from transforms.samples import Findings
 
 #: Limits of the grades: below the first it is C, below the second B.

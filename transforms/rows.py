@@ -4,8 +4,8 @@ import numpy as np
 
 from transforms.clock import last_lap_end_ms
 from transforms.frames import FPS, TICK_MS, Frames, RowFrames
-from transforms.race import Cleaned, Race
 from transforms.recording import Recording
+from transforms.running import Cleaned, Race
 
 #: The older format's codes of compounds; everything else is 0.
 TYRE_CODES = {"SOFT": 1, "MEDIUM": 2, "HARD": 3, "INTERMEDIATE": 4, "WET": 5}

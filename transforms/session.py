@@ -10,10 +10,10 @@ from transforms.assemble import assemble
 from transforms.clock import make_clock
 from transforms.frames import Frames, RowFrames
 from transforms.quality import judge
-from transforms.race import Cleaned, make_race
 from transforms.reconcile import reconcile
 from transforms.recording import Driver, Recording
 from transforms.rows import make_rows
+from transforms.running import Cleaned, make_race
 from transforms.samples import Findings, clean_car, clean_positions
 from transforms.strays import without_strays
 from transforms.tables import published_tables

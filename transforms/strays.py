@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.progress import MAX_OFFSET_M
-from transforms.race import Cleaned, Race
+from transforms.running import Cleaned, Race
 from transforms.samples import Findings
 from transforms.states import in_pit
 

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from transforms import columns
 from transforms.clock import onto_clock
 from transforms.frames import Clock
-from transforms.race import Cleaned, Race
 from transforms.recording import Driver, Recording, SessionIdentity
+from transforms.running import Cleaned, Race
 from transforms.samples import CleanCar
 
 _CLOCK_COLUMNS = {
