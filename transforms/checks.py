@@ -171,8 +171,8 @@ def findings_rows(findings: dict[str, Findings]) -> list[Row]:
     """How many samples of which fault were treated, per car."""
     return [
         row(kind, car=car, value=number, unit="samples", severity="info", cause="treated as a gap")
-        for car, finding in findings.items()
-        for kind, number in sorted(finding.counts.items())
+        for car, found in findings.items()
+        for kind, number in sorted(found.items())
     ]
 
 

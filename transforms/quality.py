@@ -20,7 +20,6 @@ from transforms import checks, columns
 from transforms.frames import Frames
 from transforms.recording import Recording
 from transforms.running import Cleaned
-from transforms.samples import Findings
 
 #: Limits of the grades: below the first it is C, below the second B.
 COVERAGE_LIMITS = (0.90, 0.98)
@@ -40,7 +39,6 @@ def judge(
     recording: Recording,
     cleaned: Cleaned,
     frames: Frames,
-    findings: dict[str, Findings],
     notes: tuple[tuple[str, str, str], ...],
 ) -> Verdict:
     """Return the verdict on a session."""
@@ -53,7 +51,7 @@ def judge(
     rows = [
         *disagreements,
         *checks.gaps(recording, cleaned, frames),
-        *checks.findings_rows(findings),
+        *checks.findings_rows(cleaned.findings),
         *checks.alignment_rows(cleaned.alignment),
         *checks.lap_rows(recording, origin),
         *checks.tyre_rows(recording),
