@@ -142,9 +142,7 @@ def zero_filled(car: CarSamples) -> NDArray[np.bool_]:
         return filled
     before = np.where(first > 0, car.speed_kmh[np.maximum(first - 1, 0)], 0.0)
     after = np.where(end < len(zero), car.speed_kmh[np.minimum(end, len(zero) - 1)], 0.0)
-    for begin, stop in zip(first, end, strict=True):
-        index = np.searchsorted(first, begin)
-        filled[begin:stop] = max(before[index], after[index]) > STANDING_KMH
+    filled[zero] = np.repeat(np.maximum(before, after) > STANDING_KMH, end - first)
     return filled
 
 
