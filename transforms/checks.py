@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.alignment import Alignment
-from transforms.frames import TICK_MS, Frames
+from transforms.frames import CHANNELS, TICK_MS, Frames
 from transforms.interpolate import MAX_GAP_MS
 from transforms.recording import Recording
 from transforms.running import Cleaned
@@ -16,7 +16,7 @@ from transforms.states import OUT
 #: The lap chart is compared with the published order this long after every crossing, ms (below order.SETTLE_MS).
 CHART_DELAY_MS = 100.0
 #: Channels whose coverage is reported, by their name in the frames.
-COVERED = ("x_m", "speed_kmh", "rpm", "throttle_percent", "gear", "brake", "lap_distance_m", "tyre", "position")
+COVERED = tuple(channel.column for channel in CHANNELS if channel.is_covered)
 #: A feed that falls silent for this share of the cars at once has a common cause.
 _COMMON_SHARE = 0.8
 
