@@ -267,6 +267,7 @@ TABLES = {
         RESULTS,
         WEATHER,
         TRACK_STATUS,
+        SESSION_STATUS,
         MESSAGES,
         DRIVERS,
         SESSIONS,

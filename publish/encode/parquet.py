@@ -37,12 +37,11 @@ def write_frames_table(frames: Frames, identity: SessionIdentity, spool: Path) -
 
     Raises PublicationError when the disk refuses.
     """
-    order = [pq.SortingColumn(published_schema(FRAMES).get_field_index(name)) for name in FRAMES.sorted_by]
-    return _write(FRAMES, _frame_groups(frames, identity), spool, order)
+    return _write(FRAMES, _frame_groups(frames, identity), spool)
 
 
 def write_table(name: str, table: pa.Table, identity: SessionIdentity, spool: Path) -> EncodedObject:
-    """Write ``table``, in the order given, as ``parquet/<name>.parquet`` below ``spool``.
+    """Write ``table``, sorted as is declared for ``name``, as ``parquet/<name>.parquet`` below ``spool``.
 
     Raises PublicationError when the disk refuses, or when ``table`` has not the columns declared for ``name``.
     """
@@ -50,18 +49,17 @@ def write_table(name: str, table: pa.Table, identity: SessionIdentity, spool: Pa
     table = _declared(declared, table, identity)
     starts = range(0, table.num_rows, _GROUP_ROWS)
     groups = (_with_identity(declared, table.slice(start, _GROUP_ROWS), identity) for start in starts)
-    return _write(declared, groups, spool, None)
+    return _write(declared, groups, spool)
 
 
-def _write(
-    table: Table, groups: Iterator[pa.Table], spool: Path, order: list[pq.SortingColumn] | None
-) -> EncodedObject:
+def _write(table: Table, groups: Iterator[pa.Table], spool: Path) -> EncodedObject:
     """Write one row group per table of ``groups``."""
     schema = published_schema(table)
     path = f"parquet/{table.name}.parquet"
     content = ContentHash(schema)
     out = SpoolFile(spool / path)
     encodings = {field.name: code for field in schema if (code := _encoding(field.type))}
+    order = [pq.SortingColumn(schema.get_field_index(name)) for name in table.sorted_by]
     try:
         with pq.ParquetWriter(
             pa.PythonFile(out, mode="w"),
@@ -70,7 +68,7 @@ def _write(
             compression_level=_LEVEL,
             use_dictionary=[field.name for field in schema if field.name not in encodings],
             column_encoding=encodings,
-            sorting_columns=order,
+            sorting_columns=order or None,
         ) as writer:
             for group in groups:
                 writer.write_table(group, row_group_size=max(1, group.num_rows))

@@ -120,6 +120,8 @@ def test_what_is_published_of_the_small_race_is_as_declared() -> None:
     laps = data.tables["laps"].select(["car", "lap", "end_ms"]).to_pylist()
     assert laps == sorted(laps, key=lambda row: (row["car"], row["lap"]))
     first_ms = small_session.LAP_MS + (data.frames.clock.race_start_ms or 0)
+    status = data.tables["session_status"].to_pylist()
+    assert status[0] == {"time_ms": data.frames.clock.race_start_ms, "status": "Started"}
     assert next(row["end_ms"] for row in laps if row["car"] == "4") == first_ms
 
 

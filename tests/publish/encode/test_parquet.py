@@ -184,6 +184,15 @@ def test_every_other_table_comes_back_as_given(tmp_path, name, rows):
     assert polars.height == rows and polars.columns == stored.column_names
 
 
+@pytest.mark.parametrize("name", ["laps", "weather", "drivers"])
+def test_a_table_says_how_it_is_sorted(tmp_path, name):
+    file = pq.ParquetFile(write_table(name, table(name, 5), ME, tmp_path).file)
+    columns = file.schema_arrow.names
+    sorting = file.metadata.row_group(0).sorting_columns
+    assert [columns[one.column_index] for one in sorting] == list(TABLES[name].sorted_by)
+    assert not any(one.descending or one.nulls_first for one in sorting)
+
+
 def test_nan_is_never_stored(tmp_path):
     given = table("weather", 3)
     at = given.column_names.index("air_temp_c")
