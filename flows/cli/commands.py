@@ -186,7 +186,7 @@ def demo(verbose: bool) -> int:
     from flows.settings import read_settings
     from flows.upstream.archive import UPSTREAM
     from flows.upstream.client import keep_quiet
-    from transforms.recording import SESSION_CODES
+    from transforms.session_types import SESSION_CODES
 
     keep_quiet(verbose=verbose)
     cache_dir = Path.cwd() / _DEMO_CACHE

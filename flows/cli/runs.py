@@ -12,8 +12,9 @@ from flows.engine.server import start_temporary_server
 from flows.session.reports import PublishReport, summary_of
 from flows.settings import Settings
 from flows.upstream.archive import Source
-from flows.upstream.calendar import Wanted, check_has_happened, read_schedule, resolve
+from flows.upstream.calendar import check_has_happened, read_schedule, resolve
 from flows.upstream.client import Client
+from flows.upstream.selection import Wanted
 from transforms.errors import ParcfermeError, PublicationError
 
 if TYPE_CHECKING:
