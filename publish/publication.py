@@ -8,7 +8,7 @@ nothing mixed. What holds at which step is in ``docs/publication.md``.
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from publish import keys
@@ -29,7 +29,7 @@ from publish.revisions.latest import (
     step_back,
     succeed,
 )
-from publish.revisions.prune import Removal, condemn, delete_removed
+from publish.revisions.prune import Removal, condemn, delete_removed, plan_prune
 from publish.revisions.stored import find_content, read_revision, upload_revision
 from publish.season.document import home_in
 from publish.season.finish import finish_publication
@@ -44,6 +44,7 @@ __all__ = [
     "PublishOutcome",
     "Summary",
     "finish_publication",
+    "prune",
     "prune_revisions",
     "publish_revision",
     "publish_site",
@@ -181,6 +182,29 @@ def roll_back(store: Store, session_key: int, revision: str | None, *, now: date
     return read_latest(store, session_key) or after
 
 
+def prune(
+    store: Store,
+    *,
+    keep: int,
+    older_than: timedelta,
+    now: datetime,
+    dry_run: bool,
+    on_removed: Callable[[Removal], None] = lambda removal: None,
+) -> tuple[Removal, ...]:
+    """Remove what nobody needs and what killed writers left unfinished; return what has gone.
+
+    With ``dry_run`` nothing goes and what would is returned.
+
+    :raises InputError, PublicationError: as :func:`~publish.revisions.prune.plan_prune` does; nothing is removed then.
+    """
+    plan = plan_prune(store, keep=keep, older_than=older_than, now=now)
+    if dry_run:
+        return tuple(plan)
+    removed = prune_revisions(store, plan, keep=keep, now=now, on_removed=on_removed)
+    store.remove_unfinished(now - older_than)
+    return removed
+
+
 def prune_revisions(
     store: Store,
     removals: Iterable[Removal],
@@ -188,24 +212,23 @@ def prune_revisions(
     keep: int,
     now: datetime,
     on_removed: Callable[[Removal], None] = lambda removal: None,
-) -> int:
-    """Remove what :func:`~publish.revisions.prune.plan_prune` planned and return the bytes gained.
+) -> tuple[Removal, ...]:
+    """Remove what was planned and return what has gone; ``on_removed`` is told of each when it is done.
 
-    ``on_removed`` is told of each when it is done. What has become current or linked meanwhile stays.
+    What has become current or linked meanwhile stays.
 
     :raises PublicationError: a document cannot be read or understood; nothing is removed then.
     """
     condemned = condemn(store, removals, keep=keep)
-    found = (read_latest(store, session_key) for session_key in {removal.session_key for removal in condemned})
-    years = {(latest.year, latest.session_key) for latest in found if latest}
-    for year in sorted({year for year, _ in years}):
+    found = [read_latest(store, session_key) for session_key in sorted({one.session_key for one in condemned})]
+    for year in sorted({latest.year for latest in found if latest}):
         # A publisher may still hold a season index and a latest.json of before: its write of the index fails now.
-        session_keys = [session_key for of_year, session_key in years if of_year == year]
+        session_keys = [latest.session_key for latest in found if latest and latest.year == year]
         update_season(store, year, None, now, published=session_keys, touch=True)
     for removal in condemned:
         delete_removed(store, removal)
         on_removed(removal)
-    return sum(removal.bytes for removal in condemned)
+    return tuple(condemned)
 
 
 def _attempted(store: Store, session_key: int, attempt: Callable[[], T | None]) -> T:

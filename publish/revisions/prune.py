@@ -77,9 +77,8 @@ def condemn(store: Store, removals: Iterable[Removal], *, keep: int) -> list[Rem
 
     :raises PublicationError: a document cannot be read or understood; nothing is taken out then.
     """
-    wanted = list(removals)
     linked = _read_linked(store)
-    return [one for one in wanted if (one.session_key, one.revision) not in linked and _condemn(store, one, keep)]
+    return [one for one in removals if (one.session_key, one.revision) not in linked and _condemn(store, one, keep)]
 
 
 def delete_removed(store: Store, removal: Removal) -> None:

@@ -57,10 +57,10 @@ def read_revision(
 
     def is_lost(path: str) -> bool:
         size, sha256 = objects[path]
-        if sizes.get(path) != size or not by_hash:
-            return sizes.get(path) != size
-        info = store.head(folder + path)
-        return info is None or info.sha256 != sha256
+        if sizes.get(path) != size:
+            return True
+        info = store.head(folder + path) if by_hash else None
+        return by_hash and (info is None or info.sha256 != sha256)
 
     paths = sorted(objects)
     lost = in_parallel(is_lost, paths) if by_hash else map(is_lost, paths)

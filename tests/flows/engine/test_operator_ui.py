@@ -1,0 +1,142 @@
+"""The operator's way through the Prefect UI, in a real browser against a real server: from the form to the data."""
+
+import json
+from pathlib import Path
+
+from browser import Page, browser, needs_chromium
+from installation import Installation, installation
+from test_parameters import NO_ROUNDS
+
+from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR
+
+SESSIONS = ("Race", "Sprint", "Qualifying", "Sprint Qualifying", "Practice 1", "Practice 2", "Practice 3")
+WANTED = ("Qualifying", "Race")
+ROUND, EVENT = 3, "Vantry Grand Prix"
+NO_SESSION = "[] should be non-empty"
+VERSIONS = "look.all('a[href*=\"/artifacts/artifact/\"]')"
+
+
+@needs_chromium
+def test_a_backfill_from_the_form_to_the_published_data(sample_cache: Path, tmp_path: Path) -> None:
+    now = SAMPLE_NOW_UTC.isoformat()
+    with (
+        installation(tmp_path, sample_cache, PARCFERME_NOW=now) as it,
+        browser(tmp_path / "profile") as page,
+    ):
+        it.start_worker("worker-1", limit=3)
+        open_form(page, it)
+        wrong_input_is_refused(page)
+        assert it.runs_of("backfill") == []
+        submit_right_input(page)
+        watch_it_run(page)
+        rows_of_the_table(page)
+        the_api_and_the_site_agree(it)
+        # Prefect's own drawing of the graph complains now and then; it is redrawn a moment later.
+        assert [said for said in page.complaints if "flow-run-graph" not in said] == []
+
+
+def open_form(page: Page, it: Installation) -> None:
+    """From the start page, as somebody does who has no link."""
+    page.open(it.ui_url)
+    page.click("Deployments", "a")
+    page.click("backfill", "a[href*='/deployments/deployment/']")
+    page.click("Description", "[role=tab]")
+    page.see("Publishes many sessions of a season")  # its Markdown is rendered
+    page.click("Run", "button")
+    page.click("Custom run", "[role=menuitem]")
+    page.see("Which sessions of each weekend.")
+    page.see("Compute and publish them even if nothing has changed")
+
+
+def wrong_input_is_refused(page: Page) -> None:
+    page.fill("year", "1999")
+    page.click("Submit", "button")
+    page.wait_for("document.activeElement === look.field('year')", "year that is asked for again")
+    assert "2018" in page.evaluate("look.field('year').validationMessage")
+    page.fill("year", str(SAMPLE_YEAR))
+    page.fill("rounds", "first")
+    choose_sessions(page, ())
+    page.click("Submit", "button")
+    page.see(NO_ROUNDS)
+    page.see(NO_SESSION)
+
+
+def choose_sessions(page: Page, wanted: tuple[str, ...]) -> None:
+    """Tick and untick until exactly these are chosen: a click can meet a list that is just drawn anew."""
+    for _ in range(5):
+        wrong = chosen_sessions(page) ^ set(wanted)
+        if not wrong:
+            return
+        page.click_field("sessions")
+        for name in sorted(wrong):
+            page.click(name, "[role=option]")
+        page.press("Escape")
+        page.wait_for("look.all('[role=option]').length === 0", "list that closes")
+    raise AssertionError(f"{sorted(chosen_sessions(page))} are chosen, not {sorted(wanted)}")
+
+
+def chosen_sessions(page: Page) -> set[str]:
+    """What stands below the field, one label a session."""
+    lines = page.evaluate("look.text().split('\\n').map(line => line.trim())")
+    return set(lines) & set(SESSIONS)
+
+
+def submit_right_input(page: Page) -> None:
+    page.fill("rounds", str(ROUND))
+    choose_sessions(page, WANTED)
+    # The form takes its messages back by itself. Until then it does not send anything.
+    page.wait_for(
+        f"![{json.dumps(NO_ROUNDS)}, {json.dumps(NO_SESSION)}].some(said => look.text().includes(said))",
+        "form without messages",
+    )
+    page.click("Submit", "button")
+
+
+def watch_it_run(page: Page) -> None:
+    page.click("View run")
+    page.click("Subflow Runs", "[role=tab]")
+    for name in WANTED:
+        page.see(f"{SAMPLE_YEAR} {EVENT} {name}")
+    page.click("Artifacts", "[role=tab]")
+    page.see(f"backfill-{SAMPLE_YEAR}-progress")
+    page.see("of 2 sessions")
+    page.wait_for("Boolean(look.named('span, div', 'Completed'))", "completed run", timeout_s=300)
+
+
+def rows_of_the_table(page: Page) -> None:
+    page.click(f"backfill-{SAMPLE_YEAR}", "a *")
+    page.see("2 of 2 sessions are published.")
+    page.click(page.wait_for(f"{VERSIONS}[0]?.innerText.trim()", "version of the table"), "a")
+    page.wait_for("look.all('tbody tr').length === 2", "table of two rows")
+    rows = page.evaluate("look.all('tbody tr').map(row => [...row.cells].map(cell => cell.innerText.trim()))")
+    # The newest first.
+    assert [row[:4] for row in rows] == [[str(ROUND), EVENT, code, "published"] for code in ("R", "Q")]
+
+
+def the_api_and_the_site_agree(it: Installation) -> None:
+    (run,) = it.runs_of("backfill")
+    assert run["state_name"] == "Completed"
+    assert run["parameters"] == {
+        "year": SAMPLE_YEAR,
+        "rounds": str(ROUND),
+        "sessions": list(WANTED),
+        "force": False,
+        "source": "upstream",
+    }
+    (progress,) = (
+        found for found in it.post("/artifacts/filter", {}) if found["key"] == f"backfill-{SAMPLE_YEAR}-progress"
+    )
+    assert progress["data"] == 100
+    children = it.runs_of("publish-session")
+    assert {child["parameters"]["session"] for child in children} == set(WANTED)
+    assert {child["state_name"] for child in children} == {"Completed"}
+    season = json.loads((it.site / f"v1/seasons/{SAMPLE_YEAR}.json").read_bytes())
+    states = {
+        (event["round"], session["code"]): session["state"]
+        for event in season["events"]
+        for session in event["sessions"]
+    }
+    assert {key for key, state in states.items() if state == "published"} == {(ROUND, "Q"), (ROUND, "R")}
+    for session in ("Q", "R"):
+        status = json.loads((it.site / f"v1/status/{SAMPLE_YEAR}/{ROUND}/{session}.json").read_bytes())
+        assert (status["type"], status["progress"]) == ("complete", 100)

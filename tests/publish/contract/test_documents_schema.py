@@ -1,0 +1,226 @@
+"""Every document the product writes fits its published JSON Schema, and the schemas notice what is wrong."""
+
+import copy
+import json
+from datetime import UTC, datetime
+
+import pytest
+from frames_reader import read_json_gz
+from jsonschema import Draft202012Validator
+from session_data import CIRCUIT, IDENTITY_OF_SESSION, frames, session_data, with_gap
+
+from publish.contract.dictionary import column_dictionary, schema_documents
+from publish.encode.session import encode_session
+from publish.revisions.diff import ResultChange
+from publish.revisions.latest import Changes, Summary, latest_document, step_back, succeed
+from publish.season.document import Event, Published, ScheduledSession, SessionState, season_document
+from transforms.columns import TABLES
+from transforms.frames import CHANNELS
+
+ME = IDENTITY_OF_SESSION
+NOW = datetime(2024, 3, 3, 12, tzinfo=UTC)
+SCHEMAS = {
+    key.split("/")[-1].removesuffix(".json"): json.loads(text)
+    for key, text in schema_documents().items()
+    if key.endswith(".json")
+}
+NAMES = {"frames": "frames", "overview": "frames"}
+
+
+def problems(name: str, document: object) -> list[str]:
+    return [f"{e.json_path}: {e.message}" for e in Draft202012Validator(SCHEMAS[name]).iter_errors(document)]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    source = frames(1600, cars=3)
+    for number, gap in zip(list(source.cars), ((0, 1600), (100, 1550), (1500, 1600)), strict=True):
+        source.cars[number] = with_gap(source.cars[number], *gap)
+    source.leader_lap[:50] = -1
+    data = session_data(source=source)
+    made_with = {"parcferme": "0.1.0", "fastf1": "3.9.0", "contract": "1"}
+    return encode_session(ME, CIRCUIT, data, tmp_path_factory.mktemp("spool"), made_with=made_with)
+
+
+def test_there_is_a_schema_for_every_document():
+    names = "index season latest manifest frames track laps results messages weather quality status health runs rows"
+    assert set(SCHEMAS) == {*names.split(), "columns"}
+    assert all(key == f"v1/schemas/{key.split('/')[-1]}" for key in schema_documents())
+    assert schema_documents() == schema_documents()
+
+
+def test_the_page_on_quality_names_every_grade_and_stands_beside_the_schemas():
+    page = schema_documents()["v1/schemas/quality.md"].decode()
+    assert all(f"| {grade} |" in page for grade in "ABCDF")
+
+
+@pytest.mark.parametrize("name", [name for name in SCHEMAS if name != "columns"])
+def test_schemas_are_valid_and_have_a_relative_id(name):
+    Draft202012Validator.check_schema(SCHEMAS[name])
+    assert SCHEMAS[name]["$id"] == f"{name}.json"
+
+
+def test_everything_encoded_fits(made):
+    assert problems("manifest", json.loads(made.manifest)) == []
+    checked = set()
+    for entry in made.objects:
+        if entry.kind != "table":
+            name = NAMES.get(entry.kind, entry.kind)
+            assert problems(name, read_json_gz(entry.file)) == [], entry.path
+            checked.add(name)
+    assert checked == {"frames", "rows", "track", "laps", "results", "messages", "weather", "quality"}
+
+
+def latest():
+    summary = Summary("A", {"drs": True}, "1" * 64, "2" * 64)
+    first = succeed(
+        None,
+        ME,
+        "a" * 16,
+        summary,
+        now=NOW,
+        forced=False,
+        changes=Changes(("laps.json.gz",), (ResultChange("44", "position", 1, None),)),
+    )
+    second = succeed(first, ME, "b" * 16, summary, now=NOW, forced=True, changes=Changes(("frames/25/",)))
+    return step_back(second, "a" * 16, "A", {"drs": True}, NOW, Changes())
+
+
+def season():
+    events = [
+        Event(
+            round_number,
+            name,
+            "Bahrain",
+            "Sakhir",
+            "2024-03-02",
+            "conventional",
+            testing,
+            (ScheduledSession("R", "Race", NOW), ScheduledSession("Q", "Qualifying", None)),
+        )
+        for round_number, name, testing in ((1, ME.event, False), (0, "Pre-Season Testing", True))
+    ]
+    state = SessionState("published", 9472, "a" * 16, f"v1/sessions/9472/{'a' * 16}/manifest.json", "A", {"drs": True})
+    return season_document(2024, events, None, [Published(ME.event, 1, "R", state)], {}, NOW)
+
+
+def status():
+    moment = "2024-03-03T12:00:00.000Z"
+    return {
+        "schema": "parcferme/status/1",
+        "type": "error",
+        "state": "Failed",
+        "progress": 42,
+        "message": "Encoding",
+        "flow_run_id": "4f1c",
+        "flow_run_name": "quick-fox",
+        "started_at": moment,
+        "updated_at": moment,
+        "error": "It went wrong.",
+    }
+
+
+def index():
+    seasons = [{"year": 2024, "index": "v1/seasons/2024.json"}]
+    links = {"schemas": {"laps": "v1/schemas/laps.json"}, "viewer": "viewer/index.html"}
+    return {"schema": "parcferme/index/1", "contract": 1, "seasons": seasons, "links": links}
+
+
+def health():
+    check = {"name": "store", "state": "healthy", "message": "None."}
+    return {
+        "schema": "parcferme/health/1",
+        "state": "degraded",
+        "checked_at": "2024-03-03T12:00:00.000Z",
+        "valid_until": "2024-03-04T12:00:00.000Z",
+        "checks": [check],
+    }
+
+
+def runs():
+    moment = "2024-03-03T12:00:00.000Z"
+    session = {"year": 2024, "round": 1, "event": "Bahrain Grand Prix", "session": "R"}
+    run = {"flow_run_id": "4f1c", "flow_run_name": "quick-fox", "flow_run_url": "https://prefect.example/4f1c"}
+    started = {**session, **run, "started_at": moment, "status": "v1/status/2024/1/R.json"}
+    ended = {"ended_at": moment, "state": "published", "message": "All done.", "grade": "A", "revision": "a" * 16}
+    return {
+        "schema": "parcferme/runs/1",
+        "updated_at": moment,
+        "running": [started],
+        "recent": [{**started, **ended}],
+        "next": [{**session, **dict.fromkeys(run), "kind": "recheck", "expected_at": moment}],
+    }
+
+
+SHARED = {
+    "latest": lambda: latest_document(latest()),
+    "season": season,
+    "status": status,
+    "index": index,
+    "health": health,
+    "runs": runs,
+}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_shared_documents_fit(name):
+    document = SHARED[name]()
+    assert problems(name, document) == []
+    for field in SCHEMAS[name]["required"]:
+        broken = copy.deepcopy(document)
+        del broken[field]
+        assert problems(name, broken), field
+    assert problems(name, {**document, "surprise": 1})
+
+
+def broken_manifests(manifest: dict):
+    yield {**manifest, "revision": "not a hash"}
+    yield {**manifest, "grade": "Z"}
+    yield {**manifest, "host": "machine"}
+    yield {**manifest, "objects": [{**manifest["objects"][0], "sha256": "short"}]}
+    yield {**manifest, "objects": [{**manifest["objects"][0], "path": "/absolute"}]}
+    yield {**manifest, "objects": [{**manifest["objects"][0], "kind": "thing"}]}
+    yield {**manifest, "clock": {**manifest["clock"], "utc_origin": "yesterday"}}
+
+
+def test_broken_manifests_are_noticed(made):
+    for broken in broken_manifests(json.loads(made.manifest)):
+        assert problems("manifest", broken)
+
+
+def test_broken_chunks_are_noticed(made):
+    chunk = read_json_gz(next(entry.file for entry in made.objects if entry.path == "frames/25/0000.json.gz"))
+    car = next(iter(chunk["cars"]))
+    for channel, value in (
+        ("x", [1.5]),
+        ("x", "none"),
+        ("gear", [[0, "7"]]),
+        ("gear", [[0, 7, 1]]),
+        ("gear", []),
+        ("state", [[0, "flying"]]),
+        ("wings", [[0, 1]]),
+    ):
+        broken = copy.deepcopy(chunk)
+        broken["cars"][car][channel] = value
+        assert problems("frames", broken), (channel, value)
+
+
+def test_broken_rows_are_noticed(made):
+    document = read_json_gz(next(entry.file for entry in made.objects if entry.path == "rows/skip_10.json.gz"))
+    car = document["frames"][50]["drivers"]
+    del next(iter(car.values()))["dist"]
+    assert problems("rows", document)
+
+
+def test_the_dictionary_has_every_column_and_channel():
+    made = SCHEMAS["columns"]
+    assert made == json.loads(json.dumps(column_dictionary()))
+    assert list(made["tables"]) == list(TABLES)
+    for name, table in TABLES.items():
+        entries = made["tables"][name]["columns"]
+        assert [c["name"] for c in entries[5:]] == table.names
+        assert [c["name"] for c in entries[:5]] == ["year", "round", "event", "session", "session_key"]
+        assert all(c["description"] and c["type"] for c in entries) and made["tables"][name]["description"]
+    assert set(made["channels"]) == {channel.name for channel in CHANNELS}
+    start = next(c for c in made["tables"]["sessions"]["columns"] if c["name"] == "start_utc")
+    assert start["type"] == "timestamp[ms, UTC]"

@@ -1,0 +1,148 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from session_data import IDENTITY_OF_SESSION, drivers, session_data
+
+from publish import keys
+from publish.encode.manifest import build_manifest, content_name, named_anew
+from publish.encode.objects import EncodedObject, EncodedRevision
+
+ME = IDENTITY_OF_SESSION
+MADE_WITH = {"parcferme": "0.1.0", "fastf1": "3.9.0", "contract": "1"}
+CHANNELS = frozenset({"x", "gear"})
+
+
+def entry(path: str, content: str = "c" * 64, **changes) -> EncodedObject:
+    made = EncodedObject(path, "laps", Path("/spool") / path, 10, "a" * 64, content, "application/json", "gzip")
+    return dataclasses.replace(made, **changes)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return session_data(100, 2)
+
+
+def build(data, *, objects=None, identity=ME, made_with=MADE_WITH, who=None, channels=CHANNELS):
+    objects = [entry("laps.json.gz"), entry("frames/25/0000.json.gz")] if objects is None else objects
+    data = dataclasses.replace(data, drivers=who or drivers(2))
+    revision, text = build_manifest(identity, data, objects, channels, made_with)
+    return revision, json.loads(text)
+
+
+def test_it_has_the_contract_fields(data):
+    revision, made = build(data)
+    assert " ".join(sorted(made)) == (
+        "capabilities clock drivers event frames grade made_with meeting_key objects revision round schema session "
+        "session_key total_laps year"
+    )
+    assert made["schema"] == "parcferme/manifest/1" and made["revision"] == revision and keys.is_revision(revision)
+    assert made["clock"] == {
+        "utc_origin": "2024-03-02T15:03:42.123Z",
+        "duration_ms": 4000,
+        "session_time_origin_ms": 3_600_000,
+        "race_start_ms": 10_000,
+    }
+    assert made["drivers"][0] == {
+        "number": "1",
+        "code": "D01",
+        "first_name": "First",
+        "last_name": "Last 1",
+        "team": "Team",
+        "color": "#3671c6",
+    }
+    assert (made["frames"]["fps"], made["frames"]["chunk_ms"]) == ([25, 5, 1], 60_000)
+    assert made["frames"]["channels"]["x"] == {
+        "unit": "m",
+        "scale": 0.1,
+        "kind": "continuous",
+        "column": "x_m",
+        "description": "East-like coordinate of the circuit's own frame; null in a gap",
+    }
+    assert sorted(made["frames"]["channels"]) == ["gear", "x"]
+
+
+def test_objects_are_sorted_and_have_what_means_something(data):
+    objects = [entry("rows/skip_1.json.gz", rows=3), entry("frames/25/0000.json.gz", fps=25, start_ms=0, end_ms=9)]
+    _, made = build(data, objects=objects)
+    assert made["objects"] == [
+        {
+            "path": "frames/25/0000.json.gz",
+            "kind": "laps",
+            "bytes": 10,
+            "sha256": "a" * 64,
+            "content_encoding": "gzip",
+            "fps": 25,
+            "start_ms": 0,
+            "end_ms": 9,
+        },
+        {
+            "path": "rows/skip_1.json.gz",
+            "kind": "laps",
+            "bytes": 10,
+            "sha256": "a" * 64,
+            "content_encoding": "gzip",
+            "rows": 3,
+        },
+    ]
+
+
+def test_the_name_says_apart_what_is_in_it_and_how_it_was_made(data):
+    revision, _ = build(data)
+    assert build(data)[0] == revision
+    others = [
+        build(data, made_with={**MADE_WITH, "parcferme": "9.9.9"})[0],
+        build(data, objects=[entry("frames/25/0000.json.gz"), entry("laps.json.gz", bytes=99)])[0],
+        build(data, objects=[entry("frames/25/0000.json.gz"), entry("laps.json.gz", sha256="b" * 64)])[0],
+    ]
+    assert len({revision, *others}) == 4
+    assert {keys.content_of(other) for other in others} == {keys.content_of(revision)}
+
+
+def test_a_name_that_is_taken_is_never_used(data):
+    revision, text = build(data)
+    encoded = EncodedRevision(ME.session_key, revision, json.dumps(text).encode(), ())
+    assert named_anew(encoded, ()) is encoded
+    taken = [revision]
+    for _ in range(3):
+        other = named_anew(encoded, taken)
+        assert other.revision not in taken and keys.content_of(other.revision) == keys.content_of(revision)
+        assert json.loads(other.manifest) == text | {"revision": other.revision}
+        taken.append(other.revision)
+
+
+def test_the_content_can_be_proved_from_what_is_stored(data):
+    objects = [entry("laps.json.gz"), entry("frames/25/0000.json.gz", "d" * 64)]
+    revision, stored = build(data, objects=objects)
+    hashes = {one.path: one.content_sha256 for one in objects}
+    assert content_name(stored, hashes) == keys.content_of(revision)
+    assert content_name(stored, hashes | {"laps.json.gz": "e" * 64}) != keys.content_of(revision)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"objects": [entry("laps.json.gz", "d" * 64), entry("frames/25/0000.json.gz")]},
+        {"objects": [entry("laps.json.gz")]},
+        {"objects": [entry("laps2.json.gz"), entry("frames/25/0000.json.gz")]},
+        {"objects": [entry("laps.json.gz", rows=1), entry("frames/25/0000.json.gz")]},
+        {"identity": dataclasses.replace(ME, round=2)},
+        {"who": drivers(3)},
+        {"channels": frozenset({"x"})},
+    ],
+)
+def test_the_revision_depends_on_what_a_reader_gets(data, change):
+    assert keys.content_of(build(data, **change)[0]) != keys.content_of(build(data)[0])
+
+
+def test_the_revision_depends_on_the_session(data):
+    for changes in ({"grade": "B"}, {"total_laps": 56}, {"capabilities": {"drs": False}}):
+        assert build(dataclasses.replace(data, **changes))[0] != build(data)[0]
+
+
+def test_an_unknown_utc_is_null(data):
+    clock = dataclasses.replace(data.frames.clock, utc_origin_ms=None, race_start_ms=None)
+    changed = dataclasses.replace(data, frames=dataclasses.replace(data.frames, clock=clock))
+    made = build(changed)[1]["clock"]
+    assert made["utc_origin"] is None and made["race_start_ms"] is None

@@ -1,0 +1,144 @@
+"""How a session went: every car's progress along it and, in a race, how it ends for each."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transforms import order, states
+from transforms.alignment import Alignment
+from transforms.clock import session_status_ms
+from transforms.frames import Clock
+from transforms.progress import (
+    Anchors,
+    Progress,
+    crossing_anchors,
+    from_telemetry,
+    from_timing,
+    grid_laps,
+    race_anchors,
+    sector_shares,
+)
+from transforms.recording import Recording
+from transforms.samples import CleanCar, CleanPositions, Findings
+from transforms.timing import CarTiming, Ending, flag_ms, race_endings
+from transforms.track import Track
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """A session's samples and timing after cleaning, by racing number, and the track made from them.
+
+    ``findings`` says of every car how many samples were treated, by kind of fault.
+    """
+
+    cars: dict[str, CleanCar]
+    positions: dict[str, CleanPositions]
+    timing: dict[str, CarTiming]
+    track: Track | None
+    alignment: Alignment
+    findings: dict[str, Findings]
+
+
+@dataclass(frozen=True)
+class Running:
+    """What order and states of any session are made from, by racing number.
+
+    ``progress`` and the ``anchors`` it hangs on; ``endings`` and ``leaves_ms`` (when a car that stopped leaves the
+    order) of races alone; ``offsets_m`` (n,) how far each position sample lies from the outline, left positive.
+    """
+
+    progress: dict[str, Progress]
+    anchors: dict[str, Anchors]
+    endings: dict[str, Ending]
+    leaves_ms: dict[str, float]
+    offsets_m: dict[str, NDArray[np.float64]]
+
+
+def grid_slots(recording: Recording) -> dict[str, int]:
+    """Grid slot by car, 1 is pole. Cars without a sound one (0 is the pit lane; -1, none) follow in result order."""
+    slots = {r["car"]: r["grid"] for r in recording.results.to_pylist()}
+    numbers = [d.number for d in recording.drivers]
+    placed = [n for n in numbers if (slots.get(n) or 0) > 0]
+    placed.sort(key=lambda n: slots[n])
+    return {n: i + 1 for i, n in enumerate(placed + [n for n in numbers if n not in placed])}
+
+
+def official_places(recording: Recording) -> dict[str, int]:
+    """Place of every car in the results; cars without one follow in the order of the driver list."""
+    places = {r["car"]: r["position"] for r in recording.results.to_pylist()}
+    numbers = [d.number for d in recording.drivers]
+    ordered = sorted(numbers, key=lambda n: (places.get(n) is None, places.get(n) or 0))
+    return {n: i + 1 for i, n in enumerate(ordered)}
+
+
+def pit_lane_starters(recording: Recording) -> set[str]:
+    """Cars whose official grid position is the pit lane (0)."""
+    return {r["car"] for r in recording.results.to_pylist() if r["grid"] == 0}
+
+
+def start_ms_of(clock: Clock) -> float:
+    """Session time of the start."""
+    return float(clock.session_time_origin_ms + (clock.race_start_ms or 0))
+
+
+def make_running(recording: Recording, cleaned: Cleaned, clock: Clock) -> Running:
+    """Work out every car's progress and ending."""
+    race_like = recording.identity.is_race_like
+    numbers = [d.number for d in recording.drivers]
+    start_ms = start_ms_of(clock)
+    grid = grid_slots(recording)
+    shares = sector_shares(cleaned.timing)
+    length_m = cleaned.track.length_m if cleaned.track is not None else None
+    anchors, progress, offsets = {}, {}, {}
+    for car in numbers:
+        own = cleaned.timing.get(car)
+        anchors[car] = (
+            race_anchors(own, start_ms, grid_laps(grid[car], length_m)) if race_like else crossing_anchors(own)
+        )
+        made = None
+        if cleaned.track is not None:
+            made = from_telemetry(anchors[car], cleaned.cars.get(car), cleaned.positions.get(car), cleaned.track)
+        if made is None:
+            progress[car] = from_timing(anchors[car], own, shares)
+        else:
+            progress[car], offsets[car] = made
+    if not race_like:
+        return Running(progress, anchors, {}, {}, offsets)
+    if cleaned.track is not None:
+        for car in pit_lane_starters(recording):
+            progress[car] = _behind_the_field(car, progress, start_ms)
+    finished = session_status_ms(recording, "Finished")
+    flag = flag_ms(cleaned.timing, finished[-1] if finished else None, recording.total_laps)
+    motion = {c: states.last_motion_ms(cleaned.cars.get(c), cleaned.positions.get(c)) for c in numbers}
+    known = {c: t for c, t in motion.items() if t is not None}
+    endings = race_endings(numbers, cleaned.timing, recording.results, known, start_ms, flag)
+    leaves = {
+        car: order.leaves_order_ms(ending.out_ms, last_lap(cleaned.timing.get(car)), car, cleaned.timing, endings, flag)
+        for car, ending in endings.items()
+        if ending.out_ms is not None
+    }
+    return Running(progress, anchors, endings, leaves, offsets)
+
+
+def last_lap(own: CarTiming | None) -> int:
+    """Laps a car completed, 0 if none."""
+    return int(own.crossing_laps[-1]) if own is not None and len(own.crossing_laps) else 0
+
+
+#: A pit lane starter has joined the race this long after the start at the latest, ms.
+_PIT_START_MS = 60_000.0
+
+
+def _behind_the_field(car: str, progress: dict[str, Progress], start_ms: float) -> Progress:
+    """Hold a pit lane starter behind the field until most of it has passed: the pit exit lies ahead of the grid."""
+    own = progress[car]
+    window = (own.time_ms >= start_ms) & (own.time_ms <= start_ms + _PIT_START_MS)
+    if not window.any():
+        return own
+    field = np.stack([p.at(own.time_ms[window]) for other, p in progress.items() if other != car])
+    # The slowest tenth may have stalled on the grid.
+    slowest = np.quantile(field, 0.1, axis=0, method="lower")
+    laps = own.laps.copy()
+    laps[window] = np.minimum(laps[window], slowest - 1e-4)
+    return Progress(own.time_ms, np.maximum.accumulate(laps))
