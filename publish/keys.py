@@ -20,8 +20,8 @@ SCHEMAS = "v1/schemas/"
 STATUS = "v1/status/"
 #: Of the raw archive alone, which is a store of its own and never public.
 RAW = "raw/"
-#: Places a viewer page can live at, the best first.
-VIEWERS = ("viewer/index.html", "index.html")
+#: The page that replays sessions.
+VIEWER = "index.html"
 #: The page that shows how the system is.
 STATUS_PAGE = "status.html"
 
@@ -34,6 +34,7 @@ _MAX_LENGTH = 900
 _TABLE_OBJECT = re.compile(r"parquet/([a-z0-9_]+)\.parquet")
 _ROWS_OBJECT = re.compile(r"rows/skip_([0-9]+)\.json\.gz")
 _REVISION = re.compile(r"[0-9a-f]{16}")
+_STATUS_OBJECT = re.compile(r"v1/status/[0-9]+/[0-9]+/[A-Z0-9]+\.json")
 _REVISION_OBJECT = re.compile(r"v1/sessions/[0-9]+/[0-9a-f]{16}/.+")
 
 
@@ -128,6 +129,11 @@ def status(year: int, round_number: int, code: str) -> str:
     return f"{STATUS}{year:d}/{round_number:d}/{code}.json"
 
 
-def schema(name: str) -> str:
-    """Key of a JSON Schema, or of the column dictionary (``columns``)."""
-    return f"{SCHEMAS}{name}.json"
+def is_status(key: str) -> bool:
+    """Whether ``key`` is that of a session's status document."""
+    return _STATUS_OBJECT.fullmatch(key) is not None
+
+
+def status_moves(year: int) -> str:
+    """Key of the journal of status documents that change their round; there only while they do."""
+    return f"{STATUS}{year:d}/moves.json"

@@ -30,6 +30,7 @@ ORDER = (
     "publish.revisions",
     "publish.encode",
     "publish.stores",
+    "publish.structs",
     "publish.headers",
     "publish.keys",
     "transforms",
