@@ -84,7 +84,7 @@ class Frames:
 
 @dataclass(frozen=True)
 class RowFrames:
-    """The older row format as arrays, (frames,) or (frames, cars): what the README describes under "The older rows".
+    """The older row format as arrays, (frames,) or (frames, cars): what ``publish/docs/format.md`` says of them.
 
     ``t_s`` float64 seconds since the earliest first-lap start; ``x_dm``, ``y_dm`` tenths of a metre, NaN where the car
     is absent from the frame; ``distance_m`` since the start; ``rel_dist`` 0 to 1; the rest integers, negative where

@@ -15,6 +15,7 @@ from flows.session.reports import PublishReport, summary_of
 from flows.settings import Settings, read_settings
 from flows.upstream.archive import UPSTREAM, Source, settings_for
 from flows.upstream.calendar import check_has_happened, read_schedule, resolve
+from flows.upstream.client import Client, print_log_from
 from flows.upstream.selection import select_sessions
 from publish import keys
 from transforms.errors import InputError, ParcfermeError, PublicationError
@@ -34,15 +35,18 @@ def publish(year: int, event: str, session: str, *, force: bool, refetch: bool, 
         raise InputError(
             "--refetch asks the upstream, which PARCFERME_OFFLINE=1 and --source archive forbid. Leave one of them out."
         )
-    found, code = resolve(read_schedule(settings, year), year, event, session)
-    check_has_happened(found, year, code, settings.current_time())
+    now = settings.current_time()
+    wanted = resolve(read_schedule(Client.of(settings), year, now), year, event, session)
+    check_has_happened(wanted, now)
     open_destination(settings).check()
     console = make_console()
     _start_prefect(console)
     from flows.session.flow import publish_session
 
     with following_runs(console):
-        report = publish_session(year, str(found.round), SessionName(code), force=force, refetch=refetch, source=source)
+        report = publish_session(
+            year, str(wanted.ref.round), SessionName(wanted.ref.code), force=force, refetch=refetch, source=source
+        )
     # A run that no deployment made reports itself, instead of its state.
     print_reports(console, [cast(PublishReport, report)])
     return 0
@@ -60,7 +64,7 @@ def backfill(
     """Publish many sessions and print a table of them; 1 if any failed."""
     _quieten_fastf1(verbose)
     settings = settings_for(read_settings(), source, year)
-    select_sessions(read_schedule(settings, year), year, rounds, sessions)
+    select_sessions(read_schedule(Client.of(settings), year, settings.current_time()), year, rounds, sessions)
     open_destination(settings).check()
     console = make_console()
     reports = _run_backfill(console, year, rounds, sessions, force=force, source=source)
@@ -85,13 +89,12 @@ def inspect(year: int, event: str, session: str, *, verbose: bool) -> int:
 
     _quieten_fastf1(verbose)
     settings = read_settings()
-    found, code = resolve(read_schedule(settings, year), year, event, session)
-    check_has_happened(found, year, code, settings.current_time())
-    round_number = int(found.round or 0)
-    report = read_verdict(open_destination(settings), year, round_number, code)
-    label = f"{year} round {round_number} {found.name} {code}"
-    verdict = report or compute_verdict(settings, year, round_number, code)
-    print_verdict(make_console(), label, verdict, published=report is not None)
+    client, now = Client.of(settings), settings.current_time()
+    wanted = resolve(read_schedule(client, year, now), year, event, session)
+    check_has_happened(wanted, now)
+    report = read_verdict(open_destination(settings), wanted.ref)
+    verdict = report or compute_verdict(client, wanted.ref)
+    print_verdict(make_console(), wanted.ref.label, verdict, published=report is not None)
     return 0
 
 
@@ -196,6 +199,4 @@ def _start_prefect(console: "Console") -> None:
 
 def _quieten_fastf1(verbose: bool) -> None:
     """Keep FastF1's own words off the terminal; what matters of them reaches the quality report and the errors."""
-    import fastf1
-
-    fastf1.set_log_level("INFO" if verbose else "CRITICAL")
+    print_log_from("INFO" if verbose else "CRITICAL")

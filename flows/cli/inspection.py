@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from flows.settings import Settings
-from flows.upstream.client import configure_cache
+from flows.session_ref import SessionRef
+from flows.upstream.client import Client
 from flows.upstream.load import load_recording
 from publish.revisions.quality import Quality, QualityRow, quality_of, read_quality
 from publish.season import index as season
@@ -23,23 +23,22 @@ _COVERAGE = {
 }
 
 
-def read_verdict(store: Store, year: int, round_number: int, code: str) -> Quality | None:
+def read_verdict(store: Store, wanted: SessionRef) -> Quality | None:
     """Return the published quality report of a session, None where there is none."""
-    index = season.read_season(store, year)
+    index = season.read_season(store, wanted.year)
     for event in index.events if index else ():
         for session in event.sessions:
-            if (event.round, session.code) == (round_number, code) and session.session_key is not None:
+            if (event.round, session.code) == (wanted.round, wanted.code) and session.session_key is not None:
                 return read_quality(store, session.session_key)
     return None
 
 
-def compute_verdict(settings: Settings, year: int, round_number: int, code: str) -> Quality:
+def compute_verdict(client: Client, session: SessionRef) -> Quality:
     """Load and judge a session without publishing it.
 
     :raises UpstreamError: its data is not there.
     """
-    configure_cache(settings.cache_dir, offline=settings.offline)
-    recording = load_recording(year, round_number, code)
+    recording = load_recording(client, session)
     return quality_of(transform_session(recording).quality, recording.identity.session_key)
 
 
