@@ -21,7 +21,7 @@ import orjson
 from msgspec import Meta, Struct, field
 
 from transforms.errors import PublicationError
-from transforms.recording import SESSION_CODES
+from transforms.session_types import SESSION_CODES
 
 _MOMENT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
 _REPAIR = "Restore an earlier version of it or delete it, then publish that session or rewrite that index again."

@@ -23,11 +23,12 @@ from flows.upstream.http_cache import read_bodies, write_bodies
 from flows.upstream.limits import SharedLimits
 from flows.upstream.results import refresh_results_answer, results_answer
 from flows.upstream.selection import Wanted
-from flows.upstream.services import RESULTS_OF, results_url
+from flows.upstream.services import results_url
 from publish.season.document import PUBLISHED, published_in
 from publish.season.index import read_season
 from publish.stores.base import Store
 from transforms.errors import UpstreamError
+from transforms.session_types import SESSION_TYPES
 
 
 @flow(name="refresh-results", flow_run_name="last {days} days", persist_result=False)
@@ -72,7 +73,9 @@ def _published(settings: Settings, store: Store, since: timedelta) -> Iterator[t
             Wanted(year, event, session)
             for event in read_schedule(Client.of(settings), year, now)
             for session in event.sessions
-            if (event.name, session.code) in published and session.code in RESULTS_OF and event.round is not None
+            if (event.name, session.code) in published
+            and SESSION_TYPES[session.code].results
+            and event.round is not None
             if session.start_utc is not None and now - since <= session.start_utc <= now
         ]
         yield year, wanted

@@ -38,6 +38,7 @@ from transforms.recording import (
     Recording,
     SessionIdentity,
 )
+from transforms.session_types import SESSION_TYPES
 
 if TYPE_CHECKING:
     # What a recording becomes depends on what is imported here (flows.session.fingerprint), not on how FastF1 asks.
@@ -86,11 +87,9 @@ def _get_session(session: SessionRef) -> Any:
 
     try:
         event = fastf1.get_event(session.year, session.round)
-        name = {"S": "Sprint"}.get(session.code, session.code)
-        if session.code == "SQ":
-            names = {event[f"Session{i}"] for i in range(1, 6)}
-            name = next(iter(names & {"Sprint Qualifying", "Sprint Shootout"}), "Sprint Qualifying")
-        return event.get_session(name)
+        names = SESSION_TYPES[session.code].names
+        scheduled = {event[f"Session{i}"] for i in range(1, 6)}
+        return event.get_session(next((name for name in names if name in scheduled), names[0]))
     except ValueError as error:
         raise UpstreamError(
             f"{session.label} could not be found in FastF1's schedule ({str(error).rstrip('.')}). "
@@ -212,7 +211,8 @@ def _drivers(results: pd.DataFrame) -> tuple[Driver, ...]:
 
 
 def _session_time_ms(frame: pd.DataFrame) -> NDArray[np.int64]:
-    return (frame["SessionTime"].to_numpy("timedelta64[ns]").astype(np.int64) + NS_PER_MS // 2) // NS_PER_MS
+    time_ns: NDArray[np.int64] = frame["SessionTime"].to_numpy("timedelta64[ns]").astype(np.int64)
+    return (time_ns + NS_PER_MS // 2) // NS_PER_MS
 
 
 def _car_samples(frame: pd.DataFrame, *, has_drs: bool) -> CarSamples:

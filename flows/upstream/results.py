@@ -6,7 +6,8 @@ from pathlib import Path
 from flows.session_ref import SessionRef
 from flows.upstream.client import Client
 from flows.upstream.http_cache import delete_bodies, read_bodies
-from flows.upstream.services import RESULTS_OF, results_url, service_urls
+from flows.upstream.services import results_url, service_urls
+from transforms.session_types import SESSION_TYPES
 
 
 def refresh_results_answer(client: Client, session: SessionRef) -> None:
@@ -16,7 +17,7 @@ def refresh_results_answer(client: Client, session: SessionRef) -> None:
 
     :raises UpstreamError: it could not be asked and nothing is cached.
     """
-    if session.code not in RESULTS_OF:
+    if not SESSION_TYPES[session.code].results:
         return
     _forget_empty_answers(client.cache_dir, session)
     client.refresh(results_url(session), f"the results of {session.label}")
@@ -46,8 +47,7 @@ def without_round(body: bytes) -> bytes:
 def _forget_empty_answers(cache_dir: Path, session: SessionRef) -> None:
     """Delete the cached answers that hold no results: FastF1 would take them for hours after there are some."""
     urls = service_urls(session, None)
-    names = [RESULTS_OF[session.code], *(["first-laps"] if session.code == "R" else [])]
-    bodies = read_bodies(cache_dir, [urls[name] for name in names])
+    bodies = read_bodies(cache_dir, [urls[name] for name in SESSION_TYPES[session.code].results])
     empty = [url for url, body in bodies.items() if _is_empty(body)]
     if empty:
         delete_bodies(cache_dir, empty)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flows.session_ref import SessionRef
 from publish.season.document import Event, ScheduledSession
 from transforms.errors import InputError
-from transforms.recording import SESSION_CODES
+from transforms.session_types import SESSION_CODES
 
 _RANGE = re.compile(r"([0-9]{1,2})(?:-([0-9]{1,2}))?")
 

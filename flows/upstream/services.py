@@ -5,14 +5,13 @@ from pathlib import Path
 
 from flows.session_ref import SessionRef
 from flows.upstream.topics import STREAMS, read_circuit_key, topic_folder
+from transforms.session_types import SESSION_TYPES, Kind
 
 #: Formula 1's live timing, and the mirror that FastF1 asks for what it does not get there.
 LIVE_TIMING = "https://livetiming.formula1.com"
 LIVE_TIMING_MIRROR = "https://livetiming-mirror.fastf1.dev"
 _RESULTS_SERVICE = "https://api.jolpi.ca/ergast/f1"
 _CIRCUIT_SERVICE = "https://api.multiviewer.app/api/v1/circuits"
-#: The results service's name for the official results of a session; others have none.
-RESULTS_OF = {"R": "results", "S": "sprint", "Q": "qualifying"}
 
 
 def service_urls(session: SessionRef, circuit_key: int | None) -> dict[str, str]:
@@ -32,10 +31,10 @@ def services_used(cache_dir: Path, session: SessionRef) -> dict[str, str]:
     asks for the race's, but takes nothing from them unless live timing has no list of drivers. Sources:
     ``fastf1.core.Session._load_drivers_results``, ``_add_first_lap_time_from_ergast``.
     """
-    used = {"circuit", RESULTS_OF.get(session.code, "")}
-    if session.code == "R":
-        used.add("first-laps")
-    if session.code.startswith("FP") and not (topic_folder(cache_dir, session) / "driver_info.ff1pkl").is_file():
+    session_type = SESSION_TYPES[session.code]
+    used = {"circuit", *session_type.results}
+    has_drivers = (topic_folder(cache_dir, session) / "driver_info.ff1pkl").is_file()
+    if session_type.kind is Kind.PRACTICE and not has_drivers:
         used.add("results")
     urls = service_urls(session, read_circuit_key(cache_dir, session))
     return {name: url for name, url in urls.items() if name in used}
@@ -43,7 +42,7 @@ def services_used(cache_dir: Path, session: SessionRef) -> dict[str, str]:
 
 def results_url(session: SessionRef) -> str:
     """Return the address of a session's official results."""
-    return service_urls(session, None)[RESULTS_OF[session.code]]
+    return service_urls(session, None)[SESSION_TYPES[session.code].results[0]]
 
 
 def stream_urls(session: SessionRef, topics: Iterable[str]) -> dict[str, str]:

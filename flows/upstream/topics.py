@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.session_ref import SessionRef
-from transforms.recording import RACE_LIKE
+from transforms.session_types import SESSION_TYPES
 
 #: FastF1's parsers log under this name, and only when they parse: not when their parsed result is cached.
 PARSERS_LOGGER = "fastf1.api"
@@ -30,7 +30,8 @@ STREAMS = {
 
 def missing_topics(cache_dir: Path, session: SessionRef) -> tuple[str, ...]:
     """Return the topics of a session that the cache lacks, so that a load with a network could still find them."""
-    wanted = (topic for topic in STREAMS if topic != _LAP_COUNT or session.code in RACE_LIKE)
+    has_lap_count = SESSION_TYPES[session.code].is_race_like
+    wanted = (topic for topic in STREAMS if topic != _LAP_COUNT or has_lap_count)
     folder = topic_folder(cache_dir, session)
     return tuple(topic for topic in wanted if not (folder / f"{topic}.ff1pkl").is_file())
 

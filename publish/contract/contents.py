@@ -15,7 +15,7 @@ from publish.contract.kinds import OBJECT_KINDS, Chunk, RowFrame, Rows
 from publish.encode.channels import CONTINUOUS, HELD
 from publish.encode.manifest import ManifestObject
 from publish.structs import decode_packed
-from transforms.columns import IDENTITY, TABLES, schema_of
+from transforms.columns import TABLES, published_schema
 from transforms.errors import PublicationError
 
 _BLOCK_BYTES = 8 << 20
@@ -73,7 +73,7 @@ def _parquet_problem(item: ManifestObject, data: bytes) -> str | None:
     if table not in TABLES:
         return "no table of this name is declared"
     with pq.ParquetFile(io.BytesIO(data)) as file:
-        if not file.schema_arrow.equals(schema_of(IDENTITY + TABLES[table]), check_metadata=True):
+        if not file.schema_arrow.equals(published_schema(TABLES[table]), check_metadata=True):
             return "its columns are not the declared ones"
         rows = sum(file.read_row_group(group).num_rows for group in range(file.num_row_groups))
     return None if rows == item.rows else f"it has {rows} rows, the manifest says {item.rows}"

@@ -10,14 +10,14 @@ from publish.encode.chunks import Rate
 from publish.encode.documents import TABLE_DOCUMENTS
 from publish.revisions.quality import Quality
 from publish.structs import Count, Document, Part, UtcText, about, one_of
-from transforms.columns import TABLES, Channel, Column
+from transforms.columns import TABLES
+from transforms.declare import Channel, Column
 from transforms.frames import STATES
 
 _Byte = Annotated[int, Meta(ge=0, le=255)]
 _TextRuns = Annotated[list[tuple[Count, str | None]], Meta(min_length=1)]
 _IntegerRuns = Annotated[list[tuple[Count, int | None]], Meta(min_length=1)]
 _StateRuns = Annotated[list[tuple[Count, Annotated[str, one_of(*STATES)] | None]], Meta(min_length=1)]
-_HELD_TEXTS = {"tyre": _TextRuns, "state": _StateRuns}
 
 
 def _described(description: str, unit: str) -> Meta:
@@ -25,7 +25,8 @@ def _described(description: str, unit: str) -> Meta:
 
 
 def _channel_field(channel: Channel) -> tuple[str, Any, Any]:
-    values: Any = list[int | None] if channel.kind == "continuous" else _HELD_TEXTS.get(channel.column, _IntegerRuns)
+    runs: Any = {"": _IntegerRuns, "states": _StateRuns}.get(channel.names, _TextRuns)
+    values: Any = list[int | None] if channel.kind == "continuous" else runs
     return channel.name, Annotated[values, _described(channel.description, channel.unit)] | UnsetType, UNSET
 
 
@@ -147,5 +148,5 @@ OBJECT_KINDS: dict[str, type[Struct]] = {
     "track": Track,
     "quality": Quality,
     "rows": Rows,
-    **{name: _table_document(name, TABLES[table]) for name, table in TABLE_DOCUMENTS.items()},
+    **{name: _table_document(name, TABLES[table].columns) for name, table in TABLE_DOCUMENTS.items()},
 }

@@ -38,10 +38,15 @@ class Finding:
     problem: str
     is_orphan: bool = False
 
+    @property
+    def kind(self) -> str:
+        """What it is, in a word: ``orphan`` or ``wrong``."""
+        return "orphan" if self.is_orphan else "wrong"
+
 
 @dataclass(frozen=True)
 class Verification:
-    """What was looked at and what was found; ``deep`` as asked for."""
+    """What was looked at and what was found, orphans last; ``deep`` as asked for."""
 
     deep: bool
     sessions: int
@@ -89,13 +94,14 @@ def verify_store(store: Store, *, deep: bool = False, on_progress: OnProgress | 
     around = _Tally()
     _check_indexes(store, published, around)
     _check_copy_folders(store, tallies, around)
+    findings = [finding for tally in [*tallies, around] for finding in tally.findings]
     return Verification(
         deep=deep,
         sessions=len(published),
         revisions=sum(tally.revisions for tally in tallies),
         objects=sum(tally.objects for tally in tallies),
         bytes=sum(tally.bytes for tally in tallies),
-        findings=tuple(finding for tally in [*tallies, around] for finding in tally.findings),
+        findings=tuple(sorted(findings, key=lambda finding: finding.is_orphan)),
     )
 
 

@@ -22,7 +22,7 @@ from publish.stores.base import Store
 from publish.stores.parallel import in_parallel
 from publish.stores.shared_documents import read_document, update_document
 from publish.structs import Document, encode_document
-from transforms.recording import SESSION_CODES
+from transforms.session_types import SESSION_CODES
 
 
 class StatusMoves(Document, tag="parcferme/status-moves/1"):

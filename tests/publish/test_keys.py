@@ -12,7 +12,7 @@ from publish import keys
 from publish.headers import IMMUTABLE, PRIVATE, headers_for
 from transforms.columns import TABLES
 from transforms.errors import PublicationError
-from transforms.recording import SESSION_CODES
+from transforms.session_types import SESSION_CODES
 
 _NUMBER = st.integers(0, 12) | st.integers(0, 10**9)
 _PATH = st.sampled_from(("overview.json.gz", "frames/25/0003.json.gz", "parquet/laps.parquet", "rows/skip_7.json.gz"))

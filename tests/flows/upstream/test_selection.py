@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from flows.upstream.selection import parse_rounds, parse_sessions, select_sessions
 from publish.season.document import Event, ScheduledSession
 from transforms.errors import InputError
-from transforms.recording import SESSION_CODES
+from transforms.session_types import SESSION_CODES
 
 START = datetime(2024, 3, 2, 15, tzinfo=UTC)
 
