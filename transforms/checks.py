@@ -7,17 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.alignment import Alignment
-from transforms.frames import TICK_MS, Frames
+from transforms.frames import CHANNELS, TICK_MS, Frames
 from transforms.interpolate import MAX_GAP_MS
-from transforms.race import Cleaned
 from transforms.recording import Recording
+from transforms.running import Cleaned
 from transforms.samples import Findings
 from transforms.states import OUT
 
 #: The lap chart is compared with the published order this long after every crossing, ms (below order.SETTLE_MS).
 CHART_DELAY_MS = 100.0
 #: Channels whose coverage is reported, by their name in the frames.
-COVERED = ("x_m", "speed_kmh", "rpm", "throttle_percent", "gear", "brake", "lap_distance_m", "tyre", "position")
+COVERED = tuple(channel.column for channel in CHANNELS if channel.is_covered)
 #: A feed that falls silent for this share of the cars at once has a common cause.
 _COMMON_SHARE = 0.8
 
@@ -174,8 +174,8 @@ def findings_rows(findings: dict[str, Findings]) -> list[Row]:
     """How many samples of which fault were treated, per car."""
     return [
         row(kind, car=car, value=number, unit="samples", severity="info", cause="treated as a gap")
-        for car, finding in findings.items()
-        for kind, number in sorted(finding.counts.items())
+        for car, found in findings.items()
+        for kind, number in sorted(found.items())
     ]
 
 

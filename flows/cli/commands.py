@@ -40,14 +40,16 @@ def publish(year: int, event: str, session: str, force: bool, refetch: bool, sou
         raise InputError(
             "--refetch asks the upstream, which PARCFERME_OFFLINE=1 and --source archive forbid. Leave one of them out."
         )
-    found, code = find_session(settings, year, event, session)
+    wanted = find_session(settings, year, event, session)
     open_destination(settings).check()
     console = make_console()
     start_prefect(console)
     from flows.session.flow import publish_session
 
     with following_runs(console):
-        report = publish_session(year, str(found.round), SessionName(code), force=force, refetch=refetch, source=source)
+        report = publish_session(
+            year, str(wanted.ref.round), SessionName(wanted.ref.code), force=force, refetch=refetch, source=source
+        )
     # A run that no deployment made reports itself, instead of its state.
     print_reports(console, [cast("PublishReport", report)])
     return 0
@@ -67,13 +69,13 @@ def backfill(year: int, rounds: str, sessions: str, force: bool, source: "Source
     from flows.settings import read_settings
     from flows.upstream.archive import settings_for
     from flows.upstream.calendar import read_schedule
-    from flows.upstream.client import keep_quiet
+    from flows.upstream.client import Client, keep_quiet
     from flows.upstream.selection import parse_rounds, parse_sessions, select_sessions
 
     keep_quiet(verbose=verbose)
     wanted_rounds, codes = parse_rounds(rounds), parse_sessions(sessions)
     settings = settings_for(read_settings(), source, year)
-    select_sessions(read_schedule(settings, year), year, wanted_rounds, codes)
+    select_sessions(read_schedule(Client.of(settings), year, settings.current_time()), year, wanted_rounds, codes)
     open_destination(settings).check()
     console = make_console()
     return conclude(console, run_backfill(console, year, wanted_rounds, codes, force=force, source=source))
@@ -110,16 +112,15 @@ def inspect(year: int, event: str, session: str, verbose: bool) -> int:
     from flows.cli.runs import find_session
     from flows.destination import open_destination
     from flows.settings import read_settings
-    from flows.upstream.client import keep_quiet
+    from flows.upstream.client import Client, keep_quiet
 
     keep_quiet(verbose=verbose)
     settings = read_settings()
-    found, code = find_session(settings, year, event, session)
-    round_number = int(found.round or 0)
-    report = read_verdict(open_destination(settings), year, round_number, code)
-    label = f"{year} round {round_number} {found.name} {code}"
-    verdict = report or compute_verdict(settings, year, round_number, code)
-    print_verdict(make_console(), label, verdict, published=report is not None)
+    client = Client.of(settings)
+    wanted = find_session(settings, year, event, session)
+    report = read_verdict(open_destination(settings), wanted.ref)
+    verdict = report or compute_verdict(client, wanted.ref)
+    print_verdict(make_console(), wanted.ref.label, verdict, published=report is not None)
     return 0
 
 
@@ -185,7 +186,7 @@ def demo(verbose: bool) -> int:
     from flows.settings import read_settings
     from flows.upstream.archive import UPSTREAM
     from flows.upstream.client import keep_quiet
-    from transforms.recording import SESSION_CODES
+    from transforms.session_types import SESSION_CODES
 
     keep_quiet(verbose=verbose)
     cache_dir = Path.cwd() / _DEMO_CACHE

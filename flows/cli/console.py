@@ -109,12 +109,13 @@ def print_reports(console: Console, reports: Iterable[PublishReport]) -> None:
     console.print(table)
     for report in rows:
         if report.has_failed and report.message:
-            console.print(f"{report.label}: {report.message}", markup=False, soft_wrap=True)
+            console.print(f"{report.session.label}: {report.message}", markup=False, soft_wrap=True)
 
 
 def _short(report: PublishReport) -> str:
     """Return a session's name short enough for a row of 80 characters."""
-    return f"{report.year}/{report.round} {report.event.replace('Grand Prix', 'GP')} {report.code}"
+    session = report.session
+    return f"{session.year}/{session.round} {session.event.replace('Grand Prix', 'GP')} {session.code}"
 
 
 def _grouped(number: int | None) -> str:

@@ -13,21 +13,23 @@ from flows.session.reports import PublishReport, summary_of
 from flows.settings import Settings
 from flows.upstream.archive import Source
 from flows.upstream.calendar import check_has_happened, read_schedule, resolve
-from publish.season.document import Event
+from flows.upstream.client import Client
+from flows.upstream.selection import Wanted
 from transforms.errors import ParcfermeError, PublicationError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
-def find_session(settings: Settings, year: int, event: str, session: str) -> tuple[Event, str]:
-    """Return the event and the code of a session that has happened.
+def find_session(settings: Settings, year: int, event: str, session: str) -> Wanted:
+    """Return the session that is meant, which has happened.
 
     :raises InputError: there is no such session, or not yet.
     """
-    found, code = resolve(read_schedule(settings, year), year, event, session)
-    check_has_happened(found, year, code, settings.current_time())
-    return found, code
+    now = settings.current_time()
+    wanted = resolve(read_schedule(Client.of(settings), year, now), year, event, session)
+    check_has_happened(wanted, now)
+    return wanted
 
 
 def start_prefect(console: "Console") -> None:

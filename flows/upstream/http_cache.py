@@ -34,16 +34,17 @@ def read_bodies(cache_dir: Path, urls: Iterable[str]) -> dict[str, bytes]:
     return bodies
 
 
-def write_bodies(cache_dir: Path, bodies: Mapping[str, bytes]) -> None:
+def write_bodies(cache_dir: Path, bodies: Mapping[str, bytes], *, expired: bool = True) -> None:
     """Put ``bodies`` (by address) into the cache as responses received just now and already expired.
 
-    Offline FastF1 takes them as they are; with a network it asks again, as for any answer of the day before.
+    Offline FastF1 takes them as they are; with a network it asks again, as for any answer of the day before. Those
+    that are not ``expired`` never do, and FastF1 never asks again.
     """
     with _opened(cache_dir / _FILE) as responses:
         for url, body in bodies.items():
             response = _response(url, body)
             key = responses.create_key(response.request)
-            responses.save_response(response, key, expires=datetime.now(UTC))
+            responses.save_response(response, key, expires=datetime.now(UTC) if expired else None)
 
 
 def delete_bodies(cache_dir: Path, urls: Iterable[str]) -> None:

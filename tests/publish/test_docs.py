@@ -12,7 +12,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import session_data as made
@@ -28,7 +27,7 @@ from publish.season.index import Event, ScheduledSession, update_season
 from publish.stores.base import Store
 from publish.stores.folder import FileStore
 from transforms.columns import TABLES
-from transforms.recording import SESSION_CODES, SessionIdentity
+from transforms.session_types import SESSION_CODES
 
 NOW = datetime(2024, 3, 10, 12, tzinfo=UTC)
 PAGES = {key.rpartition("/")[2]: text.decode() for key, text in schema_documents().items() if key.endswith(".md")}
@@ -48,16 +47,6 @@ def first_column(page: str, heading: str) -> list[str]:
     return [name for line in table.splitlines()[1:] for name in re.findall("`([^`]+)`", line.split("|")[1])]
 
 
-def of_session(table: pa.Table, identity: SessionIdentity) -> pa.Table:
-    """The same table with another session's identity in its rows."""
-    facts = {"round": identity.round, "event": identity.event, "session_key": identity.session_key}
-    for name, fact in facts.items():
-        field = table.schema.field(name)
-        column = pa.array([fact] * table.num_rows, field.type)
-        table = table.set_column(table.schema.get_field_index(name), field, column)
-    return table
-
-
 def publish_two_races(store: Store, spool: Path) -> None:
     frames = made.frames(TICKS)
     (second, *others) = list(frames.cars)[1:]
@@ -71,10 +60,7 @@ def publish_two_races(store: Store, spool: Path) -> None:
     update_season(store, 2024, events, NOW)
     for number, (session_key, event) in enumerate(SESSIONS.items(), 1):
         identity = replace(made.IDENTITY_OF_SESSION, session_key=session_key, round=number, event=event)
-        tables = {name: of_session(table, identity) for name, table in data.tables.items()}
-        revision = encode_session(
-            identity, made.CIRCUIT, replace(data, tables=tables), spool / str(session_key), made_with={"parcferme": "0"}
-        )
+        revision = encode_session(identity, made.CIRCUIT, data, spool / str(session_key), made_with={"parcferme": "0"})
         summary = Summary(data.grade, data.capabilities, "inputs", "code")
         publish_revision(store, revision, identity, summary=summary, now=NOW)
     publish_site(store, schema_documents())
@@ -179,7 +165,7 @@ def test_what_the_page_for_analysts_says_does_not_work_does_not(site: SimpleName
 
 
 def test_pages_list_what_there_is() -> None:
-    assert first_column("analysts.md", "## The tables") == list(TABLES)
+    assert first_column("tables.md", "# Tables and columns") == list(TABLES)
     schemas = {key.rpartition("/")[2].removesuffix(".json") for key in schema_documents() if key.endswith(".json")}
     documents = PAGES["format.md"].partition("\n## Documents")[2].partition("\n\nA **session**")[0]
     second = [line.split("|")[2] for line in documents.splitlines() if line.startswith("|")]
