@@ -1,6 +1,7 @@
 """Who really took part: driver list, timing, telemetry and results brought together."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 
@@ -74,7 +75,7 @@ def _merge_results(results: pa.Table, phantoms: dict[str, str]) -> pa.Table:
     return columns.RESULTS.of_rows(ordered)
 
 
-def _fill_the_free_place(rows: list[dict], merged: set[str]) -> None:
+def _fill_the_free_place(rows: list[dict[str, Any]], merged: set[str]) -> None:
     """Give a merged car the only place nobody has: FastF1 blanks that of a number the driver list lacks."""
     without = [row for row in rows if row["position"] is None]
     free = set(range(1, len(rows) + 1)) - {row["position"] for row in rows}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -57,7 +58,7 @@ def _sorted(table: pa.Table, declared: Table) -> pa.Table:
 
 def stints_of(laps: pa.Table) -> pa.Table:
     """One row per car and stint, from the laps table: compound, age when fitted, first and last lap."""
-    stints: dict[tuple[str, int], dict] = {}
+    stints: dict[tuple[str, int], dict[str, Any]] = {}
     for lap in laps.to_pylist():
         if lap["stint"] is None:
             continue

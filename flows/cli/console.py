@@ -23,11 +23,6 @@ def make_console() -> Console:
     return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_PLAIN_WIDTH)
 
 
-def write_error(message: str) -> None:
-    """Write one message to standard error."""
-    sys.stderr.write(f"parcferme: {message}\n")
-
-
 @contextmanager
 def following_runs(console: Console) -> Iterator[None]:
     """Show the progress of every run inside the block: a bar each on a terminal, else now and then a line."""

@@ -211,16 +211,19 @@ def signed_in_until() -> datetime | None:
     return patches.stored_sign_in_end()
 
 
-def print_log_from(level: str) -> None:
-    """Let FastF1 print what it logs from this level on."""
-    import fastf1
-
-    fastf1.set_log_level(level)
-
-
 def log_from(level: int) -> None:
     """Let FastF1 log from this level on, to whoever listens."""
     logging.getLogger(_FASTF1).setLevel(level)
+
+
+def keep_quiet(*, verbose: bool) -> None:
+    """Keep FastF1's own words off the terminal; ``verbose`` lets it say what it does.
+
+    What matters of them reaches the quality report and the errors.
+    """
+    import fastf1
+
+    fastf1.set_log_level("INFO" if verbose else "CRITICAL")
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """FastF1's cache of HTTP responses, by the body alone: read and written one address at a time."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,15 +9,10 @@ from typing import Any
 _FILE = "fastf1_http_cache.sqlite"
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path) -> AbstractContextManager[Any]:
     from requests_cache.backends.sqlite import SQLiteCache
 
-    responses = SQLiteCache(str(path))
-    try:
-        yield responses
-    finally:
-        responses.close()
+    return closing(SQLiteCache(str(path)))
 
 
 def read_bodies(cache_dir: Path, urls: Iterable[str]) -> dict[str, bytes]:

@@ -211,7 +211,8 @@ def _drivers(results: pd.DataFrame) -> tuple[Driver, ...]:
 
 
 def _session_time_ms(frame: pd.DataFrame) -> NDArray[np.int64]:
-    return (frame["SessionTime"].to_numpy("timedelta64[ns]").astype(np.int64) + NS_PER_MS // 2) // NS_PER_MS
+    time_ns: NDArray[np.int64] = frame["SessionTime"].to_numpy("timedelta64[ns]").astype(np.int64)
+    return (time_ns + NS_PER_MS // 2) // NS_PER_MS
 
 
 def _car_samples(frame: pd.DataFrame, *, has_drs: bool) -> CarSamples:
