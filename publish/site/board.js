@@ -3,20 +3,34 @@
 import { lapText } from "./clock.js";
 import { byId, element, setClass, setText, teamColor } from "./dom.js";
 
+/** @import { Car } from "./moment.js" */
+/** @import { Driver, Manifest } from "./types.d.ts" */
+
+/** @typedef {ReturnType<typeof makeRow>} Row the cells of a car's row */
+
+/** @type {Record<string, string>} */
 const STATES = { grid: "grid", running: "", pit: "PIT", stopped: "STOPPED", out: "OUT", finished: "FINISHED" };
+/** @type {Record<string, string>} */
 const TYRES = { SOFT: "S", MEDIUM: "M", HARD: "H", INTERMEDIATE: "I", WET: "W", HYPERSOFT: "HS", ULTRASOFT: "US", SUPERSOFT: "SS", SUPERHARD: "SH" };
 
+/** The table of all cars. */
 export class Board {
-  /** `onSelect` is called with a car's number. `race`: whether cars race each other. */
+  /**
+   * @param {Manifest} manifest of the session
+   * @param {object} more what it needs besides
+   * @param {boolean} more.race whether cars race each other
+   * @param {(number: string) => void} more.onSelect called with the number of a car that is chosen
+   */
   constructor(manifest, { race, onSelect }) {
     this.race = race;
     this.hasPositions = Boolean(manifest.capabilities.positions);
     this.byInterval = false;
     this.body = byId("rows");
     this.body.replaceChildren();
+    /** @type {Map<string, Row>} */
     this.rows = new Map(manifest.drivers.map((driver) => [driver.number, makeRow(driver, race, onSelect)]));
     byId("best-head").hidden = race;
-    this.toggle = byId("gap-toggle");
+    this.toggle = byId("gap-toggle", HTMLButtonElement);
     this.toggle.disabled = !race;
     this.label();
   }
@@ -27,6 +41,7 @@ export class Board {
     this.label();
   }
 
+  /** Say which of both is shown. */
   label() {
     setText(this.toggle, this.byInterval ? "Interval" : "Gap");
     this.toggle.setAttribute("aria-pressed", String(this.byInterval));
@@ -35,21 +50,30 @@ export class Board {
       : "To the quickest lap of all so far";
   }
 
-  /** Show `cars` (see Moment.cars), already in order. */
+  /**
+   * @param {Car[]} cars in order
+   * @param {string | null} selected number of the selected car
+   */
   show(cars, selected) {
     const focused = document.activeElement;
-    this.quickestMs = Math.min(...cars.map((car) => car.bestMs ?? Infinity));
+    const quickestMs = Math.min(...cars.map((car) => car.bestMs ?? Infinity));
     cars.forEach((car, index) => {
       const row = this.rows.get(car.number);
+      if (!row) return;
       if (this.body.children[index] !== row.line) this.body.insertBefore(row.line, this.body.children[index] ?? null);
-      this.fill(row, car, cars, index, car.number === selected);
+      setText(row.gap, this.race ? this.raceGap(car, cars[index - 1]) : bestGap(car, quickestMs));
+      this.fill(row, car, car.number === selected);
     });
-    if (focused !== document.activeElement && this.body.contains(focused)) focused.focus();
+    if (focused instanceof HTMLElement && focused !== document.activeElement && this.body.contains(focused)) focused.focus();
   }
 
-  fill(row, car, cars, index, selected) {
+  /**
+   * @param {Row} row of the car
+   * @param {Car} car at the moment
+   * @param {boolean} selected whether it is the selected one
+   */
+  fill(row, car, selected) {
     setText(row.position, car.position === null ? "–" : String(car.position));
-    setText(row.gap, this.race ? this.raceGap(car, cars[index - 1]) : bestGap(car, this.quickestMs));
     setText(row.best, car.bestMs === null ? "–" : lapText(car.bestMs));
     const tyre = (car.tyre ?? "").toUpperCase();
     setText(row.tyre, car.tyre === null ? "–" : (TYRES[tyre] ?? "?"));
@@ -66,21 +90,36 @@ export class Board {
     Object.assign(row.line.dataset, { position: car.position ?? "", state: car.state ?? "", placed: String(!lost) });
   }
 
+  /**
+   * @param {Car} car at the moment
+   * @param {Car | undefined} ahead the one before it
+   * @returns {string} its gap or interval
+   */
   raceGap(car, ahead) {
     if (car.state === "out") return "";
     if (car.position === 1) return this.byInterval ? "–" : "Leader";
     const value = this.byInterval ? car.interval : car.gap;
     if (value !== null) return `+${value.toFixed(3)}`;
-    const laps = this.byInterval ? (car.lapsDown ?? 0) - (ahead?.lapsDown ?? 0) : car.lapsDown;
+    const laps = (car.lapsDown ?? 0) - (this.byInterval ? (ahead?.lapsDown ?? 0) : 0);
     return laps > 0 ? `+${laps} lap${laps === 1 ? "" : "s"}` : "–";
   }
 }
 
+/**
+ * @param {Car} car at the moment
+ * @param {number} quickestMs best lap of all so far
+ * @returns {string} how far its own best lap is from that
+ */
 function bestGap(car, quickestMs) {
   if (car.bestMs === null || car.bestMs === quickestMs) return "–";
   return `+${((car.bestMs - quickestMs) / 1000).toFixed(3)}`;
 }
 
+/**
+ * @param {Driver} driver of the car
+ * @param {boolean} race whether cars race each other
+ * @param {(number: string) => void} onSelect called when it is chosen
+ */
 function makeRow(driver, race, onSelect) {
   const name = `${driver.first_name} ${driver.last_name}`.trim();
   const bar = element("span", { class: "team", "aria-hidden": "true" });
@@ -91,6 +130,7 @@ function makeRow(driver, race, onSelect) {
     bar, driver.code,
   );
   button.addEventListener("click", () => onSelect(driver.number));
+  /** @param {string} kind class of the cell */
   const cell = (kind) => element("td", { class: kind });
   const [position, best, gap] = [cell("num"), cell("num"), cell("num gap")];
   best.hidden = race;

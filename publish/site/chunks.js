@@ -1,42 +1,67 @@
 // Which chunks are loaded, which are on their way, and which one to show.
 
 import { Chunk } from "./decode.js";
-import { LoadError, readJson } from "./fetch.js";
+import { isAbort, LoadError, readJson } from "./fetch.js";
+
+/** @import { Manifest } from "./types.d.ts" */
 
 const KEPT = 16; // chunks in memory beside the overview; one at full rate is a few MB
 
+/**
+ * @param {number} fps frames a second
+ * @param {number} index of the chunk
+ * @returns {string} the name of a chunk here
+ */
+const idOf = (fps, index) => `${fps}/${index}`;
+
+/** The chunks of a session, as far as they are loaded. */
 export class ChunkStore {
-  /** `folder`: key of the revision's folder. `onLoad` is called after every arrival, `onProblem` with a LoadError. */
+  /**
+   * @param {string} folder key of the revision's folder
+   * @param {Manifest} manifest of the revision
+   * @param {object} heard what is called
+   * @param {() => void} heard.onLoad after every arrival
+   * @param {(error: Error) => void} heard.onProblem when a chunk cannot be had
+   */
   constructor(folder, manifest, { onLoad, onProblem }) {
     this.folder = folder;
     this.channels = manifest.frames.channels;
     this.chunkMs = manifest.frames.chunk_ms;
+    /** @type {Map<string, string>} */
     this.objects = new Map();
-    for (const object of manifest.objects) {
-      if (object.kind === "frames") {
-        this.objects.set(this.id(object.fps, Math.floor(object.start_ms / this.chunkMs)), object.path);
-      }
+    /** @type {Set<number>} */
+    const rates = new Set();
+    for (const { kind, fps, start_ms: startMs, path } of manifest.objects) {
+      if (kind !== "frames" || fps === undefined || startMs === undefined) continue;
+      this.objects.set(idOf(fps, Math.floor(startMs / this.chunkMs)), path);
+      rates.add(fps);
     }
-    const rates = [...new Set(manifest.objects.filter((o) => o.kind === "frames").map((o) => o.fps))].sort((a, b) => b - a);
-    [this.fullFps, this.thinFps] = [rates[0] ?? null, rates[1] ?? rates[0] ?? null];
+    const [full, thin] = [...rates].sort((a, b) => b - a);
+    /** @type {number | null} */
+    this.fullFps = full ?? null;
+    /** @type {number | null} */
+    this.thinFps = thin ?? full ?? null;
+    /** @type {Chunk | null} */
     this.overview = null;
+    /** @type {Map<string, Chunk>} */
     this.loaded = new Map();
+    /** @type {Map<string, AbortController>} */
     this.pending = new Map();
+    /** @type {Set<string>} */
     this.failed = new Set();
     this.onLoad = onLoad;
     this.onProblem = onProblem;
   }
 
-  id(fps, index) {
-    return `${fps}/${index}`;
-  }
-
-  /** Load what the moment needs, `fps` last; give up on what it does not. With `ahead` the next chunk follows. */
-  async want(timeMs, fps, ahead) {
+  /**
+   * Load what the moment needs, the wanted rate last, and the next chunk; give up on what it does not need.
+   *
+   * @param {number} timeMs the moment
+   * @param {number | null} fps the rate it is to be shown at
+   */
+  async want(timeMs, fps) {
     const index = Math.floor(timeMs / this.chunkMs);
-    const wanted = [this.id(this.thinFps, index), this.id(fps, index)];
-    if (ahead) wanted.push(this.id(fps, index + 1));
-    const ids = new Set(wanted.filter((id) => this.objects.has(id)));
+    const ids = new Set(this.named([[this.thinFps, index], [fps, index], [fps, index + 1]]));
     for (const [id, controller] of this.pending) {
       if (ids.has(id)) continue;
       controller.abort();
@@ -51,22 +76,35 @@ export class ChunkStore {
     }
   }
 
+  /**
+   * @param {[number | null, number][]} chunks rates and indices
+   * @returns {string[]} the names of those that are published
+   */
+  named(chunks) {
+    return chunks.flatMap(([fps, index]) => (fps === null ? [] : [idOf(fps, index)])).filter((id) => this.objects.has(id));
+  }
+
+  /** @param {string} id of a chunk */
   async load(id) {
     const controller = new AbortController();
     this.pending.set(id, controller);
     try {
-      const document = await readJson(this.folder + this.objects.get(id), { signal: controller.signal });
+      const document = await readJson(`${this.folder}${this.objects.get(id)}`, { signal: controller.signal });
       this.keep(id, new Chunk(document, this.channels));
       this.onLoad();
     } catch (error) {
-      if (error.name === "AbortError") return;
+      if (isAbort(error)) return;
       this.failed.add(id);
-      this.onProblem(error instanceof LoadError ? missingPart(error) : error);
+      this.onProblem(error instanceof LoadError ? missingPart(error) : /** @type {Error} */ (error));
     } finally {
       if (this.pending.get(id) === controller) this.pending.delete(id);
     }
   }
 
+  /**
+   * @param {string} id of a chunk
+   * @param {Chunk} chunk that has arrived
+   */
   keep(id, chunk) {
     this.loaded.set(id, chunk);
     for (const old of this.loaded.keys()) {
@@ -75,11 +113,14 @@ export class ChunkStore {
     }
   }
 
-  /** The best loaded chunk for a moment, near to `fps` if there is one; null when nothing is there. */
+  /**
+   * @param {number} timeMs the moment
+   * @param {number | null} fps the rate wanted
+   * @returns {Chunk | null} the best loaded chunk for it, null when nothing is there
+   */
   at(timeMs, fps) {
     const index = Math.floor(timeMs / this.chunkMs);
-    for (const rate of [fps, this.thinFps, this.fullFps]) {
-      const id = this.id(rate, index);
+    for (const id of this.named([[fps, index], [this.thinFps, index], [this.fullFps, index]])) {
       const chunk = this.loaded.get(id);
       if (chunk) {
         this.loaded.delete(id);
@@ -90,22 +131,31 @@ export class ChunkStore {
     return this.overview;
   }
 
-  /** Whether the moment can be shown at no less than the thin rate. */
+  /**
+   * @param {number} timeMs the moment
+   * @returns {boolean} whether it can be shown at no less than the thin rate
+   */
   covers(timeMs) {
     const index = Math.floor(timeMs / this.chunkMs);
-    const ids = [this.id(this.thinFps, index), this.id(this.fullFps, index)];
-    return ids.some((id) => this.loaded.has(id)) || !ids.some((id) => this.objects.has(id));
+    const ids = this.named([[this.thinFps, index], [this.fullFps, index]]);
+    return !ids.length || ids.some((id) => this.loaded.has(id));
   }
 
+  /** Let what could not be had be asked for again. */
   retry() {
     this.failed.clear();
   }
 
+  /** Give up on everything that is on its way. */
   dispose() {
     for (const controller of this.pending.values()) controller.abort();
   }
 }
 
+/**
+ * @param {LoadError} error of a chunk
+ * @returns {LoadError} the same, with what it means for a published object
+ */
 function missingPart(error) {
   if (error.status !== 404) return error;
   return new LoadError(

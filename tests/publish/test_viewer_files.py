@@ -36,7 +36,7 @@ def test_everything_a_file_refers_to_is_published():
     for key, data in files.items():
         text = data.decode()
         wanted = re.findall(r'(?:src|href)="([^"#]+)"', text) if key.endswith(".html") else []
-        wanted += re.findall(r'from "(\./[^"]+)"', text)
+        wanted += re.findall(r'(?m)^import .* from "(\./[^"]+)"', text)
         for name in wanted:
             target = posixpath.normpath(posixpath.join(posixpath.dirname(key), name))
             assert target in files or target in (keys.INDEX, keys.HEALTH, keys.RUNS), f"{key} refers to {name}"
