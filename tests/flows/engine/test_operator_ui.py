@@ -15,7 +15,7 @@ SESSIONS = ("Race", "Sprint", "Qualifying", "Sprint Qualifying", "Practice 1", "
 WANTED = ("Qualifying", "Race")
 ROUND, EVENT = 3, "Vantry Grand Prix"
 NO_SESSION = "[] should be non-empty"
-GUIDE = Path(__file__).parents[2] / "deployments" / "OPERATOR.md"
+GUIDE = Path(__file__).parents[3] / "deployments" / "OPERATOR.md"
 VERSIONS = "look.all('a[href*=\"/artifacts/artifact/\"]')"
 
 
