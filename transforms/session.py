@@ -9,6 +9,7 @@ from transforms.alignment import align
 from transforms.assemble import assemble
 from transforms.clock import make_clock
 from transforms.frames import Frames, RowFrames
+from transforms.parts import Part, onto_clock, read_parts
 from transforms.quality import judge
 from transforms.race import Cleaned, make_race
 from transforms.reconcile import reconcile
@@ -28,7 +29,7 @@ class SessionData:
     ``tables`` holds the published tables by name (columns of :data:`transforms.columns.TABLES` with the identity
     columns in front, times on the clock), without ``frames``, which is made from ``frames`` row group by row group.
     ``drivers`` are the cars of the session, all sources reconciled. ``rows`` and ``track`` are None where the session
-    cannot have them. ``quality`` is the report document.
+    cannot have them. ``quality`` is the report document. ``parts`` are those of qualifying or practice, on the clock.
     """
 
     drivers: tuple[Driver, ...]
@@ -40,6 +41,7 @@ class SessionData:
     quality: dict[str, object]
     grade: str
     total_laps: int | None
+    parts: tuple[Part, ...] = ()
 
 
 OnProgress = Callable[[float, str], None]
@@ -95,6 +97,7 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
         quality=verdict.report,
         grade=verdict.grade,
         total_laps=recording.total_laps,
+        parts=onto_clock(read_parts(recording), clock),
     )
 
 

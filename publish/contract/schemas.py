@@ -201,6 +201,19 @@ def _manifest() -> Schema:
             "objects": _list(_manifest_entry()),
             "made_with": _described(_map(_TEXT), "Versions; not part of the revision's name"),
         },
+        optional={"parts": _described(_list(_part(), minItems=1), "Q1, Q2 and Q3, or a practice; not of a race")},
+    )
+
+
+def _part() -> Schema:
+    return _object(
+        {
+            "name": _TEXT,
+            "start_ms": _INTEGER,
+            "end_ms": _described(_or_null(_INTEGER), "When its time was up"),
+            "stopped_ms": _described(_list(_tuple(_INTEGER, _INTEGER)), "Spans (from, to) in which its clock stood"),
+            "advance": _described(_or_null(_COUNT), "How many cars go on to the next part; null in the last"),
+        }
     )
 
 

@@ -10,6 +10,7 @@ from publish.encode.documents import iso_utc
 from publish.encode.files import canonical_json
 from publish.encode.objects import EncodedObject
 from transforms.frames import Clock
+from transforms.parts import Part
 from transforms.recording import SessionIdentity
 from transforms.session import SessionData
 
@@ -92,6 +93,8 @@ def _content(data: SessionData, channels: frozenset[str]) -> dict[str, Any]:
             for driver in data.drivers
         ],
         "total_laps": data.total_laps,
+        # Absent in a race, which has none.
+        **({"parts": [_part(part) for part in data.parts]} if data.parts else {}),
         "grade": data.grade,
         "capabilities": data.capabilities,
         "frames": {
@@ -117,6 +120,16 @@ def _clock(clock: Clock) -> dict[str, Any]:
         "duration_ms": clock.duration_ms,
         "session_time_origin_ms": clock.session_time_origin_ms,
         "race_start_ms": clock.race_start_ms,
+    }
+
+
+def _part(part: Part) -> dict[str, Any]:
+    return {
+        "name": part.name,
+        "start_ms": part.start_ms,
+        "end_ms": part.end_ms,
+        "stopped_ms": [list(span) for span in part.stopped_ms],
+        "advance": part.advance,
     }
 
 
