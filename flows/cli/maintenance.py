@@ -16,6 +16,7 @@ from publish.publication import roll_back
 from publish.revisions.diff import RevisionDiff, read_diff
 from publish.revisions.latest import read_latest
 from publish.revisions.prune import Removal, carry_out, plan_prune
+from publish.site.prune import OldParts, plan_prune_pages, remove_pages
 from transforms.errors import InputError
 
 if TYPE_CHECKING:
@@ -60,21 +61,27 @@ def verify(*, deep: bool) -> int:
 
 
 def prune(*, keep: int, older_than: str, dry_run: bool) -> int:
-    """Remove old revisions and what was left behind, and say what."""
+    """Remove old revisions, old versions of the pages and what was left behind, and say what."""
     age = parse_age(older_than)
     settings = read_settings()
     store = open_destination(settings)
     console = make_console()
-    removals = plan_prune(store, keep=keep, older_than=age, now=settings.current_time())
-    gained = sum(removal.bytes for removal in removals)
+    now = settings.current_time()
+    removals = plan_prune(store, keep=keep, older_than=age, now=now)
+    pages = plan_prune_pages(store, older_than=age, now=now)
+    planned: list[Removal | OldParts] = [*removals, *pages]
+    gained = sum(removal.bytes for removal in planned)
     if dry_run:
-        for removal in removals:
+        for removal in planned:
             _print_removal(console, "would remove", removal)
     else:
-        gained = carry_out(
-            store, removals, keep=keep, on_removed=lambda removal: _print_removal(console, "removed", removal)
-        )
-        store.remove_unfinished(settings.current_time() - age)
+
+        def on_removed(removal: Removal | OldParts) -> None:
+            _print_removal(console, "removed", removal)
+
+        gained = carry_out(store, removals, keep=keep, on_removed=on_removed)
+        gained += remove_pages(store, pages, on_removed=on_removed)
+        store.remove_unfinished(now - age)
     what = "Would gain" if dry_run else "Gained"
     console.print(f"{what} {gained:,} bytes in {store.uri}.", markup=False, soft_wrap=True)
     return 0
@@ -114,10 +121,9 @@ def _print_findings(console: "Console", findings: Sequence[Finding]) -> None:
     console.print(table)
 
 
-def _print_removal(console: "Console", what: str, removal: Removal) -> None:
+def _print_removal(console: "Console", what: str, removal: Removal | OldParts) -> None:
     console.print(
-        f"{what} {removal.session_key}/{removal.revision}: {len(removal.objects)} objects, {removal.bytes:,} bytes, "
-        f"{removal.reason}",
+        f"{what} {removal.name}: {len(removal.objects)} objects, {removal.bytes:,} bytes, {removal.reason}",
         markup=False,
         soft_wrap=True,
     )

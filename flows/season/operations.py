@@ -17,6 +17,7 @@ from flows.season.indexing import rebuild
 from flows.settings import read_settings
 from publish.contract.verify import verdict_of, verify_store
 from publish.revisions.prune import Removal, carry_out, plan_prune
+from publish.site.prune import OldParts, plan_prune_pages, remove_pages
 
 #: Rows of a table that somebody still reads; the log has all of them.
 _MOST_ROWS = 500
@@ -56,7 +57,7 @@ def prune(
     older_than_days: Annotated[int, Field(ge=1, le=3650)] = 30,
     dry_run: bool = True,
 ) -> State[Any]:
-    """Remove revisions that have not been current for long, and what killed writers left.
+    """Remove revisions that have not been current for long, old versions of the pages, and what killed writers left.
 
     Nothing that a current document links is ever removed.
 
@@ -70,15 +71,20 @@ def prune(
     store = open_destination(settings)
     age, now = timedelta(days=older_than_days), settings.current_time()
     removals = plan_prune(store, keep=keep, older_than=age, now=now)
-    gained = sum(removal.bytes for removal in removals)
+    pages = plan_prune_pages(store, older_than=age, now=now)
+    planned: list[Removal | OldParts] = [*removals, *pages]
+    gained = sum(removal.bytes for removal in planned)
     if not dry_run:
-        gained = carry_out(
-            store, removals, keep=keep, on_removed=lambda removal: logger.info("Removed %s", _name(removal))
-        )
+
+        def on_removed(removal: Removal | OldParts) -> None:
+            logger.info("Removed %s", removal.name)
+
+        gained = carry_out(store, removals, keep=keep, on_removed=on_removed)
+        gained += remove_pages(store, pages, on_removed=on_removed)
         store.remove_unfinished(now - age)
     message = f"{'Would gain' if dry_run else 'Gained'} {gained:,} bytes: {len(removals)} revisions."
     rows = [
-        {"revision": _name(one), "objects": len(one.objects), "bytes": one.bytes, "why": one.reason} for one in removals
+        {"revision": one.name, "objects": len(one.objects), "bytes": one.bytes, "why": one.reason} for one in planned
     ]
     _keep_table("prune", rows, message)
     return Completed(message=message)
@@ -95,10 +101,6 @@ def rebuild_index(year: Year) -> State[Any]:
     store = open_destination(settings)
     changed = rebuild(settings, store, year)
     return Completed(message=f"The index of {year} is {'rewritten' if changed else 'up to date'}.")
-
-
-def _name(removal: Removal) -> str:
-    return f"{removal.session_key}/{removal.revision}"
 
 
 def _keep_table(key: str, rows: Sequence[dict[str, Any]], description: str) -> None:

@@ -26,6 +26,11 @@ class Removal:
     bytes: int
     reason: str
 
+    @property
+    def name(self) -> str:
+        """How messages name it."""
+        return f"{self.session_key}/{self.revision}"
+
 
 def plan_prune(store: Store, *, keep: int, older_than: timedelta, now: datetime) -> list[Removal]:
     """Return what may go: revisions beyond a session's newest ``keep`` that have not been current for ``older_than``.

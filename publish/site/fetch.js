@@ -1,7 +1,7 @@
 // Reading published documents. Every failure is a LoadError whose message says what happened and what to do.
 
-/** Where the published data begins: the folder above this module's. */
-export const BASE = new URL("../", import.meta.url);
+/** Where the published data begins: the folder the page lies in. */
+export const BASE = new URL(".", document.baseURI);
 
 /** Something published cannot be read; the message is for whoever looks at the page. */
 export class LoadError extends Error {

@@ -11,7 +11,11 @@ from typing import Any
 from browser import Page
 
 from publish.server import make_server
+from publish.site.files import site_files
 from publish.stores.base import Store
+
+#: The folder of what the pages load, with a slash behind it.
+PARTS = next(key for key in site_files() if key.endswith("/app.js")).removesuffix("app.js")
 
 # Runs a scenario against the viewer in a frame of the same origin and leaves what it returns in the page.
 _DRIVER = (Path(__file__).parent / "viewer_driver.html").read_text()

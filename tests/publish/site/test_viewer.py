@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import session_data as made
 from browser import needs_chromium
-from viewer_browser import run_scenario, serving, take_picture
+from viewer_browser import PARTS, run_scenario, serving, take_picture
 
 from publish.encode.channels import CONTINUOUS, HELD, code_names, held_codes
 from publish.encode.session import encode_session
@@ -119,8 +119,8 @@ def drive(site, page):
 def test_the_page_decodes_what_was_encoded(site, drive, fps, index):
     """Every value of every car and channel: continuous ones to half a step of the scale, held ones exactly."""
     chunk = drive(
-        f"""const {{ Chunk }} = await import("./viewer/decode.js");
-        const {{ readJson }} = await import("./viewer/fetch.js");
+        f"""const {{ Chunk }} = await import("./{PARTS}decode.js");
+        const {{ readJson }} = await import("./{PARTS}fetch.js");
         const manifest = await readJson("{site.folder}manifest.json");
         const {{ channels }} = manifest.frames;
         const chunk = new Chunk(await readJson("{site.folder}frames/{fps}/{index:04d}.json.gz"), channels);
@@ -372,7 +372,7 @@ def test_gzip_files_of_a_server_without_content_encoding_are_read(drive, site):
     raw = (site.store.root / site.folder / "track.json.gz").read_bytes()
     site.store.write("raw.bin", raw)
     length = drive(
-        'const { readJson } = await import("./viewer/fetch.js"); return (await readJson("raw.bin")).length_m;'
+        f'const {{ readJson }} = await import("./{PARTS}fetch.js"); return (await readJson("raw.bin")).length_m;'
     )
     assert length == pytest.approx(outline().length_m, abs=0.01)
 
