@@ -66,7 +66,7 @@ async function openSession(sessionKey, timeMs, car) {
   const { signal } = reading;
   const session = await readSession(sessionKey, signal);
   signal.throwIfAborted();
-  player = new Player(session, { timeMs, selected: car }, { onMoved: writeAddress, onProblem: showProblem });
+  player = new Player(session, { timeMs, selected: car }, { onMoved: writeAddress, onProblem: showProblem, onSolved: hideProblem });
   await player.open();
 }
 
@@ -77,7 +77,7 @@ function clear() {
   player = null;
   hideProblem();
   for (const name of ["ready", "complete", "tick", "t", "fps", "firstFrameMs"]) delete document.body.dataset[name];
-  for (const id of ["messages", "weather"]) delete byId(id).dataset.shown;
+  for (const id of ["messages", "messages-unplaced", "weather"]) delete byId(id).dataset.shown;
 }
 
 /**
@@ -123,7 +123,7 @@ function retry() {
 function onKey(event) {
   const current = playing();
   if (!current || event.ctrlKey || event.metaKey || event.altKey) return;
-  const inside = event.target instanceof Element ? event.target.closest("button, select, a") : null;
+  const inside = event.target instanceof Element ? event.target.closest("button, select, input[type=checkbox], summary, a") : null;
   if (event.key === " " && !inside) current.toggle();
   else if (inside?.tagName === "SELECT") return;
   else if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
@@ -162,6 +162,8 @@ function listen() {
     });
   }
   rate.addEventListener("change", () => playing()?.setRate(Number(rate.value)));
+  const hide = byId("hide-ahead", HTMLInputElement);
+  hide.addEventListener("change", () => player?.hide(hide.checked));
   byId("gap-toggle").addEventListener("click", () => player?.toggleGap());
   map.addEventListener("click", (event) => {
     const number = player?.view.map?.pick(event.offsetX, event.offsetY);
@@ -172,5 +174,6 @@ function listen() {
   }, ADDRESS_EVERY_MS);
 }
 
+byId("stuck").remove();
 listen();
 route();

@@ -1,11 +1,23 @@
-// Which chunks are loaded, which are on their way, and which one to show.
+// Which chunks are loaded, which are on their way, and which one to show. What cannot be had is tried again, quietly.
 
 import { Chunk } from "./decode.js";
-import { isAbort, LoadError, readJson } from "./fetch.js";
+import { isAbort, LoadError, readDocument } from "./fetch.js";
 
 /** @import { Manifest } from "./types.d.ts" */
 
+/**
+ * How a moment can be shown: `sharp` at no less than the thin rate; `coming`, worth waiting for; `rough` from the
+ * overview, since nothing better can be had; `cut off`, not now but perhaps later; `gone`, not at all.
+ *
+ * @typedef {"sharp" | "coming" | "rough" | "cut off" | "gone"} Cover
+ */
+
+/** @typedef {{ tries: number, againAtMs: number, error: unknown }} Failure of a chunk */
+
 const KEPT = 16; // chunks in memory beside the overview; one at full rate is a few MB
+const OVERVIEW = "overview";
+const FIRST_PAUSE_MS = 5_000;
+const LONGEST_PAUSE_MS = 60_000;
 
 /**
  * @param {number} fps frames a second
@@ -21,9 +33,10 @@ export class ChunkStore {
    * @param {Manifest} manifest of the revision
    * @param {object} heard what is called
    * @param {() => void} heard.onLoad after every arrival
-   * @param {(error: Error) => void} heard.onProblem when a chunk cannot be had
+   * @param {() => void} heard.onFail when a chunk could not be had
+   * @param {() => void} heard.onRetry when it is time to ask for it again
    */
-  constructor(folder, manifest, { onLoad, onProblem }) {
+  constructor(folder, manifest, { onLoad, onFail, onRetry }) {
     this.folder = folder;
     this.channels = manifest.frames.channels;
     this.chunkMs = manifest.frames.chunk_ms;
@@ -32,6 +45,7 @@ export class ChunkStore {
     /** @type {Set<number>} */
     const rates = new Set();
     for (const { kind, fps, start_ms: startMs, path } of manifest.objects) {
+      if (kind === OVERVIEW) this.objects.set(OVERVIEW, path);
       if (kind !== "frames" || fps === undefined || startMs === undefined) continue;
       this.objects.set(idOf(fps, Math.floor(startMs / this.chunkMs)), path);
       rates.add(fps);
@@ -47,32 +61,33 @@ export class ChunkStore {
     this.loaded = new Map();
     /** @type {Map<string, AbortController>} */
     this.pending = new Map();
-    /** @type {Set<string>} */
-    this.failed = new Set();
+    /** @type {Map<string, Failure>} */
+    this.failed = new Map();
+    /** @type {number | undefined} */
+    this.timer = undefined;
     this.onLoad = onLoad;
-    this.onProblem = onProblem;
+    this.onFail = onFail;
+    this.onRetry = onRetry;
   }
 
   /**
-   * Load what the moment needs, the wanted rate last, and the next chunk; give up on what it does not need.
+   * Load what the moment needs, the wanted rate last, then the next chunk and the overview; give up on anything else.
    *
    * @param {number} timeMs the moment
    * @param {number | null} fps the rate it is to be shown at
    */
   async want(timeMs, fps) {
     const index = Math.floor(timeMs / this.chunkMs);
-    const ids = new Set(this.named([[this.thinFps, index], [fps, index], [fps, index + 1]]));
+    const ids = new Set([...this.named([[this.thinFps, index], [fps, index], [fps, index + 1]]), ...this.overviewId()]);
     for (const [id, controller] of this.pending) {
       if (ids.has(id)) continue;
       controller.abort();
       this.pending.delete(id);
     }
     for (const id of ids) {
-      if (!this.loaded.has(id) && !this.pending.has(id) && !this.failed.has(id)) {
-        // One after the other: the thin chunk shows something while the full one is on its way.
-        await this.load(id);
-        if (!this.loaded.has(id)) return;
-      }
+      if (this.has(id) || this.pending.has(id) || this.rests(id)) continue;
+      // One after the other: the thin chunk shows something while the full one is on its way.
+      if (!(await this.load(id))) return;
     }
   }
 
@@ -84,21 +99,46 @@ export class ChunkStore {
     return chunks.flatMap(([fps, index]) => (fps === null ? [] : [idOf(fps, index)])).filter((id) => this.objects.has(id));
   }
 
-  /** @param {string} id of a chunk */
+  /** @returns {string[]} the name of the overview, if it is published */
+  overviewId() {
+    return this.objects.has(OVERVIEW) ? [OVERVIEW] : [];
+  }
+
+  /**
+   * @param {string} id of a chunk
+   * @returns {boolean} whether it is loaded
+   */
+  has(id) {
+    return id === OVERVIEW ? this.overview !== null : this.loaded.has(id);
+  }
+
+  /**
+   * @param {string} id of a chunk
+   * @returns {boolean} whether it could not be had, and it is too early to ask again
+   */
+  rests(id) {
+    return (this.failed.get(id)?.againAtMs ?? 0) > performance.now();
+  }
+
+  /**
+   * @param {string} id of a chunk
+   * @returns {Promise<boolean>} whether it is still of use to go on with the next
+   */
   async load(id) {
     const controller = new AbortController();
     this.pending.set(id, controller);
     try {
-      const document = await readJson(`${this.folder}${this.objects.get(id)}`, { signal: controller.signal });
+      const document = await readDocument("frames", `${this.folder}${this.objects.get(id)}`, { signal: controller.signal });
+      this.failed.delete(id);
       this.keep(id, new Chunk(document, this.channels));
       this.onLoad();
     } catch (error) {
-      if (isAbort(error)) return;
-      this.failed.add(id);
-      this.onProblem(error instanceof LoadError ? missingPart(error) : /** @type {Error} */ (error));
+      if (isAbort(error)) return false;
+      this.fail(id, error);
     } finally {
       if (this.pending.get(id) === controller) this.pending.delete(id);
     }
+    return true;
   }
 
   /**
@@ -106,11 +146,29 @@ export class ChunkStore {
    * @param {Chunk} chunk that has arrived
    */
   keep(id, chunk) {
+    if (id === OVERVIEW) {
+      this.overview = chunk;
+      return;
+    }
     this.loaded.set(id, chunk);
     for (const old of this.loaded.keys()) {
       if (this.loaded.size <= KEPT) break;
       this.loaded.delete(old);
     }
+  }
+
+  /**
+   * @param {string} id of a chunk
+   * @param {unknown} error why it could not be had
+   */
+  fail(id, error) {
+    const tries = (this.failed.get(id)?.tries ?? 0) + 1;
+    const nowMs = performance.now();
+    this.failed.set(id, { tries, againAtMs: nowMs + Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), LONGEST_PAUSE_MS), error });
+    const soonestMs = Math.min(...[...this.failed.values()].map(({ againAtMs }) => againAtMs).filter((ms) => ms > nowMs));
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.onRetry(), soonestMs - nowMs + 1);
+    this.onFail();
   }
 
   /**
@@ -132,34 +190,62 @@ export class ChunkStore {
   }
 
   /**
+   * How a moment can be shown.
+   *
    * @param {number} timeMs the moment
-   * @returns {boolean} whether it can be shown at no less than the thin rate
+   * @returns {Cover} how
    */
-  covers(timeMs) {
+  cover(timeMs) {
     const index = Math.floor(timeMs / this.chunkMs);
     const ids = this.named([[this.thinFps, index], [this.fullFps, index]]);
-    return !ids.length || ids.some((id) => this.loaded.has(id));
+    if (ids.some((id) => this.loaded.has(id))) return "sharp";
+    if (ids.some((id) => !this.failed.has(id))) return "coming";
+    if (this.overview) return ids.length ? "rough" : "sharp";
+    const more = [...ids, ...this.overviewId()];
+    if (this.overviewId().some((id) => !this.failed.has(id))) return "coming";
+    return more.some((id) => !isGone(this.failed.get(id)?.error)) ? "cut off" : "gone";
   }
 
-  /** Let what could not be had be asked for again. */
+  /**
+   * Why a moment is not shown as it could be.
+   *
+   * @param {number} timeMs the moment
+   * @returns {Error | null} what came of its chunks
+   */
+  problemAt(timeMs) {
+    const index = Math.floor(timeMs / this.chunkMs);
+    const [error] = this.named([[this.thinFps, index], [this.fullFps, index]]).map((id) => this.failed.get(id)?.error);
+    if (isGone(error)) return missingPart(error);
+    return error instanceof Error ? error : null;
+  }
+
+  /** Let what could not be had be asked for again at once. */
   retry() {
     this.failed.clear();
   }
 
   /** Give up on everything that is on its way. */
   dispose() {
+    clearTimeout(this.timer);
     for (const controller of this.pending.values()) controller.abort();
   }
 }
 
 /**
- * @param {LoadError} error of a chunk
+ * @param {unknown} error of a chunk
+ * @returns {error is LoadError} whether the server has said that it is not there
+ */
+function isGone(error) {
+  return error instanceof LoadError && (error.status === 404 || error.status === 403);
+}
+
+/**
+ * @param {LoadError} error of a chunk that is not there
  * @returns {LoadError} the same, with what it means for a published object
  */
 function missingPart(error) {
-  if (error.status !== 404) return error;
   return new LoadError(
     `${error.message} The manifest names it, so the publication is damaged or was replaced: reload the page; if it stays, whoever publishes this data should publish the session again.`,
-    404,
+    error.status,
   );
 }

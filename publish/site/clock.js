@@ -62,6 +62,17 @@ export function hoursText(ms) {
 }
 
 /**
+ * A length of time without hours: 462000 -> "7:42"; what has begun counts.
+ *
+ * @param {number} ms the length
+ * @returns {string} minutes, seconds
+ */
+export function minutesText(ms) {
+  const seconds = Math.ceil(ms / 1000);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
+/**
  * A lap time: 92608 -> "1:32.608".
  *
  * @param {number} ms the time

@@ -16,10 +16,15 @@
  */
 
 /** @typedef {Dot & { px: number, py: number }} PlacedDot a car drawn, with its place in pixels */
+/** @typedef {{ left: number, right: number, y: number }} Box the place of a code: its ends and its middle */
 
 const MARGIN_PX = 34;
 const CORNER_OFFSET_PX = 15;
 const DOT_PX = 6;
+/** Half the height of a code. */
+const LABEL_PX = 6;
+/** How far from a car a finger may be that means it. */
+const FINGER_PX = 24;
 const COLORS = /** @type {const} */ (["ground", "asphalt", "edge", "text", "muted", "accent"]);
 const DRIVING = new Set(["running", "grid", "finished"]);
 
@@ -31,6 +36,27 @@ function contextOf(canvas) {
   const context = canvas.getContext("2d");
   if (!context) throw new Error("this browser does not draw on a canvas");
   return context;
+}
+
+/**
+ * @param {PlacedDot} dot a car
+ * @returns {number} how far its dot reaches, with its rim
+ */
+const radiusOf = (dot) => DOT_PX + (dot.selected ? 5 : 1);
+
+/**
+ * @param {PlacedDot} dot a car
+ * @param {number} width of its code
+ * @returns {Box[]} where the code can stand, the best place first
+ */
+function spotsFor({ px, py, selected }, width) {
+  const away = selected ? 13 : 10;
+  /** @type {[number, number][]} */
+  const corners = [
+    [px + away, py - 9], [px + away, py + 9], [px - away - width, py - 9], [px - away - width, py + 9],
+    [px - width / 2, py - away - 7], [px - width / 2, py + away + 7], [px + away + 2, py], [px - away - 2 - width, py],
+  ];
+  return corners.map(([left, y]) => ({ left, right: left + width, y }));
 }
 
 /** The map of a track with its cars. */
@@ -46,6 +72,8 @@ export class TrackMap {
     this.still = document.createElement("canvas");
     /** @type {PlacedDot[]} */
     this.dots = [];
+    /** @type {{ number: string, box: Box }[]} */
+    this.labels = [];
     this.ratio = 1;
     this.width = 0;
     this.height = 0;
@@ -169,8 +197,8 @@ export class TrackMap {
       const [px, py] = this.place(car.x, car.y);
       return { ...car, px, py };
     });
-    for (const dot of [...this.dots].reverse()) this.drawDot(c, dot);
     this.drawLabels(c);
+    for (const dot of [...this.dots].reverse()) this.drawDot(c, dot);
   }
 
   /**
@@ -189,7 +217,7 @@ export class TrackMap {
   }
 
   /**
-   * Codes beside the dots; in a bunch the cars behind go without rather than on top of each other.
+   * Codes beside the dots, never over a dot or another code; in a bunch the cars behind go without.
    *
    * @param {CanvasRenderingContext2D} c where to draw
    */
@@ -198,25 +226,35 @@ export class TrackMap {
     c.textAlign = "left";
     c.textBaseline = "middle";
     c.lineWidth = 3;
-    /** @type {{ x: number, y: number, right: number }[]} */
+    /** @type {Box[]} */
     const taken = [];
+    this.labels = [];
     for (const dot of this.dots) {
       const width = c.measureText(dot.code).width;
-      const spots = [
-        [dot.px + 10, dot.py - 9],
-        [dot.px + 10, dot.py + 9],
-        [dot.px - 10 - width, dot.py - 9],
-        [dot.px - 10 - width, dot.py + 9],
-      ];
-      const spot = spots.find(([x, y]) => taken.every((t) => x > t.right || x + width < t.x || Math.abs(y - t.y) > 12));
-      if (!spot) continue;
-      const [x, y] = spot;
-      taken.push({ x, y, right: x + width });
+      const box = spotsFor(dot, width).find((spot) => this.isFree(spot, taken));
+      if (!box) continue;
+      taken.push(box);
+      this.labels.push({ number: dot.number, box });
       c.strokeStyle = this.colors.ground;
-      c.strokeText(dot.code, x, y);
+      c.strokeText(dot.code, box.left, box.y);
       c.fillStyle = this.colors.text;
-      c.fillText(dot.code, x, y);
+      c.fillText(dot.code, box.left, box.y);
     }
+  }
+
+  /**
+   * @param {Box} box of a code
+   * @param {Box[]} taken by other codes
+   * @returns {boolean} whether it lies on the canvas and over nothing else
+   */
+  isFree(box, taken) {
+    if (box.left < 2 || box.right > this.width - 2 || box.y < LABEL_PX || box.y > this.height - LABEL_PX) return false;
+    if (taken.some((other) => box.left < other.right && other.left < box.right && Math.abs(box.y - other.y) < 2 * LABEL_PX)) return false;
+    return this.dots.every((dot) => {
+      const aside = Math.max(box.left - dot.px, dot.px - box.right, 0);
+      const above = Math.max(Math.abs(dot.py - box.y) - LABEL_PX, 0);
+      return Math.hypot(aside, above) >= radiusOf(dot);
+    });
   }
 
   /**
@@ -227,7 +265,7 @@ export class TrackMap {
   pick(px, py) {
     /** @type {string | null} */
     let best = null;
-    let nearest = 18;
+    let nearest = FINGER_PX;
     for (const dot of this.dots) {
       const away = Math.hypot(dot.px - px, dot.py - py);
       if (away < nearest) [best, nearest] = [dot.number, away];

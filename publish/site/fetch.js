@@ -1,5 +1,7 @@
 // Reading published documents. Every failure is a LoadError whose message says what happened and what to do.
 
+/** @import { Documents } from "./types.d.ts" */
+
 /** Where the published data begins: the folder the page lies in. */
 export const BASE = new URL(".", document.baseURI);
 
@@ -16,6 +18,17 @@ export class LoadError extends Error {
   }
 }
 
+/**
+ * Versions of the documents these pages read.
+ *
+ * @type {Record<keyof Documents, number>}
+ */
+const VERSIONS = {
+  index: 1, season: 1, latest: 1, manifest: 1, frames: 1, track: 1, laps: 1, results: 1, weather: 1, messages: 1,
+  quality: 1, health: 1, runs: 1, status: 1,
+};
+const CONTRACT = 1;
+
 class BrokenDocument extends LoadError {}
 
 /**
@@ -26,6 +39,27 @@ class BrokenDocument extends LoadError {}
  */
 export function isAbort(error) {
   return error instanceof Error && error.name === "AbortError";
+}
+
+/**
+ * Read a published document of a version these pages know. Throws LoadError, or AbortError when the signal was aborted.
+ *
+ * @template {keyof Documents} Name
+ * @param {Name} name of the document
+ * @param {string} key relative to the base
+ * @param {RequestInit} options of the request
+ * @returns {Promise<Documents[Name]>} the document
+ */
+export async function readDocument(name, key, options = {}) {
+  const document = await readJson(key, options);
+  const known = `parcferme/${name}/${VERSIONS[name]}`;
+  const isKnown = document?.schema === known && (name !== "index" || document.contract === CONTRACT);
+  if (isKnown) return document;
+  const found = document?.schema === known ? `contract ${document.contract}` : document?.schema ?? "without a name";
+  throw new LoadError(
+    `${key} has a format this page does not know (${found}; this page reads ${known} of contract ${CONTRACT}). ` +
+      "Reload the page; if that does not help, the page is older than the data: whoever publishes should publish the pages again.",
+  );
 }
 
 /**

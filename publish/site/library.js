@@ -1,9 +1,9 @@
 // The list of seasons and sessions.
 
 import { byId, element } from "./dom.js";
-import { LoadError, readJson } from "./fetch.js";
+import { LoadError, readDocument } from "./fetch.js";
 
-/** @import { Season, SeasonEvent, SeasonSession, SiteIndex } from "./types.d.ts" */
+/** @import { SeasonEvent, SeasonSession, SiteIndex } from "./types.d.ts" */
 
 /** @type {Record<string, string>} */
 const STATES = {
@@ -35,8 +35,7 @@ export async function showLibrary(year, signal) {
   if (year !== null && season.year !== year) {
     throw new LoadError(`The season ${year} is not published here. Choose another one above.`);
   }
-  /** @type {Season} */
-  const document = await readJson(season.index, { signal });
+  const document = await readDocument("season", season.index, { signal });
   byId("events").replaceChildren(...document.events.map(eventCard));
 }
 
@@ -46,7 +45,7 @@ export async function showLibrary(year, signal) {
  */
 async function readIndex(signal) {
   try {
-    return await readJson("index.json", { signal });
+    return await readDocument("index", "index.json", { signal });
   } catch (error) {
     if (!(error instanceof LoadError) || error.status !== 404) throw error;
     throw new LoadError('Nothing is published here yet: index.json is missing (404). Publish a session first, for example with "make demo".', 404);

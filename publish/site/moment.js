@@ -1,7 +1,10 @@
 // The state of a session at one moment, read from a chunk; and what laps add to it in sessions without a race.
 
 /** @import { Chunk } from "./decode.js" */
+/** @import { Parts } from "./parts.js" */
 /** @import { Driver, LapRow, Table } from "./types.d.ts" */
+
+/** @typedef {{ lapMs: number, part: number }} Best a best lap, and the index of the part of the session it counts in */
 
 /**
  * A car at one moment. Null is what is not known: no position before a time is set, no gap before the leader has passed.
@@ -19,34 +22,34 @@
  * @property {string | null} state grid, running, pit, stopped, out or finished
  * @property {number | null} x in metres
  * @property {number | null} y in metres
- * @property {number | null} bestMs best lap so far, of sessions without a race
+ * @property {Best | null} best lap so far that the order goes by, of sessions without a race
  */
 
 /**
  * Every car at a tick, in the published order: on track in a race, else by best lap so far, where a lap in Q2 counts
- * more than any in Q1.
+ * more than any in Q1. Cars that have no position yet come last, by number: any other order could tell what is ahead.
  *
  * @param {Chunk} chunk that covers the moment
  * @param {number} tick of the chunk
  * @param {Driver[]} drivers of the session
  * @param {number} timeMs the moment
  * @param {Bests | null} bests best laps; null in a race
- * @returns {Car[]} cars without a position last
+ * @returns {Car[]} all cars
  */
 export function carsAt(chunk, tick, drivers, timeMs, bests) {
   const cars = drivers.map((driver) => carAt(chunk, tick, driver, bests?.at(driver.number, timeMs) ?? null));
   const last = Number.MAX_SAFE_INTEGER;
-  return cars.sort((a, b) => (a.position ?? last) - (b.position ?? last));
+  return cars.sort((a, b) => (a.position ?? last) - (b.position ?? last) || Number(a.number) - Number(b.number));
 }
 
 /**
  * @param {Chunk} chunk that covers the moment
  * @param {number} tick of the chunk
  * @param {Driver} driver of the car
- * @param {number | null} bestMs its best lap so far
+ * @param {Best | null} best its best lap so far
  * @returns {Car} the car
  */
-function carAt(chunk, tick, driver, bestMs) {
+function carAt(chunk, tick, driver, best) {
   /** @param {string} name of a channel of numbers */
   const number = (name) => chunk.number(driver.number, name, tick);
   const [x, y] = [number("x"), number("y")];
@@ -63,20 +66,24 @@ function carAt(chunk, tick, driver, bestMs) {
     state: chunk.text(driver.number, "state", tick),
     x: y === null ? null : x,
     y: x === null ? null : y,
-    bestMs,
+    best,
   };
 }
 
-/** Best lap times so far, from the laps document. */
+/** Best laps so far, from the laps document: those the published order goes by. */
 export class Bests {
-  /** @param {Table<LapRow> | null} laps the document, null where there is none */
-  constructor(laps) {
-    /** @type {Map<string, { endMs: number, bestMs: number }[]>} */
+  /**
+   * @param {Table<LapRow> | null} laps the document, null where there is none
+   * @param {Parts} parts of the session
+   */
+  constructor(laps, parts) {
+    /** @type {Map<string, (Best & { endMs: number })[]>} */
     this.byCar = new Map();
     for (const { car, endMs, lapMs } of timedLaps(laps?.rows ?? [])) {
       const steps = this.byCar.get(car) ?? [];
+      const part = parts.indexOfLap(endMs - lapMs);
       const best = steps.at(-1);
-      if (!best || lapMs < best.bestMs) steps.push({ endMs, bestMs: lapMs });
+      if (!best || part > best.part || (part === best.part && lapMs < best.lapMs)) steps.push({ endMs, lapMs, part });
       this.byCar.set(car, steps);
     }
   }
@@ -84,10 +91,10 @@ export class Bests {
   /**
    * @param {string} car racing number
    * @param {number} timeMs the moment
-   * @returns {number | null} its best lap until then
+   * @returns {Best | null} its best lap until then, of the last part it has a time in
    */
   at(car, timeMs) {
-    return this.byCar.get(car)?.findLast(({ endMs }) => endMs <= timeMs)?.bestMs ?? null;
+    return this.byCar.get(car)?.findLast(({ endMs }) => endMs <= timeMs) ?? null;
   }
 }
 

@@ -2,12 +2,12 @@
 
 import { ChunkStore } from "./chunks.js";
 import { Clock } from "./clock.js";
-import { Chunk } from "./decode.js";
 import { byId } from "./dom.js";
 import { isAbort, LoadError } from "./fetch.js";
 import { Bests, carsAt } from "./moment.js";
 import { dotsOf, View } from "./view.js";
 
+/** @import { Chunk } from "./decode.js" */
 /** @import { Car } from "./moment.js" */
 /** @import { Session } from "./session.js" */
 
@@ -26,15 +26,18 @@ export class Player {
    * @param {object} heard what is called
    * @param {(timeMs: number, selected: string | null) => void} heard.onMoved after a seek, a pause, a choice
    * @param {(error: unknown) => void} heard.onProblem with an error to show
+   * @param {() => void} heard.onSolved when what was missing is there
    */
-  constructor(session, { timeMs, selected }, { onMoved, onProblem }) {
+  constructor(session, { timeMs, selected }, { onMoved, onProblem, onSolved }) {
     const { manifest } = session;
     this.session = session;
     this.onMoved = onMoved;
     this.onProblem = onProblem;
+    this.onSolved = onSolved;
     this.store = new ChunkStore(session.folder, manifest, {
-      onLoad: () => this.render(),
-      onProblem: (error) => this.stopFor(error),
+      onLoad: () => this.onLoad(),
+      onFail: () => this.render(),
+      onRetry: () => this.want(),
     });
     const tickMs = 1000 / (this.store.fullFps ?? 1);
     const { duration_ms: durationMs } = manifest.clock;
@@ -46,10 +49,14 @@ export class Player {
       onSeek: (ms, settled) => this.scrub(ms, settled),
     });
     /** @type {Bests | null} */
-    this.bests = session.isRace ? null : new Bests(null);
+    this.bests = session.isRace ? null : new Bests(null, session.parts);
     /** @type {string | null} */
     this.selected = manifest.drivers.some((driver) => driver.number === selected) ? selected : null;
     this.ready = false;
+    /** Whether somebody was told that the moment cannot be shown. */
+    this.isTold = false;
+    /** Whether everything but the frames has been read. */
+    this.isComplete = false;
     this.tableAt = 0;
     /** @type {number | null} */
     this.frame = null;
@@ -65,13 +72,13 @@ export class Player {
     const laps = this.session.isRace ? null : this.session.read("laps");
     this.want();
     this.view.setTrack(await this.orNull(track));
-    if (laps) this.bests = new Bests(await laps);
+    if (laps) this.bests = new Bests(await this.orNull(laps), this.session.parts);
     this.ready = true;
     if (!this.session.hasFrames) {
       throw new LoadError("This session is published without frames, so that there is nothing to replay. What there is of it is linked under About the data.");
     }
-    this.render();
-    this.readRest().catch((error) => this.report(error));
+    this.onLoad();
+    await this.readRest();
   }
 
   /**
@@ -83,28 +90,36 @@ export class Player {
     try {
       return await reading;
     } catch (error) {
+      if (isAbort(error)) throw error;
       this.report(error);
       return null;
     }
   }
 
-  /** What the first frame does not need: the smallest first. */
+  /** What the first frame does not need. */
   async readRest() {
     const { session, view } = this;
     /** @type {RequestInit} */
     const low = { priority: "low" };
     const [quality, results, weather, messages] = await Promise.all([
-      session.read("quality", low), session.read("results", low), session.read("weather", low), session.read("messages", low),
+      this.orNull(session.read("quality", low)),
+      this.orNull(session.read("results", low)),
+      this.orNull(session.read("weather", low)),
+      this.orNull(session.read("messages", low)),
     ]);
     view.carPanel.setResults(results);
     view.setQuality(quality);
-    Object.assign(view.documents, { ...(weather ? { weather } : {}), ...(messages ? { messages } : {}) });
-    this.render();
-    const overview = await session.readPart("overview.json.gz", low);
-    if (!overview) return;
-    this.store.overview = new Chunk(overview, session.manifest.frames.channels);
-    view.timeline.setOverview(this.store.overview);
-    document.body.dataset.complete = "1";
+    view.weather = weather;
+    view.setMessages(messages);
+    this.isComplete = true;
+    this.onLoad();
+  }
+
+  /** Show what has come. */
+  onLoad() {
+    const { overview } = this.store;
+    if (overview) this.view.timeline.setOverview(overview);
+    if (this.isComplete && (overview || !this.store.overviewId().length)) document.body.dataset.complete = "1";
     this.render();
   }
 
@@ -124,17 +139,18 @@ export class Player {
     if (!isAbort(error)) this.onProblem(error);
   }
 
-  /** @param {Error} error that lets nothing be shown */
-  stopFor(error) {
-    this.pause();
-    this.report(error);
-  }
-
   /** Try again what could not be had. */
   retry() {
     this.store.retry();
     this.render();
     this.want();
+    this.readRest().catch((error) => this.report(error));
+  }
+
+  /** @param {boolean} isOn whether what is ahead is to be hidden */
+  hide(isOn) {
+    this.view.hide(isOn);
+    this.render();
   }
 
   /** @param {string} number of the car to select, or to let go if it is the selected one */
@@ -205,7 +221,7 @@ export class Player {
   /** @param {number} now the moment of the screen's clock */
   onFrame(now) {
     this.frame = null;
-    const held = !this.store.covers(this.clock.timeMs);
+    const held = ["coming", "cut off"].includes(this.store.cover(this.clock.timeMs));
     const before = Math.floor(this.clock.timeMs / this.store.chunkMs);
     this.clock.advance(now, held);
     if (Math.floor(this.clock.timeMs / this.store.chunkMs) !== before || held) this.want();
@@ -225,7 +241,7 @@ export class Player {
   drawMoment(now) {
     const { timeMs } = this.clock;
     const chunk = this.store.at(timeMs, this.fps);
-    byId("loading").hidden = this.store.covers(timeMs);
+    this.showCover(timeMs);
     this.view.timeline.show(timeMs);
     byId("session").classList.toggle("waiting", !chunk); // what is still on the screen is of another moment
     if (!chunk) {
@@ -244,6 +260,18 @@ export class Player {
       document.body.dataset.firstFrameMs = String(Math.round(performance.now()));
       document.body.dataset.ready = String(this.session.key);
     }
+  }
+
+  /** @param {number} timeMs the moment, of which it is said how it can be shown */
+  showCover(timeMs) {
+    const cover = this.store.cover(timeMs);
+    byId("loading").hidden = cover !== "coming";
+    byId("rough").hidden = cover !== "rough";
+    const isLost = cover === "cut off" || cover === "gone";
+    if (isLost === this.isTold) return;
+    this.isTold = isLost;
+    if (isLost) this.report(this.store.problemAt(timeMs) ?? new LoadError("Nothing is published of this moment."));
+    else this.onSolved();
   }
 
   /**

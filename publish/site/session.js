@@ -1,6 +1,7 @@
 // A published session: its manifest, and its other documents when they are asked for.
 
-import { LoadError, readJson } from "./fetch.js";
+import { LoadError, readDocument } from "./fetch.js";
+import { Parts } from "./parts.js";
 
 /** @import { Documents, Latest, Manifest } from "./types.d.ts" */
 
@@ -20,6 +21,7 @@ export class Session {
     this.key = manifest.session_key;
     this.isRace = RACES.has(manifest.session.code);
     this.startMs = manifest.clock.race_start_ms ?? 0;
+    this.parts = new Parts(manifest.parts ?? []);
     this.hasFrames = manifest.objects.some((object) => object.kind === "frames");
   }
 
@@ -32,19 +34,9 @@ export class Session {
    * @returns {Promise<Documents[Name] | null>} the document, null where the session has none
    */
   read(name, options = {}) {
-    return this.readPart(`${name}.json.gz`, options);
-  }
-
-  /**
-   * Read an object of the revision. Throws LoadError.
-   *
-   * @param {string} path relative to the manifest
-   * @param {RequestInit} options of the request
-   * @returns {Promise<any>} the document, null where the session has none
-   */
-  readPart(path, options = {}) {
+    const path = `${name}.json.gz`;
     if (!this.manifest.objects.some((object) => object.path === path)) return Promise.resolve(null);
-    return readJson(this.folder + path, { signal: this.signal, ...options });
+    return readDocument(name, this.folder + path, { signal: this.signal, ...options });
   }
 }
 
@@ -58,8 +50,7 @@ export class Session {
 export async function readSession(sessionKey, signal) {
   const folder = `v1/sessions/${sessionKey}/`;
   const latest = await readLatest(sessionKey, `${folder}latest.json`, signal);
-  /** @type {Manifest} */
-  const manifest = await readJson(folder + latest.manifest, { signal });
+  const manifest = await readDocument("manifest", folder + latest.manifest, { signal });
   return new Session(manifest, `${folder}${manifest.revision}/`, signal);
 }
 
@@ -71,7 +62,7 @@ export async function readSession(sessionKey, signal) {
  */
 async function readLatest(sessionKey, key, signal) {
   try {
-    return await readJson(key, { signal });
+    return await readDocument("latest", key, { signal });
   } catch (error) {
     if (!(error instanceof LoadError) || (error.status !== 404 && error.status !== 403)) throw error;
     throw new LoadError(`Session ${sessionKey} is not published here (${error.status}). Choose another one from the list of sessions.`, error.status);

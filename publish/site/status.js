@@ -1,13 +1,13 @@
 // The status page: reads the documents again and again while somebody looks, and hands them to what shows them.
 
 import { byId, setText } from "./dom.js";
-import { LoadError, readJson } from "./fetch.js";
+import { LoadError, readDocument } from "./fetch.js";
 import { judge, showHealth } from "./status_health.js";
 import { progressOf, showNext, showRecent, showRunning, statusKey, waitingRuns } from "./status_runs.js";
 import { failSeason, fillSeason, isOpen, replayLink, showLegend, showSeasons } from "./status_seasons.js";
 import { momentText, refreshLiveTexts, ZONE } from "./times.js";
 
-/** @import { Health, Run, RunsDocument, Season, SeasonEvent, SeasonSession, SiteIndex, Status } from "./types.d.ts" */
+/** @import { Documents, Health, Run, RunsDocument, Season, SeasonEvent, SeasonSession, Status } from "./types.d.ts" */
 /** @import { Running } from "./status_seasons.js" */
 
 /** @typedef {"health" | "runs" | "statuses" | "seasons"} Name what is read */
@@ -59,13 +59,15 @@ const statusOf = (entry) => state.statuses.get(statusKey(entry) ?? "") ?? null;
 const watched = () => [...running(), ...recent().filter((entry) => entry.state === "awaiting_data")];
 
 /**
- * @param {string} key of a document
+ * @template {keyof Documents} Name
+ * @param {Name} name of a document
+ * @param {string} key of the document
  * @param {RequestInit} options of the request
- * @returns {Promise<any>} the document, null where there is none: a young site lacks some
+ * @returns {Promise<Documents[Name] | null>} the document, null where there is none: a young site lacks some
  */
-async function readIfThere(key, options = {}) {
+async function readIfThere(name, key, options = {}) {
   try {
-    return await readJson(key, { signal: AbortSignal.timeout(PATIENCE_MS), ...options });
+    return await readDocument(name, key, { signal: AbortSignal.timeout(PATIENCE_MS), ...options });
   } catch (error) {
     if (error instanceof LoadError && (error.status === 404 || error.status === 403)) return null;
     throw error;
@@ -73,14 +75,14 @@ async function readIfThere(key, options = {}) {
 }
 
 async function loadHealth() {
-  state.health = await readIfThere("v1/health.json");
+  state.health = await readIfThere("health", "v1/health.json");
   drawHealth();
 }
 
 async function loadRuns() {
   const before = new Set(recent().map((entry) => `${entry.flow_run_id} ${entry.ended_at}`));
   const isFirst = state.runs === undefined;
-  state.runs = await readIfThere("v1/runs.json");
+  state.runs = await readIfThere("runs", "v1/runs.json");
   await loadStatuses();
   const hasEnded = recent().some((entry) => !before.has(`${entry.flow_run_id} ${entry.ended_at}`));
   // A season is kept for a minute on the way; what has just been published is to be seen at once.
@@ -89,7 +91,7 @@ async function loadRuns() {
 
 async function loadStatuses() {
   const keys = [...new Set(watched().map(statusKey).filter((key) => key !== null))];
-  const found = await Promise.all(keys.map((key) => readIfThere(key)));
+  const found = await Promise.all(keys.map((key) => readIfThere("status", key)));
   state.statuses = new Map(keys.map((key, i) => [key, found[i]]));
   const now = Date.now();
   // Its run has ended: what has become of it stands in the list of runs.
@@ -101,8 +103,7 @@ async function loadStatuses() {
 
 /** @param {RequestInit} options of the requests */
 async function loadSeasons(options = {}) {
-  /** @type {SiteIndex | null} */
-  const index = await readIfThere("index.json", options);
+  const index = await readIfThere("index", "index.json", options);
   const listed = (index?.seasons ?? []).filter((entry) => Number.isInteger(entry.year));
   showSeasons(listed);
   // A season that is folded away is read once, for its summary.
@@ -118,7 +119,7 @@ async function loadSeasons(options = {}) {
  */
 async function loadSeason(year, options) {
   try {
-    state.seasons.set(year, await readJson(`v1/seasons/${year}.json`, { signal: AbortSignal.timeout(PATIENCE_MS), ...options }));
+    state.seasons.set(year, await readDocument("season", `v1/seasons/${year}.json`, { signal: AbortSignal.timeout(PATIENCE_MS), ...options }));
   } catch (error) {
     failSeason(year, error);
     throw error;
@@ -225,6 +226,7 @@ function wake() {
   tick();
 }
 
+byId("stuck").remove();
 showLegend();
 setText(byId("zone"), ZONE === "UTC" ? "All times are UTC." : `Times are local (${ZONE}), with UTC beside them.`);
 document.addEventListener("visibilitychange", wake);

@@ -1,7 +1,7 @@
 // Every season as a grid: a row for each event, a column for each session, a cell for how it stands.
 
 import { byId, element, setText } from "./dom.js";
-import { LoadError, readJson } from "./fetch.js";
+import { LoadError, readDocument } from "./fetch.js";
 import { sessionName } from "./status_runs.js";
 import { momentText, parseTime } from "./times.js";
 
@@ -261,7 +261,7 @@ function cell(year, event, session, run) {
  */
 async function readError(key) {
   try {
-    const status = await readJson(key);
+    const status = await readDocument("status", key);
     return String(status.error ?? status.message ?? "Its status document does not say why.");
   } catch (error) {
     if (error instanceof LoadError) return `Why cannot be read. ${error.message}`;

@@ -33,6 +33,10 @@ export class Timeline {
     this.canvas = byId("bands", HTMLCanvasElement);
     /** @type {{ status: string | null, from: number, to: number }[]} */
     this.runs = [];
+    /** @type {Chunk | null} */
+    this.overview = null;
+    /** How much is painted: no further than this while what is ahead is hidden. */
+    this.knownMs = Infinity;
     this.input.max = String(durationMs);
     this.input.oninput = () => onSeek(Number(this.input.value), false);
     this.input.onchange = () => onSeek(Number(this.input.value), true);
@@ -40,6 +44,8 @@ export class Timeline {
 
   /** @param {Chunk} overview the chunk of the whole session, its track status by second */
   setOverview(overview) {
+    if (this.overview === overview) return;
+    this.overview = overview;
     const runs = overview.document.track_status;
     /** @param {number} tick of the overview */
     const timeOf = (tick) => overview.startMs + tick * overview.stepMs;
@@ -48,6 +54,13 @@ export class Timeline {
       from: timeOf(tick),
       to: i + 1 < runs.length ? timeOf(runs[i + 1][0]) : overview.endMs,
     }));
+    this.paint();
+  }
+
+  /** @param {number} knownMs where what is known ends: the present moment while what is ahead is hidden */
+  reveal(knownMs) {
+    if (this.knownMs === knownMs) return;
+    this.knownMs = knownMs;
     this.paint();
   }
 
@@ -60,7 +73,9 @@ export class Timeline {
     if (!c) return;
     const style = getComputedStyle(document.documentElement);
     c.scale(ratio, ratio);
-    for (const { status, from, to } of this.runs) {
+    for (const { status, from, to: end } of this.runs) {
+      const to = Math.min(end, this.knownMs);
+      if (to <= from) break;
       const kind = STATUSES[status ?? ""]?.kind ?? "unknown";
       c.fillStyle = style.getPropertyValue(`--flag-${kind}`);
       const x = (from / this.durationMs) * width;

@@ -1,7 +1,5 @@
 // The published documents as the pages read them, for the type checker alone; `v1/schemas/` says more of each.
 
-export type SessionCode = string;
-
 export interface Driver {
   number: string;
   code: string;
@@ -29,17 +27,27 @@ export interface ManifestObject {
   end_ms?: number;
 }
 
+/** Q1, Q2 or Q3, or a practice. */
+export interface Part {
+  name: string;
+  start_ms: number;
+  end_ms: number | null;
+  stopped_ms: [number, number][];
+  advance: number | null;
+}
+
 export interface Manifest {
   schema: string;
   session_key: number;
   year: number;
   round: number;
   event: { name: string; location: string; country: string; circuit: string | null };
-  session: { code: SessionCode; name: string; date: string; start_utc: string | null };
+  session: { code: string; name: string; date: string; start_utc: string | null };
   revision: string;
   clock: { utc_origin: string | null; duration_ms: number; race_start_ms: number | null };
   drivers: Driver[];
   total_laps: number | null;
+  parts?: Part[];
   grade: string;
   capabilities: Record<string, boolean>;
   frames: { fps: number[]; chunk_ms: number; channels: Record<string, Channel> };
@@ -128,7 +136,7 @@ export interface Quality {
 }
 
 export interface SeasonSession {
-  code: SessionCode;
+  code: string;
   name: string;
   start_utc: string | null;
   state: string;
@@ -178,7 +186,7 @@ export interface Run {
   year: number;
   round: number;
   event: string;
-  session: SessionCode;
+  session: string;
   flow_run_id: string;
   flow_run_name: string;
   flow_run_url: string | null;
@@ -197,7 +205,7 @@ export interface PlannedRun {
   year: number;
   round: number;
   event: string;
-  session: SessionCode;
+  session: string;
   kind: string;
   expected_at: string;
   flow_run_name: string | null;

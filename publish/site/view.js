@@ -5,13 +5,15 @@ import { hoursText } from "./clock.js";
 import { byId, setClass, setText, teamColor } from "./dom.js";
 import { TrackMap } from "./draw.js";
 import { BASE } from "./fetch.js";
-import { CarPanel, showMessages, showQuality, showWeather } from "./panels.js";
+import { CarPanel, placeMessages, showMessages, showQuality, showWeather } from "./panels.js";
+import { Hiding } from "./spoilers.js";
 import { STATUSES, Timeline } from "./timeline.js";
 
 /** @import { Chunk } from "./decode.js" */
 /** @import { Dot } from "./draw.js" */
 /** @import { Car } from "./moment.js" */
 /** @import { Session } from "./session.js" */
+/** @import { PlacedMessage } from "./panels.js" */
 /** @import { Documents, Track } from "./types.d.ts" */
 
 /** The page of a session. */
@@ -25,15 +27,30 @@ export class View {
   constructor(session, { onSelect, onSeek }) {
     this.session = session;
     const { manifest } = session;
-    this.board = new Board(manifest, { race: session.isRace, onSelect });
+    this.board = new Board(manifest, { race: session.isRace, parts: session.parts, onSelect });
     this.carPanel = new CarPanel(manifest);
     this.timeline = new Timeline(manifest.clock.duration_ms, session.startMs, onSeek);
     /** @type {TrackMap | null} */
     this.map = null;
-    /** @type {Pick<Partial<Documents>, "messages" | "weather">} */
-    this.documents = {};
+    /** @type {Documents["weather"] | null} */
+    this.weather = null;
+    /** @type {PlacedMessage[] | undefined} */
+    this.messages = undefined;
+    /** @type {Documents["quality"] | null} */
+    this.quality = null;
+    this.hiding = new Hiding(manifest, Date.now());
+    byId("hide-ahead", HTMLInputElement).checked = this.hiding.isOn;
+    byId("rough").hidden = true;
     this.name();
     this.setQuality(null);
+  }
+
+  /** @param {boolean} isOn whether what is ahead is to be hidden */
+  hide(isOn) {
+    this.hiding.choose(isOn);
+    this.carPanel.isAsked = false;
+    byId("messages-apart", HTMLDetailsElement).open = !isOn;
+    this.setQuality(this.quality);
   }
 
   /** Say which session it is, and its grade. */
@@ -61,7 +78,14 @@ export class View {
 
   /** @param {Documents["quality"] | null} quality the document, null until it is there */
   setQuality(quality) {
-    showQuality(this.session.manifest, quality, new URL(`${this.session.folder}manifest.json`, BASE).href);
+    this.quality = quality;
+    const address = new URL(`${this.session.folder}manifest.json`, BASE).href;
+    showQuality(this.session.manifest, quality, address, this.hiding.isOn);
+  }
+
+  /** @param {Documents["messages"] | null} messages the document */
+  setMessages(messages) {
+    this.messages = placeMessages(messages?.rows ?? [], this.session.manifest.clock.utc_origin);
   }
 
   /**
@@ -71,10 +95,10 @@ export class View {
    * @param {number | null} leaderLap the lap the leader is on, null if it is not known
    */
   showTimes(timeMs, leaderLap) {
-    const { manifest, isRace, startMs } = this.session;
+    const { manifest, isRace, startMs, parts } = this.session;
     const total = manifest.total_laps;
     const lap = leaderLap === null ? "" : leaderLap < 1 ? "Before the start" : `Lap ${leaderLap}${total ? ` / ${total}` : ""}`;
-    setText(byId("lap"), isRace ? lap : "");
+    setText(byId("lap"), isRace ? lap : parts.clockText(timeMs));
     setText(byId("time"), hoursText(timeMs - startMs));
     byId("time").title = timeMs < startMs ? "Time to the start" : "Time since the start";
     const origin = manifest.clock.utc_origin;
@@ -91,22 +115,44 @@ export class View {
    * @param {number} tick of the chunk
    */
   showTables(timeMs, cars, selected, chunk, tick) {
-    const { capabilities, drivers } = this.session.manifest;
+    const { capabilities } = this.session.manifest;
+    const { isOn: isHiding } = this.hiding;
     const leaderLap = chunk.leaderLap(tick);
-    this.board.show(cars, selected);
-    const driver = drivers.find((entry) => entry.number === selected) ?? cars[0]?.driver;
-    if (driver) this.carPanel.show(driver, chunk, tick);
+    this.board.show(cars, selected, timeMs);
+    this.showCar(cars, selected, chunk, tick);
     this.showTimes(timeMs, leaderLap);
+    this.timeline.reveal(isHiding ? timeMs : Infinity);
     showFlag(chunk.trackStatus(tick));
-    showWeather(this.documents.weather?.rows, timeMs, capabilities.weather);
-    showMessages(this.documents.messages?.rows, timeMs, leaderLap, this.session.startMs, capabilities.messages);
+    showWeather(this.weather?.rows, timeMs, capabilities.weather);
+    showMessages(this.messages, timeMs, leaderLap, { startMs: this.session.startMs, isAvailable: capabilities.messages, isHiding });
     const placed = cars.filter((car) => car.x !== null).length;
     if (this.map) byId("map").setAttribute("aria-label", `Track map: ${placed} of ${cars.length} cars have a position`);
   }
 
+  /**
+   * Show the selected car, else the one that leads.
+   *
+   * @param {Car[]} cars in order
+   * @param {string | null} selected number of the selected car
+   * @param {Chunk} chunk that covers the moment
+   * @param {number} tick of the chunk
+   */
+  showCar(cars, selected, chunk, tick) {
+    const chosen = cars.find((car) => car.number === selected);
+    const car = chosen ?? cars.find(({ position, best }) => position === 1 && (this.session.isRace || best !== null));
+    if (car) this.carPanel.show(car, chunk, tick, { isChosen: Boolean(chosen), isHiding: this.hiding.isOn });
+    else this.carPanel.showNone();
+    const picked = byId("picked");
+    const speed = chosen ? chunk.number(chosen.number, "speed", tick) : null;
+    setClass(picked, chosen ? "picked" : "picked muted");
+    setText(picked, chosen
+      ? [chosen.driver.code, this.board.summary(chosen.number), ...(speed === null ? [] : [`${Math.round(speed)} km/h`])].join(" · ")
+      : "Touch a car to see here how it stands");
+    picked.style.borderColor = chosen ? teamColor(chosen.driver) : "transparent";
+  }
+
   /** @param {boolean} playing whether time runs */
   showPlaying(playing) {
-    setText(byId("play"), playing ? "⏸" : "▶");
     byId("play").setAttribute("aria-label", playing ? "Pause" : "Play");
     document.body.dataset.playing = String(playing);
   }
