@@ -43,8 +43,8 @@ export class Hiding {
 /** @returns {Choices} what was chosen before; nothing where the browser keeps nothing or something else wrote it */
 function readChoices() {
   try {
-    const stored = JSON.parse(localStorage.getItem(STORED_AS) ?? "{}");
-    return stored && typeof stored === "object" ? stored : {};
+    const { older, sessions } = Object(JSON.parse(localStorage.getItem(STORED_AS) ?? "{}"));
+    return { ...(typeof older === "boolean" ? { older } : {}), ...(typeof sessions === "object" && sessions ? { sessions } : {}) };
   } catch {
     return {};
   }

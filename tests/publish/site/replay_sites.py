@@ -134,15 +134,15 @@ def race_site(folder: Path) -> Iterator[SimpleNamespace]:
         yield SimpleNamespace(store=store, base=base, frames=frames, folder=race_folder)
 
 
-def qualifying_data() -> SessionData:
-    """Six cars in :data:`PARTS` by :data:`LAPS`; nobody has a position before its first time, the sixth never one."""
+def timed_data(parts: tuple[Part, ...]) -> SessionData:
+    """Six cars in these parts by :data:`LAPS`; nobody has a position before its first time, the sixth never one."""
     frames = made.frames(TICKS, 6)
     numbers = list(frames.cars)
     ticks_ms = np.arange(TICKS) * 40
     sound = {car: [lap for lap in LAPS if lap[0] == car and not lap[3]] for car in numbers}
     set_ms = {car: np.array([float(lap[1]) for lap in laps]) for car, laps in sound.items()}
     times = {car: np.array([float(lap[2]) for lap in laps]) for car, laps in sound.items()}
-    starts = [float(part.start_ms) for part in PARTS[1:]]
+    starts = [float(part.start_ms) for part in parts[1:]]
     positions = best_lap_positions(ticks_ms, numbers, set_ms, times, starts)
     cars = {}
     for row, (car, channels) in enumerate(frames.cars.items()):
@@ -162,7 +162,7 @@ def qualifying_data() -> SessionData:
         "results": table_of("results", results),
     }
     return dataclasses.replace(
-        data, tables=data.tables | tables, rows=None, track=outline(), parts=PARTS, capabilities=CAPABLE
+        data, tables=data.tables | tables, rows=None, track=outline(), parts=parts, capabilities=CAPABLE
     )
 
 
@@ -192,10 +192,10 @@ def board_site(folder: Path) -> Iterator[SimpleNamespace]:
     """
     store = FileStore(folder / "site")
     yesterday = {"start_utc": f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"}
-    qualifying, race = qualifying_data(), finished_race_data()
+    qualifying, race = timed_data(PARTS), finished_race_data()
     clock = dataclasses.replace(qualifying.frames.clock, utc_origin_ms=None)
     timeless = dataclasses.replace(qualifying, frames=dataclasses.replace(qualifying.frames, clock=clock))
-    practice = dataclasses.replace(qualifying, parts=(Part("Practice 1", 10_000, 140_000),))
+    practice = timed_data((Part("Practice 1", 10_000, 140_000),))
     publish(store, folder, 9480, "Q", "Qualifying", qualifying)
     publish(store, folder, 9481, "Q", "Qualifying", timeless, round=2, event="Jeddah Grand Prix", **yesterday)
     publish(store, folder, 9482, "FP1", "Practice 1", practice)
