@@ -9,6 +9,7 @@ from transforms.alignment import align
 from transforms.assemble import assemble
 from transforms.clock import make_clock
 from transforms.frames import Frames, RowFrames
+from transforms.parts import Part, onto_clock, read_parts
 from transforms.quality import judge
 from transforms.reconcile import reconcile
 from transforms.recording import Driver, Recording
@@ -29,7 +30,7 @@ class SessionData:
     clock), without ``frames``, which is made from ``frames`` row group by row group. The identity columns are added
     where they are written.
     ``drivers`` are the cars of the session, all sources reconciled. ``rows`` and ``track`` are None where the session
-    cannot have them. ``quality`` is the report document.
+    cannot have them. ``quality`` is the report document. ``parts`` are those of qualifying or practice, on the clock.
     """
 
     drivers: tuple[Driver, ...]
@@ -41,6 +42,7 @@ class SessionData:
     quality: dict[str, object]
     grade: str
     total_laps: int | None
+    parts: tuple[Part, ...] = ()
 
 
 OnProgress = Callable[[float, str], None]
@@ -102,6 +104,7 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
         quality=verdict.report,
         grade=verdict.grade,
         total_laps=recording.total_laps,
+        parts=onto_clock(read_parts(recording), clock),
     )
 
 
