@@ -7,7 +7,7 @@ upstream; what should be a number and is not raises ValueError here.
 import re
 
 from transforms.errors import PublicationError
-from transforms.recording import SESSION_CODES
+from transforms.session_types import SESSION_CODES
 
 INDEX = "index.json"
 HEALTH = "v1/health.json"

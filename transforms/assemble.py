@@ -12,31 +12,31 @@ from transforms.frames import CarFrames, Clock, Frames
 from transforms.interpolate import MAX_GAP_MS, Bracket, bracket, held, linear, steps
 from transforms.path import coordinates as path_coordinates
 from transforms.path import velocities
-from transforms.race import Cleaned, Race, grid_slots, last_lap, official_places, pit_lane_starters, start_ms_of
 from transforms.recording import Recording
+from transforms.running import Cleaned, Running, grid_slots, last_lap, official_places, pit_lane_starters, start_ms_of
 from transforms.timing import CarTiming
 
 Ticks = NDArray[np.int64]
 
 
-def assemble(recording: Recording, cleaned: Cleaned, race: Race, clock: Clock) -> Frames:
+def assemble(recording: Recording, cleaned: Cleaned, running: Running, clock: Clock) -> Frames:
     """Return all cars on the common clock."""
     ticks_ms = clock.session_time_ms
     numbers = [d.number for d in recording.drivers]
     tyres = tuple(sorted({c for c in recording.laps["compound"].to_pylist() if c}))
     if recording.identity.is_race_like:
-        state, positions, gaps = _race_order(recording, cleaned, race, clock, ticks_ms, numbers)
+        state, positions, gaps = _race_order(recording, cleaned, running, clock, ticks_ms, numbers)
     else:
         state, positions, gaps = _other_order(recording, cleaned, ticks_ms, numbers)
     cars = {}
     laps = _laps_by_car(recording.laps)
     for row, car in enumerate(numbers):
-        lap = _lap_numbers(recording, cleaned.timing.get(car), race, car, ticks_ms)
+        lap = _lap_numbers(recording, cleaned.timing.get(car), running, car, ticks_ms)
         tyre, age, stint = _tyres(laps.get(car, []), tyres, ticks_ms, fitted_before=recording.identity.is_race_like)
         channels = _channels(cleaned, car, ticks_ms)
         cars[car] = CarFrames(
             **channels,
-            lap_distance_m=_lap_distance(cleaned, race, car, lap, state[row], ticks_ms),
+            lap_distance_m=_lap_distance(cleaned, running, car, lap, state[row], ticks_ms),
             gap_s=gaps[0][row],
             interval_s=gaps[1][row],
             laps_down=gaps[2][row],
@@ -59,31 +59,31 @@ def assemble(recording: Recording, cleaned: Cleaned, race: Race, clock: Clock) -
 
 
 def _race_order(
-    recording: Recording, cleaned: Cleaned, race: Race, clock: Clock, ticks_ms: Ticks, numbers: list[str]
+    recording: Recording, cleaned: Cleaned, running: Running, clock: Clock, ticks_ms: Ticks, numbers: list[str]
 ) -> tuple[NDArray[np.int8], NDArray[np.int8], tuple[NDArray, NDArray, NDArray]]:
     start_ms = start_ms_of(clock)
     pit_starters = pit_lane_starters(recording)
-    settled = {car: order.settled(race.progress[car], race.anchors[car]) for car in numbers}
-    scores = order.race_scores(
+    settled = {car: order.settled(running.progress[car], running.anchors[car]) for car in numbers}
+    laps, rank = order.race_keys(
         ticks_ms,
         numbers,
         settled,
-        race.endings,
-        {car: (at, last_lap(cleaned.timing.get(car))) for car, at in race.leaves_ms.items()},
+        running.endings,
+        {car: (at, last_lap(cleaned.timing.get(car))) for car, at in running.leaves_ms.items()},
         grid_slots(recording),
         official_places(recording),
         start_ms,
     )
-    positions = order.positions_of(scores)
-    del scores
+    positions = order.positions_of(laps, rank)
+    del laps, rank
     state = np.stack(
         [
             states.race_states(
                 ticks_ms,
                 cleaned.timing.get(car),
                 cleaned.cars.get(car),
-                race.endings[car],
-                race.leaves_ms.get(car),
+                running.endings[car],
+                running.leaves_ms.get(car),
                 start_ms,
                 starts_in_pit=car in pit_starters,
             )
@@ -92,8 +92,8 @@ def _race_order(
     )
     until = {}
     for car in numbers:
-        ending = race.endings[car]
-        until[car] = ending.finish_ms or race.leaves_ms.get(car) or float(ticks_ms[-1])
+        ending = running.endings[car]
+        until[car] = ending.finish_ms or running.leaves_ms.get(car) or float(ticks_ms[-1])
     counted = (ticks_ms >= start_ms) & (state != states.OUT)
     gap, interval, down = order.gaps_s(ticks_ms, numbers, settled, until, positions, counted)
     # While a race is suspended the field queues in the pit lane; seconds between its cars mean nothing.
@@ -129,7 +129,7 @@ def _other_order(
 
 def _segments_ms(recording: Recording) -> list[float]:
     """Starts of Q1, Q2 and Q3: a start after the segment before it finished; a restart after a red flag is none."""
-    if recording.identity.code not in ("Q", "SQ"):
+    if not recording.identity.type.has_segments:
         return []
     starts, running = [], False
     for row in recording.session_status.to_pylist():
@@ -187,14 +187,14 @@ def _known_linear(time_ms: NDArray, values: NDArray, ticks_ms: Ticks) -> NDArray
 
 
 def _lap_numbers(
-    recording: Recording, own: CarTiming | None, race: Race, car: str, ticks_ms: Ticks
+    recording: Recording, own: CarTiming | None, running: Running, car: str, ticks_ms: Ticks
 ) -> NDArray[np.int16]:
     """Lap each car is on: 0 before the start, and before the first lap; the last one after the finish."""
     if recording.identity.is_race_like:
-        ending = race.endings[car]
+        ending = running.endings[car]
         if ending.never_started:
             return np.zeros(len(ticks_ms), np.int16)
-        anchors = race.anchors[car]
+        anchors = running.anchors[car]
         lap = steps(anchors.time_ms, np.maximum(np.floor(anchors.laps), 0).astype(np.int64) + 1, ticks_ms, 0)
         if ending.finish_ms is not None:
             last = int(anchors.laps[np.searchsorted(anchors.time_ms, ending.finish_ms)])
@@ -208,7 +208,7 @@ def _lap_numbers(
 
 
 def _lap_distance(
-    cleaned: Cleaned, race: Race, car: str, lap: NDArray[np.int16], state: NDArray[np.int8], ticks_ms: Ticks
+    cleaned: Cleaned, running: Running, car: str, lap: NDArray[np.int16], state: NDArray[np.int8], ticks_ms: Ticks
 ) -> NDArray[np.float32]:
     """Distance along the own lap, NaN without a track, where no sample is near, before the first lap and at the end."""
     result = np.full(len(ticks_ms), np.nan, np.float32)
@@ -222,7 +222,7 @@ def _lap_distance(
         covered |= bracket(data.time_ms[np.isfinite(data.speed_kmh)], ticks_ms).covered
     usable = covered & (lap > 0) & (state != states.FINISHED) & (state != states.OUT) & (state != states.GRID)
     at = np.flatnonzero(usable)
-    fraction = race.progress[car].at(ticks_ms[at]) - (lap[at] - 1)
+    fraction = running.progress[car].at(ticks_ms[at]) - (lap[at] - 1)
     within = (fraction > -0.5) & (fraction <= 1.0)
     result[at[within]] = fraction[within] * cleaned.track.length_m
     return result

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from transforms.alignment import Alignment
 from transforms.frames import TICK_MS, Frames
 from transforms.interpolate import MAX_GAP_MS
-from transforms.race import Cleaned
 from transforms.recording import Recording
+from transforms.running import Cleaned
 from transforms.samples import Findings
 from transforms.states import OUT
 
@@ -171,8 +171,8 @@ def findings_rows(findings: dict[str, Findings]) -> list[Row]:
     """How many samples of which fault were treated, per car."""
     return [
         row(kind, car=car, value=number, unit="samples", severity="info", cause="treated as a gap")
-        for car, finding in findings.items()
-        for kind, number in sorted(finding.counts.items())
+        for car, found in findings.items()
+        for kind, number in sorted(found.items())
     ]
 
 

@@ -13,9 +13,11 @@ Floats = NDArray[np.float64]
 SETTLE_MS = 250.0
 #: A car that stopped stays in the order until everyone still racing has completed its last lap, but no longer, ms.
 MAX_LINGER_MS = 300_000.0
-#: Scores of cars that are no longer in the order, below any progress.
-_OUT_SCORE = -1_000.0
-_NEVER_STARTED_SCORE = -2_000.0
+#: Added to the laps of cars that are no longer in the order: below any progress, and exact.
+_OUT_LAPS = -1_000.0
+_NEVER_STARTED_LAPS = -2_000.0
+#: Ticks sorted at once: what belongs to them stays in the processor's cache.
+_BLOCK_TICKS = 1024
 
 
 def settled(progress: Progress, anchors: Anchors) -> Progress:
@@ -57,7 +59,7 @@ def leaves_order_ms(
     return min(max(passed), limit)
 
 
-def race_scores(
+def race_keys(
     ticks_ms: NDArray[np.int64],
     cars: list[str],
     progress: dict[str, Progress],
@@ -66,41 +68,47 @@ def race_scores(
     grid: dict[str, int],
     places: dict[str, int],
     start_ms: float,
-) -> Floats:
-    """Score of every car at every tick, (cars, ticks): the higher, the farther ahead.
+) -> tuple[Floats, NDArray[np.int8]]:
+    """Return what orders the cars of a race at every tick, (cars, ticks) each: laps, and the rank among equal laps.
 
-    Before ``start_ms`` the grid decides (``grid``: slot by car, 1 is pole); after its finish a car keeps its laps, the
-    earlier across the line the higher; a car that left the order scores below all others, by laps completed and then as
-    classified.
+    More laps are ahead, then the lower rank. Before ``start_ms`` all have no laps and their rank is the grid's
+    (``grid``: slot by car, 1 is pole). After its finish a car keeps its laps and its rank is that across the line. A
+    car that left the order has fewer laps than all others: by laps completed, then as classified.
 
     :param leaves: per car that stopped for good when it leaves the order, session ms, and its laps completed.
     :param places: official place by car.
     """
-    scores = np.empty((len(cars), len(ticks_ms)))
-    before = ticks_ms < start_ms
+    laps = np.empty((len(cars), len(ticks_ms)))
+    rank = np.zeros(laps.shape, np.int8)
+    finish_ms = np.array([endings[car].finish_ms or np.inf for car in cars])
+    across_the_line = np.searchsorted(np.sort(finish_ms), finish_ms) + 1
+    begin = int(np.searchsorted(ticks_ms, start_ms))
     for row, car in enumerate(cars):
         ending = endings[car]
         if ending.never_started:
-            scores[row] = _NEVER_STARTED_SCORE - grid[car]
+            laps[row], rank[row] = _NEVER_STARTED_LAPS, grid[car]
             continue
-        score = progress[car].at(ticks_ms)
-        score[before] = -grid[car] * 1e-3
+        laps[row, :begin], rank[row, :begin] = 0.0, grid[car]
+        laps[row, begin:] = progress[car].at(ticks_ms[begin:])
         if ending.finish_ms is not None:
-            final = progress[car].at(np.array([ending.finish_ms]))[0]
-            score[ticks_ms >= ending.finish_ms] = round(final) + 1e-6 - (ending.finish_ms - start_ms) * 1e-14
+            end = int(np.searchsorted(ticks_ms, ending.finish_ms))
+            laps[row, end:] = round(progress[car].at(np.array([ending.finish_ms]))[0])
+            rank[row, end:] = across_the_line[row]
         elif car in leaves:
             at_ms, completed = leaves[car]
-            score[ticks_ms >= at_ms] = _OUT_SCORE + completed - places[car] * 1e-3
-        scores[row] = score
-    return scores
+            end = int(np.searchsorted(ticks_ms, at_ms))
+            laps[row, end:], rank[row, end:] = _OUT_LAPS + completed, places[car]
+    return laps, rank
 
 
-def positions_of(scores: Floats) -> NDArray[np.int8]:
-    """Position (1 is first) of every car at every tick, (cars, ticks), by descending score; ties by row."""
-    order = np.argsort(-scores, axis=0, kind="stable")
-    positions = np.empty(scores.shape, np.int8)
-    ranks = np.broadcast_to(np.arange(1, len(scores) + 1, dtype=np.int8)[:, None], scores.shape)
-    np.put_along_axis(positions, order, ranks, axis=0)
+def positions_of(laps: Floats, rank: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Position (1 is first) of every car at every tick, (cars, ticks): most laps, then lowest rank, then by row."""
+    positions = np.empty(laps.shape, np.int8)
+    places = np.arange(1, len(laps) + 1, dtype=np.int8)[:, None]
+    for start in range(0, laps.shape[1], _BLOCK_TICKS):
+        block = np.s_[:, start : start + _BLOCK_TICKS]
+        order = np.lexsort((rank[block], -laps[block]), axis=0)
+        np.put_along_axis(positions[block], order, np.broadcast_to(places, order.shape), axis=0)
     return positions
 
 

@@ -72,7 +72,7 @@ def sector_shares(timing: dict[str, CarTiming]) -> tuple[float, float]:
     """Median shares of the lap time at which sectors 1 and 2 end, over all laps that tell; (1/3, 2/3) if none does."""
     shares: list[Floats] = []
     for own in timing.values():
-        flying = np.flatnonzero(own.crossed[1:] & own.crossed[:-1] & (np.diff(own.lap) == 1)) + 1
+        flying = own.flying
         begin = own.end_ms[flying - 1]
         into = np.stack([own.sector1_end_ms[flying] - begin, own.sector2_end_ms[flying] - begin])
         shares.append((into / (own.end_ms[flying] - begin)).astype(np.float64))

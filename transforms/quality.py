@@ -18,9 +18,8 @@ import pyarrow as pa
 
 from transforms import checks, columns
 from transforms.frames import Frames
-from transforms.race import Cleaned
 from transforms.recording import Recording
-from transforms.samples import Findings
+from transforms.running import Cleaned
 
 #: Limits of the grades: below the first it is C, below the second B.
 COVERAGE_LIMITS = (0.90, 0.98)
@@ -40,7 +39,6 @@ def judge(
     recording: Recording,
     cleaned: Cleaned,
     frames: Frames,
-    findings: dict[str, Findings],
     notes: tuple[tuple[str, str, str], ...],
 ) -> Verdict:
     """Return the verdict on a session."""
@@ -53,7 +51,7 @@ def judge(
     rows = [
         *disagreements,
         *checks.gaps(recording, cleaned, frames),
-        *checks.findings_rows(findings),
+        *checks.findings_rows(cleaned.findings),
         *checks.alignment_rows(cleaned.alignment),
         *checks.lap_rows(recording, origin),
         *checks.tyre_rows(recording),

@@ -10,11 +10,11 @@ from transforms.assemble import assemble
 from transforms.clock import make_clock
 from transforms.frames import Frames, RowFrames
 from transforms.quality import judge
-from transforms.race import Cleaned, make_race
 from transforms.reconcile import reconcile
 from transforms.recording import Driver, Recording
 from transforms.rows import make_rows
-from transforms.samples import Findings, clean_car, clean_positions
+from transforms.running import Cleaned, make_running
+from transforms.samples import CleanCar, CleanPositions, Findings, clean_car, clean_positions, together
 from transforms.strays import without_strays
 from transforms.tables import published_tables
 from transforms.timing import read_timing
@@ -49,20 +49,26 @@ def _silent(share: float, message: str) -> None:
     """Ignore progress."""
 
 
-def clean(recording: Recording) -> tuple[Cleaned, dict[str, Findings]]:
+def clean(recording: Recording) -> Cleaned:
     """Clean every car's samples, read its timing, and make the track from them."""
-    findings = {d.number: Findings() for d in recording.drivers}
-    cars = {n: clean_car(s, findings[n]) for n, s in recording.cars.items() if n in findings}
-    positions = {
-        n: clean_positions(s, cars.get(n), findings[n]) for n, s in recording.positions.items() if n in findings
-    }
-    positions = {n: p for n, p in positions.items() if len(p.time_ms)}
+    cars: dict[str, CleanCar] = {}
+    positions: dict[str, CleanPositions] = {}
+    findings: dict[str, Findings] = {d.number: {} for d in recording.drivers}
+    for car, samples in recording.cars.items():
+        if car in findings:
+            cars[car], findings[car] = clean_car(samples)
+    for car, coordinates in recording.positions.items():
+        if car in findings:
+            feed, found = clean_positions(coordinates, cars.get(car))
+            findings[car] = together(findings[car], found)
+            if len(feed.time_ms):
+                positions[car] = feed
     cars, positions, alignment = align(cars, positions)
     timing = read_timing(recording.laps)
     track = build_track(positions, timing)
     if track is not None:
         track = replace(track, sector_m=sector_distances(track, positions, timing))
-    return Cleaned(cars, positions, timing, track, alignment), findings
+    return Cleaned(cars, positions, timing, track, alignment, findings)
 
 
 def transform_session(recording: Recording, on_progress: OnProgress = _silent) -> SessionData:
@@ -74,17 +80,17 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
     on_progress(0.0, "Cleaning samples")
     reconciled = reconcile(recording)
     recording = reconciled.recording
-    cleaned, findings = clean(recording)
+    cleaned = clean(recording)
     clock = make_clock(recording, cleaned.timing)
     on_progress(0.3, "Working out progress and order")
-    race = make_race(recording, cleaned, clock)
-    cleaned, race = without_strays(cleaned, race, findings)
+    running = make_running(recording, cleaned, clock)
+    cleaned, running = without_strays(cleaned, running)
     on_progress(0.6, "Putting cars on the common clock")
-    frames = assemble(recording, cleaned, race, clock)
+    frames = assemble(recording, cleaned, running, clock)
     on_progress(0.9, "Judging quality")
-    verdict = judge(recording, cleaned, frames, findings, reconciled.notes)
-    rows = make_rows(recording, cleaned, race, frames)
-    tables = published_tables(recording, cleaned, race, clock, verdict.table, verdict.grade)
+    verdict = judge(recording, cleaned, frames, reconciled.notes)
+    rows = make_rows(recording, cleaned, running, frames)
+    tables = published_tables(recording, cleaned, running, clock, verdict.table, verdict.grade)
     return SessionData(
         drivers=recording.drivers,
         frames=frames,

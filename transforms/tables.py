@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from transforms import columns
 from transforms.clock import onto_clock
 from transforms.frames import Clock
-from transforms.race import Cleaned, Race
 from transforms.recording import Driver, Recording, SessionIdentity
+from transforms.running import Cleaned, Running
 from transforms.samples import CleanCar
 
 _CLOCK_COLUMNS = {
@@ -110,7 +110,7 @@ def _drs(car: CleanCar) -> np.ndarray:
     return np.full(len(car.time_ms), -1, np.int8) if car.drs is None else car.drs
 
 
-def positions_of(cleaned: Cleaned, race: Race, clock: Clock) -> pa.Table:
+def positions_of(cleaned: Cleaned, running: Running, clock: Clock) -> pa.Table:
     """Cleaned coordinates at native rate, by car and time, and where on the track they lie."""
     positions = cleaned.positions
     names = list(positions)
@@ -128,19 +128,19 @@ def positions_of(cleaned: Cleaned, race: Race, clock: Clock) -> pa.Table:
         pa.array(np.concatenate([positions[n].on_track for n in names])),
         *(
             _nan_null(np.concatenate(values))
-            for values in zip(*(_on_track(n, cleaned, race) for n in names), strict=True)
+            for values in zip(*(_on_track(n, cleaned, running) for n in names), strict=True)
         ),
     ]
     return pa.table(arrays, schema=schema)
 
 
-def _on_track(car: str, cleaned: Cleaned, race: Race) -> tuple[np.ndarray, np.ndarray]:
+def _on_track(car: str, cleaned: Cleaned, running: Running) -> tuple[np.ndarray, np.ndarray]:
     """Distance along the outline and offset from it of a car's coordinates, (n,) each, NaN without a track."""
     time_ms = cleaned.positions[car].time_ms
-    offset_m = race.offsets_m.get(car)
+    offset_m = running.offsets_m.get(car)
     if cleaned.track is None or offset_m is None or len(offset_m) != len(time_ms):
         return np.full(len(time_ms), np.nan), np.full(len(time_ms), np.nan)
-    return np.round(np.mod(race.progress[car].at(time_ms), 1.0) * cleaned.track.length_m, 1), np.round(offset_m, 1)
+    return np.round(np.mod(running.progress[car].at(time_ms), 1.0) * cleaned.track.length_m, 1), np.round(offset_m, 1)
 
 
 def _car_column(names: list[str], counts: list[int]) -> pa.Array:
@@ -188,7 +188,7 @@ def session_row(recording: Recording, clock: Clock, grade: str) -> pa.Table:
 def published_tables(
     recording: Recording,
     cleaned: Cleaned,
-    race: Race,
+    running: Running,
     clock: Clock,
     quality: pa.Table,
     grade: str,
@@ -197,7 +197,7 @@ def published_tables(
     laps = recording.laps
     tables = {
         "telemetry": telemetry_of(cleaned.cars, clock),
-        "positions": positions_of(cleaned, race, clock),
+        "positions": positions_of(cleaned, running, clock),
         "laps": laps.sort_by([("car", "ascending"), ("lap", "ascending")]),
         "results": recording.results,
         "weather": recording.weather,

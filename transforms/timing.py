@@ -48,6 +48,11 @@ class CarTiming:
         """Times of the real crossings, ascending."""
         return self.end_ms[self.crossed]
 
+    @property
+    def flying(self) -> NDArray[np.int64]:
+        """Rows (m,) of the laps that begin and end with a real crossing: ``end_ms`` of the row before is the start."""
+        return np.flatnonzero(self.crossed[1:] & self.crossed[:-1] & (np.diff(self.lap) == 1)) + 1
+
 
 def _column_ms(laps: pa.Table, name: str) -> Floats:
     return laps[name].cast(pa.float64()).to_numpy(zero_copy_only=False)

@@ -18,7 +18,7 @@ from flows.upstream.calendar import check_has_happened, read_schedule, resolve
 from flows.upstream.selection import select_sessions
 from publish import keys
 from transforms.errors import InputError, ParcfermeError, PublicationError
-from transforms.recording import SESSION_CODES
+from transforms.session_types import SESSION_CODES
 
 if TYPE_CHECKING:
     from rich.console import Console

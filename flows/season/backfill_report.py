@@ -14,7 +14,7 @@ from prefect.client.schemas.actions import ArtifactUpdate
 from flows.season.fan_out import QUEUED
 from flows.session.reports import PublishReport, summary_of
 from publish.season.document import PUBLISHED
-from transforms.recording import SESSION_CODES
+from transforms.session_types import SESSION_CODES
 
 Logger = logging.Logger | logging.LoggerAdapter[Any]
 

@@ -22,11 +22,12 @@ from flows.upstream.client import configure_cache
 from flows.upstream.http_cache import read_bodies, write_bodies
 from flows.upstream.limits import limited_upstream
 from flows.upstream.selection import Wanted
-from flows.upstream.services import RESULTS_OF, refresh_results_answer, results_answer, results_url
+from flows.upstream.services import refresh_results_answer, results_answer, results_url
 from publish.season.document import PUBLISHED, published_in
 from publish.season.index import read_season
 from publish.stores.base import Store
 from transforms.errors import UpstreamError
+from transforms.session_types import SESSION_TYPES
 
 
 @flow(name="refresh-results", flow_run_name="last {days} days", persist_result=False)
@@ -71,7 +72,9 @@ def _published(settings: Settings, store: Store, since: timedelta) -> Iterator[t
             Wanted(event, session)
             for event in read_schedule(settings, year)
             for session in event.sessions
-            if (event.name, session.code) in published and session.code in RESULTS_OF and event.round is not None
+            if (event.name, session.code) in published
+            and SESSION_TYPES[session.code].results
+            and event.round is not None
             if session.start_utc is not None and now - since <= session.start_utc <= now
         ]
         yield year, wanted

@@ -9,23 +9,12 @@ from flows.settings import Settings
 from flows.upstream.client import captured_warnings, configure_cache, fastf1_failures_as_errors
 from publish.season.index import Event, ScheduledSession
 from transforms.errors import InputError, UpstreamError
+from transforms.session_types import code_of
 
 #: Formula 1 has published timing since this season.
 FIRST_YEAR = 2018
 #: How alike what was typed and a name must be to be taken for it, 0 to 1.
 _CLOSE = 0.8
-_CODES = {
-    "Practice 1": "FP1",
-    "Practice 2": "FP2",
-    "Practice 3": "FP3",
-    "Sprint Qualifying": "SQ",
-    "Sprint Shootout": "SQ",
-    "Sprint": "S",
-    "Qualifying": "Q",
-    "Race": "R",
-}
-#: Until 2022 the race on Saturday was at times called "Sprint Qualifying".
-_LAST_YEAR_OF_SPRINT_QUALIFYING_AS_RACE = 2022
 
 
 def read_schedule(settings: Settings, year: int) -> tuple[Event, ...]:
@@ -229,7 +218,7 @@ def _to_event(row: dict[str, Any], year: int) -> Event:
     sessions = []
     for index in range(1, 6):
         name = row.get(f"Session{index}")
-        code = _code_of(name, year)
+        code = code_of(name, year) if isinstance(name, str) else None
         if code is not None:
             sessions.append(
                 ScheduledSession(code=code, name=str(name), start_utc=_in_utc(row[f"Session{index}DateUtc"]))
@@ -245,15 +234,6 @@ def _to_event(row: dict[str, Any], year: int) -> Event:
         testing=row["EventFormat"] == "testing",
         sessions=tuple(sessions),
     )
-
-
-def _code_of(name: Any, year: int) -> str | None:
-    if not isinstance(name, str):
-        return None
-    code = _CODES.get(name)
-    if code == "SQ" and year <= _LAST_YEAR_OF_SPRINT_QUALIFYING_AS_RACE:
-        return "S"
-    return code
 
 
 def _in_utc(moment: Any) -> datetime | None:

@@ -37,6 +37,7 @@ from transforms.recording import (
     Recording,
     SessionIdentity,
 )
+from transforms.session_types import SESSION_TYPES
 
 #: FastF1 fills a DRS channel that was not sent with zeros; from this season on the cars have none.
 _FIRST_YEAR_WITHOUT_DRS = 2026
@@ -67,7 +68,7 @@ def _with_earlier_warnings(found: list[tuple[str, str]], api_path: str) -> tuple
 def load_recording(year: int, round_number: int, code: str) -> Recording:
     """Load a session through FastF1's configured cache and return it as plain arrays.
 
-    :param code: one of :data:`transforms.recording.SESSION_CODES`.
+    :param code: one of :data:`transforms.session_types.SESSION_CODES`.
     :raises UpstreamError: nothing usable came (no timing and no telemetry), something was refused or cut off on the
         way, or FastF1 failed.
     """
@@ -99,11 +100,9 @@ def _get_session(year: int, round_number: int, code: str) -> Any:
 
     try:
         event = fastf1.get_event(year, round_number)
-        name = {"S": "Sprint"}.get(code, code)
-        if code == "SQ":
-            names = {event[f"Session{i}"] for i in range(1, 6)}
-            name = next(iter(names & {"Sprint Qualifying", "Sprint Shootout"}), "Sprint Qualifying")
-        return event.get_session(name)
+        names = SESSION_TYPES[code].names
+        scheduled = {event[f"Session{i}"] for i in range(1, 6)}
+        return event.get_session(next((name for name in names if name in scheduled), names[0]))
     except ValueError as error:
         raise UpstreamError(
             f"{year} round {round_number} {code} could not be found in FastF1's schedule ({str(error).rstrip('.')}). "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from publish.season.document import Event, ScheduledSession
 from transforms.errors import InputError
-from transforms.recording import SESSION_CODES
+from transforms.session_types import SESSION_CODES
 
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 

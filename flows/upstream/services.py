@@ -6,12 +6,11 @@ from pathlib import Path
 
 from flows.upstream.http_cache import delete_bodies, read_bodies
 from flows.upstream.topics import read_circuit_key, topic_folder
+from transforms.session_types import SESSION_TYPES, Kind
 
 _RESULTS_SERVICE = "https://api.jolpi.ca/ergast/f1"
 _CIRCUIT_SERVICE = "https://api.multiviewer.app/api/v1/circuits"
 _TIMEOUT_S = 10.0
-#: The results service's name for the official results of a session; others have none.
-RESULTS_OF = {"R": "results", "S": "sprint", "Q": "qualifying"}
 
 
 def without_round(body: bytes) -> bytes:
@@ -44,10 +43,9 @@ def services_used(cache_dir: Path, api_path: str, year: int, round_number: int, 
     asks for the race's, but takes nothing from them unless live timing has no list of drivers. Sources:
     ``fastf1.core.Session._load_drivers_results``, ``_add_first_lap_time_from_ergast``.
     """
-    used = {"circuit", RESULTS_OF.get(code, "")}
-    if code == "R":
-        used.add("first-laps")
-    if code.startswith("FP") and not (topic_folder(cache_dir, api_path) / "driver_info.ff1pkl").is_file():
+    session_type = SESSION_TYPES[code]
+    used = {"circuit", *session_type.results}
+    if session_type.kind is Kind.PRACTICE and not (topic_folder(cache_dir, api_path) / "driver_info.ff1pkl").is_file():
         used.add("results")
     urls = service_urls(year, round_number, read_circuit_key(cache_dir, api_path))
     return {name: url for name, url in urls.items() if name in used}
@@ -76,7 +74,7 @@ def refresh_results_answer(year: int, round_number: int, code: str) -> None:
 
     from flows.upstream.client import fastf1_failures_as_errors
 
-    if code not in RESULTS_OF:
+    if not SESSION_TYPES[code].results:
         return
     if fastf1.Cache._CACHE_DIR is not None:
         _forget_empty_answers(Path(fastf1.Cache._CACHE_DIR), year, round_number, code)
@@ -94,8 +92,7 @@ def results_answer(cache_dir: Path, year: int, round_number: int, code: str) -> 
 def _forget_empty_answers(cache_dir: Path, year: int, round_number: int, code: str) -> None:
     """Delete the cached answers that hold no results: FastF1 would take them for hours after there are some."""
     urls = service_urls(year, round_number, None)
-    names = [RESULTS_OF[code], *(["first-laps"] if code == "R" else [])]
-    bodies = read_bodies(cache_dir, [urls[name] for name in names])
+    bodies = read_bodies(cache_dir, [urls[name] for name in SESSION_TYPES[code].results])
     empty = [url for url, body in bodies.items() if _is_empty(body)]
     if empty:
         delete_bodies(cache_dir, empty)
@@ -110,5 +107,5 @@ def _is_empty(body: bytes) -> bool:
 
 
 def results_url(year: int, round_number: int, code: str) -> str:
-    """Return the address of a session\'s official results."""
-    return service_urls(year, round_number, None)[RESULTS_OF[code]]
+    """Return the address of a session's official results."""
+    return service_urls(year, round_number, None)[SESSION_TYPES[code].results[0]]

@@ -4,7 +4,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-from transforms.recording import RACE_LIKE
+from transforms.session_types import SESSION_TYPES
 
 _INFO_TOPIC = "session_info"
 #: What FastF1 keeps of a session once it has parsed it, one file a topic (``fastf1._api``).
@@ -24,7 +24,7 @@ _TOPICS = (
 
 def missing_topics(cache_dir: Path, api_path: str, code: str) -> tuple[str, ...]:
     """Return the topics of a session that the cache lacks, so that a load with a network could still find them."""
-    wanted = (*_TOPICS, "lap_count") if code in RACE_LIKE else _TOPICS
+    wanted = (*_TOPICS, "lap_count") if SESSION_TYPES[code].is_race_like else _TOPICS
     folder = topic_folder(cache_dir, api_path)
     return tuple(topic for topic in wanted if not (folder / f"{topic}.ff1pkl").is_file())
 

@@ -12,7 +12,7 @@ from publish.revisions.latest import CODE_CHANGED, FIRST, FORCED, ROLLED_BACK, U
 from publish.season.document import AWAITING_DATA, CANCELLED, FAILED, PUBLISHED, SCHEDULED, UNAVAILABLE
 from transforms.columns import TABLES, Channel, Column
 from transforms.frames import STATES
-from transforms.recording import SESSION_CODES
+from transforms.session_types import SESSION_CODES
 
 Schema = dict[str, object]
 

@@ -17,7 +17,7 @@ from publish.stores.base import Store
 from publish.stores.parallel import in_parallel
 from publish.stores.shared_documents import Document, encode_document, read_document, update_document
 from transforms.errors import PublicationError
-from transforms.recording import SESSION_CODES
+from transforms.session_types import SESSION_CODES
 
 _JOURNAL_SCHEMA = "parcferme/status-moves/1"
 

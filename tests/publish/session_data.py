@@ -211,10 +211,10 @@ def native_table(name: str, rows: int, seed: int = 2) -> pa.Table:
 
 
 def track() -> Track:
-    angle = np.linspace(0, 2 * np.pi, 101)
-    x, y = 700 * np.cos(angle), 700 * np.sin(angle)
-    distance = np.append(0, np.cumsum(np.hypot(np.diff(x), np.diff(y))))
-    return Track(x, y, distance, float(distance[-1]), (1500.0, 3000.0), 7)
+    points = np.arange(100)
+    angle = 2 * np.pi * points / len(points)
+    step_m = float(2 * 700 * np.sin(np.pi / len(points)))
+    return Track(700 * np.cos(angle), 700 * np.sin(angle), points * step_m, len(points) * step_m, (1500.0, 3000.0), 7)
 
 
 def session_data(ticks: int = 4000, cars: int = 3, *, source: Frames | None = None, native: int = 0) -> SessionData:

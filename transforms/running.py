@@ -1,4 +1,4 @@
-"""How a session went: every car's progress along it, and how each one's race ends."""
+"""How a session went: every car's progress along it and, in a race, how it ends for each."""
 
 from dataclasses import dataclass
 
@@ -20,25 +20,33 @@ from transforms.progress import (
     sector_shares,
 )
 from transforms.recording import Recording
-from transforms.samples import CleanCar, CleanPositions
+from transforms.samples import CleanCar, CleanPositions, Findings
 from transforms.timing import CarTiming, Ending, flag_ms, race_endings
 from transforms.track import Track
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """A session's samples and timing after cleaning, by racing number, and the track made from them."""
+    """A session's samples and timing after cleaning, by racing number, and the track made from them.
+
+    ``findings`` says of every car how many samples were treated, by kind of fault.
+    """
 
     cars: dict[str, CleanCar]
     positions: dict[str, CleanPositions]
     timing: dict[str, CarTiming]
     track: Track | None
     alignment: Alignment
+    findings: dict[str, Findings]
 
 
 @dataclass(frozen=True)
-class Race:
-    """What order and states are made from: progress, anchors and how each car's session ends, by racing number."""
+class Running:
+    """What order and states of any session are made from, by racing number.
+
+    ``progress`` and the ``anchors`` it hangs on; ``endings`` and ``leaves_ms`` (when a car that stopped leaves the
+    order) of races alone; ``offsets_m`` (n,) how far each position sample lies from the outline, left positive.
+    """
 
     progress: dict[str, Progress]
     anchors: dict[str, Anchors]
@@ -74,7 +82,7 @@ def start_ms_of(clock: Clock) -> float:
     return float(clock.session_time_origin_ms + (clock.race_start_ms or 0))
 
 
-def make_race(recording: Recording, cleaned: Cleaned, clock: Clock) -> Race:
+def make_running(recording: Recording, cleaned: Cleaned, clock: Clock) -> Running:
     """Work out every car's progress and ending."""
     race_like = recording.identity.is_race_like
     numbers = [d.number for d in recording.drivers]
@@ -96,7 +104,7 @@ def make_race(recording: Recording, cleaned: Cleaned, clock: Clock) -> Race:
         else:
             progress[car], offsets[car] = made
     if not race_like:
-        return Race(progress, anchors, {}, {}, offsets)
+        return Running(progress, anchors, {}, {}, offsets)
     if cleaned.track is not None:
         for car in pit_lane_starters(recording):
             progress[car] = _behind_the_field(car, progress, start_ms)
@@ -110,7 +118,7 @@ def make_race(recording: Recording, cleaned: Cleaned, clock: Clock) -> Race:
         for car, ending in endings.items()
         if ending.out_ms is not None
     }
-    return Race(progress, anchors, endings, leaves, offsets)
+    return Running(progress, anchors, endings, leaves, offsets)
 
 
 def last_lap(own: CarTiming | None) -> int:
