@@ -17,6 +17,9 @@ from transforms.running import Cleaned, Running, grid_slots, last_lap, official_
 from transforms.timing import CarTiming
 
 Ticks = NDArray[np.int64]
+Floats = NDArray[np.float64]
+#: Gap and interval (car, tick) in s, laps down; NaN and -1 where they mean nothing.
+Gaps = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int8]]
 
 
 def assemble(recording: Recording, cleaned: Cleaned, running: Running, clock: Clock) -> Frames:
@@ -60,7 +63,7 @@ def assemble(recording: Recording, cleaned: Cleaned, running: Running, clock: Cl
 
 def _race_order(
     recording: Recording, cleaned: Cleaned, running: Running, clock: Clock, ticks_ms: Ticks, numbers: list[str]
-) -> tuple[NDArray[np.int8], NDArray[np.int8], tuple[NDArray, NDArray, NDArray]]:
+) -> tuple[NDArray[np.int8], NDArray[np.int8], Gaps]:
     start_ms = start_ms_of(clock)
     pit_starters = pit_lane_starters(recording)
     settled = {car: order.settled(running.progress[car], running.anchors[car]) for car in numbers}
@@ -105,7 +108,7 @@ def _race_order(
 
 def _other_order(
     recording: Recording, cleaned: Cleaned, ticks_ms: Ticks, numbers: list[str]
-) -> tuple[NDArray[np.int8], NDArray[np.int8], tuple[NDArray, NDArray, NDArray]]:
+) -> tuple[NDArray[np.int8], NDArray[np.int8], Gaps]:
     finished = session_status_ms(recording, "Finished")
     state = np.stack(
         [
@@ -141,7 +144,7 @@ def _segments_ms(recording: Recording) -> list[float]:
     return starts
 
 
-def _valid_laps(laps: pa.Table, numbers: list[str]) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
+def _valid_laps(laps: pa.Table, numbers: list[str]) -> tuple[dict[str, Floats], dict[str, Floats]]:
     set_ms: dict[str, list[float]] = {car: [] for car in numbers}
     times: dict[str, list[float]] = {car: [] for car in numbers}
     for lap in laps.to_pylist():
@@ -180,7 +183,7 @@ def _channels(cleaned: Cleaned, car: str, ticks_ms: Ticks) -> dict[str, Any]:
     return channels
 
 
-def _known_linear(time_ms: NDArray, values: NDArray, ticks_ms: Ticks) -> NDArray[np.float32]:
+def _known_linear(time_ms: NDArray[np.int64], values: NDArray[np.floating], ticks_ms: Ticks) -> NDArray[np.float32]:
     known = np.isfinite(values)
     place: Bracket = bracket(time_ms[known], ticks_ms)
     return linear(values[known], place)
@@ -228,10 +231,10 @@ def _lap_distance(
     return result
 
 
-def _laps_by_car(laps: pa.Table) -> dict[str, list[dict]]:
+def _laps_by_car(laps: pa.Table) -> dict[str, list[dict[str, Any]]]:
     """Laps with a number and a start, by car, in order."""
     names = ("car", "lap", "start_ms", "pit_out_ms", "compound", "tyre_age_laps", "stint")
-    by_car: dict[str, list[dict]] = {}
+    by_car: dict[str, list[dict[str, Any]]] = {}
     for row in laps.select(names).sort_by("lap").to_pylist():
         if row["start_ms"] is not None and row["lap"] is not None:
             by_car.setdefault(row["car"], []).append(row)
@@ -239,7 +242,7 @@ def _laps_by_car(laps: pa.Table) -> dict[str, list[dict]]:
 
 
 def _tyres(
-    rows: list[dict], tyres: tuple[str, ...], ticks_ms: Ticks, *, fitted_before: bool
+    rows: list[dict[str, Any]], tyres: tuple[str, ...], ticks_ms: Ticks, *, fitted_before: bool
 ) -> tuple[NDArray[np.int8], NDArray[np.int16], NDArray[np.int8]]:
     """Compound code, age and stint at every tick: from the start of each lap, or its pit exit where it has one.
 
@@ -260,7 +263,7 @@ def _tyres(
     )
 
 
-def _late(row: dict) -> bool:
+def _late(row: dict[str, Any]) -> bool:
     """Whether the set of this lap was fitted after the lap began: the line lies before the box."""
     return row["pit_out_ms"] is not None and row["pit_out_ms"] > row["start_ms"]
 

@@ -43,11 +43,12 @@ class Progress:
     time_ms: Floats
     laps: Floats
 
-    def at(self, time_ms: NDArray) -> Floats:
+    def at(self, time_ms: NDArray[np.floating | np.integer]) -> Floats:
         """Progress at ``time_ms`` (m,), linear between knots, constant outside."""
         if not len(self.time_ms):
             return np.zeros(len(time_ms))
-        return np.interp(time_ms, self.time_ms, self.laps)
+        laps: Floats = np.interp(time_ms, self.time_ms, self.laps)
+        return laps
 
 
 def race_anchors(own: CarTiming | None, start_ms: float, start_laps: float) -> Anchors:

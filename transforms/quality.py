@@ -81,7 +81,7 @@ def judge(
         "rows": rows,
     }
     every = [*_coverage_rows(shares), *rows]
-    return Verdict(report, pa.Table.from_pylist(every, schema=columns.schema_of(columns.QUALITY)), grade)
+    return Verdict(report, columns.QUALITY.of_rows(every), grade)
 
 
 def _coverage_rows(shares: dict[str, dict[str, float | None]]) -> list[checks.Row]:

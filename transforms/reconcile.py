@@ -1,6 +1,7 @@
 """Who really took part: driver list, timing, telemetry and results brought together."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 
@@ -71,10 +72,10 @@ def _merge_results(results: pa.Table, phantoms: dict[str, str]) -> pa.Table:
                     rows[real][name] = value
     _fill_the_free_place(list(rows.values()), set(phantoms.values()))
     ordered = sorted(rows.values(), key=lambda row: (row["position"] is None, row["position"] or 0))
-    return pa.Table.from_pylist(ordered, schema=columns.schema_of(columns.RESULTS))
+    return columns.RESULTS.of_rows(ordered)
 
 
-def _fill_the_free_place(rows: list[dict], merged: set[str]) -> None:
+def _fill_the_free_place(rows: list[dict[str, Any]], merged: set[str]) -> None:
     """Give a merged car the only place nobody has: FastF1 blanks that of a number the driver list lacks."""
     without = [row for row in rows if row["position"] is None]
     free = set(range(1, len(rows) + 1)) - {row["position"] for row in rows}

@@ -117,7 +117,7 @@ class Recording:
     """Everything a session's upstream said, ready for the transforms.
 
     ``laps``, ``results``, ``weather``, ``track_status``, ``session_status`` and ``messages`` are Arrow tables with the
-    columns declared in :mod:`transforms.columns` (without the identity columns), times in session time. A table the
+    columns declared in :mod:`transforms.columns`, times in session time. A table the
     upstream did not send has zero rows, and its topic is named in ``missing``. ``utc_origin_ms`` is the Unix time in
     milliseconds at which session time is zero, None where the upstream does not tell. ``total_laps`` is the scheduled
     distance of a race. ``warnings`` are FastF1's own, in order.

@@ -90,7 +90,8 @@ def _ascending(time_ms: NDArray[np.int64], feed: str) -> tuple[NDArray[np.int64]
     order = np.argsort(time_ms, kind="stable")
     last = np.append(np.diff(time_ms[order]) > 0, True)
     found = {f"{feed}_out_of_order": _count(np.diff(time_ms) < 0), f"{feed}_duplicate_time": _count(~last)}
-    return order[last], found
+    kept: NDArray[np.int64] = order[last]
+    return kept, found
 
 
 def _runs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -172,7 +173,9 @@ def clean_positions(samples: PositionSamples, car: CleanCar | None) -> tuple[Cle
     return clean, together(found, treated)
 
 
-def _impossible_steps(time_ms: NDArray[np.int64], x_m: NDArray, y_m: NDArray) -> NDArray[np.bool_]:
+def _impossible_steps(
+    time_ms: NDArray[np.int64], x_m: NDArray[np.floating], y_m: NDArray[np.floating]
+) -> NDArray[np.bool_]:
     reach_m = MAX_SPEED_MPS * np.diff(time_ms) / 1000.0 + POSITION_SLACK_M
     return np.hypot(np.diff(x_m), np.diff(y_m)) > reach_m
 
@@ -184,7 +187,7 @@ def _lonely(breaks: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
     return (sizes < MIN_STRETCH)[stretch] if sizes.max(initial=0) >= MIN_STRETCH else np.zeros(count, np.bool_)
 
 
-def _spikes(time_ms: NDArray[np.int64], x_m: NDArray, y_m: NDArray) -> NDArray[np.bool_]:
+def _spikes(time_ms: NDArray[np.int64], x_m: NDArray[np.floating], y_m: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Samples that cannot be reached from the one before nor left for the one after, while those two agree."""
     spikes = np.zeros(len(time_ms), np.bool_)
     if len(time_ms) < 3:
@@ -196,7 +199,9 @@ def _spikes(time_ms: NDArray[np.int64], x_m: NDArray, y_m: NDArray) -> NDArray[n
     return spikes
 
 
-def _frozen(time_ms: NDArray[np.int64], x_m: NDArray, y_m: NDArray, car: CleanCar) -> NDArray[np.bool_]:
+def _frozen(
+    time_ms: NDArray[np.int64], x_m: NDArray[np.floating], y_m: NDArray[np.floating], car: CleanCar
+) -> NDArray[np.bool_]:
     """Samples in a stretch where the coordinates stand still for long while the measured speed says otherwise."""
     frozen = np.zeros(len(time_ms), np.bool_)
     if len(time_ms) < 2 or not np.isfinite(car.speed_kmh).any():

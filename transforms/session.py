@@ -25,8 +25,9 @@ from transforms.track import Track, build_track, sector_distances
 class SessionData:
     """Everything computed of one session, ready to be encoded.
 
-    ``tables`` holds the published tables by name (columns of :data:`transforms.columns.TABLES` with the identity
-    columns in front, times on the clock), without ``frames``, which is made from ``frames`` row group by row group.
+    ``tables`` holds the published tables by name (as :data:`transforms.columns.TABLES` declares them, times on the
+    clock), without ``frames``, which is made from ``frames`` row group by row group. The identity columns are added
+    where they are written.
     ``drivers`` are the cars of the session, all sources reconciled. ``rows`` and ``track`` are None where the session
     cannot have them. ``quality`` is the report document.
     """

@@ -4,6 +4,7 @@ All times are milliseconds of session time, float64 with NaN where unknown.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -55,7 +56,8 @@ class CarTiming:
 
 
 def _column_ms(laps: pa.Table, name: str) -> Floats:
-    return laps[name].cast(pa.float64()).to_numpy(zero_copy_only=False)
+    values: Floats = laps[name].cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return values
 
 
 def real_crossings(end_ms: Floats, start_ms: Floats, generated: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -180,7 +182,9 @@ def race_endings(
     return endings
 
 
-def _never_started(result: dict, last_motion_ms: float | None, start_ms: float, own: CarTiming | None) -> bool:
+def _never_started(
+    result: dict[str, Any], last_motion_ms: float | None, start_ms: float, own: CarTiming | None
+) -> bool:
     status = str(result.get("status") or "").lower()
     if status in _NOT_STARTED or result.get("classified") in ("W", "F"):
         return True

@@ -6,8 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from flows.settings import Settings
-from flows.upstream.client import configure_cache
+from flows.session_ref import SessionRef
+from flows.upstream.client import Client
 from flows.upstream.load import load_recording
 from publish.revisions.gate import read_current_report
 from publish.season import index as season
@@ -26,23 +26,23 @@ _COVERAGE = {
 }
 
 
-def read_verdict(store: Store, year: int, round_number: int, code: str) -> Report | None:
+def read_verdict(store: Store, wanted: SessionRef) -> Report | None:
     """Return the published quality report of a session, None where there is none."""
-    document = season.read_season(store, year) or {}
+    document = season.read_season(store, wanted.year) or {}
     for event in document.get("events", []):
         for session in event["sessions"]:
-            if (event["round"], session["code"]) == (round_number, code) and session["session_key"] is not None:
+            found = (event["round"], session["code"]) == (wanted.round, wanted.code)
+            if found and session["session_key"] is not None:
                 return read_current_report(store, session["session_key"])
     return None
 
 
-def compute_verdict(settings: Settings, year: int, round_number: int, code: str) -> Report:
+def compute_verdict(client: Client, session: SessionRef) -> Report:
     """Load and judge a session without publishing it.
 
     :raises UpstreamError: its data is not there.
     """
-    configure_cache(settings.cache_dir, offline=settings.offline)
-    return transform_session(load_recording(year, round_number, code)).quality
+    return transform_session(load_recording(client, session)).quality
 
 
 def print_verdict(console: Console, label: str, report: Report, *, published: bool) -> None:

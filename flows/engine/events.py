@@ -1,7 +1,7 @@
 """Prefect events: what became of a session, and how well the system is. Automations act on them."""
 
 import logging
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL
@@ -10,16 +10,6 @@ from prefect.utilities.urls import url_for
 _logger = logging.getLogger(__name__)
 
 Kind = Literal["started", "published", "unchanged", "awaiting_data", "failed", "cancelled", "crashed"]
-
-SESSION_STARTED = "parcferme.session.started"
-SESSION_PUBLISHED = "parcferme.session.published"
-SESSION_UNCHANGED = "parcferme.session.unchanged"
-SESSION_AWAITING_DATA = "parcferme.session.awaiting_data"
-SESSION_FAILED = "parcferme.session.failed"
-SESSION_CANCELLED = "parcferme.session.cancelled"
-SESSION_CRASHED = "parcferme.session.crashed"
-#: Every session event, by the kind ``emit_session_event`` takes.
-SESSION_EVENTS: dict[str, str] = {kind: f"parcferme.session.{kind}" for kind in get_args(Kind)}
 
 HEALTH_CHANGED = "parcferme.health.changed"
 HEALTH_FAILING = "parcferme.health.failing"

@@ -143,19 +143,16 @@ def _reports(store: Store, order: Order, runs: dict[tuple[str, str], _Watched]) 
     reports = []
     for one in order.wanted:
         key = (one.event.name, one.session.code)
-        reports.append(_report(order.year, one, runs[key], indexed.get(key, {})))
+        reports.append(_report(one, runs[key], indexed.get(key, {})))
     return reports
 
 
-def _report(year: int, one: Wanted, watched: _Watched, indexed: dict[str, Any]) -> PublishReport:
+def _report(one: Wanted, watched: _Watched, indexed: dict[str, Any]) -> PublishReport:
     run = watched.run
     state, message = _outcome(run, watched.fate)
     done = state == PUBLISHED
     return PublishReport(
-        year,
-        int(one.event.round or 0),
-        one.event.name,
-        one.session.code,
+        one.ref,
         state,
         grade=indexed.get("grade") if done else None,
         seconds=None if run is None or run.total_run_time is None else round(run.total_run_time.total_seconds(), 1),

@@ -16,7 +16,8 @@ from flows.engine.progress import ArtifactSink, Progress
 from flows.season.indexing import rebuild
 from flows.settings import read_settings
 from publish.contract.verify import verdict_of, verify_store
-from publish.revisions.prune import Removal, carry_out, plan_prune
+from publish.revisions.prune import Removal
+from publish.revisions.prune import prune as prune_store
 
 #: Rows of a table that somebody still reads; the log has all of them.
 _MOST_ROWS = 500
@@ -40,10 +41,7 @@ def verify(deep: bool = False) -> State[Any]:
     )
     message = verdict_of(found, store.uri)
     progress.finish(message)
-    rows = [
-        {"": "orphan" if finding.is_orphan else "wrong", "object": finding.key, "what is wrong": finding.problem}
-        for finding in sorted(found.findings, key=lambda one: one.is_orphan)
-    ]
+    rows = [{"": one.kind, "object": one.key, "what is wrong": one.problem} for one in found.findings]
     for row in rows:
         logger.warning("%s: %s", row["object"], row["what is wrong"])
     _keep_table("verify", rows, message)
@@ -67,15 +65,15 @@ def prune(
     """
     logger = get_run_logger()
     settings = read_settings()
-    store = open_destination(settings)
-    age, now = timedelta(days=older_than_days), settings.current_time()
-    removals = plan_prune(store, keep=keep, older_than=age, now=now)
+    removals = prune_store(
+        open_destination(settings),
+        keep=keep,
+        older_than=timedelta(days=older_than_days),
+        now=settings.current_time(),
+        dry_run=dry_run,
+        on_removed=lambda removal: logger.info("Removed %s", _name(removal)),
+    )
     gained = sum(removal.bytes for removal in removals)
-    if not dry_run:
-        gained = carry_out(
-            store, removals, keep=keep, on_removed=lambda removal: logger.info("Removed %s", _name(removal))
-        )
-        store.remove_unfinished(now - age)
     message = f"{'Would gain' if dry_run else 'Gained'} {gained:,} bytes: {len(removals)} revisions."
     rows = [
         {"revision": _name(one), "objects": len(one.objects), "bytes": one.bytes, "why": one.reason} for one in removals

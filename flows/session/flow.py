@@ -34,6 +34,7 @@ from flows.spool import working_folder
 from flows.upstream.archive import UPSTREAM, SessionArchive, Source, settings_for
 from flows.upstream.calendar import NotStartedError
 from flows.upstream.load import load_recording
+from flows.upstream.topics import topic_folder
 from publish.encode.objects import EncodedRevision
 from publish.encode.session import encode_session
 from publish.publication import publish_revision
@@ -71,8 +72,8 @@ def load_task(run: SessionRun) -> Box[Recording]:
     """Load the session through FastF1."""
     run.progress.begin("load", f"Loading {run.label}")
     try:
-        with run.followed_load(), run.upstream():
-            return Box(load_recording(run.year, run.round, run.code))
+        with run.followed_load():
+            return Box(load_recording(run.loading_client, run.session))
     except (ParcfermeError, MemoryError):
         raise
     except OSError as error:
@@ -82,7 +83,7 @@ def load_task(run: SessionRun) -> Box[Recording]:
         ) from error
     except Exception as error:
         # FastF1 meets a truncated or corrupt stream with whatever its parser happened to stumble over.
-        folder = run.settings.cache_dir / run.api_path.removeprefix("/static/")
+        folder = topic_folder(run.settings.cache_dir, run.located)
         raise CorruptDataError(
             f"The data of {run.label} cannot be read ({type(error).__name__}: {error}): it is truncated or corrupt. "
             f"Delete {folder} so that it is fetched again, then run it again."
@@ -249,7 +250,7 @@ def _awaiting_or_raise(error: UpstreamError, run: SessionRun | None, settings: S
             error,
             attempts=int(this_run.run_count or 1),
             start_utc=None if run is None else run.start_utc,
-            code="R" if run is None else run.code,
+            code="R" if run is None else run.session.code,
             now=settings.current_time(),
         )
     if until is None:
@@ -280,7 +281,7 @@ def _publish(run: SessionRun, *, force: bool, refetch: bool, source: Source) -> 
     if this_run.parent_flow_run_id is not None and not run.deployed:
         # Within a backfill of this process, which sees to the destination once for all its sessions.
         return _publish_unless_current(run, force=force, refetch=refetch, source=source)
-    prepare_destination(run.settings, run.store, run.year, run.events)
+    prepare_destination(run.settings, run.store, run.session.year, run.events)
     try:
         return _publish_unless_current(run, force=force, refetch=refetch, source=source)
     finally:
@@ -288,7 +289,7 @@ def _publish(run: SessionRun, *, force: bool, refetch: bool, source: Source) -> 
 
 
 def _publish_unless_current(run: SessionRun, *, force: bool, refetch: bool, source: Source) -> PublishReport:
-    archive = SessionArchive(run.settings, source, run.year, run.round, run.code, run.api_path, run.logger)
+    archive = SessionArchive(run.settings, source, run.located, run.logger)
     if not refetch:
         archive.restore()
     current = None if force or run.may_have_more_upstream() else run.read_current()

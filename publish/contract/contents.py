@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from publish.contract.schema_check import Check, compile_schema
 from publish.contract.schemas import document_schemas
-from transforms.columns import FRAMES, IDENTITY, TABLES, schema_of
+from transforms.columns import TABLES, published_schema
 
 _BLOCK_BYTES = 8 << 20
 _FIRST, _NEXT, _END = b'{"frames":[', b',{"t":', b'],"driver_colors":'
@@ -87,9 +87,9 @@ def _chunk_problem(item: dict[str, Any], document: dict[str, Any]) -> str | None
 
 
 def _parquet_problem(table: str, item: dict[str, Any], data: bytes) -> str | None:
-    if table not in TABLES and table != "frames":
+    if table not in TABLES:
         return "no table of this name is declared"
-    declared = schema_of(IDENTITY + (FRAMES if table == "frames" else TABLES[table]))
+    declared = published_schema(TABLES[table])
     with pq.ParquetFile(io.BytesIO(data)) as file:
         if not file.schema_arrow.equals(declared, check_metadata=True):
             return "its columns are not the declared ones"

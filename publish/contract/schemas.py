@@ -10,7 +10,8 @@ from publish.live.status import COMPLETE, ERROR, PROGRESS
 from publish.revisions.diff import MAX_LISTED_RESULTS
 from publish.revisions.latest import CODE_CHANGED, FIRST, FORCED, ROLLED_BACK, UPSTREAM_CHANGED
 from publish.season.document import AWAITING_DATA, CANCELLED, FAILED, PUBLISHED, SCHEDULED, UNAVAILABLE
-from transforms.columns import TABLES, Channel, Column
+from transforms.columns import TABLES
+from transforms.declare import Channel, Column
 from transforms.frames import STATES
 from transforms.session_types import SESSION_CODES
 
@@ -49,7 +50,7 @@ def document_schemas() -> dict[str, Schema]:
         "health": _health(),
         "runs": _runs_document(),
         "rows": _rows(),
-        **{name: _table_document(name, TABLES[table]) for name, table in TABLE_DOCUMENTS.items()},
+        **{name: _table_document(name, TABLES[table].columns) for name, table in TABLE_DOCUMENTS.items()},
     }
     return {
         name: {
@@ -243,8 +244,8 @@ def _runs(value: Schema) -> Schema:
 def _frame_channel(channel: Channel) -> Schema:
     if channel.kind == "continuous":
         return _described(_list({"type": ["integer", "null"]}), channel.description, channel.unit)
-    values: dict[str, Schema] = {"tyre": _TEXT, "state": {"enum": list(STATES)}}
-    return _described(_runs(values.get(channel.column, _INTEGER)), channel.description, channel.unit)
+    names: Schema = {"enum": list(STATES)} if channel.names == "states" else _TEXT
+    return _described(_runs(names if channel.names else _INTEGER), channel.description, channel.unit)
 
 
 def _frames() -> Schema:

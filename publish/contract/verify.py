@@ -8,7 +8,7 @@ also what is inside. Only current ones: columns may be added later, and a revisi
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from publish import keys
 from publish.contract.contents import document_problem, object_problem
@@ -20,9 +20,6 @@ from publish.stores.base import Store
 from publish.stores.parallel import WORKERS, OnProgress, in_parallel
 from publish.stores.shared_documents import Document, parse_document
 from transforms.errors import PublicationError
-
-if TYPE_CHECKING:
-    pass
 
 COPY_FOLDERS = ("v1/parquet/", "telemetry/")
 #: Objects read whole at once; the largest is some tens of megabytes.
@@ -38,10 +35,15 @@ class Finding:
     problem: str
     is_orphan: bool = False
 
+    @property
+    def kind(self) -> str:
+        """What it is, in a word: ``orphan`` or ``wrong``."""
+        return "orphan" if self.is_orphan else "wrong"
+
 
 @dataclass(frozen=True)
 class Verification:
-    """What was looked at and what was found; ``deep`` as asked for."""
+    """What was looked at and what was found, orphans last; ``deep`` as asked for."""
 
     deep: bool
     sessions: int
@@ -89,13 +91,14 @@ def verify_store(store: Store, *, deep: bool = False, on_progress: OnProgress | 
     around = _Tally()
     _check_indexes(store, published, around)
     _check_copy_folders(store, tallies, around)
+    findings = [finding for tally in [*tallies, around] for finding in tally.findings]
     return Verification(
         deep=deep,
         sessions=len(published),
         revisions=sum(tally.revisions for tally in tallies),
         objects=sum(tally.objects for tally in tallies),
         bytes=sum(tally.bytes for tally in tallies),
-        findings=tuple(finding for tally in [*tallies, around] for finding in tally.findings),
+        findings=tuple(sorted(findings, key=lambda finding: finding.is_orphan)),
     )
 
 

@@ -41,7 +41,7 @@ _LEVEL = 5
 _STRATEGY = zlib.Z_FILTERED
 
 _TICKS = CHUNK_MS // TICK_MS
-_POWERS = np.array([decimal_power(c.column) for c in CONTINUOUS]).reshape(-1, 1, 1)
+_POWERS = np.array([decimal_power(c) for c in CONTINUOUS]).reshape(-1, 1, 1)
 _SCALES = np.array([c.scale for c in CONTINUOUS], dtype=np.float64).reshape(-1, 1, 1)
 
 
@@ -150,7 +150,7 @@ def _document(frames: Frames, block: _Block, session_key: int, fps: int, start_m
         "fps": fps,
         "start_ms": start_ms,
         "ticks": int(block.status.size),
-        "track_status": _named(status, code_names(frames, "track_status")),
+        "track_status": _named(status, frames.track_statuses),
         "leader_lap": _named(leader, None),
         "cars": cars,
     }
@@ -184,7 +184,7 @@ def _held(frames: Frames, held: NDArray[np.int16]) -> list[dict[str, object]]:
     runs = _runs(held.reshape(channels * cars, ticks))
     result: list[dict[str, object]] = [{} for _ in range(cars)]
     for index, channel in enumerate(HELD):
-        names = code_names(frames, channel.column)
+        names = code_names(frames, channel)
         for car in range(cars):
             pairs = runs[index * cars + car]
             if len(pairs) > 1 or pairs[0, 1] >= 0:

@@ -11,13 +11,8 @@ from transforms.recording import CircuitMarks, Corner, SessionIdentity
 from transforms.session import SessionData
 from transforms.track import Track, nearest_m
 
-#: Documents made from a table, by name.
-TABLE_DOCUMENTS = {
-    "laps": "laps",
-    "results": "results",
-    "messages": "race_control_messages",
-    "weather": "weather",
-}
+#: Names of the tables that documents are made from, by name of the document.
+TABLE_DOCUMENTS = {table.document: name for name, table in TABLES.items() if table.document}
 
 
 def session_documents(
@@ -43,9 +38,9 @@ def session_documents(
 def table_document(name: str, table_name: str, table: pa.Table, session_key: int) -> dict[str, object]:
     """Return ``table`` as a document: its columns with unit and description, its rows as objects.
 
-    The identity columns are left out, times of day are ISO 8601 in UTC, NaN is null.
+    Times of day are ISO 8601 in UTC, NaN is null.
     """
-    columns = TABLES[table_name]
+    columns = TABLES[table_name].columns
     values = [json_values(table.column(column.name)) for column in columns]
     names = [column.name for column in columns]
     return {

@@ -27,6 +27,29 @@ class Removal:
     reason: str
 
 
+def prune(
+    store: Store,
+    *,
+    keep: int,
+    older_than: timedelta,
+    now: datetime,
+    dry_run: bool,
+    on_removed: Callable[[Removal], None] = lambda removal: None,
+) -> tuple[Removal, ...]:
+    """Remove what nobody needs and what killed writers left unfinished; return what has gone.
+
+    With ``dry_run`` nothing goes and what would is returned.
+
+    :raises InputError, PublicationError: as :func:`plan_prune` and :func:`carry_out` do.
+    """
+    plan = plan_prune(store, keep=keep, older_than=older_than, now=now)
+    if dry_run:
+        return tuple(plan)
+    removed = carry_out(store, plan, keep=keep, on_removed=on_removed)
+    store.remove_unfinished(now - older_than)
+    return removed
+
+
 def plan_prune(store: Store, *, keep: int, older_than: timedelta, now: datetime) -> list[Removal]:
     """Return what may go: revisions beyond a session's newest ``keep`` that have not been current for ``older_than``.
 
@@ -68,24 +91,23 @@ def carry_out(
     *,
     keep: int,
     on_removed: Callable[[Removal], None] = lambda removal: None,
-) -> int:
-    """Remove what was planned and return the bytes gained; ``on_removed`` is told of each when it is done.
+) -> tuple[Removal, ...]:
+    """Remove what was planned and return what has gone; ``on_removed`` is told of each when it is done.
 
     Every document is read again before anything goes, and the session's own before each revision: what has become
     current or linked meanwhile stays.
 
     :raises PublicationError: a document cannot be read or understood; nothing is removed then.
     """
-    wanted = list(removals)
     linked = _read_linked(store)
-    gained = 0
-    for removal in wanted:
+    removed = []
+    for removal in removals:
         if (removal.session_key, removal.revision) in linked:
             continue
         if _forget(store, removal, keep) and _remove(store, removal):
-            gained += removal.bytes
+            removed.append(removal)
             on_removed(removal)
-    return gained
+    return tuple(removed)
 
 
 def _read_linked(store: Store) -> set[tuple[int, str]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from transforms.columns import IDENTITY, TABLES, schema_of
+from transforms.columns import TABLES
 from transforms.frames import STATES, TICK_MS, CarFrames, Clock, Frames, RowFrames
 from transforms.recording import CircuitMarks, Corner, Driver, SessionIdentity
 from transforms.session import SessionData
@@ -175,21 +175,16 @@ def _value(kind: pa.DataType, row: int) -> object:
 
 
 def table(name: str, rows: int) -> pa.Table:
-    """Return a table with the declared columns, made-up values and the identity in every row."""
-    me = IDENTITY_OF_SESSION
-    known = {"year": me.year, "round": me.round, "event": me.event, "session": me.code, "session_key": me.session_key}
-    schema = schema_of(IDENTITY + TABLES[name])
-    columns = [
-        pa.array([known.get(field.name, _value(field.type, row)) for row in range(rows)], field.type)
-        for field in schema
-    ]
+    """Return a table with the declared columns and made-up values."""
+    schema = TABLES[name].schema
+    columns = [pa.array([_value(field.type, row) for row in range(rows)], field.type) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
 def native_table(name: str, rows: int, seed: int = 2) -> pa.Table:
     """Return a large ``telemetry`` or ``positions`` table, a few samples a second per car."""
     rng = np.random.default_rng(seed)
-    schema = schema_of(IDENTITY + TABLES[name])
+    schema = TABLES[name].schema
     small = table(name, 1)
     columns = []
     for field in schema:

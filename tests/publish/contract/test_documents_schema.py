@@ -14,7 +14,8 @@ from publish.encode.session import encode_session
 from publish.revisions.diff import ResultChange
 from publish.revisions.latest import Changes, Summary, latest_document, step_back, succeed
 from publish.season.document import Event, Published, ScheduledSession, SessionState, season_document
-from transforms.columns import CHANNELS, TABLES
+from transforms.columns import TABLES
+from transforms.frames import CHANNELS
 
 ME = IDENTITY_OF_SESSION
 NOW = datetime(2024, 3, 3, 12, tzinfo=UTC)
@@ -214,9 +215,10 @@ def test_broken_rows_are_noticed(made):
 def test_the_dictionary_has_every_column_and_channel():
     made = SCHEMAS["columns"]
     assert made == json.loads(json.dumps(column_dictionary()))
-    for name, columns in TABLES.items():
+    assert list(made["tables"]) == list(TABLES)
+    for name, table in TABLES.items():
         entries = made["tables"][name]["columns"]
-        assert [c["name"] for c in entries[5:]] == [c.name for c in columns]
+        assert [c["name"] for c in entries[5:]] == table.names
         assert [c["name"] for c in entries[:5]] == ["year", "round", "event", "session", "session_key"]
         assert all(c["description"] and c["type"] for c in entries) and made["tables"][name]["description"]
     assert set(made["channels"]) == {channel.name for channel in CHANNELS}

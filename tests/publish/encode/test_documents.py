@@ -20,11 +20,11 @@ def data():
 def test_a_table_becomes_objects_with_described_columns(data):
     laps = session_documents(ME, CIRCUIT, data)["laps"]
     assert laps["schema"] == "parcferme/laps/1" and laps["session_key"] == 9472
-    assert [c["name"] for c in laps["columns"]] == [c.name for c in TABLES["laps"]]
+    assert [c["name"] for c in laps["columns"]] == [c.name for c in TABLES["laps"].columns]
     assert {"name": "start_ms", "unit": "ms (clock)", "description": "Start of the lap"} in laps["columns"]
     assert len(laps["rows"]) == 12
     first, fifth = laps["rows"][0], laps["rows"][4]
-    assert list(first) == [c.name for c in TABLES["laps"]]
+    assert list(first) == [c.name for c in TABLES["laps"].columns]
     assert (first["car"], first["lap"], first["tyre_fresh"], first["speed_i1_kmh"]) == ("text é 0", 0, True, 0.1)
     assert set(fifth.values()) == {None}
 

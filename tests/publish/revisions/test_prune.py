@@ -9,6 +9,7 @@ from fault_store import KilledError, WatchedStore, check_copies, check_readers_v
 
 from publish import keys
 from publish.publication import publish_revision, roll_back
+from publish.revisions import prune as pruning
 from publish.revisions.latest import read_latest
 from publish.revisions.prune import carry_out, plan_prune
 from publish.stores.folder import FileStore
@@ -38,9 +39,12 @@ def five(publishing):
     return publish
 
 
-def prune(store, *, keep=3, older_than=30 * DAY, now=LATER):
-    plan = plan_prune(store, keep=keep, older_than=older_than, now=now)
-    return plan, carry_out(store, plan, keep=keep)
+def prune(store, *, keep=3, older_than=30 * DAY, now=LATER, dry_run=False):
+    """Return the revisions that went, or would go, and their bytes."""
+    told = []
+    gone = pruning.prune(store, keep=keep, older_than=older_than, now=now, dry_run=dry_run, on_removed=told.append)
+    assert tuple(told) == (() if dry_run else gone)
+    return [removal.revision for removal in gone], sum(removal.bytes for removal in gone)
 
 
 def stored_revisions(store):
@@ -52,9 +56,11 @@ def test_the_oldest_go(request, kind, five):
     store = request.getfixturevalue(f"{kind}_store")
     made = five(store)
     size = sum(r.bytes for rev in made[:2] for r in store.list(keys.revision_folder(9472, rev)))
-    plan, gained = prune(store)
-    assert [removal.revision for removal in plan] == sorted(made[:2])
-    assert gained == size > 0
+    expected = (sorted(made[:2]), size)
+    assert size > 0
+    assert prune(store, dry_run=True) == expected
+    assert stored_revisions(store) == set(made)
+    assert prune(store) == expected
     assert stored_revisions(store) == set(made[2:])
     assert read_latest(store, 9472).revisions == made[:1:-1]
     check_readers_view(store)
@@ -136,7 +142,7 @@ def test_what_becomes_current_while_it_goes_is_put_back(file_store, five):
                 key, encode_document(before_it | {"revision": made[0], "manifest": f"{made[0]}/manifest.json"})
             )
 
-    assert carry_out(WatchedStore(file_store, before), plan, keep=1) == 0
+    assert carry_out(WatchedStore(file_store, before), plan, keep=1) == ()
     check_readers_view(file_store)
 
 
@@ -149,12 +155,13 @@ def test_what_nobody_finished_goes_when_it_is_old(file_store, five):
     assert not {"0" * 16, "1" * 16} & {
         r.revision for r in plan_prune(file_store, keep=9, older_than=DAY, now=datetime.now(UTC))
     }
-    plan, gained = prune(file_store, keep=9, older_than=DAY)
+    plan = plan_prune(file_store, keep=9, older_than=DAY, now=LATER)
     assert {(r.session_key, r.revision, r.reason) for r in plan} == {
         (9472, "0" * 16, "in no history"),
         (5, "1" * 16, "in no history"),
     }
-    assert gained == 6 and file_store.read(torn) is None and file_store.read(alone) is None
+    assert prune(file_store, keep=9, older_than=DAY) == (["1" * 16, "0" * 16], 6)
+    assert file_store.read(torn) is None and file_store.read(alone) is None
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
