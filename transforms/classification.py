@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
-from transforms.checks import Row, row
+from transforms.findings import Row, row
 from transforms.penalties import Penalty, announced_penalties, explaining, unannounced_s
 from transforms.recording import Recording
 from transforms.timing import CarTiming, Ending
@@ -195,6 +195,30 @@ def order_rows(swaps: list[Swap], origin_ms: float) -> list[Row]:
             row("finish_order_differs", car=swap.behind.car, start_ms=at_ms, value=swap.behind.place, cause=cause)
         )
     return rows
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The end of a race as results and timing have it. ``flag_ms`` is the chequered flag, None without one.
+
+    ``timing`` is what was given, with the crossings that the result decides.
+    """
+
+    flag_ms: float | None
+    finishes: list[Finish]
+    swaps: list[Swap]
+    timing: dict[str, CarTiming]
+
+    def rows(self, origin_ms: float) -> list[Row]:
+        """What contradicts what, on the clock that begins at ``origin_ms`` of session time."""
+        return [*gap_rows(self.finishes, origin_ms), *order_rows(self.swaps, origin_ms)]
+
+
+def compare(recording: Recording, timing: dict[str, CarTiming], flag: float | None) -> Comparison:
+    """Hold the official result against the crossings at and after ``flag`` (session ms, None without a finish)."""
+    found = finishes(recording, timing, flag)
+    swaps = order_swaps(found)
+    return Comparison(flag, found, swaps, with_decided_finishes(timing, swaps, found, reference_ms(found)))
 
 
 def with_decided_finishes(

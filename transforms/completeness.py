@@ -1,8 +1,8 @@
 """How far a recording goes: whether its stream ends with its session or before it.
 
-A stream that was cut looks like a session in which everybody stopped at once. The session's own status tells them apart:
-Formula 1 ends every one with Finished, then Finalised or Ends. Where that topic is absent, the chequered flag of race
-control does, else the distance.
+A stream that was cut looks like a session in which everybody stopped at once. The session's own status tells them
+apart: Formula 1 ends every one with Finished, then Finalised or Ends. Where that topic is absent, the chequered flag of
+race control does, else the distance.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,6 @@ from transforms.timing import CarTiming
 _SILENT_TIMING_MS = 300_000.0
 #: Telemetry that ends this long before timing has been cut, ms. Both go on for minutes after the last lap.
 _SILENT_TELEMETRY_MS = 60_000.0
-#: A car of a cut recording that stood still for this long at its end has stopped for good, ms: no pit stop is so long.
-STOOD_MS = 120_000.0
 _OVER = ("Finalised", "Ends")
 _SEGMENTS = 3
 _TIMES = ("start_ms", "end_ms", "sector1_end_ms", "sector2_end_ms", "sector3_end_ms", "pit_in_ms", "pit_out_ms")
@@ -30,7 +28,8 @@ class Extent:
     """What is known of a session's end.
 
     ``until_ms`` is the last moment anything is known of, session ms. ``missing_end`` says why the session's end is not
-    in the recording, ``missing_telemetry_ms`` how long before the last lap's end telemetry ends; None where all is well.
+    in the recording, ``missing_telemetry_ms`` how long before the last lap's end telemetry ends; None where all is
+    well.
     """
 
     until_ms: float
@@ -47,7 +46,8 @@ def measure_extent(recording: Recording, timing: dict[str, CarTiming]) -> Extent
     """Return how far ``recording`` goes."""
     telemetry_ms = _last_sample_ms(recording)
     laps_ms = _last_crossing_ms(timing)
-    signs = [_last_of(recording.laps, name) for name in _TIMES]
+    timed = recording.laps.filter(pc.invert(pc.fill_null(recording.laps["generated"], False)))
+    signs = [_last_of(timed, name) for name in _TIMES]
     signs += [_last_of(table, "time_ms") for table in (recording.session_status, recording.messages)]
     signs += [_last_of(table, "time_ms") for table in (recording.weather, recording.track_status)]
     known = [at for at in (telemetry_ms, *signs) if at is not None]
@@ -133,9 +133,9 @@ def _missing_segment(recording: Recording, timing: dict[str, CarTiming]) -> str 
 
 
 def segment_starts_ms(recording: Recording) -> list[float]:
-    """Starts of Q1, Q2 and Q3, session ms: a start after the part before it finished; a restart after a red flag is none.
+    """Starts of Q1, Q2 and Q3, session ms; empty for a session without parts.
 
-    Empty for a session without parts.
+    A start counts after the part before it finished; a restart after a red flag is none.
     """
     if not recording.identity.type.has_segments:
         return []
