@@ -118,7 +118,8 @@ def _other_order(
                 cleaned.timing.get(car),
                 cleaned.cars.get(car),
                 cleaned.positions.get(car),
-                finished[-1] if finished else None,
+                finished[-1] if finished and cleaned.extent.is_complete else None,
+                cut_ms=None if cleaned.extent.is_complete else cleaned.extent.until_ms,
             )
             for car in numbers
         ]
