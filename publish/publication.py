@@ -7,12 +7,14 @@ nothing mixed. What holds at which step is in ``docs/publication.md``.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from publish import keys
-from publish.encode.manifest import named_anew
+from publish.encode.manifest import Manifest, named_anew
 from publish.encode.objects import EncodedObject, EncodedRevision
 from publish.headers import headers_for
 from publish.revisions.diff import changed_groups, object_changes, read_result_changes
@@ -36,7 +38,8 @@ from publish.season.finish import finish_publication
 from publish.season.index import is_indexed, read_season, update_root_index, update_season
 from publish.stores.base import Store
 from publish.stores.parallel import OnProgress, in_parallel
-from publish.stores.shared_documents import Document, parse_document, read_document
+from publish.stores.shared_documents import read_document
+from publish.structs import decode_document
 from transforms.errors import InputError, PublicationError
 from transforms.recording import SessionIdentity
 
@@ -108,10 +111,10 @@ def publish_revision(
         if manifest is None:
             ours = named_anew(encoded, before.removed if before else ())
             uploaded.update({f"{ours.revision}/{one.path}": one for one in upload_revision(store, ours, on_progress)})
-            manifest = parse_document(ours.manifest, "manifest")
+            manifest = decode_document(ours.manifest, Manifest, "The manifest")
         elif on_progress:
             on_progress(len(encoded.objects), len(encoded.objects))
-        revision = str(manifest["revision"])
+        revision = manifest.revision
         changes = _changes(store, before, manifest)
         event, number = home_in(read_season(store, identity.year), session_key, identity.event, identity.round)
 
@@ -158,7 +161,7 @@ def roll_back(store: Store, session_key: int, revision: str | None, *, now: date
             raise InputError(_unknown_session(store, session_key))
         entry = _target(store, before, revision)
         manifest, lost = read_revision(store, session_key, entry.revision)
-        if lost:
+        if manifest is None or lost:
             if read_latest(store, session_key) != before:
                 return None
             raise PublicationError(
@@ -168,10 +171,9 @@ def roll_back(store: Store, session_key: int, revision: str | None, *, now: date
             )
         if entry.revision == before.revision:
             return before, before
-        changes = _changes(store, before, manifest)
+        changes, capabilities = _changes(store, before, manifest), manifest.capabilities
 
         def following(present: Latest | None) -> Latest:
-            capabilities = manifest.get("capabilities")
             return step_back(present or before, entry.revision, entry.grade, capabilities, now, changes)
 
         after = replace_latest(store, session_key, before, entry.revision, following)
@@ -224,7 +226,7 @@ def prune_revisions(
     for year in sorted({latest.year for latest in found if latest}):
         # A publisher may still hold a season index and a latest.json of before: its write of the index fails now.
         session_keys = [latest.session_key for latest in found if latest and latest.year == year]
-        update_season(store, year, None, now, published=session_keys, touch=True)
+        update_season(store, year, None, now, session_keys=session_keys, touch=True)
     for removal in condemned:
         delete_removed(store, removal)
         on_removed(removal)
@@ -280,14 +282,14 @@ def publish_site(store: Store, files: Mapping[str, bytes]) -> int:
     pages = [key for key in sorted(files) if key.endswith(".html")]
     others = [key for key in sorted(files) if not key.endswith(".html")]
     written = [*in_parallel(write, others), *in_parallel(write, pages)]
-    links: dict[str, object] = {}
+    links: dict[str, str | dict[str, str]] = {}
     schemas = {
         key.removeprefix(keys.SCHEMAS).removesuffix(".json"): key for key in others if key.startswith(keys.SCHEMAS)
     }
     if schemas:
         links["schemas"] = schemas
-    if viewer := next((key for key in keys.VIEWERS if key in files), None):
-        links["viewer"] = viewer
+    if keys.VIEWER in files:
+        links["viewer"] = keys.VIEWER
     if keys.STATUS_PAGE in files:
         links["status_page"] = keys.STATUS_PAGE
     for name, key in (("health", keys.HEALTH), ("runs", keys.RUNS)):
@@ -322,9 +324,9 @@ def _check_consistent(encoded: EncodedRevision, identity: SessionIdentity) -> No
             )
 
 
-def _changes(store: Store, latest: Latest | None, after: Document) -> Changes:
+def _changes(store: Store, latest: Latest | None, after: Manifest) -> Changes:
     """Return what differs between what is current and a stored revision; nothing for the first one."""
-    before = None if latest is None else read_document(store, latest.manifest_key)
+    before = None if latest is None else read_document(store, latest.manifest_key, Manifest)
     if before is None:
         return Changes()  # lost or just replaced, which must not keep a new revision from being published
     objects = tuple(changed_groups(object_changes(before, after)))

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from publish import keys
+from publish.encode.manifest import Manifest
 from publish.revisions.latest import Latest
 from publish.stores.base import Conflict, Store
 from publish.stores.parallel import in_parallel
-from publish.stores.shared_documents import Document, read_document
+from publish.stores.shared_documents import read_document
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,9 @@ class Alias:
     code: str
 
 
-def planned_copies(manifest: Document, alias: Alias) -> list[Copy]:
+def planned_copies(manifest: Manifest, alias: Alias) -> list[Copy]:
     """Return every stable copy of the revision a manifest describes."""
-    objects = {item["path"]: item["sha256"] for item in manifest["objects"]}
-    return _copies(int(manifest["session_key"]), str(manifest["revision"]), objects, alias)
+    return _copies(manifest.session_key, manifest.revision, manifest.hashes, alias)
 
 
 def settle_copies(store: Store, latest: Latest) -> None:
@@ -45,7 +45,7 @@ def settle_copies(store: Store, latest: Latest) -> None:
 
     :raises Conflict: the revision is gone; either another one is current by now, or the store has lost it.
     """
-    manifest = read_document(store, latest.manifest_key)
+    manifest = read_document(store, latest.manifest_key, Manifest)
     if manifest is None:
         raise Conflict(latest.manifest_key)
     wanted = planned_copies(manifest, Alias(latest.year, latest.round, latest.session))

@@ -10,12 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from msgspec import Struct
+
 from publish import keys
-from publish.revisions.latest import Latest, forget, latest_document, parse_latest, read_latest
+from publish.revisions.latest import Latest, forget, read_latest
 from publish.stores.base import Listed, Store
 from publish.stores.parallel import in_parallel
-from publish.stores.shared_documents import Document, parse_utc, read_document, update_document
-from transforms.errors import InputError, PublicationError
+from publish.stores.shared_documents import read_document, update_document
+from publish.structs import Document
+from transforms.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,33 @@ class Removal:
     bytes: int
     reason: str
     before: datetime
+
+    @property
+    def name(self) -> str:
+        """How messages name it."""
+        return f"{self.session_key}/{self.revision}"
+
+
+# What matters here of the indexes, which are written from what this room says: their own room comes before it.
+class _Session(Struct):
+    session_key: int | None
+    revision: str | None
+
+
+class _Event(Struct):
+    sessions: list[_Session]
+
+
+class _Season(Document, tag="parcferme/season/1", forbid_unknown_fields=False):
+    events: list[_Event]
+
+
+class _Link(Struct):
+    index: str
+
+
+class _Index(Document, tag="parcferme/index/1", forbid_unknown_fields=False):
+    seasons: list[_Link]
 
 
 def plan_prune(store: Store, *, keep: int, older_than: timedelta, now: datetime) -> list[Removal]:
@@ -93,33 +123,20 @@ def delete_removed(store: Store, removal: Removal) -> None:
 
 def _read_linked(store: Store) -> set[tuple[int, str]]:
     """Return every revision that a ``latest.json`` or a season index makes readers open."""
-    years = {row.key for row in store.list("v1/seasons/") if row.key.endswith(".json")}
-    root = read_document(store, keys.INDEX) or {}
+    seasons = {row.key for row in store.list("v1/seasons/") if row.key.endswith(".json")}
+    root = read_document(store, keys.INDEX, _Index)
+    if root is not None:
+        seasons |= {season.index for season in root.seasons}
     names = [int(name) for name in store.list_folders(keys.SESSIONS) if name.isdecimal()]
-    try:
-        years |= {season["index"] for season in root.get("seasons", ())}
-        linked = {
-            pair for found in in_parallel(lambda key: _linked_by_season(store, key), sorted(years)) for pair in found
-        }
-    except (KeyError, TypeError, AttributeError) as error:
-        raise PublicationError(
-            f"An index in {store.uri} cannot be understood ({type(error).__name__}: {error}), so nothing was removed. "
-            "`parcferme verify` says which; `parcferme index YEAR` writes it again."
-        ) from error
+    linked = {pair for found in in_parallel(lambda key: _linked_by(store, key), sorted(seasons)) for pair in found}
     current = in_parallel(lambda session_key: read_latest(store, session_key), names)
     return linked | {(latest.session_key, latest.revision) for latest in current if latest}
 
 
-def _linked_by_season(store: Store, key: str) -> list[tuple[int, str]]:
-    document = read_document(store, key)
-    if document is None:
-        return []
-    return [
-        (int(session["session_key"]), str(session["revision"]))
-        for event in document["events"]
-        for session in event["sessions"]
-        if session["manifest"] is not None
-    ]
+def _linked_by(store: Store, season_key: str) -> set[tuple[int, str]]:
+    season = read_document(store, season_key, _Season)
+    sessions = [session for event in season.events for session in event.sessions] if season else []
+    return {(one.session_key, one.revision) for one in sessions if one.session_key is not None and one.revision}
 
 
 def _list_revisions(store: Store, session_key: int) -> dict[str, list[Listed]]:
@@ -136,7 +153,7 @@ def _superseded(latest: Latest) -> dict[str, datetime]:
     """Return since when each revision of the history is not current any more; a reader may be at work until then."""
     since: dict[str, datetime] = {}
     for newer, entry in zip(latest.history, latest.history[1:], strict=False):
-        since.setdefault(entry.revision, parse_utc(newer.published_at))
+        since.setdefault(entry.revision, newer.published_at)
     return since
 
 
@@ -148,18 +165,15 @@ def _removal(session_key: int, revision: str, rows: list[Listed], reason: str, b
 
 def _condemn(store: Store, removal: Removal, keep: int) -> bool:
     """Write down that a revision is removed; False if it stays."""
-    key = keys.latest(removal.session_key)
     condemned: list[bool] = []
 
-    def change(document: Document | None) -> Document | None:
-        latest = None if document is None else parse_latest(document, f"{key} in {store.uri}")
-        stays = latest is None or _is_needed(latest, removal, keep)
-        condemned.append(not stays)
-        if latest is None or stays or removal.revision in latest.removed:
+    def change(latest: Latest | None) -> Latest | None:
+        condemned.append(latest is not None and not _is_needed(latest, removal, keep))
+        if latest is None or not condemned[-1] or removal.revision in latest.removed:
             return None
-        return latest_document(forget(latest, removal.revision))
+        return forget(latest, removal.revision)
 
-    update_document(store, key, change)
+    update_document(store, keys.latest(removal.session_key), Latest, change)
     return condemned[-1]
 
 

@@ -5,11 +5,12 @@ or if one finishes what another one began.
 """
 
 from publish import keys
+from publish.encode.manifest import Manifest, ManifestObject
 from publish.encode.objects import EncodedObject, EncodedRevision
 from publish.revisions.latest import Latest
 from publish.stores.base import Store
 from publish.stores.parallel import OnProgress, in_parallel
-from publish.stores.shared_documents import Document, read_document
+from publish.structs import decode_document
 from transforms.errors import PublicationError
 
 _MANIFEST = "manifest.json"
@@ -41,33 +42,33 @@ def upload_revision(
 
 def read_revision(
     store: Store, session_key: int, revision: str, *, by_hash: bool = False
-) -> tuple[Document, list[str]]:
-    """Return a revision's manifest and the paths of what is lost of it; of a lost or torn manifest only that is known.
+) -> tuple[Manifest | None, list[str]]:
+    """Return a revision's manifest and the paths of what is lost of it; of a lost or torn manifest (None) only that.
 
     Lost is what is not there with the bytes that the manifest says; ``by_hash``: also what has another hash, as far as
     the store knows.
     """
     folder = keys.revision_folder(session_key, revision)
     sizes = {row.key.removeprefix(folder): row.bytes for row in store.list(folder)}
+    stored = store.read(folder + _MANIFEST)
     try:
-        manifest = read_document(store, folder + _MANIFEST) or {}
-        objects = {item["path"]: (item["bytes"], item["sha256"]) for item in manifest["objects"]}
-    except (PublicationError, KeyError, TypeError):
-        return {}, [_MANIFEST]
+        manifest = None if stored is None else decode_document(stored.data, Manifest, _MANIFEST)
+    except PublicationError:
+        manifest = None  # torn by something else
+    if manifest is None:
+        return None, [_MANIFEST]
 
-    def is_lost(path: str) -> bool:
-        size, sha256 = objects[path]
-        if sizes.get(path) != size:
+    def is_lost(item: ManifestObject) -> bool:
+        if sizes.get(item.path) != item.bytes:
             return True
-        info = store.head(folder + path) if by_hash else None
-        return by_hash and (info is None or info.sha256 != sha256)
+        info = store.head(folder + item.path) if by_hash else None
+        return by_hash and (info is None or info.sha256 != item.sha256)
 
-    paths = sorted(objects)
-    lost = in_parallel(is_lost, paths) if by_hash else map(is_lost, paths)
-    return manifest, [path for path, gone in zip(paths, lost, strict=True) if gone]
+    lost = in_parallel(is_lost, manifest.objects) if by_hash else map(is_lost, manifest.objects)
+    return manifest, [item.path for item, gone in zip(manifest.objects, lost, strict=True) if gone]
 
 
-def find_content(store: Store, latest: Latest, revision: str, *, by_hash: bool = False) -> Document | None:
+def find_content(store: Store, latest: Latest, revision: str, *, by_hash: bool = False) -> Manifest | None:
     """Return the manifest of the newest revision in a history that holds what ``revision`` holds, and all of it."""
     for name in latest.revisions:
         if keys.content_of(name) == keys.content_of(revision):

@@ -7,20 +7,29 @@ which says from then on where things belong. Killed at any point, the next run f
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 from publish import keys
 from publish.revisions.latest import read_latest
-from publish.season.document import Event, home_in, homes_of, published_in, renamed_events
+from publish.season.document import Event, Season, home_in, homes_of, published_in, renamed_events
 from publish.season.finish import finish_publication, settle_unowned_rows
-from publish.season.index import published_of_year, read_season, serial_of, update_season
+from publish.season.index import published_of_year, read_season, update_season
 from publish.stores.base import Conflict, Store
 from publish.stores.parallel import in_parallel
-from publish.stores.shared_documents import Document, encode_document, read_document
+from publish.stores.shared_documents import read_document
+from publish.structs import Document, encode_document
 from transforms.errors import PublicationError
 from transforms.session_types import SESSION_CODES
 
-_JOURNAL_SCHEMA = "parcferme/status-moves/1"
 _ATTEMPTS = 20
+
+
+class StatusMoves(Document, tag="parcferme/status-moves/1"):
+    """Where status documents go: the round each event has then, the documents as they are by their new key."""
+
+    rounds: dict[str, int]
+    documents: dict[str, dict[str, Any]]
+    removed: tuple[str, ...]
 
 
 def follow_schedule(
@@ -44,12 +53,12 @@ def follow_schedule(
 def _follow(store: Store, year: int, events: Sequence[Event], now: datetime, all_sessions: bool) -> bool:
     """Do it once; raises Conflict if the index is not any more what it was decided from."""
     before = read_season(store, year)
-    journal_key = f"{keys.STATUS}{year}/moves.json"
-    journal = read_document(store, journal_key)
+    journal_key = keys.status_moves(year)
+    journal = read_document(store, journal_key, StatusMoves)
     if before is not None:
         moves = _has_moves(store, year, before, events, all_sessions)
         journal = _move_status(store, year, journal_key, journal, before, events, always=moves)
-    written = update_season(store, year, events, now, serial=serial_of(before))
+    written = update_season(store, year, events, now, serial=before.serial if before else 0)
     if journal is not None or all_sessions:
         _move_sessions(store, year, now)
     if journal is not None:
@@ -57,15 +66,15 @@ def _follow(store: Store, year: int, events: Sequence[Event], now: datetime, all
     return written
 
 
-def _has_moves(store: Store, year: int, before: Document, events: Sequence[Event], all_sessions: bool) -> bool:
+def _has_moves(store: Store, year: int, before: Season, events: Sequence[Event], all_sessions: bool) -> bool:
     """Whether a published session is elsewhere than the schedule will have it."""
     taken = {event.round for event in events if not event.testing}
     published = published_of_year(store, year) if all_sessions else published_in(before)
     for entry, home in homes_of(published, before, events):
         if home is not None and (entry.event, entry.round) != (home.name, home.round):
             return True
-        if home is None and entry.state.session_key is not None:
-            latest = read_latest(store, entry.state.session_key)
+        if home is None and entry.session.session_key is not None:
+            latest = read_latest(store, entry.session.session_key)
             if latest is not None and latest.round in taken:
                 return True
     return False
@@ -74,7 +83,7 @@ def _has_moves(store: Store, year: int, before: Document, events: Sequence[Event
 def _move_sessions(store: Store, year: int, now: datetime) -> None:
     """Take every published session to where the index has it, and away what lies under a number that nobody has."""
     season = read_season(store, year)
-    session_keys = {key for entry in published_in(season) if (key := entry.state.session_key) is not None}
+    session_keys = {key for entry in published_in(season) if (key := entry.session.session_key) is not None}
     for latest in in_parallel(lambda session_key: read_latest(store, session_key), sorted(session_keys)):
         if latest is not None:
             home = home_in(season, latest.session_key, latest.event, latest.round)
@@ -87,55 +96,51 @@ def _move_status(
     store: Store,
     year: int,
     journal_key: str,
-    journal: Document | None,
-    before: Document,
+    journal: StatusMoves | None,
+    before: Season,
     events: Sequence[Event],
     *,
     always: bool,
-) -> Document | None:
+) -> StatusMoves | None:
     """Move status documents to their events' new numbers; returns the journal, to be deleted when all else has moved.
 
     A status document does not say whose it is, so where all of them go is written down before the first one moves.
     Without one to move there is a journal only if there was one before, or ``always``.
     """
-    rounds = {e["name"]: e["round"] for e in before["events"] if not e["testing"] and e["round"] is not None}
+    rounds = {event.name: event.round for event in before.events if not event.testing and event.round is not None}
     if journal is not None:
-        if any(rounds.get(name) != number for name, number in journal["rounds"].items()):
+        if any(rounds.get(name) != number for name, number in journal.rounds.items()):
             _carry_out(store, journal)
-        rounds = dict(journal["rounds"])
+        rounds = dict(journal.rounds)
     numbers = {event.name: event.round for event in events if not event.testing}
     new_names = {name: new for name, new in renamed_events(before, events).items() if name in rounds}
     after = {name: numbers.get(new_names.get(name, name)) for name in rounds}
-    documents: dict[str, Document] = {}
+    documents: dict[str, dict[str, Any]] = {}
     sources: list[str] = []
     for name, number in rounds.items():
         new_number = after[name]
         for code in SESSION_CODES if new_number != number else ():
             source = keys.status(year, number, code)
-            document = read_document(store, source)
+            document = read_document(store, source, dict[str, Any])
             if document is not None:
                 sources.append(source)
                 if new_number is not None:
                     documents[keys.status(year, new_number, code)] = document
     if not sources and not always:
         return journal
-    made: Document = {
-        "schema": _JOURNAL_SCHEMA,
-        "rounds": {new_names.get(name, name): number for name, number in after.items() if number is not None},
-        "documents": documents,
-        "removed": sorted(set(sources) - documents.keys()),
-    }
+    rounds_after = {new_names.get(name, name): number for name, number in after.items() if number is not None}
+    made = StatusMoves(rounds_after, documents, tuple(sorted(set(sources) - documents.keys())))
     store.write(journal_key, encode_document(made))
     _carry_out(store, made)
     return made
 
 
-def _carry_out(store: Store, journal: Document) -> None:
+def _carry_out(store: Store, journal: StatusMoves) -> None:
     def write(key: str) -> None:
-        data = encode_document(journal["documents"][key])
+        data = encode_document(journal.documents[key])
         stored = store.read(key)
         if stored is None or stored.data != data:
             store.write(key, data)
 
-    in_parallel(write, list(journal["documents"]))
-    in_parallel(store.delete, journal["removed"])
+    in_parallel(write, list(journal.documents))
+    in_parallel(store.delete, journal.removed)

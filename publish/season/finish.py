@@ -4,16 +4,17 @@ Also what repairs a destination: whoever finds a session up to date takes these 
 left to do.
 """
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from publish import keys
 from publish.revisions.copies import remove_objects, settle_copies
-from publish.revisions.latest import Latest, latest_document, parse_latest, read_latest
+from publish.revisions.latest import Latest, read_latest
 from publish.season.document import home_in
 from publish.season.index import all_latest, read_season, update_season
 from publish.stores.base import Conflict, Store
-from publish.stores.shared_documents import Document, update_document
+from publish.stores.shared_documents import update_document
 from transforms.errors import PublicationError
 
 _ATTEMPTS = 20
@@ -46,7 +47,7 @@ def finish_publication(
                 settle_rows(store, latest.year, number)
             return written
         elif _settle(store, latest):
-            written |= update_season(store, latest.year, None, now, published=(session_key,), touch=touch)
+            written |= update_season(store, latest.year, None, now, session_keys=(session_key,), touch=touch)
             touch = False
             done = _alias(latest)
     raise PublicationError(
@@ -99,15 +100,11 @@ def _move(store: Store, latest: Latest, event: str, round_number: int | None) ->
     old = set() if latest.round in (None, round_number) else {latest.round}
     for number in old:
         settle_rows(store, latest.year, number)
-    key = keys.latest(latest.session_key)
 
-    def change(document: Document | None) -> Document | None:
-        if document is None:
-            return None
-        present = parse_latest(document, f"{key} in {store.uri}")
-        return latest_document(replace(present, event=event, round=round_number))
+    def change(present: Latest | None) -> Latest | None:
+        return None if present is None else replace(present, event=event, round=round_number)
 
-    update_document(store, key, change)
+    update_document(store, keys.latest(latest.session_key), Latest, change)
     return old
 
 

@@ -3,43 +3,68 @@
 How entries are made is in ``publish.season.document``; this module reads and writes.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Annotated, Final, Literal
+
+from msgspec.structs import replace
 
 from publish import keys
 from publish.revisions.latest import Latest, read_latest
 from publish.season.document import (
     PUBLISHED,
     Event,
+    IndexedSession,
     Published,
     ScheduledSession,
-    SessionState,
+    Season,
     published_in,
     season_document,
 )
 from publish.stores.base import Conflict, Store
 from publish.stores.parallel import in_parallel
-from publish.stores.shared_documents import Document, encode_document, read_document, update_document
+from publish.stores.shared_documents import read_document, update_document
+from publish.structs import Document, Part, Year, about, encode_document
 
 __all__ = [
     "Event",
     "ScheduledSession",
-    "SessionState",
+    "agrees",
     "read_season",
     "rebuild_season",
     "update_root_index",
     "update_season",
 ]
 
-ROOT_SCHEMA = "parcferme/index/1"
-CONTRACT = 1
+CONTRACT: Final = 1
 
-Changes = Mapping[tuple[int, str], SessionState]
+Links = Mapping[str, str | dict[str, str]]
 
 
-def read_season(store: Store, year: int) -> Document | None:
+class SeasonLink(Part):
+    """Where the index of one season is."""
+
+    year: Year
+    index: Annotated[str, about("Relative to the base URL")]
+
+
+class RootIndex(Document, tag="parcferme/index/1"):
+    """Where everything begins."""
+
+    contract: Literal[1]
+    seasons: tuple[SeasonLink, ...]
+    links: Annotated[dict[str, str | dict[str, str]], about("Further documents by name, relative to the base URL")]
+
+
+def read_season(store: Store, year: int) -> Season | None:
     """Return a year's index, or None if there is none yet."""
-    return read_document(store, keys.season(year))
+    return read_document(store, keys.season(year), Season)
+
+
+def read_years(store: Store) -> list[int]:
+    """Return the years of which there is an index, newest first."""
+    root = read_document(store, keys.INDEX, RootIndex)
+    return [season.year for season in root.seasons] if root else []
 
 
 def update_season(
@@ -47,39 +72,34 @@ def update_season(
     year: int,
     events: Sequence[Event] | None,
     now: datetime,
-    changes: Changes | None = None,
+    states: Mapping[tuple[int, str], str] | None = None,
+    session_keys: Iterable[int] = (),
     *,
-    published: Collection[int] = (),
     touch: bool = False,
     serial: int | None = None,
 ) -> bool:
     """Bring a year's index up to date and say whether anything was written; the root index follows.
 
-    ``events`` is the present schedule (None: as the index has it), ``changes`` what happened to sessions, by round
-    number in that schedule and session code; ``published`` are session keys whose ``latest.json`` is read again. What
-    that says is published always wins. With ``touch`` it is written even if nothing in it has changed: whoever
-    has read it before, and ``latest.json`` before that was changed, has to read both again.
+    ``events`` is the present schedule (None: as the index has it), ``states`` what became of sessions, by round
+    number in that schedule and session code, ``session_keys`` whose ``latest.json`` has changed. What that says is
+    published always wins. With ``touch`` it is written even if nothing in it has changed: whoever has read it before,
+    and ``latest.json`` before that was changed, has to read both again.
 
     :raises Conflict: ``serial`` is given and the index has another serial number (0: there is none).
     """
-    session_keys = sorted({*published, *_named_by(changes or {})})
+    given, changed = dict(states or {}), sorted(set(session_keys))
 
-    def change(before: Document | None) -> Document:
-        if serial is not None and serial_of(before) != serial:
+    def change(before: Season | None) -> Season:
+        if serial is not None and (before.serial if before else 0) != serial:
             raise Conflict(keys.season(year))
         # Read after the index was read: whoever makes another revision current later also writes the index later.
-        fresh = {key: latest for key in session_keys if (latest := read_latest(store, key)) is not None}
-        known = [entry for entry in published_in(before) if entry.state.session_key not in fresh]
-        known += [_published(latest) for latest in fresh.values() if latest.year == year]
-        return season_document(year, events, before, known, changes or {}, now)
+        fresh = {key: latest for key in changed if (latest := read_latest(store, key)) is not None}
+        published = [entry for entry in published_in(before) if entry.session.session_key not in fresh]
+        published += [_published(latest) for latest in fresh.values() if latest.year == year]
+        return season_document(year, events, before, published, given, now)
 
     written = _write(store, year, change, touch=touch)
     return update_root_index(store, years=(year,)) or written
-
-
-def serial_of(document: Document | None) -> int:
-    """Return how many times an index has been written; 0 if there is none."""
-    return 0 if document is None else int(document.get("serial", 0))
 
 
 def rebuild_season(store: Store, year: int, events: Sequence[Event] | None, now: datetime) -> bool:
@@ -89,7 +109,7 @@ def rebuild_season(store: Store, year: int, events: Sequence[Event] | None, now:
     it follows when rounds are renumbered. Failures and cancellations the present index knows of are kept.
     """
 
-    def change(before: Document | None) -> Document:
+    def change(before: Season | None) -> Season:
         published = published_of_year(store, year)
         return season_document(year, events, before, published, {}, now)
 
@@ -97,48 +117,43 @@ def rebuild_season(store: Store, year: int, events: Sequence[Event] | None, now:
     return update_root_index(store, years=(year,)) or written
 
 
-def _named_by(changes: Changes) -> set[int]:
-    return {state.session_key for state in changes.values() if state.session_key is not None}
-
-
-def _write(store: Store, year: int, change: Callable[[Document | None], Document], *, touch: bool = False) -> bool:
+def _write(store: Store, year: int, change: Callable[[Season | None], Season], *, touch: bool = False) -> bool:
     """Write a year's index if ``change`` makes another one of it, or always with ``touch``.
 
     The serial number makes two writes differ, and so their ETags, also where the second one takes the first one back:
     who has read an index that was written since never succeeds in writing one.
     """
 
-    def changed(before: Document | None) -> Document | None:
+    def changed(before: Season | None) -> Season | None:
         after = change(before)
         if before is not None and not touch and encode_document(after) == encode_document(before):
             return None
-        return {**after, "serial": after["serial"] + 1}
+        return replace(after, serial=after.serial + 1)
 
-    return update_document(store, keys.season(year), changed)
+    return update_document(store, keys.season(year), Season, changed)
 
 
 def is_indexed(store: Store, latest: Latest) -> bool:
     """Whether the season index says of a session what ``latest`` says."""
-    published = published_in(read_season(store, latest.year))
-    return any(entry.state == _published(latest).state for entry in published)
+    return any(agrees(entry.session, latest) for entry in published_in(read_season(store, latest.year)))
 
 
-def update_root_index(store: Store, years: Sequence[int] = (), links: Mapping[str, object] | None = None) -> bool:
+def agrees(session: IndexedSession, latest: Latest) -> bool:
+    """Whether an index says of a session what ``latest`` says."""
+    said = (session.session_key, session.revision, session.manifest, session.grade, session.capabilities)
+    return said == (latest.session_key, latest.revision, latest.manifest_key, latest.grade, latest.capabilities)
+
+
+def update_root_index(store: Store, years: Iterable[int] = (), links: Links | None = None) -> bool:
     """Add seasons and links, to what is there already, to ``index.json``; says whether anything was written."""
 
-    def change(before: Document | None) -> Document:
-        present = before or {}
-        known = {int(season["year"]) for season in present.get("seasons", ())}
-        return {
-            "schema": ROOT_SCHEMA,
-            "contract": CONTRACT,
-            "seasons": [
-                {"year": year, "index": keys.season(year)} for year in sorted(known.union(years), reverse=True)
-            ],
-            "links": dict(sorted({**present.get("links", {}), **(links or {})}.items())),
-        }
+    def change(before: RootIndex | None) -> RootIndex:
+        known = {season.year for season in before.seasons} if before else set()
+        seasons = (SeasonLink(year, keys.season(year)) for year in sorted(known.union(years), reverse=True))
+        every = {**(before.links if before else {}), **(links or {})}
+        return RootIndex(CONTRACT, tuple(seasons), dict(sorted(every.items())))
 
-    return update_document(store, keys.INDEX, change)
+    return update_document(store, keys.INDEX, RootIndex, change)
 
 
 def published_of_year(store: Store, year: int) -> list[Published]:
@@ -147,15 +162,18 @@ def published_of_year(store: Store, year: int) -> list[Published]:
 
 
 def _published(latest: Latest) -> Published:
-    state = SessionState(
-        PUBLISHED,
+    session = IndexedSession(
+        code=latest.session,
+        name=latest.session,
+        start_utc=None,
+        state=PUBLISHED,
         session_key=latest.session_key,
         revision=latest.revision,
         manifest=latest.manifest_key,
-        grade=latest.summary.grade,
-        capabilities=latest.summary.capabilities,
+        grade=latest.grade,
+        capabilities=latest.capabilities,
     )
-    return Published(latest.event, latest.round, latest.session, state)
+    return Published(latest.event, latest.round, session)
 
 
 def all_latest(store: Store) -> list[Latest]:

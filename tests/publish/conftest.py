@@ -10,19 +10,29 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
+import msgspec
 import pytest
 from browser import Page, browser
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
-from publish.encode.manifest import complete_manifest
+from publish.encode.chunks import CHUNK_MS, RATES
+from publish.encode.manifest import (
+    Manifest,
+    ManifestClock,
+    ManifestEvent,
+    ManifestFrames,
+    ManifestObject,
+    ManifestSession,
+    named,
+)
 from publish.encode.objects import EncodedObject, EncodedRevision
 from publish.headers import headers_for
 from publish.revisions.latest import Summary
 from publish.stores.base import Store
 from publish.stores.choose import open_store
 from publish.stores.folder import FileStore
-from publish.stores.shared_documents import parse_document
+from publish.structs import decode_document
 from transforms.recording import SessionIdentity
 
 NOW = datetime(2024, 3, 3, 12, 0, tzinfo=UTC)
@@ -84,7 +94,7 @@ def make_revision(
         objects.append(
             EncodedObject(
                 path=path,
-                kind=path.partition("/")[0],
+                kind=path.partition("/")[0].removesuffix(".json.gz").replace("parquet", "table"),
                 file=file,
                 bytes=len(data),
                 sha256=hashlib.sha256(data).hexdigest(),
@@ -93,9 +103,34 @@ def make_revision(
                 content_encoding=headers.content_encoding,
             )
         )
-    facts = {"schema": "parcferme/manifest/1", "session_key": session_key, "capabilities": {"telemetry": True}}
-    revision, manifest = complete_manifest(facts, objects)
-    return EncodedRevision(session_key, revision, manifest, tuple(objects))
+    manifest = Manifest(
+        session_key=session_key,
+        meeting_key=1229,
+        year=2024,
+        round=1,
+        event=ManifestEvent("Bahrain Grand Prix", "Bahrain Grand Prix", "Bahrain", "Sakhir", None),
+        session=ManifestSession("R", "Race", "2024-03-02", None),
+        revision="0" * 16,
+        clock=ManifestClock(None, 0, 0, None),
+        drivers=(),
+        total_laps=None,
+        grade="A",
+        capabilities={"telemetry": True},
+        frames=ManifestFrames(RATES, CHUNK_MS, {}),
+        objects=(),
+        made_with={},
+    )
+    return _encoded(session_key, manifest, objects)
+
+
+def _encoded(session_key: int, manifest: Manifest, objects: list[EncodedObject]) -> EncodedRevision:
+    listed = msgspec.structs.replace(manifest, objects=_listed(objects))
+    revision, data = named(listed, [item.content_sha256 for item in objects])
+    return EncodedRevision(session_key, revision, data, tuple(objects))
+
+
+def _listed(objects: list[EncodedObject]) -> tuple[ManifestObject, ...]:
+    return tuple(ManifestObject(o.path, o.kind, o.bytes, o.sha256, o.content_encoding) for o in objects)
 
 
 def with_files(encoded: EncodedRevision, files: dict[str, bytes]) -> EncodedRevision:
@@ -107,10 +142,7 @@ def with_files(encoded: EncodedRevision, files: dict[str, bytes]) -> EncodedRevi
             sha256 = hashlib.sha256(files[item.path]).hexdigest()
             item = dataclasses.replace(item, bytes=len(files[item.path]), sha256=sha256)
         objects.append(item)
-    facts = parse_document(encoded.manifest, "manifest")
-    del facts["revision"]
-    revision, manifest = complete_manifest(facts, objects)
-    return dataclasses.replace(encoded, revision=revision, manifest=manifest, objects=tuple(objects))
+    return _encoded(encoded.session_key, decode_document(encoded.manifest, Manifest, "manifest"), objects)
 
 
 @pytest.fixture

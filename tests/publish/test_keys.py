@@ -34,7 +34,15 @@ _ARGUMENTS: dict[str, st.SearchStrategy] = {
     "year": _NUMBER,
 }
 #: They judge a key, or a part of one, that they are given.
-_JUDGES = ("checked_key", "checked_prefix", "content_of", "is_immutable", "is_key", "is_revision")
+_JUDGES = (
+    "checked_key",
+    "checked_prefix",
+    "content_of",
+    "is_immutable",
+    "is_key",
+    "is_revision",
+    "session_of_table_copy",
+)
 _MAKERS: dict[str, Callable[..., str | None]] = {
     name: made
     for name, made in vars(keys).items()

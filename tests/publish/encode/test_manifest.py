@@ -2,12 +2,14 @@ import dataclasses
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from session_data import IDENTITY_OF_SESSION, drivers, session_data
 
 from publish import keys
-from publish.encode.manifest import build_manifest, content_name, named_anew
+from publish.encode.manifest import Manifest, build_manifest, content_name, named_anew
 from publish.encode.objects import EncodedObject, EncodedRevision
+from transforms.parts import Part
 
 ME = IDENTITY_OF_SESSION
 MADE_WITH = {"parcferme": "0.1.0", "fastf1": "3.9.0", "contract": "1"}
@@ -63,6 +65,21 @@ def test_it_has_the_contract_fields(data):
     assert sorted(made["frames"]["channels"]) == ["gear", "x"]
 
 
+def test_parts_are_those_of_qualifying_or_practice(data):
+    assert "parts" not in build(data)[1]
+    parts = (Part("Q1", 30_000, 1_110_000, ((60_000, 90_000),), 15), Part("Q2", 1_500_000, None, (), None))
+    revision, made = build(dataclasses.replace(data, parts=parts))
+    assert revision != build(data)[0]
+    assert made["parts"] == [
+        {"name": "Q1", "start_ms": 30_000, "end_ms": 1_110_000, "stopped_ms": [[60_000, 90_000]], "advance": 15},
+        {"name": "Q2", "start_ms": 1_500_000, "end_ms": None, "stopped_ms": [], "advance": None},
+    ]
+    assert msgspec.convert(made, Manifest).revision == revision
+    made["parts"][0]["advance"] = "15"
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(made, Manifest)
+
+
 def test_objects_are_sorted_and_have_what_means_something(data):
     objects = [entry("rows/skip_1.json.gz", rows=3), entry("frames/25/0000.json.gz", fps=25, start_ms=0, end_ms=9)]
     _, made = build(data, objects=objects)
@@ -113,11 +130,11 @@ def test_a_name_that_is_taken_is_never_used(data):
 
 
 def test_the_content_can_be_proved_from_what_is_stored(data):
-    objects = [entry("laps.json.gz"), entry("frames/25/0000.json.gz", "d" * 64)]
-    revision, stored = build(data, objects=objects)
-    hashes = {one.path: one.content_sha256 for one in objects}
-    assert content_name(stored, hashes) == keys.content_of(revision)
-    assert content_name(stored, hashes | {"laps.json.gz": "e" * 64}) != keys.content_of(revision)
+    objects = [entry("frames/25/0000.json.gz", "d" * 64), entry("laps.json.gz")]
+    revision, text = build(data, objects=objects)
+    stored = msgspec.convert(text, Manifest)
+    assert content_name(stored, ["d" * 64, "c" * 64]) == keys.content_of(revision)
+    assert content_name(stored, ["d" * 64, "e" * 64]) != keys.content_of(revision)
 
 
 @pytest.mark.parametrize(

@@ -12,18 +12,23 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from memory_store import MemoryStore
+from msgspec.structs import replace
 from scheduler import START, Actor, KilledError, RefusedError, Scheduler, draw_faults
-from small_sessions import TABLES, YEAR, Wanted, encode, identity_of, schedule, summary_of
+from tiny_sessions import TABLES, YEAR, Wanted, encode, identity_of, schedule, summary_of
 from watch import StumbleError, Watch, expect
 
 from publish import keys
+from publish.contract.heal import heal_store
+from publish.encode.manifest import Manifest
 from publish.publication import finish_publication, prune_revisions, publish_revision, roll_back
+from publish.revisions.latest import Changes, read_latest, succeed
 from publish.revisions.prune import plan_prune
 from publish.season.aliases import follow_schedule
-from publish.season.document import Event
-from publish.season.index import rebuild_season
+from publish.season.document import Event, Season, published_in
+from publish.season.index import RootIndex, rebuild_season
 from publish.stores.base import Store
-from publish.stores.shared_documents import parse_document
+from publish.stores.shared_documents import read_document
+from publish.structs import decode_document, encode_document
 from transforms.errors import InputError
 
 Clock = Callable[[], datetime]
@@ -52,13 +57,14 @@ class Part:
 class Scenario:
     """``before`` is done undisturbed, a step a day so that all of it is old; then ``parts`` work at once.
 
-    After a disturbed schedule some later run comes along, with one of ``calendars`` if there are any.
+    After a disturbed schedule some later run comes along, with one of ``calendars`` if there are any, and ``repair``.
     """
 
     name: str
     before: tuple[Work, ...]
     parts: tuple[Part, ...]
     calendars: tuple[Sequence[Event], ...] = ()
+    repair: Work | None = None
     _prepared: list[MemoryStore] = field(default_factory=list, compare=False)
 
     def store(self, clock: Clock) -> MemoryStore:
@@ -82,8 +88,36 @@ def publish(wanted: Wanted, *, forced: bool = False) -> Work:
     return work
 
 
+def published_before(wanted: Wanted, written_over: Wanted) -> Work:
+    """What was left when names did not tell bytes apart, and a publisher of other bytes came second: no manifest fits."""
+
+    def work(store: Store, clock: Clock) -> None:
+        first, second = encode(wanted), encode(written_over)
+        old = keys.content_of(first.revision)
+        manifest = replace(decode_document(first.manifest, Manifest, "the manifest"), revision=old)
+        for item in (*first.objects, *second.objects[1:]):
+            store.write(keys.revision_object(wanted.session_key, old, item.path), item.file.read_bytes())
+        store.write(keys.manifest(wanted.session_key, old), encode_document(manifest))
+        before = read_latest(store, wanted.session_key)
+        identity, summary = identity_of(wanted), summary_of(wanted)
+        latest = succeed(before, identity, old, summary, now=clock(), forced=False, changes=Changes())
+        store.write(keys.latest(wanted.session_key), encode_document(latest))
+        finish_publication(store, wanted.session_key, clock())
+
+    return work
+
+
+def heal(store: Store, clock: Clock) -> None:
+    heal_store(store, clock())
+
+
 def back_to(wanted: Wanted) -> Work:
     revision = encode(wanted).revision
+    return lambda store, clock: roll_back(store, wanted.session_key, revision, now=clock())
+
+
+def back_to_before(wanted: Wanted) -> Work:
+    revision = keys.content_of(encode(wanted).revision)
     return lambda store, clock: roll_back(store, wanted.session_key, revision, now=clock())
 
 
@@ -120,23 +154,21 @@ def run(events: Sequence[Event], wanted: Wanted) -> Work:
 def read(store: Store, clock: Clock) -> None:
     """Open everything there is to open, from ``index.json`` on, at one's leisure."""
     for _ in range(3):
-        root = store.read(keys.INDEX)
-        for season in parse_document(root.data, keys.INDEX)["seasons"] if root else ():
-            index = store.read(season["index"])
-            expect(index, "reader", f"index.json links {season['index']}")
-            for event in parse_document(index.data, season["index"])["events"]:  # type: ignore[union-attr]
-                for session in event["sessions"]:
-                    if session["manifest"]:
-                        _open(store, session["manifest"])
+        root = read_document(store, keys.INDEX, RootIndex)
+        for link in root.seasons if root else ():
+            season = read_document(store, link.index, Season)
+            expect(season, "reader", f"index.json links {link.index}")
+            for entry in published_in(season):
+                _open(store, entry.session.manifest or "")
 
 
 def _open(store: Store, manifest_key: str) -> None:
-    stored = store.read(manifest_key)
-    expect(stored, "reader", f"{manifest_key} is gone")
-    for item in parse_document(stored.data, manifest_key)["objects"]:  # type: ignore[union-attr]
-        key = manifest_key.replace("manifest.json", item["path"])
+    manifest = read_document(store, manifest_key, Manifest)
+    expect(manifest, "reader", f"{manifest_key} is gone")
+    for path, sha256 in manifest.hashes.items() if manifest else ():
+        key = manifest_key.replace("manifest.json", path)
         found = store.head(key)
-        expect(found and found.sha256 == item["sha256"], "reader", f"{key} is not what its manifest says")
+        expect(found and found.sha256 == sha256, "reader", f"{key} is not what its manifest says")
 
 
 OTHER_ONE = Wanted("one", level=6)
@@ -218,6 +250,23 @@ SCENARIOS = {
             ),
         ),
         Scenario(
+            "heal-against-all",
+            (published_before(TWO, Wanted("two", level=6)), published_before(ONE, OTHER_ONE)),
+            (
+                Part("heal", heal),
+                Part("forced", publish(OTHER_ONE, forced=True)),
+                Part("prune", prune()),
+                Part("two", publish(TWO)),
+            ),
+            repair=heal,
+        ),
+        Scenario(
+            "heal-against-rollback",
+            (published_before(TWO, Wanted("two", level=6)), published_before(ONE, OTHER_ONE)),
+            (Part("heal", heal), Part("again", heal), Part("rollback", back_to_before(TWO), may_end=(InputError,))),
+            repair=heal,
+        ),
+        Scenario(
             "reader-through-all",
             (follow(CALENDAR), publish(ONE), publish(TWO), publish(THREE), publish(SAUDI)),
             (
@@ -263,7 +312,9 @@ def play(scenario: Scenario, seed: int) -> Played:
                     _run_again(part, store, scheduler, watch)
             if scenario.calendars:
                 follow(rng.choice(scenario.calendars))(store, scheduler.now)
-            repair(store, scheduler.now)
+            finish_all(store, scheduler.now)
+            if scenario.repair:
+                scenario.repair(store, scheduler.now)
         watch.check_end()
     except StumbleError as error:
         found = error
@@ -284,7 +335,7 @@ def _run_again(part: Part, store: MemoryStore, scheduler: Scheduler, watch: Watc
     watch.look()
 
 
-def repair(store: MemoryStore, clock: Clock) -> None:
+def finish_all(store: MemoryStore, clock: Clock) -> None:
     """What the next runs do that find every session up to date."""
     for name in store.list_folders(keys.SESSIONS):
         if keys.latest(int(name)) in store.objects:

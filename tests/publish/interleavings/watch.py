@@ -5,14 +5,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from memory_store import MemoryStore
 
 from publish import keys
 from publish.contract.verify import verify_store
+from publish.encode.manifest import Manifest
 from publish.revisions.copies import Alias, planned_copies
-from publish.revisions.latest import Latest, parse_latest
-from publish.season.document import home_in
+from publish.revisions.latest import Latest
+from publish.season.document import IndexedSession, Season, home_in, published_in
+from publish.season.index import RootIndex
+from publish.structs import decode_document
 
 _NAMES = (
     r"index\.json",
@@ -54,8 +56,8 @@ class Watch:
         for one in latest.values():
             for revision in one.revisions:
                 self._manifest(keys.manifest(one.session_key, revision), f"the history of {one.session_key}")
-        for season in self._document(keys.INDEX, lambda document: document["seasons"], []):
-            expect(season["index"] in self.store.objects, "link", f"index.json links {season['index']}")
+        for season in self._document(keys.INDEX, RootIndex, lambda root: root.seasons, ()):
+            expect(season.index in self.store.objects, "link", f"index.json links {season.index}")
         for key in [key for key in self.store.objects if key.startswith("v1/seasons/")]:
             self._season(key, latest)
         self._copies(latest)
@@ -63,23 +65,25 @@ class Watch:
     def all_latest(self) -> list[Latest]:
         """Return every ``latest.json``."""
         found = [key for key in self.store.objects if key.endswith("/latest.json")]
-        return [self._document(key, lambda document, key=key: parse_latest(document, key), None) for key in found]
+        return [self._document(key, Latest, lambda latest: latest, None) for key in found]
 
     def _season(self, key: str, latest: dict[int, Latest]) -> None:
-        for session in self._document(key, _published_sessions, []):
-            self._manifest(session["manifest"], key)
-            known = latest.get(session["session_key"])
-            expect(known, "link", f"{key} lists {session['session_key']}, which has no latest.json")
+        for session in self._document(key, Season, _published_sessions, ()):
+            self._manifest(session.manifest or "", key)
+            known = latest.get(session.session_key or 0)
+            expect(known, "link", f"{key} lists {session.session_key}, which has no latest.json")
             expect(
-                known and session["revision"] in (*known.revisions, *known.removed),
+                known and session.revision in (*known.revisions, *known.removed),
                 "ahead",
-                f"{key} is at {session['revision']}, which never was current of {session['session_key']}",
+                f"{key} is at {session.revision}, which never was current of {session.session_key}",
             )
 
     def _manifest(self, key: str, linked_by: str) -> None:
         held = self.store.objects.get(key)
         expect(held, "link", f"{linked_by} names {key}, which is not there")
-        for object_key, sha256 in ((key, held.sha256), *self._document(key, _objects_of(key), ())):  # type: ignore[union-attr]
+        if "-" not in key.split("/")[3]:
+            return  # of before names told bytes apart; what is wrong with it then is not for publishers to mend
+        for object_key, sha256 in ((key, held.sha256), *self._document(key, Manifest, _objects_of(key), ())):  # type: ignore[union-attr]
             found = self.store.objects.get(object_key)
             expect(found, "link", f"{object_key} is linked by {linked_by} and not there")
             expect(found and found.sha256 == sha256, "bytes", f"{object_key} has not the bytes its manifest says")
@@ -89,7 +93,7 @@ class Watch:
     def _copies(self, latest: dict[int, Latest]) -> None:
         """Every stable copy is whole and of a revision that is or was current."""
         for one in latest.values():
-            for object_key, sha256 in self._document(one.manifest_key, _objects_of(one.manifest_key), ()):
+            for object_key, sha256 in self._document(one.manifest_key, Manifest, _objects_of(one.manifest_key), ()):
                 self._current.setdefault(_copied_name(object_key, one.session_key), set()).add(sha256)
         for key, held in self.store.objects.items():
             found = _name_of(key)
@@ -99,13 +103,13 @@ class Watch:
                 wanted = f"{name} of {found['session_key']}" if found["table"] else name
                 expect(held.sha256 in self._current.get(wanted, ()), "never current", f"{key} was never current")
 
-    def _document(self, key: str, view: Callable[[Any], Any], absent: Any) -> Any:
-        """Return what ``view`` makes of the document at ``key``; made once for the same bytes."""
+    def _document(self, key: str, kind: type, view: Callable[[Any], Any], absent: Any) -> Any:
+        """Return what ``view`` makes of the document at ``key``, which is checked; made once for the same bytes."""
         held = self.store.objects.get(key)
         if held is None:
             return absent
         if (key, held.sha256) not in self._parsed:
-            self._parsed[key, held.sha256] = view(orjson.loads(held.data))
+            self._parsed[key, held.sha256] = view(decode_document(held.data, kind, key))
         return self._parsed[key, held.sha256]
 
     def check_end(self) -> None:
@@ -113,11 +117,11 @@ class Watch:
         self.look()
         planned: dict[str, str] = {}
         for one in self.all_latest():
-            manifest = orjson.loads(self.store.objects[one.manifest_key].data)
+            manifest = decode_document(self.store.objects[one.manifest_key].data, Manifest, one.manifest_key)
             copies = planned_copies(manifest, Alias(one.year, one.round, one.session))
             planned |= {copy.target: copy.sha256 for copy in copies}
-            season = orjson.loads(self.store.objects[keys.season(one.year)].data)
-            said = [s["revision"] for s in _published_sessions(season) if s["session_key"] == one.session_key]
+            season = decode_document(self.store.objects[keys.season(one.year)].data, Season, "the index")
+            said = [s.revision for s in _published_sessions(season) if s.session_key == one.session_key]
             expect(said == [one.revision], "index", f"the index says {said}, latest.json {one.revision}")
             home = home_in(season, one.session_key, one.event, one.round)
             expect(
@@ -136,13 +140,13 @@ class Watch:
         expect(not left, "journal", f"{left} is left")
 
 
-def _published_sessions(season: Any) -> list[Any]:
-    return [s for event in season["events"] for s in event["sessions"] if s["manifest"] is not None]
+def _published_sessions(season: Season) -> list[IndexedSession]:
+    return [entry.session for entry in published_in(season)]
 
 
 def _objects_of(manifest_key: str) -> Callable[[Any], Iterable[tuple[str, str]]]:
     folder = manifest_key.removesuffix("manifest.json")
-    return lambda manifest: tuple((folder + item["path"], item["sha256"]) for item in manifest["objects"])
+    return lambda manifest: tuple((folder + item.path, item.sha256) for item in manifest.objects)
 
 
 _KNOWN_NAMES: dict[str, "re.Match[str] | None"] = {}

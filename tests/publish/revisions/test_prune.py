@@ -185,7 +185,7 @@ def test_killed_at_every_request(file_store, five, done):
             prune(killed_at(store, number, done=done), keep=2)
         check_readers_view(store)
         for revision in read_latest(store, 9472).revisions:
-            manifest = read_document(store, keys.manifest(9472, revision))
+            manifest = read_document(store, keys.manifest(9472, revision), dict)
             assert manifest is not None, "the history names what is gone"
             assert all(store.head(keys.revision_object(9472, revision, o["path"])) for o in manifest["objects"])
         prune(store, keep=2)

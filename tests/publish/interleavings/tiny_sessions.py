@@ -13,7 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from publish.encode.chunks import CHUNK_MS, RATES
-from publish.encode.manifest import complete_manifest
+from publish.encode.manifest import (
+    Manifest,
+    ManifestClock,
+    ManifestEvent,
+    ManifestFrames,
+    ManifestObject,
+    ManifestSession,
+    named,
+)
 from publish.encode.objects import EncodedObject, EncodedRevision
 from publish.encode.parquet import ContentHash
 from publish.headers import headers_for
@@ -72,7 +80,7 @@ def encode(wanted: Wanted) -> EncodedRevision:
         + [_table(wanted, name, folder) for name in wanted.tables],
         key=lambda one: one.path,
     )
-    revision, manifest = complete_manifest(_body(wanted), objects)
+    revision, manifest = named(_manifest(wanted, objects), [one.content_sha256 for one in objects])
     return EncodedRevision(wanted.session_key, revision, manifest, tuple(objects))
 
 
@@ -111,25 +119,27 @@ def _object(path: str, kind: str, data: bytes, content: "ContentHash | hashlib._
     )
 
 
-def _body(wanted: Wanted) -> dict[str, object]:
+def _manifest(wanted: Wanted, objects: list[EncodedObject]) -> Manifest:
     identity = identity_of(wanted)
-    event = {"name": identity.event, "official_name": identity.event, "country": "Country", "location": "Place"}
-    return {
-        "schema": "parcferme/manifest/1",
-        "session_key": identity.session_key,
-        "meeting_key": identity.meeting_key,
-        "year": identity.year,
-        "round": identity.round,
-        "event": {**event, "circuit": None},
-        "session": {"code": "R", "name": "Race", "date": "2024-03-02", "start_utc": identity.start_utc},
-        "clock": {"utc_origin": None, "duration_ms": 40, "session_time_origin_ms": 0, "race_start_ms": None},
-        "drivers": [],
-        "total_laps": 1,
-        "grade": "A",
-        "capabilities": {"telemetry": True},
-        "frames": {"fps": list(RATES), "chunk_ms": CHUNK_MS, "channels": {}},
-        "made_with": {"parcferme": "1"},
-    }
+    return Manifest(
+        session_key=identity.session_key,
+        meeting_key=identity.meeting_key,
+        year=identity.year,
+        round=identity.round,
+        event=ManifestEvent(identity.event, identity.event, identity.country, identity.location, None),
+        session=ManifestSession(identity.code, identity.name, identity.date, identity.start_utc),
+        revision="0" * 16,
+        clock=ManifestClock(None, 40, 0, None),
+        drivers=(),
+        total_laps=1,
+        grade="A",
+        capabilities={"telemetry": True},
+        frames=ManifestFrames(RATES, CHUNK_MS, {}),
+        objects=tuple(
+            ManifestObject(one.path, one.kind, one.bytes, one.sha256, one.content_encoding, rows=2) for one in objects
+        ),
+        made_with={"parcferme": "1"},
+    )
 
 
 def schedule(*session_keys: int) -> tuple[Event, ...]:
