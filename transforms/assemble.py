@@ -132,7 +132,7 @@ def _other_order(
 
 def _segments_ms(recording: Recording) -> list[float]:
     """Starts of Q1, Q2 and Q3: a start after the segment before it finished; a restart after a red flag is none."""
-    if not recording.identity.type.has_segments:
+    if not recording.identity.type.parts:
         return []
     starts, running = [], False
     for row in recording.session_status.to_pylist():

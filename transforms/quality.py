@@ -21,6 +21,8 @@ from transforms.frames import Frames
 from transforms.recording import Recording
 from transforms.running import Cleaned
 
+#: All grades, the best first.
+GRADES = ("A", "B", "C", "D", "F")
 #: Limits of the grades: below the first it is C, below the second B.
 COVERAGE_LIMITS = (0.90, 0.98)
 AGREEMENT_LIMITS = (0.97, 0.995)

@@ -13,6 +13,7 @@ from publish.season.document import AWAITING_DATA, CANCELLED, FAILED, PUBLISHED,
 from transforms.columns import TABLES
 from transforms.declare import Channel, Column
 from transforms.frames import STATES
+from transforms.quality import GRADES
 from transforms.session_types import SESSION_CODES
 
 Schema = dict[str, object]
@@ -26,7 +27,7 @@ _MOMENT: Schema = {"type": "string", "format": "date-time", "pattern": r"^\d{4}-
 _DATE: Schema = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d"}
 _REVISION: Schema = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
 _SHA256: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-_GRADE: Schema = {"enum": ["A", "B", "C", "D", "E", "F"]}
+_GRADE: Schema = {"enum": list(GRADES)}
 _CODE: Schema = {"enum": list(SESSION_CODES)}
 _YEAR: Schema = {"type": "integer", "minimum": 1950}
 _CAPABILITIES: Schema = {"type": "object", "additionalProperties": _BOOLEAN}
