@@ -20,6 +20,8 @@ SCHEMAS = "v1/schemas/"
 STATUS = "v1/status/"
 #: Of the raw archive alone, which is a store of its own and never public.
 RAW = "raw/"
+#: What the pages load, in a folder for each version of it.
+PAGE_PARTS = "viewer/"
 #: The page that replays sessions.
 VIEWER = "index.html"
 #: The page that shows how the system is.
@@ -36,6 +38,7 @@ _ROWS_OBJECT = re.compile(r"rows/skip_([0-9]+)\.json\.gz")
 _REVISION = re.compile(r"[0-9a-f]{16}")
 _STATUS_OBJECT = re.compile(r"v1/status/[0-9]+/[0-9]+/[A-Z0-9]+\.json")
 _REVISION_OBJECT = re.compile(r"v1/sessions/[0-9]+/[0-9a-f]{16}/.+")
+_PAGE_PART = re.compile(rf"{PAGE_PARTS}[0-9a-f]{{16}}/.+")
 
 
 def is_key(text: str) -> bool:
@@ -97,8 +100,13 @@ def manifest(session_key: int, revision: str) -> str:
 
 
 def is_immutable(key: str) -> bool:
-    """Whether the object at ``key`` belongs to a revision and therefore never changes."""
-    return _REVISION_OBJECT.fullmatch(key) is not None
+    """Whether the object at ``key`` never changes: it belongs to a revision, or to a version of the pages."""
+    return _REVISION_OBJECT.fullmatch(key) is not None or _PAGE_PART.fullmatch(key) is not None
+
+
+def page_parts(version: str) -> str:
+    """Prefix of what one version of the pages loads; ``version`` is 16 hexadecimal digits."""
+    return f"{PAGE_PARTS}{version}/"
 
 
 def table_copy(table: str, year: int, session_key: int) -> str:

@@ -10,6 +10,7 @@ from transforms import order, states
 from transforms.clock import session_status_ms, suspensions_ms
 from transforms.frames import CarFrames, Clock, Frames
 from transforms.interpolate import MAX_GAP_MS, Bracket, bracket, held, linear, steps
+from transforms.parts import read_parts
 from transforms.path import coordinates as path_coordinates
 from transforms.path import velocities
 from transforms.recording import Recording
@@ -117,31 +118,18 @@ def _other_order(
                 cleaned.timing.get(car),
                 cleaned.cars.get(car),
                 cleaned.positions.get(car),
-                finished[-1] if finished else None,
+                finished[-1] if finished and cleaned.extent.is_complete else None,
+                cut_ms=None if cleaned.extent.is_complete else cleaned.extent.until_ms,
             )
             for car in numbers
         ]
     )
     set_ms, times = _valid_laps(recording.laps, numbers)
-    segments = _segments_ms(recording)
+    segments = [float(part.start_ms) for part in read_parts(recording)[1:]]
     positions = order.best_lap_positions(ticks_ms, numbers, set_ms, times, segments)
     shape = (len(numbers), len(ticks_ms))
     nothing = np.full(shape, np.nan, np.float32)
     return state, positions, (nothing, nothing, np.full(shape, -1, np.int8))
-
-
-def _segments_ms(recording: Recording) -> list[float]:
-    """Starts of Q1, Q2 and Q3: a start after the segment before it finished; a restart after a red flag is none."""
-    if not recording.identity.type.has_segments:
-        return []
-    starts, running = [], False
-    for row in recording.session_status.to_pylist():
-        if row["status"] == "Started" and not running:
-            starts.append(float(row["time_ms"]))
-            running = True
-        elif row["status"] in ("Finished", "Finalised"):
-            running = False
-    return starts
 
 
 def _valid_laps(laps: pa.Table, numbers: list[str]) -> tuple[dict[str, Floats], dict[str, Floats]]:

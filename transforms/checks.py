@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.alignment import Alignment
+from transforms.findings import Row, row
 from transforms.frames import CHANNELS, TICK_MS, Frames
 from transforms.interpolate import MAX_GAP_MS
 from transforms.recording import Recording
@@ -20,36 +21,8 @@ CHART_DELAY_MS = 100.0
 COVERED = tuple(channel.column for channel in CHANNELS if channel.is_covered)
 #: A feed that falls silent for this share of the cars at once has a common cause.
 _COMMON_SHARE = 0.8
-
-Row = dict[str, object]
 #: Begin and end (s,) of each stretch without a sample, ms.
 Silences = tuple[NDArray[np.int64], NDArray[np.int64]]
-
-
-def row(
-    check: str,
-    *,
-    car: str | None = None,
-    channel: str | None = None,
-    start_ms: float | None = None,
-    end_ms: float | None = None,
-    value: float | None = None,
-    unit: str = "",
-    severity: str = "warning",
-    cause: str = "",
-) -> Row:
-    """One row of the report (:data:`transforms.columns.QUALITY`); times on the clock."""
-    return {
-        "check": check,
-        "car": car,
-        "channel": channel,
-        "start_ms": None if start_ms is None else int(start_ms),
-        "end_ms": None if end_ms is None else int(end_ms),
-        "value": None if value is None else float(value),
-        "unit": unit,
-        "severity": severity,
-        "cause": cause,
-    }
 
 
 def lap_chart(recording: Recording, frames: Frames) -> tuple[int, list[Row]]:

@@ -172,7 +172,7 @@ def best_lap_positions(
 ) -> NDArray[np.int8]:
     """Position of every car at every tick of a session that is not a race, (cars, ticks), by best lap so far.
 
-    With several segments (Q1, Q2, Q3 from ``segments_ms``, their starts) a time in a later one beats any earlier one.
+    With several segments (``segments_ms``: the starts of Q2 and Q3) a time in a later one beats any earlier one.
     Cars without a time come last, in the order of ``cars``.
 
     :param set_ms: per car when its valid laps were set, ascending, with ``lap_time_ms`` the times.

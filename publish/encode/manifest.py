@@ -67,6 +67,16 @@ class ManifestClock(Part):
     race_start_ms: int | None
 
 
+class ManifestPart(Part):
+    """One part of a session that has parts: Q1, Q2, Q3, or a practice as a whole."""
+
+    name: str
+    start_ms: int
+    end_ms: Annotated[int | None, about("When its time was up")]
+    stopped_ms: Annotated[tuple[tuple[int, int], ...], about("Spans (from, to) in which its clock stood")]
+    advance: Annotated[Count | None, about("How many cars go on to the next part; null in the last")]
+
+
 class ManifestDriver(Part):
     """One car and who drives it."""
 
@@ -128,6 +138,7 @@ class Manifest(Document, tag="parcferme/manifest/1"):
     frames: ManifestFrames
     objects: tuple[ManifestObject, ...]
     made_with: Annotated[dict[str, str], about("Versions; not part of the revision's name")]
+    parts: Annotated[tuple[ManifestPart, ...] | UnsetType, about("Q1, Q2 and Q3, or a practice; not of a race")] = UNSET
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -167,6 +178,8 @@ def build_manifest(
         frames=ManifestFrames(RATES, CHUNK_MS, _channels(channels)),
         objects=tuple(_entry(entry) for entry in ordered),
         made_with=made_with,
+        # Absent in a race, which has none.
+        parts=tuple(ManifestPart(**asdict(part)) for part in data.parts) or UNSET,
     )
     revision = revision_of(unnamed, [entry.content_sha256 for entry in ordered])
     return revision, canonical_json(plain_values(replace(unnamed, revision=revision)))

@@ -30,6 +30,11 @@ class Removal:
     bytes: int
     reason: str
 
+    @property
+    def name(self) -> str:
+        """How messages name it."""
+        return f"{self.session_key}/{self.revision}"
+
 
 # What matters here of the indexes, which are written from what this room says: their own room comes before it.
 class _Session(Struct):

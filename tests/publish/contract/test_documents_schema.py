@@ -209,7 +209,7 @@ def test_the_dictionary_has_every_column_and_channel():
         entries = made["tables"][name]["columns"]
         assert [c["name"] for c in entries[5:]] == table.names
         assert [c["name"] for c in entries[:5]] == ["year", "round", "event", "session", "session_key"]
-        assert all(c["description"] and c["type"] for c in entries) and made["tables"][name]["description"]
+        assert all(c["description"] and c["type"] for c in entries) and made["tables"][name]["row"]
     assert set(made["channels"]) == {channel.name for channel in CHANNELS}
     start = next(c for c in made["tables"]["sessions"]["columns"] if c["name"] == "start_utc")
     assert start["type"] == "timestamp[ms, UTC]"
