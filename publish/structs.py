@@ -54,7 +54,7 @@ Revision = Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Date = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d")]
 #: A time with a zone, published in UTC with milliseconds.
-Utc = Annotated[datetime, Meta(tz=True, extra_json_schema={"pattern": _MOMENT})]
+Utc = Annotated[datetime, Meta(tz=True, extra_json_schema={"pattern": _MOMENT + r".*(Z|[+-]\d\d:\d\d)$"})]
 #: The same where it stays the text it is.
 UtcText = Annotated[str, Meta(pattern=_MOMENT, extra_json_schema={"format": "date-time"})]
 Capabilities = dict[str, bool]

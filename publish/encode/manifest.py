@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
 from publish.encode.channels import CONTINUOUS, HELD
-from publish.encode.chunks import CHUNK_MS, RATES, Rate
+from publish.encode.chunks import CHUNK_MS, RATES, AllRates, Rate
 from publish.encode.documents import TABLE_DOCUMENTS, iso_utc
 from publish.encode.files import canonical_json
 from publish.encode.objects import EncodedObject
@@ -37,8 +37,6 @@ from transforms.session import SessionData
 _REVISION_DIGITS = 16
 #: What an object can be.
 KINDS = ("frames", "overview", "rows", "table", "track", "quality", *TABLE_DOCUMENTS)
-
-_ALL_RATES = Meta(min_length=len(RATES), max_length=len(RATES), extra_json_schema={"const": list(RATES)})
 
 
 class ManifestEvent(Part):
@@ -103,7 +101,7 @@ class ManifestChannel(Part):
 class ManifestFrames(Part):
     """How the frame chunks are cut."""
 
-    fps: Annotated[tuple[Rate, ...], _ALL_RATES]
+    fps: AllRates
     chunk_ms: Annotated[int, Meta(ge=CHUNK_MS, le=CHUNK_MS)]
     channels: dict[str, ManifestChannel]
 
