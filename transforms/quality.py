@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from transforms import checks, columns
 from transforms.frames import Frames
+from transforms.notes import Note
 from transforms.recording import Recording
 from transforms.running import Cleaned
 
@@ -39,7 +40,7 @@ def judge(
     recording: Recording,
     cleaned: Cleaned,
     frames: Frames,
-    notes: tuple[tuple[str, str, str], ...],
+    notes: tuple[Note, ...],
 ) -> Verdict:
     """Return the verdict on a session."""
     origin = frames.clock.session_time_origin_ms
@@ -51,13 +52,14 @@ def judge(
     rows = [
         *disagreements,
         *checks.gaps(recording, cleaned, frames),
+        *checks.early_gap_rows(frames),
         *checks.findings_rows(cleaned.findings),
         *checks.alignment_rows(cleaned.alignment),
         *checks.lap_rows(recording, origin),
         *checks.tyre_rows(recording),
         *checks.grid_rows(recording),
         *checks.result_rows(recording, completed),
-        *checks.note_rows(notes),
+        *checks.note_rows(notes, origin),
         *checks.topic_rows(recording, frames),
         *checks.warning_rows(recording),
     ]
