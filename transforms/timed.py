@@ -170,7 +170,7 @@ def classification_notes(recording: Recording) -> list[Note]:
 
 def _time_notes(recording: Recording, cars: list[str], suffix: str) -> list[Note]:
     """Best laps of the parts that are not the result's; nothing where the parts are not known."""
-    starts = parts_ms(recording)
+    starts = [float(part.start_ms) for part in read_parts(recording)]
     set_ms, times = timed_laps(recording.laps, cars)
     names = ("q1_ms", "q2_ms", "q3_ms")
     if len(starts) != len(names):
