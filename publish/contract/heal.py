@@ -1,8 +1,8 @@
 """Mends what ``verify`` finds wrong, as far as the destination itself holds what is needed.
 
 - A revision whose objects have other bytes than its manifest says, written over by another version of a library when
-  names did not yet tell bytes apart: if what is in them is what the name promises, they are described anew, under a name
-  of their own, which takes the old one's place. Nothing that a reader may keep for a year gets other bytes.
+  names did not yet tell bytes apart: if what is in them is what the name promises, they are described anew, under a
+  name of their own, which takes the old one's place. Nothing that a reader may keep for a year gets other bytes.
 - Stable copies and indexes that are not those of what is current.
 
 What is lost, or is not what was published under its name, has to be published again.

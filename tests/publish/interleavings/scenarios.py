@@ -89,7 +89,7 @@ def publish(wanted: Wanted, *, forced: bool = False) -> Work:
 
 
 def published_before(wanted: Wanted, written_over: Wanted) -> Work:
-    """What was left when names did not tell bytes apart, and a publisher of other bytes came second: no manifest fits."""
+    """What was left when names did not tell bytes apart and a publisher of other bytes came second."""
 
     def work(store: Store, clock: Clock) -> None:
         first, second = encode(wanted), encode(written_over)
