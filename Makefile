@@ -33,5 +33,5 @@ audit: install ## look for known vulnerabilities in what is pinned
 	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
 clean: ## undo install and demo
-	rm -rf $(VENV) site .parcferme build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) site .parcferme .node build *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -20,8 +20,10 @@ SCHEMAS = "v1/schemas/"
 STATUS = "v1/status/"
 #: Of the raw archive alone, which is a store of its own and never public.
 RAW = "raw/"
-#: Places a viewer page can live at, the best first.
-VIEWERS = ("viewer/index.html", "index.html")
+#: What the pages load, in a folder for each version of it.
+PAGE_PARTS = "viewer/"
+#: The page that replays sessions.
+VIEWER = "index.html"
 #: The page that shows how the system is.
 STATUS_PAGE = "status.html"
 
@@ -34,7 +36,9 @@ _MAX_LENGTH = 900
 _TABLE_OBJECT = re.compile(r"parquet/([a-z0-9_]+)\.parquet")
 _ROWS_OBJECT = re.compile(r"rows/skip_([0-9]+)\.json\.gz")
 _REVISION = re.compile(r"[0-9a-f]{16}")
+_STATUS_OBJECT = re.compile(r"v1/status/[0-9]+/[0-9]+/[A-Z0-9]+\.json")
 _REVISION_OBJECT = re.compile(r"v1/sessions/[0-9]+/[0-9a-f]{16}/.+")
+_PAGE_PART = re.compile(rf"{PAGE_PARTS}[0-9a-f]{{16}}/.+")
 
 
 def is_key(text: str) -> bool:
@@ -96,8 +100,13 @@ def manifest(session_key: int, revision: str) -> str:
 
 
 def is_immutable(key: str) -> bool:
-    """Whether the object at ``key`` belongs to a revision and therefore never changes."""
-    return _REVISION_OBJECT.fullmatch(key) is not None
+    """Whether the object at ``key`` never changes: it belongs to a revision, or to a version of the pages."""
+    return _REVISION_OBJECT.fullmatch(key) is not None or _PAGE_PART.fullmatch(key) is not None
+
+
+def page_parts(version: str) -> str:
+    """Prefix of what one version of the pages loads; ``version`` is 16 hexadecimal digits."""
+    return f"{PAGE_PARTS}{version}/"
 
 
 def table_copy(table: str, year: int, session_key: int) -> str:
@@ -128,6 +137,11 @@ def status(year: int, round_number: int, code: str) -> str:
     return f"{STATUS}{year:d}/{round_number:d}/{code}.json"
 
 
-def schema(name: str) -> str:
-    """Key of a JSON Schema, or of the column dictionary (``columns``)."""
-    return f"{SCHEMAS}{name}.json"
+def is_status(key: str) -> bool:
+    """Whether ``key`` is that of a session's status document."""
+    return _STATUS_OBJECT.fullmatch(key) is not None
+
+
+def status_moves(year: int) -> str:
+    """Key of the journal of status documents that change their round; there only while they do."""
+    return f"{STATUS}{year:d}/moves.json"

@@ -31,6 +31,7 @@ ORDER = (
     "publish.revisions",
     "publish.encode",
     "publish.stores",
+    "publish.structs",
     "publish.headers",
     "publish.keys",
     "transforms",

@@ -20,7 +20,7 @@ IDENTITY = {
 
 LAPS = Table(
     "laps",
-    "One row per car and lap",
+    "a lap of a car",
     recorded="laps",
     sorted_by=("car", "lap"),
     document="laps",
@@ -60,7 +60,7 @@ LAPS = Table(
 
 RESULTS = Table(
     "results",
-    "One row per car: official results as known when published",
+    "a car in the official results, as known when published",
     recorded="results",
     sorted_by=("position",),
     document="results",
@@ -83,7 +83,7 @@ RESULTS = Table(
 
 WEATHER = Table(
     "weather",
-    "One row per report, about one a minute",
+    "a report, about once a minute",
     recorded="weather",
     sorted_by=("time_ms",),
     document="weather",
@@ -101,7 +101,7 @@ WEATHER = Table(
 
 TRACK_STATUS = Table(
     "track_status",
-    "One row per track status, with its start and end",
+    "a status of the track, from when until when",
     recorded="track_status",
     sorted_by=("time_ms",),
     columns=(
@@ -114,7 +114,7 @@ TRACK_STATUS = Table(
 
 SESSION_STATUS = Table(
     "session_status",
-    "One row per change of the session's status",
+    "a change of the session's status",
     recorded="session_status",
     sorted_by=("time_ms",),
     columns=(
@@ -125,7 +125,7 @@ SESSION_STATUS = Table(
 
 MESSAGES = Table(
     "race_control_messages",
-    "One row per message of race control",
+    "a message of race control",
     recorded="messages",
     sorted_by=("utc",),
     document="messages",
@@ -145,7 +145,7 @@ MESSAGES = Table(
 
 STINTS = Table(
     "stints",
-    "One row per car and stint",
+    "a stint of a car: a set of tyres",
     sorted_by=("car", "first_lap"),
     columns=(
         Column("car", TEXT, "", "Racing number"),
@@ -163,7 +163,7 @@ STINTS = Table(
 
 DRIVERS = Table(
     "drivers",
-    "One row per car, in the order of the results",
+    "a car and who drives it",
     columns=(
         Column("car", TEXT, "", "Racing number"),
         Column("driver", TEXT, "", "Three-letter code"),
@@ -176,7 +176,7 @@ DRIVERS = Table(
 
 SESSIONS = Table(
     "sessions",
-    "One row: the session",
+    "a session",
     columns=(
         Column("meeting_key", pa.int32(), "", "Formula 1's own number of the weekend"),
         Column("official_event", TEXT, "", "Long name of the weekend"),
@@ -191,13 +191,13 @@ SESSIONS = Table(
         Column("race_start_ms", MS, CLOCK, "Start of the race or of the session"),
         Column("total_laps", pa.int16(), "lap", "Scheduled distance"),
         Column("cars", pa.int16(), "", "Cars in the session"),
-        Column("grade", TEXT, "", "Verdict on the data, A-F"),
+        Column("grade", TEXT, "", "Verdict on the data: A, B, C, D or F"),
     ),
 )
 
 TELEMETRY = Table(
     "telemetry",
-    "One row per sample of car data, at native rate: car after car, each by time",
+    "a sample of car data, a few a second, cleaned: car after car, each by time",
     columns=(
         Column("car", CATEGORY, "", "Racing number"),
         Column("time_ms", MS, CLOCK, "Time of the sample, from its UTC date"),
@@ -212,7 +212,7 @@ TELEMETRY = Table(
 
 POSITIONS = Table(
     "positions",
-    "One row per sample of coordinates, at native rate: car after car, each by time",
+    "a sample of coordinates, a few a second, cleaned: car after car, each by time",
     columns=(
         Column("car", CATEGORY, "", "Racing number"),
         Column("time_ms", MS, CLOCK, "Time of the sample, from its UTC date"),
@@ -229,7 +229,7 @@ POSITIONS = Table(
 
 FRAMES = Table(
     "frames",
-    "One row per car and tick, 25 a second",
+    "a car at a tick, 25 a second",
     sorted_by=("car", "time_ms"),
     columns=(
         Column("car", CATEGORY, "", "Racing number"),
@@ -241,7 +241,7 @@ FRAMES = Table(
 
 QUALITY = Table(
     "quality",
-    "One row per thing checked or found",
+    "something that was checked, and what was found",
     columns=(
         Column("check", TEXT, "", "What was checked"),
         Column("car", TEXT, "", "Racing number, null when it is about the session"),

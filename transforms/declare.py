@@ -39,7 +39,7 @@ def schema_of(columns: Iterable[Column]) -> pa.Schema:
 
 @dataclass(frozen=True)
 class Table:
-    """One published table. ``description`` says what one row is.
+    """One published table; ``row`` says what one of its rows is.
 
     ``recorded`` names the attribute of the recording it comes from, '' where it is computed (in
     ``transforms.tables``). Rows are ``sorted_by`` these columns, ascending, nulls last, and otherwise stay in the order
@@ -47,7 +47,7 @@ class Table:
     """
 
     name: str
-    description: str
+    row: str
     columns: tuple[Column, ...]
     recorded: str = ""
     sorted_by: tuple[str, ...] = ()

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from transforms import order, states
 from transforms.alignment import Alignment
-from transforms.clock import session_status_ms
+from transforms.classification import Comparison
+from transforms.completeness import Extent
 from transforms.frames import Clock
 from transforms.progress import (
     Anchors,
@@ -21,7 +22,7 @@ from transforms.progress import (
 )
 from transforms.recording import Recording
 from transforms.samples import CleanCar, CleanPositions, Findings
-from transforms.timing import CarTiming, Ending, flag_ms, race_endings
+from transforms.timing import CarTiming, Ending, race_endings
 from transforms.track import Track
 
 
@@ -29,7 +30,8 @@ from transforms.track import Track
 class Cleaned:
     """A session's samples and timing after cleaning, by racing number, and the track made from them.
 
-    ``findings`` says of every car how many samples were treated, by kind of fault.
+    ``findings`` says of every car how many samples were treated, by kind of fault; ``extent`` how far the recording
+    goes; ``finish`` what official results and crossings say of the end, which ``timing`` follows.
     """
 
     cars: dict[str, CleanCar]
@@ -38,6 +40,8 @@ class Cleaned:
     track: Track | None
     alignment: Alignment
     findings: dict[str, Findings]
+    extent: Extent
+    finish: Comparison
 
 
 @dataclass(frozen=True)
@@ -56,19 +60,20 @@ class Running:
 
 
 def grid_slots(recording: Recording) -> dict[str, int]:
-    """Grid slot by car, 1 is pole. Cars without a sound one (0 is the pit lane; -1, none) follow in result order."""
+    """Grid slot by car, 1 is pole. Cars without a sound one (0 is the pit lane; -1, none) follow as classified."""
     slots = {r["car"]: r["grid"] for r in recording.results.to_pylist()}
-    numbers = [d.number for d in recording.drivers]
-    placed = [n for n in numbers if (slots.get(n) or 0) > 0]
-    placed.sort(key=lambda n: slots[n])
-    return {n: i + 1 for i, n in enumerate(placed + [n for n in numbers if n not in placed])}
+    places = official_places(recording)
+    ordered = sorted(places, key=lambda n: ((slots.get(n) or 0) <= 0, max(slots.get(n) or 0, 0), places[n]))
+    return {n: i + 1 for i, n in enumerate(ordered)}
 
 
 def official_places(recording: Recording) -> dict[str, int]:
-    """Place of every car in the results; cars without one follow in the order of the driver list."""
-    places = {r["car"]: r["position"] for r in recording.results.to_pylist()}
+    """Place of every car in the results; cars without one follow in the order of the results, then by number."""
+    rows = recording.results.to_pylist()
+    places = {r["car"]: r["position"] for r in rows}
+    listed = {r["car"]: row for row, r in enumerate(rows)}
     numbers = [d.number for d in recording.drivers]
-    ordered = sorted(numbers, key=lambda n: (places.get(n) is None, places.get(n) or 0))
+    ordered = sorted(numbers, key=lambda n: (places.get(n) is None, places.get(n) or 0, listed.get(n, len(rows))))
     return {n: i + 1 for i, n in enumerate(ordered)}
 
 
@@ -108,11 +113,18 @@ def make_running(recording: Recording, cleaned: Cleaned, clock: Clock) -> Runnin
     if cleaned.track is not None:
         for car in pit_lane_starters(recording):
             progress[car] = _behind_the_field(car, progress, start_ms)
-    finished = session_status_ms(recording, "Finished")
-    flag = flag_ms(cleaned.timing, finished[-1] if finished else None, recording.total_laps)
+    flag = cleaned.finish.flag_ms
     motion = {c: states.last_motion_ms(cleaned.cars.get(c), cleaned.positions.get(c)) for c in numbers}
     known = {c: t for c, t in motion.items() if t is not None}
-    endings = race_endings(numbers, cleaned.timing, recording.results, known, start_ms, flag)
+    endings = race_endings(
+        numbers,
+        cleaned.timing,
+        recording.results,
+        known,
+        start_ms,
+        flag,
+        cut_ms=None if cleaned.extent.is_complete else cleaned.extent.until_ms,
+    )
     leaves = {
         car: order.leaves_order_ms(ending.out_ms, last_lap(cleaned.timing.get(car)), car, cleaned.timing, endings, flag)
         for car, ending in endings.items()

@@ -7,8 +7,11 @@ import pyarrow as pa
 
 from transforms.alignment import align
 from transforms.assemble import assemble
-from transforms.clock import make_clock
+from transforms.classification import compare
+from transforms.clock import make_clock, session_status_ms
+from transforms.completeness import measure_extent
 from transforms.frames import Frames, RowFrames
+from transforms.parts import Part, onto_clock, read_parts
 from transforms.quality import judge
 from transforms.reconcile import reconcile
 from transforms.recording import Driver, Recording
@@ -17,7 +20,8 @@ from transforms.running import Cleaned, make_running
 from transforms.samples import CleanCar, CleanPositions, Findings, clean_car, clean_positions, together
 from transforms.strays import without_strays
 from transforms.tables import published_tables
-from transforms.timing import read_timing
+from transforms.timed import classification_notes, without_impossible_times
+from transforms.timing import flag_ms, read_timing
 from transforms.track import Track, build_track, sector_distances
 
 
@@ -29,7 +33,7 @@ class SessionData:
     clock), without ``frames``, which is made from ``frames`` row group by row group. The identity columns are added
     where they are written.
     ``drivers`` are the cars of the session, all sources reconciled. ``rows`` and ``track`` are None where the session
-    cannot have them. ``quality`` is the report document.
+    cannot have them. ``quality`` is the report document. ``parts`` are those of qualifying or practice, on the clock.
     """
 
     drivers: tuple[Driver, ...]
@@ -41,6 +45,7 @@ class SessionData:
     quality: dict[str, object]
     grade: str
     total_laps: int | None
+    parts: tuple[Part, ...] = ()
 
 
 OnProgress = Callable[[float, str], None]
@@ -55,21 +60,27 @@ def clean(recording: Recording) -> Cleaned:
     cars: dict[str, CleanCar] = {}
     positions: dict[str, CleanPositions] = {}
     findings: dict[str, Findings] = {d.number: {} for d in recording.drivers}
-    for car, samples in recording.cars.items():
-        if car in findings:
-            cars[car], findings[car] = clean_car(samples)
-    for car, coordinates in recording.positions.items():
-        if car in findings:
-            feed, found = clean_positions(coordinates, cars.get(car))
+    for car in findings:
+        if car in recording.cars:
+            cars[car], findings[car] = clean_car(recording.cars[car])
+        if car in recording.positions:
+            feed, found = clean_positions(recording.positions[car], cars.get(car))
             findings[car] = together(findings[car], found)
             if len(feed.time_ms):
                 positions[car] = feed
     cars, positions, alignment = align(cars, positions)
     timing = read_timing(recording.laps)
+    extent = measure_extent(recording, timing)
+    flag = None
+    if recording.identity.is_race_like and extent.is_complete:
+        finished = session_status_ms(recording, "Finished")
+        flag = flag_ms(timing, finished[-1] if finished else None, recording.total_laps)
+    finish = compare(recording, timing, flag)
+    timing = finish.timing
     track = build_track(positions, timing)
     if track is not None:
         track = replace(track, sector_m=sector_distances(track, positions, timing))
-    return Cleaned(cars, positions, timing, track, alignment, findings)
+    return Cleaned(cars, positions, timing, track, alignment, findings, extent, finish)
 
 
 def transform_session(recording: Recording, on_progress: OnProgress = _silent) -> SessionData:
@@ -80,16 +91,18 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
     """
     on_progress(0.0, "Cleaning samples")
     reconciled = reconcile(recording)
-    recording = reconciled.recording
+    recording, impossible = without_impossible_times(reconciled.recording)
     cleaned = clean(recording)
-    clock = make_clock(recording, cleaned.timing)
+    clock = make_clock(recording, cleaned.timing, cleaned.extent)
     on_progress(0.3, "Working out progress and order")
     running = make_running(recording, cleaned, clock)
     cleaned, running = without_strays(cleaned, running)
     on_progress(0.6, "Putting cars on the common clock")
     frames = assemble(recording, cleaned, running, clock)
     on_progress(0.9, "Judging quality")
-    verdict = judge(recording, cleaned, frames, reconciled.notes)
+    compared = classification_notes(recording) if cleaned.extent.is_complete else ()
+    notes = (*reconciled.notes, *impossible, *compared)
+    verdict = judge(recording, cleaned, running, frames, notes)
     rows = make_rows(recording, cleaned, running, frames)
     tables = published_tables(recording, cleaned, running, clock, verdict.table, verdict.grade)
     return SessionData(
@@ -98,21 +111,23 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
         tables=tables,
         track=cleaned.track,
         rows=rows,
-        capabilities=capabilities(recording, cleaned.track, frames, rows is not None),
+        capabilities=capabilities(recording, cleaned, frames, rows is not None),
         quality=verdict.report,
         grade=verdict.grade,
         total_laps=recording.total_laps,
+        parts=onto_clock(read_parts(recording), clock),
     )
 
 
-def capabilities(recording: Recording, track: Track | None, frames: Frames, rows: bool) -> dict[str, bool]:
-    """What the session has, for its manifest and the season index."""
+def capabilities(recording: Recording, cleaned: Cleaned, frames: Frames, rows: bool) -> dict[str, bool]:
+    """What the session has, for its manifest and the season index; ``complete``: its stream reaches its end."""
     return {
+        "complete": cleaned.extent.is_complete,
         "timing": recording.laps.num_rows > 0,
         "telemetry": bool(recording.cars),
         "positions": bool(recording.positions),
         "drs": any(c.drs is not None for c in frames.cars.values()),
-        "track": track is not None,
+        "track": cleaned.track is not None,
         "corners": recording.circuit is not None and bool(recording.circuit.corners),
         "weather": recording.weather.num_rows > 0,
         "messages": recording.messages.num_rows > 0,

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from transforms.frames import STATES
 from transforms.interpolate import bracket
 from transforms.samples import CleanCar, CleanPositions
-from transforms.timing import CarTiming, Ending
+from transforms.timing import STOOD_MS, CarTiming, Ending
 
 GRID, RUNNING, PIT, STOPPED, OUT, FINISHED = range(len(STATES))
 
@@ -29,6 +29,13 @@ def last_motion_ms(car: CleanCar | None, positions: CleanPositions | None) -> fl
         driving = np.flatnonzero((speed_kmh >= DRIVING_KMH) & ~positions.breaks)
         return float(positions.time_ms[driving[-1] + 1]) if len(driving) else float(positions.time_ms[0])
     return None
+
+
+def _last_sample_ms(car: CleanCar | None, positions: CleanPositions | None) -> float:
+    """Session time of the last sample :func:`last_motion_ms` goes by, minus infinity without any."""
+    if car is not None and (known := np.isfinite(car.speed_kmh)).any():
+        return float(car.time_ms[known][-1])
+    return float(positions.time_ms[-1]) if positions is not None and len(positions.time_ms) else -np.inf
 
 
 def in_pit(own: CarTiming | None, ticks_ms: NDArray[np.int64], *, starts_in_pit: bool) -> NDArray[np.bool_]:
@@ -107,11 +114,14 @@ def other_states(
     car: CleanCar | None,
     positions: CleanPositions | None,
     finished_ms: float | None,
+    cut_ms: float | None = None,
 ) -> NDArray[np.int8]:
     """States of one car of a qualifying or practice session, (ticks,): in the pit lane until its first exit.
 
     It has finished when it is in the pit lane, or has come to rest, after the session's end; it is out once it stopped
-    on track for good before that.
+    on track for good before that. A car whose samples end while it drives has not been seen to stop: it runs on. Where
+    the recording ends before the session, at ``cut_ms``, a car is only out if it stood for
+    :data:`transforms.timing.STOOD_MS` by then.
     """
     state = np.full(len(ticks_ms), RUNNING, np.int8)
     state[standing(car, ticks_ms)] = STOPPED
@@ -121,8 +131,13 @@ def other_states(
     if own is None and moved is None:
         return np.full(len(ticks_ms), OUT, np.int8)
     after_end = finished_ms is not None and moved is not None and moved >= finished_ms
-    if moved is not None and len(pit) and not pit[-1] and own is not None:
-        state[ticks_ms > moved + STOPPED_MS] = FINISHED if after_end else OUT
+    seen_to_stop = moved is not None and _last_sample_ms(car, positions) > moved + STOPPED_MS
+    known = cut_ms is None or (moved is not None and cut_ms - moved >= STOOD_MS)
+    if known and moved is not None and len(pit) and not pit[-1] and own is not None:
+        if after_end or seen_to_stop:
+            state[ticks_ms > moved + STOPPED_MS] = FINISHED if after_end else OUT
+        elif finished_ms is not None:
+            state[ticks_ms >= max(finished_ms, moved)] = FINISHED
     if finished_ms is not None:
         state[(ticks_ms >= finished_ms) & pit] = FINISHED
     return state

@@ -160,7 +160,7 @@ def serve(port: int) -> int:
     console = make_console()
     with make_server(store, port=port) as server:
         url = f"http://127.0.0.1:{server.server_port}/"
-        viewer = next((key for key in keys.VIEWERS if store.head(key) is not None), keys.INDEX)
+        viewer = keys.VIEWER if store.head(keys.VIEWER) is not None else keys.INDEX
         console.print(f"Serving {store.uri} at {url}{viewer} (Ctrl-C stops it)", markup=False, soft_wrap=True)
         with suppress(KeyboardInterrupt):
             server.serve_forever()

@@ -15,9 +15,9 @@ from flows.destination import open_destination
 from flows.health.probe import PrefectServer, ServerError, configured_server
 from flows.settings import Settings, read_settings
 from publish import keys
-from publish.live.health import FAILING, HEALTHY, Check, worst_state
+from publish.live.health import FAILING, HEALTHY, Check, Health, worst_state
 from publish.stores.base import Store
-from publish.stores.shared_documents import Document, parse_utc, read_document
+from publish.stores.shared_documents import read_document
 from transforms.errors import ParcfermeError
 
 _COLORS = {HEALTHY: "green", FAILING: "red"}
@@ -71,22 +71,18 @@ def conclude(checks: Sequence[Check]) -> int:
 def document_checks(store: Store, now: datetime) -> list[Check]:
     """Return what the health document says at ``now`` (aware), first about itself; one that is absent is failing."""
     try:
-        document = read_document(store, keys.HEALTH)
+        document = read_document(store, keys.HEALTH, Health)
         if document is None:
             reason = f"There is none in {store.uri}: nothing was published, or check-health has never run."
             return [Check("document", FAILING, reason)]
-        checks = [Check(**check) for check in document["checks"]]
-        return [_age_check(document, now), *checks]
+        return [_age_check(document, now), *document.checks]
     except ParcfermeError as error:
         return [Check("document", FAILING, str(error))]
-    except (KeyError, TypeError, ValueError) as error:
-        reason = f"{keys.HEALTH} in {store.uri} is no health document ({error}). check-health writes it anew."
-        return [Check("document", FAILING, reason)]
 
 
-def _age_check(document: Document, now: datetime) -> Check:
-    checked, until = (f"{parse_utc(document[name]):%Y-%m-%d %H:%M} UTC" for name in ("checked_at", "valid_until"))
-    if parse_utc(document["valid_until"]) < now:
+def _age_check(document: Health, now: datetime) -> Check:
+    checked, until = (f"{moment:%Y-%m-%d %H:%M} UTC" for moment in (document.checked_at, document.valid_until))
+    if document.valid_until < now:
         message = f"Out of date: checked at {checked}, held until {until}. See why check-health does not run."
         return Check("document", FAILING, message)
     return Check("document", HEALTHY, f"Checked at {checked}, holds until {until}.")

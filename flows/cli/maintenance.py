@@ -94,24 +94,27 @@ def verify(deep: bool) -> int:
 )
 @click.option("--dry-run", is_flag=True, help="only say what would go")
 def prune(keep: int, older_than: timedelta, dry_run: bool) -> int:
-    """Remove old revisions and what was left behind, and say what."""
+    """Remove old revisions, old versions of the pages and what was left behind, and say what."""
     from flows.cli.console import make_console
     from flows.cli.tables import describe_removal
     from flows.destination import open_destination
     from flows.settings import read_settings
-    from publish.revisions import prune as pruning
+    from publish.revisions.prune import Removal
+    from publish.revisions.prune import prune as prune_revisions
+    from publish.site.prune import OldParts, prune_pages
 
     settings = read_settings()
     store = open_destination(settings)
     console = make_console()
 
-    def tell(removal: pruning.Removal) -> None:
+    def tell(removal: Removal | OldParts) -> None:
         what = "would remove" if dry_run else "removed"
         console.print(f"{what} {describe_removal(removal)}", markup=False, soft_wrap=True)
 
-    removals = pruning.prune(
-        store, keep=keep, older_than=older_than, now=settings.current_time(), dry_run=dry_run, on_removed=tell
-    )
+    now = settings.current_time()
+    revisions = prune_revisions(store, keep=keep, older_than=older_than, now=now, dry_run=dry_run, on_removed=tell)
+    pages = prune_pages(store, older_than=older_than, now=now, dry_run=dry_run, on_removed=tell)
+    removals: tuple[Removal | OldParts, ...] = (*revisions, *pages)
     if dry_run:
         for removal in removals:
             tell(removal)

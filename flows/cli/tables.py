@@ -9,6 +9,7 @@ from rich.table import Table
 from publish.contract.verify import Finding
 from publish.revisions.diff import RevisionDiff
 from publish.revisions.prune import Removal
+from publish.site.prune import OldParts
 
 
 def findings_table(findings: Sequence[Finding]) -> Table:
@@ -22,12 +23,9 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     return table
 
 
-def describe_removal(removal: Removal) -> str:
-    """Return which revision it is, its size and why it may go."""
-    return (
-        f"{removal.session_key}/{removal.revision}: {len(removal.objects)} objects, {removal.bytes:,} bytes, "
-        f"{removal.reason}"
-    )
+def describe_removal(removal: Removal | OldParts) -> str:
+    """Return what it is, its size and why it may go."""
+    return f"{removal.name}: {len(removal.objects)} objects, {removal.bytes:,} bytes, {removal.reason}"
 
 
 def print_diff(console: Console, found: RevisionDiff) -> None:

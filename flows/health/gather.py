@@ -27,8 +27,8 @@ from flows.health.sessions import (
 )
 from flows.settings import Settings
 from publish.live.health import FAILING, HEALTHY, Check
+from publish.live.status import Status
 from publish.stores.base import Store
-from publish.stores.shared_documents import Document
 
 #: What plans sessions, or else publishes them: from its deployment on they are expected.
 _EXPECTING = ("plan-season", "publish-session")
@@ -79,7 +79,7 @@ class _Look:
         return read_sessions(self._store)
 
     @cached_property
-    def _statuses(self) -> dict[SessionFact, Document]:
+    def _statuses(self) -> dict[SessionFact, Status]:
         return read_statuses(self._store, self._sessions, self._session_now)
 
     def api(self) -> Check:

@@ -17,7 +17,8 @@ from flows.season.indexing import rebuild
 from flows.settings import read_settings
 from publish.contract.verify import verdict_of, verify_store
 from publish.revisions.prune import Removal
-from publish.revisions.prune import prune as prune_store
+from publish.revisions.prune import prune as prune_revisions
+from publish.site.prune import OldParts, prune_pages
 
 #: Rows of a table that somebody still reads; the log has all of them.
 _MOST_ROWS = 500
@@ -54,7 +55,7 @@ def prune(
     older_than_days: Annotated[int, Field(ge=1, le=3650)] = 30,
     dry_run: bool = True,
 ) -> State[Any]:
-    """Remove revisions that have not been current for long, and what killed writers left.
+    """Remove revisions that have not been current for long, old versions of the pages, and what killed writers left.
 
     Nothing that a current document links is ever removed.
 
@@ -65,18 +66,20 @@ def prune(
     """
     logger = get_run_logger()
     settings = read_settings()
-    removals = prune_store(
-        open_destination(settings),
-        keep=keep,
-        older_than=timedelta(days=older_than_days),
-        now=settings.current_time(),
-        dry_run=dry_run,
-        on_removed=lambda removal: logger.info("Removed %s", _name(removal)),
-    )
+    store, now = open_destination(settings), settings.current_time()
+    age = timedelta(days=older_than_days)
+
+    def tell(removal: Removal | OldParts) -> None:
+        logger.info("Removed %s", removal.name)
+
+    revisions = prune_revisions(store, keep=keep, older_than=age, now=now, dry_run=dry_run, on_removed=tell)
+    pages = prune_pages(store, older_than=age, now=now, dry_run=dry_run, on_removed=tell)
+    removals: tuple[Removal | OldParts, ...] = (*revisions, *pages)
     gained = sum(removal.bytes for removal in removals)
-    message = f"{'Would gain' if dry_run else 'Gained'} {gained:,} bytes: {len(removals)} revisions."
+    gain = f"{'Would gain' if dry_run else 'Gained'} {gained:,} bytes"
+    message = f"{gain}: {len(revisions)} revisions, {len(pages)} versions of the pages."
     rows = [
-        {"revision": _name(one), "objects": len(one.objects), "bytes": one.bytes, "why": one.reason} for one in removals
+        {"revision": one.name, "objects": len(one.objects), "bytes": one.bytes, "why": one.reason} for one in removals
     ]
     _keep_table("prune", rows, message)
     return Completed(message=message)
@@ -93,10 +96,6 @@ def rebuild_index(year: Year) -> State[Any]:
     store = open_destination(settings)
     changed = rebuild(settings, store, year)
     return Completed(message=f"The index of {year} is {'rewritten' if changed else 'up to date'}.")
-
-
-def _name(removal: Removal) -> str:
-    return f"{removal.session_key}/{removal.revision}"
 
 
 def _keep_table(key: str, rows: Sequence[dict[str, Any]], description: str) -> None:

@@ -28,7 +28,7 @@ from flows.session_times import RECHECKS
 from flows.settings import Settings, read_settings
 from flows.upstream.calendar import read_schedule
 from flows.upstream.client import Client
-from publish.season.document import PUBLISHED, Event, published_in
+from publish.season.document import Event, published_in
 from publish.season.index import read_season
 from publish.stores.base import Store
 from transforms.errors import InputError, UpstreamError
@@ -81,9 +81,7 @@ def _plan(
 ) -> Plan:
     found = runs.find(tags=[PLANNED_TAG, season_tag(year)])
     known = [one for run in found if (one := _known(run)) is not None]
-    published = {
-        (entry.event, entry.code) for entry in published_in(read_season(store, year)) if entry.state.state == PUBLISHED
-    }
+    published = {(entry.event, entry.session.code) for entry in published_in(read_season(store, year))}
     return make_plan(
         events,
         known,

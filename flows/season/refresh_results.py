@@ -66,7 +66,7 @@ def _published(settings: Settings, store: Store, since: timedelta) -> Iterator[t
     """Yield each season with those of its published sessions of the last days that have official results."""
     now = settings.current_time()
     for year in range((now - since).year, now.year + 1):
-        published = {(entry.event, entry.code) for entry in published_in(read_season(store, year))}
+        published = {(entry.event, entry.session.code) for entry in published_in(read_season(store, year))}
         if not published:
             continue
         wanted = [

@@ -29,14 +29,13 @@ from flows.upstream.limits import SharedLimits
 from flows.upstream.load import locate
 from flows.upstream.results import refresh_results_answer
 from flows.upstream.topics import missing_topics, read_session_key
-from publish import keys
 from publish.live import status
 from publish.live.runs import RunEntry
 from publish.revisions.latest import Latest, Summary, read_latest
+from publish.revisions.manifests import read_manifest
 from publish.season import index as season
-from publish.season.document import AWAITING_DATA, PUBLISHED, SessionState
+from publish.season.document import AWAITING_DATA, PUBLISHED
 from publish.stores.base import Store
-from publish.stores.shared_documents import parse_utc, read_document
 from transforms.errors import ParcfermeError, UpstreamError
 from transforms.frames import FPS
 
@@ -170,14 +169,15 @@ class SessionRun:
         latest = None if key is None else read_latest(self.store, key)
         if latest is None or (latest.round, latest.event) != (self.session.round, self.session.event):
             return None
-        made_from = (latest.summary.inputs_sha256, latest.summary.code_sha256)
+        made_from = (latest.inputs_sha256, latest.code_sha256)
         return latest if made_from == (self.read_fingerprint(), code_fingerprint()) else None
 
     def awaited_by_another(self) -> datetime | None:
         """Return when another run that waits for the session's data tries again; None: there is no such run."""
-        document = read_document(self.store, self._status_key) or {}
-        waits = document.get("type") == status.AWAITING_DATA and document["flow_run_id"] != self.entry.flow_run_id
-        return parse_utc(document["next_attempt_at"]) if waits else None
+        said = self._read_status()
+        if said is None or said.type != status.AWAITING_DATA or said.flow_run_id == self.entry.flow_run_id:
+            return None
+        return said.next_attempt_at
 
     def may_have_more_upstream(self) -> bool:
         """Whether a load could bring what the cache lacks; asks the results service whether its answer has changed."""
@@ -191,17 +191,18 @@ class SessionRun:
     def finish_unchanged(self, latest: Latest) -> PublishReport:
         """Report a session that is up to date, after finishing what a killed run may have left undone."""
         season.finish_publication(self.store, latest.session_key, self.settings.current_time())
-        manifest = read_document(self.store, latest.manifest_key) or {}
-        if (read_document(self.store, self._status_key) or {}).get("type") != status.COMPLETE:
+        manifest = read_manifest(self.store, latest.session_key, latest.revision)
+        said = self._read_status()
+        if said is None or said.type != status.COMPLETE:
             self._close(UP_TO_DATE)
         if self.deployed:
-            self.announcer.unchanged(latest.revision, latest.summary.grade)
+            self.announcer.unchanged(latest.revision, latest.grade)
         return PublishReport(
             self.session,
             PUBLISHED,
-            grade=latest.summary.grade,
-            frames=int(manifest.get("clock", {}).get("duration_ms", 0)) * FPS // 1000,
-            bytes=sum(int(entry["bytes"]) for entry in manifest.get("objects", ())),
+            grade=latest.grade,
+            frames=manifest.clock.duration_ms * FPS // 1000,
+            bytes=sum(entry.bytes for entry in manifest.objects),
             seconds=self.seconds,
             revision=latest.revision,
             session_key=latest.session_key,
@@ -248,14 +249,13 @@ class SessionRun:
             self.logger.warning("The failure of %s cannot be published: %s", self.label, second)
         self.announcer.failed(text, cancelled=interrupted)
 
-    @property
-    def _status_key(self) -> str:
-        return keys.status(self.session.year, self.session.round, self.session.code)
+    def _read_status(self) -> status.Status | None:
+        return status.read_status(self.store, self.session.year, self.session.round, self.session.code)
 
     def _record_state(self, state: str) -> None:
         now = self.settings.current_time()
-        changes = {(self.session.round, self.session.code): SessionState(state)}
-        season.update_season(self.store, self.session.year, self.events, now, changes)
+        states = {(self.session.round, self.session.code): state}
+        season.update_season(self.store, self.session.year, self.events, now, states)
 
     def _close(self, message: str) -> None:
         self.progress.finish(message)

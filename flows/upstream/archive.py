@@ -31,7 +31,7 @@ from flows.upstream.topics import missing_topics, read_circuit_key, read_session
 from publish import keys
 from publish.stores.base import Conflict, S3Options, Store
 from publish.stores.choose import open_store
-from publish.stores.shared_documents import Document, read_document, update_document
+from publish.stores.shared_documents import read_document, update_document
 from transforms.errors import InputError, ParcfermeError, UpstreamError
 
 Source = Literal["upstream", "archive"]
@@ -46,6 +46,7 @@ _SCHEDULE_URLS = {
     "schedule-of-results-service": "https://api.jolpi.ca/ergast/f1/{year}.json",
 }
 Logger = logging.Logger | logging.LoggerAdapter[Any]
+Document = dict[str, Any]
 
 
 def settings_for(settings: Settings, source: Source, year: int) -> Settings:
@@ -167,7 +168,7 @@ class SessionArchive:
 
     def _find(self, store: Store) -> tuple[int | None, Document]:
         """Return key and index entry of the session, found by the upstream's path, which no renumbering moves."""
-        sessions = (read_document(store, _index_key(self._session.year)) or {}).get("sessions", {})
+        sessions = (read_document(store, _index_key(self._session.year), dict) or {}).get("sessions", {})
         for key, entry in sessions.items():
             if entry.get("api_path") == self._session.api_path:
                 return int(key), entry
@@ -216,7 +217,7 @@ class SessionArchive:
     def _save(self, store: Store, key: int, fingerprint: str) -> bool:
         self._save_schedule(store)
         about = _made_with() | {"inputs_sha256": fingerprint, "api_path": self._session.api_path}
-        entry = (read_document(store, _index_key(self._session.year)) or {}).get("sessions", {}).get(str(key))
+        entry = (read_document(store, _index_key(self._session.year), dict) or {}).get("sessions", {}).get(str(key))
         if not self._broken and entry is not None and {name: entry.get(name) for name in about} == about:
             return False
         circuit_key = read_circuit_key(self._cache_dir, self._session)
@@ -303,7 +304,7 @@ def _add_to_index(store: Store, year: int, key: int, entry: Document) -> None:
         ordered = {name: sessions[name] for name in sorted(sessions, key=int)}
         return {"schema": _INDEX_SCHEMA, "year": year, "sessions": ordered}
 
-    update_document(store, _index_key(year), change)
+    update_document(store, _index_key(year), dict, change)
 
 
 def _cached_responses(cache_dir: Path, urls: Mapping[str, str]) -> dict[str, Path | bytes]:

@@ -1,6 +1,6 @@
 """What describes the publication itself: a JSON Schema for every document, a dictionary of every column."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 
 from publish.contract.schemas import document_schemas
@@ -12,6 +12,8 @@ from transforms.frames import CHANNELS
 
 #: Where the documents below live, relative to the base URL.
 FOLDER = "v1/schemas"
+
+_COLUMN_HEADS = "column | type | unit | meaning"
 
 
 def schema_documents() -> dict[str, bytes]:
@@ -38,7 +40,7 @@ def column_dictionary() -> dict[str, object]:
 
 def _table(table: Table) -> dict[str, object]:
     return {
-        "description": table.description,
+        "row": table.row,
         "recorded": bool(table.recorded),
         "sorted_by": list(table.sorted_by),
         "document": table.document or None,
@@ -75,35 +77,36 @@ def _page_lines() -> Iterator[str]:
     names = ", ".join(f"`{column.name}`" for column in IDENTITY.values())
     yield "# Tables and columns"
     yield ""
-    yield "Every Parquet table of a session, and every channel of its frames; `columns.json` is the same for programs."
+    yield "Every Parquet table of a session, and every channel of its frames. `columns.json` is the same for programs."
+    yield ""
+    yield from _grid("table | one row is | sorted by", ([name, *_facts(table)] for name, table in TABLES.items()))
     yield f"In front of every table, in every row, stand {names}."
     yield ""
-    yield from _grid("column | type | unit | meaning", map(_column, IDENTITY.values()))
+    yield from _grid(_COLUMN_HEADS, (_column(column).values() for column in IDENTITY.values()))
     for name, table in TABLES.items():
-        facts = [table.description]
-        if table.sorted_by:
-            facts.append(f"Sorted by {', '.join(f'`{column}`' for column in table.sorted_by)}")
-        if table.document:
-            facts.append(f"The same rows are in `{table.document}.json.gz`")
-        facts.append("As recorded" if table.recorded else "Computed")
         yield f"## {name}"
         yield ""
-        yield f"{'. '.join(facts)}."
-        yield ""
-        yield from _grid("column | type | unit | meaning", map(_column, table.columns))
+        if table.document:
+            yield f"The same rows are in `{table.document}.json.gz`."
+            yield ""
+        yield from _grid(_COLUMN_HEADS, (_column(column).values() for column in table.columns))
     yield "## Channels of the frames"
     yield ""
     yield "What a car has in a chunk, and the column of `frames` with the same. A continuous value is integer × scale."
     yield ""
-    rows = ({"name": channel.name, **_channel(channel)} for channel in CHANNELS)
-    yield from _grid("channel | unit | scale | kind | column | decimals | meaning", rows)
+    heads = "channel | unit | scale | kind | column | decimals | meaning"
+    yield from _grid(heads, ([channel.name, *_channel(channel).values()] for channel in CHANNELS))
 
 
-def _grid(heads: str, rows: Iterator[dict[str, object]]) -> Iterator[str]:
-    """Yield a Markdown table: its head, and the values of every row, names in code."""
+def _facts(table: Table) -> tuple[str, str]:
+    return table.row, ", ".join(f"`{name}`" for name in table.sorted_by)
+
+
+def _grid(heads: str, rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    """Yield a Markdown table: its heads, and the values of every row, the first of them as code."""
     yield f"| {heads} |"
     yield "|" + "---|" * (heads.count("|") + 1)
     for row in rows:
-        name, *values = (str(value).replace("|", "\\|") for value in row.values())
-        yield f"| `{name}` | {' | '.join(values)} |"
+        first, *others = (str(value).replace("|", "\\|") for value in row)
+        yield f"| `{first}` | {' | '.join(others)} |"
     yield ""

@@ -1,25 +1,35 @@
 // The page: which view the address asks for, keys and buttons, and problems in words.
 
 import { byId, setText } from "./dom.js";
-import { LoadError } from "./fetch.js";
+import { isAbort, LoadError } from "./fetch.js";
 import { showLibrary } from "./library.js";
 import { Player } from "./player.js";
+import { readSession } from "./session.js";
 
 const ADDRESS_EVERY_MS = 2000;
+/** @type {Player | null} */
 let player = null;
-let listing = null;
+let reading = new AbortController();
 let addressAt = 0;
 
-/** What the address asks for: `#session=9472&t=1234000&car=1` or `#year=2024`. */
+/**
+ * What the address asks for: `#session=9472&t=1234000&car=1` or `#year=2024`.
+ *
+ * @returns {{ session: number | null, timeMs: number | null, car: string | null, year: number | null }} null: not asked
+ */
 function wanted() {
   const query = new URLSearchParams(location.hash.slice(1));
+  /** @param {string} name of a part of the address that is a number */
   const number = (name) => (/^\d+$/.test(query.get(name) ?? "") ? Number(query.get(name)) : null);
   return { session: number("session"), timeMs: number("t"), car: query.get("car"), year: number("year") };
 }
 
+/** @returns {Player | null} the player, if there is something to play */
+const playing = () => (player?.ready ? player : null);
+
 async function route() {
   const { session, timeMs, car, year } = wanted();
-  if (session !== null && player?.sessionKey === session && player.ready) {
+  if (session !== null && player?.session.key === session && player.ready) {
     if (timeMs !== null) player.seek(timeMs);
     return;
   }
@@ -32,45 +42,62 @@ async function route() {
     if (session === null) await openLibrary(year);
     else await openSession(session, timeMs, car);
   } catch (error) {
-    if (error.name === "AbortError") return;
-    byId("session").hidden = !player?.ready;
+    if (isAbort(error)) return;
+    byId("session").hidden = !playing();
     showProblem(error);
   }
 }
 
+/** @param {number | null} year of the season to show, null for the newest */
 async function openLibrary(year) {
   setText(byId("title"), "Formula 1 sessions, replayed");
   document.title = "parcferme";
-  listing = new AbortController();
-  await showLibrary(year, listing.signal);
+  await showLibrary(year, reading.signal);
   document.body.dataset.ready = "library";
 }
 
-async function openSession(session, timeMs, car) {
+/**
+ * @param {number} sessionKey of the session to show
+ * @param {number | null} timeMs the moment, null for its start
+ * @param {string | null} car number of the selected car
+ */
+async function openSession(sessionKey, timeMs, car) {
   setText(byId("title"), "Loading…");
-  player = new Player(session, { onMoved: writeAddress, onProblem: showProblem });
-  await player.open(timeMs, car);
+  const { signal } = reading;
+  const session = await readSession(sessionKey, signal);
+  signal.throwIfAborted();
+  player = new Player(session, { timeMs, selected: car }, { onMoved: writeAddress, onProblem: showProblem, onSolved: hideProblem });
+  await player.open();
 }
 
 function clear() {
+  reading.abort();
+  reading = new AbortController();
   player?.dispose();
   player = null;
-  listing?.abort();
   hideProblem();
   for (const name of ["ready", "complete", "tick", "t", "fps", "firstFrameMs"]) delete document.body.dataset[name];
-  for (const id of ["messages", "weather"]) delete byId(id).dataset.shown;
+  for (const id of ["messages", "messages-unplaced", "weather"]) delete byId(id).dataset.shown;
 }
 
+/**
+ * @param {number} timeMs the moment
+ * @param {string | null} car number of the selected car
+ */
 function writeAddress(timeMs, car) {
+  if (!player) return;
   addressAt = performance.now();
-  const parts = [`session=${player.sessionKey}`, `t=${Math.round(timeMs)}`, ...(car ? [`car=${car}`] : [])];
+  const parts = [`session=${player.session.key}`, `t=${Math.round(timeMs)}`, ...(car ? [`car=${car}`] : [])];
   history.replaceState(null, "", `#${parts.join("&")}`);
 }
 
+/** @param {unknown} error to be told */
 function showProblem(error) {
-  if (error.name === "AbortError") return;
-  const words = error instanceof LoadError ? error.message : `Something in this page went wrong (${error.message}). Reload it; if that does not help, please report it.`;
-  if (!(error instanceof LoadError)) console.error(error);
+  if (isAbort(error)) return;
+  const isKnown = error instanceof LoadError;
+  if (!isKnown) console.error(error);
+  const cause = error instanceof Error ? error.message : String(error);
+  const words = isKnown ? cause : `Something in this page went wrong (${cause}). Reload it; if that does not help, please report it.`;
   setText(byId("problem-text"), words);
   byId("problem").hidden = false;
   document.body.dataset.problem = words;
@@ -88,51 +115,65 @@ function retry() {
   else route();
 }
 
-/** Keys: space plays and pauses, arrows seek, up and down change the speed. Other controls keep their own keys. */
+/**
+ * Keys: space plays and pauses, arrows seek, up and down change the speed. Other controls keep their own keys.
+ *
+ * @param {KeyboardEvent} event of a key
+ */
 function onKey(event) {
-  if (!player?.ready || event.ctrlKey || event.metaKey || event.altKey) return;
-  const inside = event.target.closest?.("button, select, a");
-  if (event.key === " " && !inside) player.toggle();
+  const current = playing();
+  if (!current || event.ctrlKey || event.metaKey || event.altKey) return;
+  const inside = event.target instanceof Element ? event.target.closest("button, select, input[type=checkbox], summary, a") : null;
+  if (event.key === " " && !inside) current.toggle();
   else if (inside?.tagName === "SELECT") return;
   else if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
     const step = (event.shiftKey ? 60 : 5) * 1000;
-    player.seek(player.clock.timeMs + (event.key === "ArrowLeft" ? -step : step));
+    current.seek(current.clock.timeMs + (event.key === "ArrowLeft" ? -step : step));
   } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
     if (inside || event.target !== document.body) return;
-    changeRate(event.key === "ArrowUp" ? 1 : -1);
+    changeRate(current, event.key === "ArrowUp" ? 1 : -1);
   } else return;
   event.preventDefault();
 }
 
-function changeRate(by) {
-  const select = byId("rate");
+/**
+ * @param {Player} current what plays
+ * @param {number} by steps up or down
+ */
+function changeRate(current, by) {
+  const select = byId("rate", HTMLSelectElement);
   select.selectedIndex = Math.min(Math.max(select.selectedIndex + by, 0), select.options.length - 1);
-  player.setRate(Number(select.value));
+  current.setRate(Number(select.value));
 }
 
 function listen() {
+  const map = byId("map");
+  const rate = byId("rate", HTMLSelectElement);
   window.addEventListener("hashchange", route);
   window.addEventListener("keydown", onKey);
-  new ResizeObserver(() => player?.resize()).observe(byId("map").parentElement);
+  new ResizeObserver(() => player?.resize()).observe(map.parentElement ?? map);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => player?.resize());
   byId("problem-retry").addEventListener("click", retry);
-  byId("play").addEventListener("click", () => player?.ready && player.toggle());
-  for (const [id, step] of [["back", -10_000], ["forward", 10_000]]) {
-    byId(id).addEventListener("click", () => player?.ready && player.seek(player.clock.timeMs + step));
+  byId("play").addEventListener("click", () => playing()?.toggle());
+  for (const [id, step] of /** @type {const} */ ([["back", -10_000], ["forward", 10_000]])) {
+    byId(id).addEventListener("click", () => {
+      const current = playing();
+      current?.seek(current.clock.timeMs + step);
+    });
   }
-  byId("rate").addEventListener("change", () => player?.ready && player.setRate(Number(byId("rate").value)));
-  byId("gap-toggle").addEventListener("click", () => {
-    player?.board?.toggleGap();
-    player?.render();
-  });
-  byId("map").addEventListener("click", (event) => {
-    const number = player?.map?.pick(event.offsetX, event.offsetY);
-    if (number) player.select(number);
+  rate.addEventListener("change", () => playing()?.setRate(Number(rate.value)));
+  const hide = byId("hide-ahead", HTMLInputElement);
+  hide.addEventListener("change", () => player?.hide(hide.checked));
+  byId("gap-toggle").addEventListener("click", () => player?.toggleGap());
+  map.addEventListener("click", (event) => {
+    const number = player?.view.map?.pick(event.offsetX, event.offsetY);
+    if (number) player?.select(number);
   });
   setInterval(() => {
-    if (player?.clock?.playing && performance.now() - addressAt > ADDRESS_EVERY_MS) writeAddress(player.clock.timeMs, player.selected);
+    if (player?.clock.playing && performance.now() - addressAt > ADDRESS_EVERY_MS) writeAddress(player.clock.timeMs, player.selected);
   }, ADDRESS_EVERY_MS);
 }
 
+byId("stuck").remove();
 listen();
 route();

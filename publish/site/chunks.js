@@ -1,73 +1,155 @@
-// Which chunks are loaded, which are on their way, and which one to show.
+// Which chunks are loaded, which are on their way, and which one to show. What cannot be had is tried again, quietly.
 
 import { Chunk } from "./decode.js";
-import { LoadError, readJson } from "./fetch.js";
+import { isAbort, LoadError, readDocument } from "./fetch.js";
+
+/** @import { Manifest } from "./types.d.ts" */
+
+/**
+ * How a moment can be shown: `sharp` at no less than the thin rate; `coming`, worth waiting for; `rough` from the
+ * overview, since nothing better can be had; `cut off`, not now but perhaps later; `gone`, not at all.
+ *
+ * @typedef {"sharp" | "coming" | "rough" | "cut off" | "gone"} Cover
+ */
+
+/** @typedef {{ tries: number, againAtMs: number, error: unknown }} Failure of a chunk */
 
 const KEPT = 16; // chunks in memory beside the overview; one at full rate is a few MB
+const OVERVIEW = "overview";
+const FIRST_PAUSE_MS = 5_000;
+const LONGEST_PAUSE_MS = 60_000;
 
+/**
+ * @param {number} fps frames a second
+ * @param {number} index of the chunk
+ * @returns {string} the name of a chunk here
+ */
+const idOf = (fps, index) => `${fps}/${index}`;
+
+/** The chunks of a session, as far as they are loaded. */
 export class ChunkStore {
-  /** `folder`: key of the revision's folder. `onLoad` is called after every arrival, `onProblem` with a LoadError. */
-  constructor(folder, manifest, { onLoad, onProblem }) {
+  /**
+   * @param {string} folder key of the revision's folder
+   * @param {Manifest} manifest of the revision
+   * @param {object} heard what is called
+   * @param {() => void} heard.onLoad after every arrival
+   * @param {() => void} heard.onFail when a chunk could not be had
+   * @param {() => void} heard.onRetry when it is time to ask for it again
+   */
+  constructor(folder, manifest, { onLoad, onFail, onRetry }) {
     this.folder = folder;
     this.channels = manifest.frames.channels;
     this.chunkMs = manifest.frames.chunk_ms;
+    /** @type {Map<string, string>} */
     this.objects = new Map();
-    for (const object of manifest.objects) {
-      if (object.kind === "frames") {
-        this.objects.set(this.id(object.fps, Math.floor(object.start_ms / this.chunkMs)), object.path);
-      }
+    /** @type {Set<number>} */
+    const rates = new Set();
+    for (const { kind, fps, start_ms: startMs, path } of manifest.objects) {
+      if (kind === OVERVIEW) this.objects.set(OVERVIEW, path);
+      if (kind !== "frames" || fps === undefined || startMs === undefined) continue;
+      this.objects.set(idOf(fps, Math.floor(startMs / this.chunkMs)), path);
+      rates.add(fps);
     }
-    const rates = [...new Set(manifest.objects.filter((o) => o.kind === "frames").map((o) => o.fps))].sort((a, b) => b - a);
-    [this.fullFps, this.thinFps] = [rates[0] ?? null, rates[1] ?? rates[0] ?? null];
+    const [full, thin] = [...rates].sort((a, b) => b - a);
+    /** @type {number | null} */
+    this.fullFps = full ?? null;
+    /** @type {number | null} */
+    this.thinFps = thin ?? full ?? null;
+    /** @type {Chunk | null} */
     this.overview = null;
+    /** @type {Map<string, Chunk>} */
     this.loaded = new Map();
+    /** @type {Map<string, AbortController>} */
     this.pending = new Map();
-    this.failed = new Set();
+    /** @type {Map<string, Failure>} */
+    this.failed = new Map();
+    /** @type {number | undefined} */
+    this.timer = undefined;
     this.onLoad = onLoad;
-    this.onProblem = onProblem;
+    this.onFail = onFail;
+    this.onRetry = onRetry;
   }
 
-  id(fps, index) {
-    return `${fps}/${index}`;
-  }
-
-  /** Load what the moment needs, `fps` last; give up on what it does not. With `ahead` the next chunk follows. */
-  async want(timeMs, fps, ahead) {
+  /**
+   * Load what the moment needs, the wanted rate last, then the next chunk and the overview; give up on anything else.
+   *
+   * @param {number} timeMs the moment
+   * @param {number | null} fps the rate it is to be shown at
+   */
+  async want(timeMs, fps) {
     const index = Math.floor(timeMs / this.chunkMs);
-    const wanted = [this.id(this.thinFps, index), this.id(fps, index)];
-    if (ahead) wanted.push(this.id(fps, index + 1));
-    const ids = new Set(wanted.filter((id) => this.objects.has(id)));
+    const ids = new Set([...this.named([[this.thinFps, index], [fps, index], [fps, index + 1]]), ...this.overviewId()]);
     for (const [id, controller] of this.pending) {
       if (ids.has(id)) continue;
       controller.abort();
       this.pending.delete(id);
     }
     for (const id of ids) {
-      if (!this.loaded.has(id) && !this.pending.has(id) && !this.failed.has(id)) {
-        // One after the other: the thin chunk shows something while the full one is on its way.
-        await this.load(id);
-        if (!this.loaded.has(id)) return;
-      }
+      if (this.has(id) || this.pending.has(id) || this.rests(id)) continue;
+      // One after the other: the thin chunk shows something while the full one is on its way.
+      if (!(await this.load(id))) return;
     }
   }
 
+  /**
+   * @param {[number | null, number][]} chunks rates and indices
+   * @returns {string[]} the names of those that are published
+   */
+  named(chunks) {
+    return chunks.flatMap(([fps, index]) => (fps === null ? [] : [idOf(fps, index)])).filter((id) => this.objects.has(id));
+  }
+
+  /** @returns {string[]} the name of the overview, if it is published */
+  overviewId() {
+    return this.objects.has(OVERVIEW) ? [OVERVIEW] : [];
+  }
+
+  /**
+   * @param {string} id of a chunk
+   * @returns {boolean} whether it is loaded
+   */
+  has(id) {
+    return id === OVERVIEW ? this.overview !== null : this.loaded.has(id);
+  }
+
+  /**
+   * @param {string} id of a chunk
+   * @returns {boolean} whether it could not be had, and it is too early to ask again
+   */
+  rests(id) {
+    return (this.failed.get(id)?.againAtMs ?? 0) > performance.now();
+  }
+
+  /**
+   * @param {string} id of a chunk
+   * @returns {Promise<boolean>} whether it is still of use to go on with the next
+   */
   async load(id) {
     const controller = new AbortController();
     this.pending.set(id, controller);
     try {
-      const document = await readJson(this.folder + this.objects.get(id), { signal: controller.signal });
+      const document = await readDocument("frames", `${this.folder}${this.objects.get(id)}`, { signal: controller.signal });
+      this.failed.delete(id);
       this.keep(id, new Chunk(document, this.channels));
       this.onLoad();
     } catch (error) {
-      if (error.name === "AbortError") return;
-      this.failed.add(id);
-      this.onProblem(error instanceof LoadError ? missingPart(error) : error);
+      if (isAbort(error)) return false;
+      this.fail(id, error);
     } finally {
       if (this.pending.get(id) === controller) this.pending.delete(id);
     }
+    return true;
   }
 
+  /**
+   * @param {string} id of a chunk
+   * @param {Chunk} chunk that has arrived
+   */
   keep(id, chunk) {
+    if (id === OVERVIEW) {
+      this.overview = chunk;
+      return;
+    }
     this.loaded.set(id, chunk);
     for (const old of this.loaded.keys()) {
       if (this.loaded.size <= KEPT) break;
@@ -75,11 +157,28 @@ export class ChunkStore {
     }
   }
 
-  /** The best loaded chunk for a moment, near to `fps` if there is one; null when nothing is there. */
+  /**
+   * @param {string} id of a chunk
+   * @param {unknown} error why it could not be had
+   */
+  fail(id, error) {
+    const tries = (this.failed.get(id)?.tries ?? 0) + 1;
+    const nowMs = performance.now();
+    this.failed.set(id, { tries, againAtMs: nowMs + Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), LONGEST_PAUSE_MS), error });
+    const soonestMs = Math.min(...[...this.failed.values()].map(({ againAtMs }) => againAtMs).filter((ms) => ms > nowMs));
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.onRetry(), soonestMs - nowMs + 1);
+    this.onFail();
+  }
+
+  /**
+   * @param {number} timeMs the moment
+   * @param {number | null} fps the rate wanted
+   * @returns {Chunk | null} the best loaded chunk for it, null when nothing is there
+   */
   at(timeMs, fps) {
     const index = Math.floor(timeMs / this.chunkMs);
-    for (const rate of [fps, this.thinFps, this.fullFps]) {
-      const id = this.id(rate, index);
+    for (const id of this.named([[fps, index], [this.thinFps, index], [this.fullFps, index]])) {
       const chunk = this.loaded.get(id);
       if (chunk) {
         this.loaded.delete(id);
@@ -90,26 +189,63 @@ export class ChunkStore {
     return this.overview;
   }
 
-  /** Whether the moment can be shown at no less than the thin rate. */
-  covers(timeMs) {
+  /**
+   * How a moment can be shown.
+   *
+   * @param {number} timeMs the moment
+   * @returns {Cover} how
+   */
+  cover(timeMs) {
     const index = Math.floor(timeMs / this.chunkMs);
-    const ids = [this.id(this.thinFps, index), this.id(this.fullFps, index)];
-    return ids.some((id) => this.loaded.has(id)) || !ids.some((id) => this.objects.has(id));
+    const ids = this.named([[this.thinFps, index], [this.fullFps, index]]);
+    if (ids.some((id) => this.loaded.has(id))) return "sharp";
+    if (ids.some((id) => !this.failed.has(id))) return "coming";
+    if (this.overview) return ids.length ? "rough" : "sharp";
+    const more = [...ids, ...this.overviewId()];
+    if (this.overviewId().some((id) => !this.failed.has(id))) return "coming";
+    return more.some((id) => !isGone(this.failed.get(id)?.error)) ? "cut off" : "gone";
   }
 
+  /**
+   * Why a moment is not shown as it could be.
+   *
+   * @param {number} timeMs the moment
+   * @returns {Error | null} what came of its chunks
+   */
+  problemAt(timeMs) {
+    const index = Math.floor(timeMs / this.chunkMs);
+    const [error] = this.named([[this.thinFps, index], [this.fullFps, index]]).map((id) => this.failed.get(id)?.error);
+    if (isGone(error)) return missingPart(error);
+    return error instanceof Error ? error : null;
+  }
+
+  /** Let what could not be had be asked for again at once. */
   retry() {
     this.failed.clear();
   }
 
+  /** Give up on everything that is on its way. */
   dispose() {
+    clearTimeout(this.timer);
     for (const controller of this.pending.values()) controller.abort();
   }
 }
 
+/**
+ * @param {unknown} error of a chunk
+ * @returns {error is LoadError} whether the server has said that it is not there
+ */
+function isGone(error) {
+  return error instanceof LoadError && (error.status === 404 || error.status === 403);
+}
+
+/**
+ * @param {LoadError} error of a chunk that is not there
+ * @returns {LoadError} the same, with what it means for a published object
+ */
 function missingPart(error) {
-  if (error.status !== 404) return error;
   return new LoadError(
     `${error.message} The manifest names it, so the publication is damaged or was replaced: reload the page; if it stays, whoever publishes this data should publish the session again.`,
-    404,
+    error.status,
   );
 }

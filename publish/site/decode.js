@@ -1,7 +1,13 @@
 // Decoding of a frames chunk (parcferme/frames/1). A channel is decoded when it is first asked for.
 
-/** A run of ticks of all cars. `channels` is the manifest's `frames.channels`. */
+/** @import { Channel, FramesDocument, Runs, Steps } from "./types.d.ts" */
+
+/** A run of ticks of all cars. */
 export class Chunk {
+  /**
+   * @param {FramesDocument} document the chunk
+   * @param {Record<string, Channel>} channels the manifest's `frames.channels`
+   */
   constructor(document, channels) {
     this.fps = document.fps;
     this.startMs = document.start_ms;
@@ -11,48 +17,97 @@ export class Chunk {
     this.cars = Object.keys(document.cars);
     this.document = document;
     this.channels = channels;
+    /** @type {Map<string, Float64Array>} */
     this.decoded = new Map();
   }
 
-  /** The tick at or before `timeMs`, within the chunk. */
+  /**
+   * @param {number} timeMs a moment
+   * @returns {number} the tick at or before it, within the chunk
+   */
   tickAt(timeMs) {
     const tick = Math.floor((timeMs - this.startMs) / this.stepMs + 1e-6);
     return Math.min(Math.max(tick, 0), this.ticks - 1);
   }
 
-  /** Value of a car's channel at a tick: a number, a text (tyre, state), or null in a gap or without the channel. */
+  /**
+   * @param {string} car racing number
+   * @param {string} name of a continuous channel, or one held as a number
+   * @param {number} tick of the chunk
+   * @returns {number | null} the value, null in a gap or without the channel
+   */
+  number(car, name, tick) {
+    const value = this.value(car, name, tick);
+    return typeof value === "number" ? value : null;
+  }
+
+  /**
+   * @param {string} car racing number
+   * @param {string} name of a channel held as a text: tyre, state
+   * @param {number} tick of the chunk
+   * @returns {string | null} the value, null in a gap or without the channel
+   */
+  text(car, name, tick) {
+    const value = this.value(car, name, tick);
+    return typeof value === "string" ? value : null;
+  }
+
+  /**
+   * @param {string} car racing number
+   * @param {string} name of the channel
+   * @param {number} tick of the chunk
+   * @returns {number | string | null} the value, null in a gap or without the channel
+   */
   value(car, name, tick) {
     const channel = this.channels[name];
     const encoded = this.document.cars[car]?.[name];
     if (!channel || !encoded) return null;
-    if (channel.kind === "held") return heldAt(encoded, tick);
-    const value = this.series(car, name)[tick];
+    if (channel.kind === "held") return heldAt(/** @type {Runs<number | string>} */ (encoded), tick);
+    const value = this.series(car, name)?.[tick] ?? NaN;
     return Number.isNaN(value) ? null : value;
   }
 
-  /** A continuous channel of a car as Float64Array in its unit, NaN in a gap; null where the chunk has none. */
+  /**
+   * @param {string} car racing number
+   * @param {string} name of a continuous channel
+   * @returns {Float64Array | null} its values in its unit, NaN in a gap; null where the chunk has none
+   */
   series(car, name) {
     const encoded = this.document.cars[car]?.[name];
     if (!encoded) return null;
     const id = `${car} ${name}`;
     let values = this.decoded.get(id);
     if (!values) {
-      values = decodeContinuous(encoded, this.channels[name].scale);
+      values = decodeContinuous(/** @type {Steps} */ (encoded), this.channels[name].scale);
       this.decoded.set(id, values);
     }
     return values;
   }
 
+  /**
+   * @param {number} tick of the chunk
+   * @returns {string | null} the code of the track status
+   */
   trackStatus(tick) {
     return heldAt(this.document.track_status, tick);
   }
 
+  /**
+   * @param {number} tick of the chunk
+   * @returns {number | null} the lap the leader is on, null where there is no order on track
+   */
   leaderLap(tick) {
     return heldAt(this.document.leader_lap, tick);
   }
 }
 
-/** First value and differences of integers to values; after a gap (null) the next one is absolute again. */
+/**
+ * First value and differences of integers to values; after a gap (null) the next one is absolute again.
+ *
+ * @param {Steps} encoded as published
+ * @param {number} scale what one step is worth
+ * @returns {Float64Array} values, NaN in a gap
+ */
 export function decodeContinuous(encoded, scale) {
   const values = new Float64Array(encoded.length);
   // Division by a whole number gives the nearest double (3 / 10), multiplication by 0.1 does not.
@@ -71,7 +126,14 @@ export function decodeContinuous(encoded, scale) {
   return values;
 }
 
-/** Value of runs `[[tick, value], ...]` at a tick. */
+/**
+ * The value of a held channel at a tick.
+ *
+ * @template Value
+ * @param {Runs<Value>} runs as published
+ * @param {number} tick of the chunk
+ * @returns {Value | null} the value, null in a gap
+ */
 export function heldAt(runs, tick) {
   let low = 0;
   let high = runs.length - 1;

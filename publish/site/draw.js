@@ -1,21 +1,89 @@
 // The track map on a canvas: outline, start line, corners, cars.
 
+/** @import { Track } from "./types.d.ts" */
+
+/**
+ * A car to be drawn, in metres.
+ *
+ * @typedef {object} Dot
+ * @property {string} number racing number
+ * @property {string} code of the driver
+ * @property {string} color of the team
+ * @property {string | null} state of the car
+ * @property {boolean} selected whether it is the selected one
+ * @property {number} x in metres
+ * @property {number} y in metres
+ */
+
+/** @typedef {Dot & { px: number, py: number }} PlacedDot a car drawn, with its place in pixels */
+/** @typedef {{ left: number, right: number, y: number }} Box the place of a code: its ends and its middle */
+
 const MARGIN_PX = 34;
 const CORNER_OFFSET_PX = 15;
 const DOT_PX = 6;
+/** Half the height of a code. */
+const LABEL_PX = 6;
+/** How far from a car a finger may be that means it. */
+const FINGER_PX = 24;
+const COLORS = /** @type {const} */ (["ground", "asphalt", "edge", "text", "muted", "accent"]);
+const DRIVING = new Set(["running", "grid", "finished"]);
 
+/**
+ * @param {HTMLCanvasElement} canvas to draw on
+ * @returns {CanvasRenderingContext2D} its context
+ */
+function contextOf(canvas) {
+  const context = canvas.getContext("2d");
+  if (!context) throw new Error("this browser does not draw on a canvas");
+  return context;
+}
+
+/**
+ * @param {PlacedDot} dot a car
+ * @returns {number} how far its dot reaches, with its rim
+ */
+const radiusOf = (dot) => DOT_PX + (dot.selected ? 5 : 1);
+
+/**
+ * @param {PlacedDot} dot a car
+ * @param {number} width of its code
+ * @returns {Box[]} where the code can stand, the best place first
+ */
+function spotsFor({ px, py, selected }, width) {
+  const away = selected ? 13 : 10;
+  /** @type {[number, number][]} */
+  const corners = [
+    [px + away, py - 9], [px + away, py + 9], [px - away - width, py - 9], [px - away - width, py + 9],
+    [px - width / 2, py - away - 7], [px - width / 2, py + away + 7], [px + away + 2, py], [px - away - 2 - width, py],
+  ];
+  return corners.map(([left, y]) => ({ left, right: left + width, y }));
+}
+
+/** The map of a track with its cars. */
 export class TrackMap {
-  constructor(canvas) {
+  /**
+   * @param {HTMLCanvasElement} canvas to draw on
+   * @param {Track} track to be drawn
+   */
+  constructor(canvas, track) {
     this.canvas = canvas;
-    this.context = canvas.getContext("2d");
-    this.still = document.createElement("canvas");
-    this.track = null;
-    this.dots = [];
-    this.resize();
-  }
-
-  setTrack(track) {
     this.track = track;
+    this.context = contextOf(canvas);
+    this.still = document.createElement("canvas");
+    /** @type {PlacedDot[]} */
+    this.dots = [];
+    /** @type {{ number: string, box: Box }[]} */
+    this.labels = [];
+    this.ratio = 1;
+    this.width = 0;
+    this.height = 0;
+    this.cos = 1;
+    this.sin = 0;
+    this.scale = 1;
+    this.shiftX = 0;
+    this.shiftY = 0;
+    /** @type {Record<COLORS[number], string>} */
+    this.colors = { ground: "", asphalt: "", edge: "", text: "", muted: "", accent: "" };
     this.resize();
   }
 
@@ -29,15 +97,14 @@ export class TrackMap {
       canvas.height = Math.max(1, Math.round(height * this.ratio));
     }
     const style = getComputedStyle(document.documentElement);
-    this.colors = Object.fromEntries(
-      ["ground", "asphalt", "edge", "text", "muted", "accent"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]),
-    );
-    if (this.track && width && height) {
+    for (const name of COLORS) this.colors[name] = style.getPropertyValue(`--${name}`).trim();
+    if (width && height) {
       this.fit();
       this.drawStill();
     }
   }
 
+  /** Find the scale and the shift that show the whole track. */
   fit() {
     const angle = ((this.track.rotation_deg ?? 0) * Math.PI) / 180;
     [this.cos, this.sin] = [Math.cos(angle), Math.sin(angle)];
@@ -46,36 +113,52 @@ export class TrackMap {
     const ys = turned.map((p) => p[1]);
     const [left, right] = [Math.min(...xs), Math.max(...xs)];
     const [bottom, top] = [Math.min(...ys), Math.max(...ys)];
+    /** @param {number} size of a side of the canvas */
     const room = (size) => Math.max(size - 2 * MARGIN_PX, 40);
     this.scale = Math.min(room(this.width) / (right - left), room(this.height) / (top - bottom));
     this.shiftX = this.width / 2 - (this.scale * (left + right)) / 2;
     this.shiftY = this.height / 2 + (this.scale * (bottom + top)) / 2;
   }
 
+  /**
+   * @param {number} x in metres
+   * @param {number} y in metres
+   * @returns {[number, number]} the same, turned as the circuit is usually shown
+   */
   turn(x, y) {
     return [x * this.cos - y * this.sin, x * this.sin + y * this.cos];
   }
 
-  /** Metres on the circuit to pixels on the canvas. */
+  /**
+   * @param {number} x in metres
+   * @param {number} y in metres
+   * @returns {[number, number]} the place in pixels
+   */
   place(x, y) {
     const [u, v] = this.turn(x, y);
     return [this.shiftX + this.scale * u, this.shiftY - this.scale * v];
   }
 
+  /** Draw what does not move. */
   drawStill() {
-    const c = this.still.getContext("2d");
+    const c = contextOf(this.still);
     c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     c.clearRect(0, 0, this.width, this.height);
     const path = new Path2D();
     this.track.x.forEach((x, i) => path.lineTo(...this.place(x, this.track.y[i])));
     path.closePath();
     c.lineJoin = "round";
-    for (const [width, color] of [[9, this.colors.edge], [6, this.colors.asphalt]]) {
+    for (const [width, color] of /** @type {const} */ ([[9, "edge"], [6, "asphalt"]])) {
       c.lineWidth = width;
-      c.strokeStyle = color;
+      c.strokeStyle = this.colors[color];
       c.stroke(path);
     }
     this.drawStartLine(c);
+    this.drawCorners(c);
+  }
+
+  /** @param {CanvasRenderingContext2D} c where to draw the numbers of the corners */
+  drawCorners(c) {
     c.font = "11px system-ui, sans-serif";
     c.textAlign = "center";
     c.textBaseline = "middle";
@@ -83,14 +166,12 @@ export class TrackMap {
     for (const corner of this.track.corners ?? []) {
       const [x, y] = this.place(corner.x, corner.y);
       const angle = ((corner.angle_deg + (this.track.rotation_deg ?? 0)) * Math.PI) / 180;
-      c.fillText(
-        `${corner.number}${corner.letter}`,
-        x + CORNER_OFFSET_PX * Math.cos(angle),
-        y - CORNER_OFFSET_PX * Math.sin(angle),
-      );
+      const [aside, up] = [CORNER_OFFSET_PX * Math.cos(angle), CORNER_OFFSET_PX * Math.sin(angle)];
+      c.fillText(`${corner.number}${corner.letter}`, x + aside, y - up);
     }
   }
 
+  /** @param {CanvasRenderingContext2D} c where to draw the start line */
   drawStartLine(c) {
     const { x, y } = this.track;
     const from = this.place(x[0], y[0]);
@@ -105,7 +186,7 @@ export class TrackMap {
     c.stroke();
   }
 
-  /** Draw `cars`: {number, code, color, x, y, state, selected}, in metres, the most important first. */
+  /** @param {Dot[]} cars the most important first */
   draw(cars) {
     const c = this.context;
     c.setTransform(1, 0, 0, 1, 0, 0);
@@ -116,12 +197,16 @@ export class TrackMap {
       const [px, py] = this.place(car.x, car.y);
       return { ...car, px, py };
     });
-    for (const dot of [...this.dots].reverse()) this.drawDot(c, dot);
     this.drawLabels(c);
+    for (const dot of [...this.dots].reverse()) this.drawDot(c, dot);
   }
 
+  /**
+   * @param {CanvasRenderingContext2D} c where to draw
+   * @param {PlacedDot} dot the car
+   */
   drawDot(c, dot) {
-    const idle = dot.state !== "running" && dot.state !== "grid" && dot.state !== "finished";
+    const idle = !DRIVING.has(dot.state ?? "");
     c.beginPath();
     c.arc(dot.px, dot.py, dot.selected ? DOT_PX + 3 : DOT_PX, 0, 2 * Math.PI);
     c.fillStyle = idle ? this.colors.ground : dot.color;
@@ -131,36 +216,56 @@ export class TrackMap {
     c.stroke();
   }
 
-  /** Codes beside the dots; in a bunch the cars behind go without rather than on top of each other. */
+  /**
+   * Codes beside the dots, never over a dot or another code; in a bunch the cars behind go without.
+   *
+   * @param {CanvasRenderingContext2D} c where to draw
+   */
   drawLabels(c) {
     c.font = "600 11px system-ui, sans-serif";
     c.textAlign = "left";
     c.textBaseline = "middle";
     c.lineWidth = 3;
+    /** @type {Box[]} */
     const taken = [];
+    this.labels = [];
     for (const dot of this.dots) {
       const width = c.measureText(dot.code).width;
-      const spots = [
-        [dot.px + 10, dot.py - 9],
-        [dot.px + 10, dot.py + 9],
-        [dot.px - 10 - width, dot.py - 9],
-        [dot.px - 10 - width, dot.py + 9],
-      ];
-      const spot = spots.find(([x, y]) => taken.every((t) => x > t.right || x + width < t.x || Math.abs(y - t.y) > 12));
-      if (!spot) continue;
-      const [x, y] = spot;
-      taken.push({ x, y, right: x + width });
+      const box = spotsFor(dot, width).find((spot) => this.isFree(spot, taken));
+      if (!box) continue;
+      taken.push(box);
+      this.labels.push({ number: dot.number, box });
       c.strokeStyle = this.colors.ground;
-      c.strokeText(dot.code, x, y);
+      c.strokeText(dot.code, box.left, box.y);
       c.fillStyle = this.colors.text;
-      c.fillText(dot.code, x, y);
+      c.fillText(dot.code, box.left, box.y);
     }
   }
 
-  /** Number of the car within a finger's width of a pixel, or null. */
+  /**
+   * @param {Box} box of a code
+   * @param {Box[]} taken by other codes
+   * @returns {boolean} whether it lies on the canvas and over nothing else
+   */
+  isFree(box, taken) {
+    if (box.left < 2 || box.right > this.width - 2 || box.y < LABEL_PX || box.y > this.height - LABEL_PX) return false;
+    if (taken.some((other) => box.left < other.right && other.left < box.right && Math.abs(box.y - other.y) < 2 * LABEL_PX)) return false;
+    return this.dots.every((dot) => {
+      const aside = Math.max(box.left - dot.px, dot.px - box.right, 0);
+      const above = Math.max(Math.abs(dot.py - box.y) - LABEL_PX, 0);
+      return Math.hypot(aside, above) >= radiusOf(dot);
+    });
+  }
+
+  /**
+   * @param {number} px a place on the canvas
+   * @param {number} py a place on the canvas
+   * @returns {string | null} number of the car within a finger's width of it
+   */
   pick(px, py) {
+    /** @type {string | null} */
     let best = null;
-    let nearest = 18;
+    let nearest = FINGER_PX;
     for (const dot of this.dots) {
       const away = Math.hypot(dot.px - px, dot.py - py);
       if (away < nearest) [best, nearest] = [dot.number, away];

@@ -1,9 +1,16 @@
 // Reading published documents. Every failure is a LoadError whose message says what happened and what to do.
 
-/** Where the published data begins: the folder above this module's. */
-export const BASE = new URL("../", import.meta.url);
+/** @import { Documents } from "./types.d.ts" */
 
+/** Where the published data begins: the folder the page lies in. */
+export const BASE = new URL(".", document.baseURI);
+
+/** Something published cannot be read; the message is for whoever looks at the page. */
 export class LoadError extends Error {
+  /**
+   * @param {string} message what happened and what to do
+   * @param {number | null} status of the server's answer; null without one
+   */
   constructor(message, status = null) {
     super(message);
     this.name = "LoadError";
@@ -11,25 +18,78 @@ export class LoadError extends Error {
   }
 }
 
+/**
+ * Versions of the documents these pages read.
+ *
+ * @type {Record<keyof Documents, number>}
+ */
+const VERSIONS = {
+  index: 1, season: 1, latest: 1, manifest: 1, frames: 1, track: 1, laps: 1, results: 1, weather: 1, messages: 1,
+  quality: 1, health: 1, runs: 1, status: 1,
+};
+const CONTRACT = 1;
+
 class BrokenDocument extends LoadError {}
 
-/** Return the JSON at `key` (relative to the base). Throws LoadError, or AbortError when `signal` was aborted. */
-export async function readJson(key, { signal, priority } = {}) {
+/**
+ * Whether an error only says that nobody waits for the answer any more.
+ *
+ * @param {unknown} error what was thrown
+ * @returns {boolean} true if it is nobody's problem
+ */
+export function isAbort(error) {
+  return error instanceof Error && error.name === "AbortError";
+}
+
+/**
+ * Read a published document of a version these pages know. Throws LoadError, or AbortError when the signal was aborted.
+ *
+ * @template {keyof Documents} Name
+ * @param {Name} name of the document
+ * @param {string} key relative to the base
+ * @param {RequestInit} options of the request
+ * @returns {Promise<Documents[Name]>} the document
+ */
+export async function readDocument(name, key, options = {}) {
+  const document = await readJson(key, options);
+  const known = `parcferme/${name}/${VERSIONS[name]}`;
+  const isKnown = document?.schema === known && (name !== "index" || document.contract === CONTRACT);
+  if (isKnown) return document;
+  const found = document?.schema === known ? `contract ${document.contract}` : document?.schema ?? "without a name";
+  throw new LoadError(
+    `${key} has a format this page does not know (${found}; this page reads ${known} of contract ${CONTRACT}). ` +
+      "Reload the page; if that does not help, the page is older than the data: whoever publishes should publish the pages again.",
+  );
+}
+
+/**
+ * Read JSON. Throws LoadError, or AbortError when the signal was aborted.
+ *
+ * @param {string} key relative to the base
+ * @param {RequestInit} options of the request
+ * @returns {Promise<any>} the document
+ */
+export async function readJson(key, options = {}) {
   try {
-    return await readOnce(key, { signal, priority });
+    return await readOnce(key, options);
   } catch (error) {
     if (!(error instanceof BrokenDocument)) throw error;
     // A revision's objects stay in the browser's cache for a year, and so would one that arrived broken.
-    return readOnce(key, { signal, priority, cache: "reload" });
+    return readOnce(key, { ...options, cache: "reload" });
   }
 }
 
+/**
+ * @param {string} key relative to the base
+ * @param {RequestInit} options of the request
+ * @returns {Promise<unknown>} the document
+ */
 async function readOnce(key, options) {
   let response;
   try {
     response = await fetch(new URL(key, BASE), options);
   } catch (error) {
-    if (error.name === "AbortError") throw error;
+    if (isAbort(error)) throw error;
     throw new LoadError(networkProblem(key));
   }
   if (!response.ok) throw new LoadError(statusProblem(key, response.status), response.status);
@@ -37,7 +97,7 @@ async function readOnce(key, options) {
   try {
     bytes = new Uint8Array(await response.arrayBuffer());
   } catch (error) {
-    if (error.name === "AbortError") throw error;
+    if (isAbort(error)) throw error;
     throw new BrokenDocument(`${key} broke off while it was loading. Check the connection, then try again.`);
   }
   try {
@@ -49,6 +109,10 @@ async function readOnce(key, options) {
   }
 }
 
+/**
+ * @param {string} key that was asked for
+ * @returns {string} what to say
+ */
 function networkProblem(key) {
   if (location.protocol === "file:") {
     return 'This page was opened from the disk, where a browser reads no data. Run "parcferme serve" and open the address it prints.';
@@ -56,17 +120,31 @@ function networkProblem(key) {
   return `The server did not answer for ${key}. Check the connection, then try again.`;
 }
 
+/**
+ * @param {string} key that was asked for
+ * @param {number} status of the answer
+ * @returns {string} what to say
+ */
 function statusProblem(key, status) {
   if (status === 404) return `${key} is not there (404).`;
   if (status === 403) return `The server refuses ${key} (403): it is not there or not public. Ask whoever publishes this data.`;
   return `The server answered ${status} for ${key}. Try again in a minute.`;
 }
 
-// A plain file server does not say Content-Encoding: gzip, so that the browser leaves .json.gz as it is.
+/**
+ * A plain file server does not say Content-Encoding: gzip, so that the browser leaves .json.gz as it is.
+ *
+ * @param {Uint8Array} bytes as they arrived
+ * @returns {boolean} whether they are still compressed
+ */
 function isGzip(bytes) {
   return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
 
+/**
+ * @param {Uint8Array<ArrayBuffer>} bytes compressed
+ * @returns {Promise<Uint8Array>} what was compressed
+ */
 async function gunzip(bytes) {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());

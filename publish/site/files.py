@@ -1,15 +1,41 @@
-"""The pages, the viewer and the status page, as files to publish."""
+"""The pages, the viewer and the status page, as files to publish.
 
+What a page loads lies in a folder named by the hash of all of it, so that no browser and no cache ever mixes two
+versions.
+"""
+
+import hashlib
+from collections.abc import Mapping
 from importlib.resources import files
 
-_PAGES = ("index.html", "status.html")
-_FOLDER = "viewer/"
+from publish import keys
+
+#: The pages themselves, whose names never change.
+PAGES = ("index.html", "status.html")
 _SUFFIXES = (".js", ".css", ".svg")
+_VERSION_DIGITS = 16
 
 
 def site_files() -> dict[str, bytes]:
     """Return the pages and what they load, key to bytes, for :func:`publish.publication.publish_site`."""
     folder = files("publish") / "site"
-    parts = sorted((part for part in folder.iterdir() if part.name.endswith(_SUFFIXES)), key=lambda part: part.name)
-    pages = {page: (folder / page).read_bytes() for page in _PAGES}
-    return pages | {_FOLDER + part.name: part.read_bytes() for part in parts}
+    parts = {part.name: part.read_bytes() for part in folder.iterdir() if part.name.endswith(_SUFFIXES)}
+    return versioned({page: (folder / page).read_bytes() for page in PAGES}, parts)
+
+
+def versioned(pages: Mapping[str, bytes], parts: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return ``pages`` and the ``parts`` they load (name to bytes), as they are published.
+
+    Pages name a part ``viewer/<name>``; published they name it ``viewer/<version>/<name>``.
+    """
+    home = keys.page_parts(_version_of(parts))
+    plain, moved = (f'"{prefix}'.encode() for prefix in (keys.PAGE_PARTS, home))
+    published = {home + name: parts[name] for name in sorted(parts)}
+    return published | {page: data.replace(plain, moved) for page, data in pages.items()}
+
+
+def _version_of(parts: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(parts):
+        digest.update(f"{name} {len(parts[name])}\n".encode() + parts[name])
+    return digest.hexdigest()[:_VERSION_DIGITS]

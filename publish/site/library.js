@@ -1,8 +1,11 @@
 // The list of seasons and sessions.
 
 import { byId, element } from "./dom.js";
-import { LoadError, readJson } from "./fetch.js";
+import { LoadError, readDocument } from "./fetch.js";
 
+/** @import { SeasonEvent, SeasonSession, SiteIndex } from "./types.d.ts" */
+
+/** @type {Record<string, string>} */
 const STATES = {
   scheduled: "scheduled",
   awaiting_data: "waiting for data",
@@ -11,7 +14,12 @@ const STATES = {
   cancelled: "cancelled",
 };
 
-/** Show the sessions of `year` (null: the newest). Throws LoadError. */
+/**
+ * Show the sessions of a season. Throws LoadError.
+ *
+ * @param {number | null} year of the season; null is the newest
+ * @param {AbortSignal} signal ends it
+ */
 export async function showLibrary(year, signal) {
   const index = await readIndex(signal);
   const season = index.seasons.find((entry) => entry.year === year) ?? index.seasons[0];
@@ -22,25 +30,32 @@ export async function showLibrary(year, signal) {
   );
   if (!season) {
     byId("events").replaceChildren(element("p", {}, "No season is published here yet."));
-    return null;
+    return;
   }
   if (year !== null && season.year !== year) {
     throw new LoadError(`The season ${year} is not published here. Choose another one above.`);
   }
-  const document = await readJson(season.index, { signal });
+  const document = await readDocument("season", season.index, { signal });
   byId("events").replaceChildren(...document.events.map(eventCard));
-  return season.year;
 }
 
+/**
+ * @param {AbortSignal} signal ends it
+ * @returns {Promise<SiteIndex>} what is published here
+ */
 async function readIndex(signal) {
   try {
-    return await readJson("index.json", { signal });
+    return await readDocument("index", "index.json", { signal });
   } catch (error) {
-    if (error.status !== 404) throw error;
+    if (!(error instanceof LoadError) || error.status !== 404) throw error;
     throw new LoadError('Nothing is published here yet: index.json is missing (404). Publish a session first, for example with "make demo".', 404);
   }
 }
 
+/**
+ * @param {SeasonEvent} event of a season
+ * @returns {HTMLElement} its card
+ */
 function eventCard(event) {
   const facts = [event.location, event.country, event.date?.slice(0, 10)].filter(Boolean).join(" · ");
   const number = event.testing ? "Testing" : event.round === null ? "Dropped" : `Round ${event.round}`;
@@ -53,6 +68,11 @@ function eventCard(event) {
   );
 }
 
+/**
+ * @param {SeasonEvent} event of a season
+ * @param {SeasonSession} session of the event
+ * @returns {(Node | string)[]} what is said of it
+ */
 function sessionEntry(event, session) {
   if (session.state === "published") {
     const link = element("a", { href: `#session=${session.session_key}`, data: { session: session.session_key } }, session.name);

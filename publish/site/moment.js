@@ -1,46 +1,110 @@
 // The state of a session at one moment, read from a chunk; and what laps add to it in sessions without a race.
 
+/** @import { Chunk } from "./decode.js" */
+/** @import { Parts } from "./parts.js" */
+/** @import { Driver, LapRow, Table } from "./types.d.ts" */
+
+/** @typedef {{ lapMs: number, part: number }} Best a best lap, and the index of the part of the session it counts in */
+
 /**
- * Return every driver's state at a tick, in the published order: on track in a race, else by best lap so far, where a
- * lap in Q2 counts more than any in Q1. `bests` (Bests) is null in a race.
+ * A car at one moment. Null is what is not known: no position before a time is set, no gap before the leader has passed.
+ *
+ * @typedef {object} Car
+ * @property {string} number racing number
+ * @property {Driver} driver who drives it
+ * @property {number | null} position on track or by best lap
+ * @property {number | null} gap to the leader, s
+ * @property {number | null} interval to the car ahead, s
+ * @property {number | null} lapsDown whole laps behind the leader
+ * @property {number | null} lap it is on
+ * @property {string | null} tyre compound
+ * @property {number | null} tyreAge in laps
+ * @property {string | null} state grid, running, pit, stopped, out or finished
+ * @property {number | null} x in metres
+ * @property {number | null} y in metres
+ * @property {Best | null} best lap so far that the order goes by, of sessions without a race
+ */
+
+/**
+ * Every car at a tick, in the published order: on track in a race, else by best lap so far, where a lap in Q2 counts
+ * more than any in Q1. Cars that have no position yet come last, by number: any other order could tell what is ahead.
+ *
+ * @param {Chunk} chunk that covers the moment
+ * @param {number} tick of the chunk
+ * @param {Driver[]} drivers of the session
+ * @param {number} timeMs the moment
+ * @param {Bests | null} bests best laps; null in a race
+ * @returns {Car[]} all cars
  */
 export function carsAt(chunk, tick, drivers, timeMs, bests) {
-  const cars = drivers.map((driver) => {
-    const value = (name) => chunk.value(driver.number, name, tick);
-    const [x, y] = [value("x"), value("y")];
-    return {
-      number: driver.number,
-      driver,
-      position: value("position"),
-      gap: value("gap"),
-      interval: value("interval"),
-      lapsDown: value("laps_down"),
-      lap: value("lap"),
-      tyre: value("tyre"),
-      tyreAge: value("tyre_age"),
-      state: value("state"),
-      x: y === null ? null : x,
-      y: x === null ? null : y,
-      bestMs: bests ? bests.at(driver.number, timeMs) : null,
-    };
-  });
+  const cars = drivers.map((driver) => carAt(chunk, tick, driver, bests?.at(driver.number, timeMs) ?? null));
   const last = Number.MAX_SAFE_INTEGER;
-  return cars.sort((a, b) => (a.position ?? last) - (b.position ?? last));
+  return cars.sort((a, b) => (a.position ?? last) - (b.position ?? last) || Number(a.number) - Number(b.number));
 }
 
-/** Best lap times so far, from the laps document. */
+/**
+ * @param {Chunk} chunk that covers the moment
+ * @param {number} tick of the chunk
+ * @param {Driver} driver of the car
+ * @param {Best | null} best its best lap so far
+ * @returns {Car} the car
+ */
+function carAt(chunk, tick, driver, best) {
+  /** @param {string} name of a channel of numbers */
+  const number = (name) => chunk.number(driver.number, name, tick);
+  const [x, y] = [number("x"), number("y")];
+  return {
+    number: driver.number,
+    driver,
+    position: number("position"),
+    gap: number("gap"),
+    interval: number("interval"),
+    lapsDown: number("laps_down"),
+    lap: number("lap"),
+    tyre: chunk.text(driver.number, "tyre", tick),
+    tyreAge: number("tyre_age"),
+    state: chunk.text(driver.number, "state", tick),
+    x: y === null ? null : x,
+    y: x === null ? null : y,
+    best,
+  };
+}
+
+/** Best laps so far, from the laps document: those the published order goes by. */
 export class Bests {
-  constructor(laps) {
+  /**
+   * @param {Table<LapRow> | null} laps the document, null where there is none
+   * @param {Parts} parts of the session
+   */
+  constructor(laps, parts) {
+    /** @type {Map<string, (Best & { endMs: number })[]>} */
     this.byCar = new Map();
-    const rows = (laps?.rows ?? []).filter((row) => row.lap_time_ms !== null && row.end_ms !== null && !row.deleted);
-    for (const row of rows.sort((a, b) => a.end_ms - b.end_ms)) {
-      const steps = this.byCar.get(row.car) ?? [];
-      if (!steps.length || row.lap_time_ms < steps.at(-1)[1]) steps.push([row.end_ms, row.lap_time_ms]);
-      this.byCar.set(row.car, steps);
+    for (const { car, endMs, lapMs } of timedLaps(laps?.rows ?? [])) {
+      const steps = this.byCar.get(car) ?? [];
+      const part = parts.indexOfLap(endMs - lapMs);
+      const best = steps.at(-1);
+      if (!best || part > best.part || (part === best.part && lapMs < best.lapMs)) steps.push({ endMs, lapMs, part });
+      this.byCar.set(car, steps);
     }
   }
 
+  /**
+   * @param {string} car racing number
+   * @param {number} timeMs the moment
+   * @returns {Best | null} its best lap until then, of the last part it has a time in
+   */
   at(car, timeMs) {
-    return this.byCar.get(car)?.findLast(([end]) => end <= timeMs)?.[1] ?? null;
+    return this.byCar.get(car)?.findLast(({ endMs }) => endMs <= timeMs) ?? null;
   }
+}
+
+/**
+ * @param {LapRow[]} rows of the laps document
+ * @returns {{ car: string, endMs: number, lapMs: number }[]} laps with a time that counts, as they were set
+ */
+function timedLaps(rows) {
+  const laps = rows.flatMap(({ car, end_ms: endMs, lap_time_ms: lapMs, deleted }) =>
+    lapMs === null || endMs === null || deleted ? [] : [{ car, endMs, lapMs }],
+  );
+  return laps.sort((a, b) => a.endMs - b.endMs);
 }

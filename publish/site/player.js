@@ -1,204 +1,199 @@
-// The replay of one session: loads, keeps the clock, shows the moment.
+// The replay of one session: keeps the clock, loads what the moment needs, and has it shown.
 
-import { Board } from "./board.js";
 import { ChunkStore } from "./chunks.js";
-import { Clock, hoursText } from "./clock.js";
-import { Chunk } from "./decode.js";
-import { byId, setClass, setText, teamColor } from "./dom.js";
-import { TrackMap } from "./draw.js";
-import { LoadError, readJson } from "./fetch.js";
+import { Clock } from "./clock.js";
+import { byId } from "./dom.js";
+import { isAbort, LoadError } from "./fetch.js";
 import { Bests, carsAt } from "./moment.js";
-import { CarPanel, showMessages, showQuality, showWeather } from "./panels.js";
-import { STATUSES, Timeline } from "./timeline.js";
+import { dotsOf, View } from "./view.js";
 
-const RACES = new Set(["R", "S"]);
+/** @import { Chunk } from "./decode.js" */
+/** @import { Car } from "./moment.js" */
+/** @import { Session } from "./session.js" */
+
 const THIN_FROM_RATE = 4;
 const TABLE_EVERY_MS = 200;
 const SETTLE_MS = 150;
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 
+/** The replay of a session. */
 export class Player {
-  /** `onMoved(timeMs, selected)` after a seek, a pause and now and then; `onProblem` with an error to show. */
-  constructor(sessionKey, { onMoved, onProblem }) {
-    this.sessionKey = sessionKey;
+  /**
+   * @param {Session} session to be replayed
+   * @param {object} begin where to begin
+   * @param {number | null} begin.timeMs the moment, null for the start of the race
+   * @param {string | null} begin.selected number of the selected car
+   * @param {object} heard what is called
+   * @param {(timeMs: number, selected: string | null) => void} heard.onMoved after a seek, a pause, a choice
+   * @param {(error: unknown) => void} heard.onProblem with an error to show
+   * @param {() => void} heard.onSolved when what was missing is there
+   */
+  constructor(session, { timeMs, selected }, { onMoved, onProblem, onSolved }) {
+    const { manifest } = session;
+    this.session = session;
     this.onMoved = onMoved;
     this.onProblem = onProblem;
-    this.abort = new AbortController();
-    this.documents = {};
-    this.selected = null;
-    this.tableAt = 0;
-    this.frame = null;
-    this.scrubbing = null;
-  }
-
-  read(key, more = {}) {
-    return readJson(key, { signal: this.abort.signal, ...more });
-  }
-
-  /** Load the session and show the moment `timeMs` (null: the start of the race). Throws LoadError. */
-  async open(timeMs, selected) {
-    const folder = `v1/sessions/${this.sessionKey}/`;
-    const latest = await this.readLatest(`${folder}latest.json`);
-    this.manifest = await this.read(folder + latest.manifest);
-    this.folder = `${folder}${this.manifest.revision}/`;
-    const { clock, session } = this.manifest;
-    this.race = RACES.has(session.code);
-    this.startMs = clock.race_start_ms ?? 0;
-    this.selected = selected;
-    this.store = new ChunkStore(this.folder, this.manifest, {
-      onLoad: () => this.render(),
-      onProblem: (error) => this.stopFor(error),
+    this.onSolved = onSolved;
+    this.store = new ChunkStore(session.folder, manifest, {
+      onLoad: () => this.onLoad(),
+      onFail: () => this.render(),
+      onRetry: () => this.want(),
     });
     const tickMs = 1000 / (this.store.fullFps ?? 1);
-    this.clock = new Clock(clock.duration_ms, Math.max(clock.duration_ms - tickMs, 0));
-    this.clock.seek(timeMs ?? this.startMs);
-    this.clock.rate = Number(byId("rate").value);
-    this.build();
-    const track = this.readPart("track.json.gz", { priority: "high" });
-    const laps = this.race ? null : this.readPart("laps.json.gz");
+    const { duration_ms: durationMs } = manifest.clock;
+    this.clock = new Clock(durationMs, Math.max(durationMs - tickMs, 0));
+    this.clock.seek(timeMs ?? session.startMs);
+    this.clock.rate = Number(byId("rate", HTMLSelectElement).value);
+    this.view = new View(session, {
+      onSelect: (number) => this.select(number),
+      onSeek: (ms, settled) => this.scrub(ms, settled),
+    });
+    /** @type {Bests | null} */
+    this.bests = session.isRace ? null : new Bests(null, session.parts);
+    /** @type {string | null} */
+    this.selected = manifest.drivers.some((driver) => driver.number === selected) ? selected : null;
+    this.ready = false;
+    /** Whether somebody was told that the moment cannot be shown. */
+    this.isTold = false;
+    /** Whether everything but the frames has been read. */
+    this.isComplete = false;
+    this.tableAt = 0;
+    /** @type {number | null} */
+    this.frame = null;
+    /** @type {number | undefined} */
+    this.scrubbing = undefined;
+    /** @param {number} now the moment of the screen's clock */
+    this.step = (now) => this.onFrame(now);
+  }
+
+  /** Load what the first moment needs and show it. Throws LoadError. */
+  async open() {
+    const track = this.session.read("track", { priority: "high" });
+    const laps = this.session.isRace ? null : this.session.read("laps");
     this.want();
-    await this.takeTrack(track);
-    if (laps) this.bests = new Bests(await laps);
+    this.view.setTrack(await this.orNull(track));
+    if (laps) this.bests = new Bests(await this.orNull(laps), this.session.parts);
     this.ready = true;
-    if (!this.manifest.objects.some((object) => object.kind === "frames")) {
+    if (!this.session.hasFrames) {
       throw new LoadError("This session is published without frames, so that there is nothing to replay. What there is of it is linked under About the data.");
     }
-    this.render();
-    this.readRest().catch((error) => this.report(error));
+    this.onLoad();
+    await this.readRest();
   }
 
-  async readLatest(key) {
+  /**
+   * @template Document
+   * @param {Promise<Document>} reading of a document the replay can do without
+   * @returns {Promise<Document | null>} null if it cannot be had; then that is told
+   */
+  async orNull(reading) {
     try {
-      return await this.read(key);
+      return await reading;
     } catch (error) {
-      if (error.status !== 404 && error.status !== 403) throw error;
-      throw new LoadError(`Session ${this.sessionKey} is not published here (${error.status}). Choose another one from the list of sessions.`, error.status);
-    }
-  }
-
-  has(path) {
-    return this.manifest.objects.some((object) => object.path === path);
-  }
-
-  async readPart(path, more) {
-    return this.has(path) ? this.read(this.folder + path, more) : null;
-  }
-
-  build() {
-    const { manifest } = this;
-    const title = `${manifest.event.name} ${manifest.year} · ${manifest.session.name}`;
-    setText(byId("title"), title);
-    document.title = `${title} · parcferme`;
-    setText(byId("grade"), manifest.grade);
-    byId("grade").hidden = false;
-    byId("grade").className = `grade grade-${manifest.grade}`;
-    byId("grade").title = "Grade of the data, A is best; see About the data";
-    this.board = new Board(manifest, { race: this.race, onSelect: (number) => this.select(number) });
-    this.carPanel = new CarPanel(manifest);
-    this.timeline = new Timeline(this.clock.durationMs, this.startMs, (ms, settled) => this.scrub(ms, settled));
-    this.bests = this.race ? null : new Bests(null);
-    const known = manifest.drivers.some((driver) => driver.number === this.selected);
-    if (!known) this.selected = null;
-    showQuality(manifest, null, new URL(`../${this.folder}manifest.json`, import.meta.url).href);
-  }
-
-  async takeTrack(reading) {
-    let track = null;
-    try {
-      track = await reading;
-    } catch (error) {
+      if (isAbort(error)) throw error;
       this.report(error);
+      return null;
     }
-    const missing = byId("map-missing");
-    this.map = track ? new TrackMap(byId("map")) : null;
-    byId("session").classList.toggle("mapless", !track);
-    byId("map").hidden = !track;
-    missing.hidden = Boolean(track);
-    this.map?.setTrack(track);
-    const telemetry = this.manifest.capabilities.telemetry;
-    setText(missing, telemetry
-      ? "There is no outline of the track for this session, so that there is no map."
-      : "This session has timing but no telemetry: no map, no speeds. The table is all there is.");
   }
 
-  /** What the first frame does not need: the smallest first. */
+  /** What the first frame does not need. */
   async readRest() {
-    const names = ["quality", "results", "weather", "messages"];
-    await Promise.all(names.map(async (name) => {
-      this.documents[name] = await this.readPart(`${name}.json.gz`, { priority: "low" });
-    }));
-    this.carPanel.setResults(this.documents.results);
-    showQuality(this.manifest, this.documents.quality, new URL(`../${this.folder}manifest.json`, import.meta.url).href);
-    this.render();
-    const overview = await this.readPart("overview.json.gz", { priority: "low" });
-    if (!overview) return;
-    this.store.overview = new Chunk(overview, this.manifest.frames.channels);
-    this.timeline.setOverview(this.store.overview);
-    document.body.dataset.complete = "1";
+    const { session, view } = this;
+    /** @type {RequestInit} */
+    const low = { priority: "low" };
+    const [quality, results, weather, messages] = await Promise.all([
+      this.orNull(session.read("quality", low)),
+      this.orNull(session.read("results", low)),
+      this.orNull(session.read("weather", low)),
+      this.orNull(session.read("messages", low)),
+    ]);
+    view.carPanel.setResults(results);
+    view.setQuality(quality);
+    view.weather = weather;
+    view.setMessages(messages);
+    this.isComplete = true;
+    this.onLoad();
+  }
+
+  /** Show what has come. */
+  onLoad() {
+    const { overview } = this.store;
+    if (overview) this.view.timeline.setOverview(overview);
+    if (this.isComplete && (overview || !this.store.overviewId().length)) document.body.dataset.complete = "1";
     this.render();
   }
 
+  /** @returns {number | null} the rate to show at */
   get fps() {
     const thin = this.clock.rate >= THIN_FROM_RATE || still.matches;
     return thin ? this.store.thinFps : this.store.fullFps;
   }
 
+  /** Load what the moment needs. */
   want() {
-    this.store.want(this.clock.timeMs, this.fps, true).catch((error) => this.report(error));
+    this.store.want(this.clock.timeMs, this.fps).catch((error) => this.report(error));
   }
 
+  /** @param {unknown} error to be told, if it is anybody's problem */
   report(error) {
-    if (error.name !== "AbortError") this.onProblem(error);
+    if (!isAbort(error)) this.onProblem(error);
   }
 
-  stopFor(error) {
-    this.pause();
-    this.report(error);
-  }
-
+  /** Try again what could not be had. */
   retry() {
-    this.store?.retry();
+    this.store.retry();
     this.render();
     this.want();
+    this.readRest().catch((error) => this.report(error));
   }
 
+  /** @param {boolean} isOn whether what is ahead is to be hidden */
+  hide(isOn) {
+    this.view.hide(isOn);
+    this.render();
+  }
+
+  /** @param {string} number of the car to select, or to let go if it is the selected one */
   select(number) {
     this.selected = this.selected === number ? null : number;
     this.render();
     this.onMoved(this.clock.timeMs, this.selected);
   }
 
+  /** Let time run. */
   play() {
     this.clock.play();
-    this.showPlaying();
-    this.step = this.step ?? ((now) => this.onFrame(now));
+    this.view.showPlaying(true);
     this.frame ??= requestAnimationFrame(this.step);
   }
 
+  /** Let time stand still. */
   pause() {
     this.clock.pause();
-    this.showPlaying();
+    this.view.showPlaying(false);
     if (this.ready) this.onMoved(this.clock.timeMs, this.selected);
   }
 
+  /** Play, or pause. */
   toggle() {
     if (this.clock.playing) this.pause();
     else this.play();
   }
 
-  showPlaying() {
-    const { playing } = this.clock;
-    setText(byId("play"), playing ? "⏸" : "▶");
-    byId("play").setAttribute("aria-label", playing ? "Pause" : "Play");
-    document.body.dataset.playing = String(playing);
+  /** Switch between the gap to the leader and to the car ahead. */
+  toggleGap() {
+    this.view.board.toggleGap();
+    this.render();
   }
 
+  /** @param {number} rate how fast time runs */
   setRate(rate) {
     this.clock.rate = rate;
     this.want();
     this.render();
   }
 
+  /** @param {number} timeMs where to go */
   seek(timeMs) {
     this.clock.seek(timeMs);
     this.want();
@@ -206,18 +201,27 @@ export class Player {
     this.onMoved(this.clock.timeMs, this.selected);
   }
 
-  /** Follow the thumb with what is there, and load when it rests. */
+  /**
+   * Follow the thumb with what is there, and load when it rests.
+   *
+   * @param {number} timeMs where it is
+   * @param {boolean} settled whether it was let go
+   */
   scrub(timeMs, settled) {
     clearTimeout(this.scrubbing);
-    if (settled) return this.seek(timeMs);
+    if (settled) {
+      this.seek(timeMs);
+      return;
+    }
     this.clock.seek(timeMs);
     this.scrubbing = setTimeout(() => this.want(), SETTLE_MS);
     this.render();
   }
 
+  /** @param {number} now the moment of the screen's clock */
   onFrame(now) {
     this.frame = null;
-    const held = !this.store.covers(this.clock.timeMs);
+    const held = ["coming", "cut off"].includes(this.store.cover(this.clock.timeMs));
     const before = Math.floor(this.clock.timeMs / this.store.chunkMs);
     this.clock.advance(now, held);
     if (Math.floor(this.clock.timeMs / this.store.chunkMs) !== before || held) this.want();
@@ -233,90 +237,65 @@ export class Player {
     this.drawMoment(performance.now());
   }
 
+  /** @param {number} now the moment of the screen's clock */
   drawMoment(now) {
     const { timeMs } = this.clock;
     const chunk = this.store.at(timeMs, this.fps);
-    byId("loading").hidden = this.store.covers(timeMs);
-    this.timeline.show(timeMs);
+    this.showCover(timeMs);
+    this.view.timeline.show(timeMs);
     byId("session").classList.toggle("waiting", !chunk); // what is still on the screen is of another moment
-    if (!chunk) return this.showTimes(null);
+    if (!chunk) {
+      this.view.showTimes(timeMs, null);
+      return;
+    }
     const tick = chunk.tickAt(timeMs);
-    const cars = carsAt(chunk, tick, this.manifest.drivers, timeMs, this.bests);
-    this.map?.draw(this.dots(cars, chunk, tick));
+    const cars = carsAt(chunk, tick, this.session.manifest.drivers, timeMs, this.bests);
+    this.drawMap(cars, chunk, tick);
     if (now - this.tableAt >= TABLE_EVERY_MS || this.tableAt === 0) {
       this.tableAt = now;
-      this.showTables(cars, chunk, tick);
+      this.view.showTables(timeMs, cars, this.selected, chunk, tick);
     }
     Object.assign(document.body.dataset, { tick: String(tick), t: String(Math.round(timeMs)), fps: String(chunk.fps) });
     if (!document.body.dataset.ready) {
       document.body.dataset.firstFrameMs = String(Math.round(performance.now()));
-      document.body.dataset.ready = String(this.sessionKey);
+      document.body.dataset.ready = String(this.session.key);
     }
   }
 
-  /** Cars that have a position, the selected one first. Between two ticks, both known, a dot is between both places. */
-  dots(cars, chunk, tick) {
-    const part = this.clock.playing && !still.matches ? (this.clock.timeMs - chunk.startMs) / chunk.stepMs - tick : 0;
-    const follows = this.store.at(this.clock.timeMs + chunk.stepMs, chunk.fps);
-    const next = follows?.fps === chunk.fps ? follows.tickAt(this.clock.timeMs + chunk.stepMs) : null;
-    const between = (from, number, name) => {
-      const to = part > 0 && next !== null ? follows.value(number, name, next) : null;
-      return to === null ? from : from + (to - from) * Math.min(part, 1);
-    };
-    const placed = cars.filter((car) => car.x !== null).map((car) => ({
-      number: car.number,
-      code: car.driver.code,
-      color: teamColor(car.driver),
-      state: car.state,
-      selected: car.number === this.selected,
-      x: between(car.x, car.number, "x"),
-      y: between(car.y, car.number, "y"),
-    }));
-    return placed.sort((a, b) => Number(b.selected) - Number(a.selected));
+  /** @param {number} timeMs the moment, of which it is said how it can be shown */
+  showCover(timeMs) {
+    const cover = this.store.cover(timeMs);
+    byId("loading").hidden = cover !== "coming";
+    byId("rough").hidden = cover !== "rough";
+    const isLost = cover === "cut off" || cover === "gone";
+    if (isLost === this.isTold) return;
+    this.isTold = isLost;
+    if (isLost) this.report(this.store.problemAt(timeMs) ?? new LoadError("Nothing is published of this moment."));
+    else this.onSolved();
   }
 
-  showTables(cars, chunk, tick) {
-    const { timeMs } = this.clock;
-    const { capabilities, drivers } = this.manifest;
-    const leaderLap = chunk.leaderLap(tick);
-    this.board.show(cars, this.selected);
-    const driver = drivers.find((entry) => entry.number === this.selected) ?? cars[0]?.driver;
-    if (driver) this.carPanel.show(driver, chunk, tick);
-    this.showTimes(leaderLap);
-    this.showFlag(chunk.trackStatus(tick));
-    showWeather(this.documents.weather?.rows, timeMs, capabilities.weather);
-    showMessages(this.documents.messages?.rows, timeMs, leaderLap, this.startMs, capabilities.messages);
-    const placed = cars.filter((car) => car.x !== null).length;
-    const label = `Track map: ${placed} of ${cars.length} cars have a position`;
-    if (this.map) byId("map").setAttribute("aria-label", label);
+  /**
+   * @param {Car[]} cars at the tick
+   * @param {Chunk} chunk that covers the moment
+   * @param {number} tick of the chunk
+   */
+  drawMap(cars, chunk, tick) {
+    const { timeMs, playing } = this.clock;
+    const part = playing && !still.matches ? (timeMs - chunk.startMs) / chunk.stepMs - tick : 0;
+    const follows = part > 0 ? this.store.at(timeMs + chunk.stepMs, chunk.fps) : null;
+    const next = follows?.fps === chunk.fps ? { chunk: follows, tick: follows.tickAt(timeMs + chunk.stepMs) } : null;
+    this.view.map?.draw(dotsOf(cars, this.selected, part, next));
   }
 
-  showTimes(leaderLap) {
-    const { timeMs } = this.clock;
-    const total = this.manifest.total_laps;
-    const before = timeMs < this.startMs;
-    setText(byId("lap"), !this.race || leaderLap === null ? "" : leaderLap < 1 ? "Before the start" : `Lap ${leaderLap}${total ? ` / ${total}` : ""}`);
-    setText(byId("time"), hoursText(timeMs - this.startMs));
-    byId("time").title = before ? "Time to the start" : "Time since the start";
-    const origin = this.manifest.clock.utc_origin;
-    setText(byId("utc"), origin ? `${new Date(Date.parse(origin) + timeMs).toISOString().slice(11, 19)} UTC` : "time of day unknown");
-  }
-
-  showFlag(status) {
-    const known = STATUSES[status];
-    setText(byId("flag"), known ? known.text : status === null ? "Track status unknown" : `Track status ${status}`);
-    setClass(byId("flag"), `flag flag-${known?.kind ?? "unknown"}`);
-  }
-
+  /** Fit what is drawn to its place. */
   resize() {
-    this.map?.resize();
-    this.timeline?.paint();
+    this.view.resize();
     this.render();
   }
 
+  /** Give up on everything that is on its way, and draw no more. */
   dispose() {
-    this.abort.abort();
-    this.store?.dispose();
+    this.store.dispose();
     clearTimeout(this.scrubbing);
     if (this.frame !== null) cancelAnimationFrame(this.frame);
     this.frame = null;

@@ -1,12 +1,19 @@
 // Every season as a grid: a row for each event, a column for each session, a cell for how it stands.
 
 import { byId, element, setText } from "./dom.js";
-import { LoadError, readJson } from "./fetch.js";
+import { LoadError, readDocument } from "./fetch.js";
 import { sessionName } from "./status_runs.js";
 import { momentText, parseTime } from "./times.js";
 
+/** @import { Season, SeasonEvent, SeasonSession } from "./types.d.ts" */
+
+/** @typedef {{ percent: number | null, isSilent: boolean }} Running what runs for a session now */
+/** @typedef {(event: SeasonEvent, session: SeasonSession) => Running | null} RunOf what runs for a session now */
+/** @typedef {{ look: string, sign: string, words: string }} Standing how a session stands */
+
 const ORDER = ["FP1", "FP2", "FP3", "SQ", "S", "Q", "R"];
 const GRADES = ["A", "B", "C", "D", "E", "F"];
+/** @type {Record<string, [string, string]>} */
 const STATES = {
   scheduled: ["○", "scheduled"],
   awaiting_data: ["…", "waiting for data"],
@@ -14,35 +21,58 @@ const STATES = {
   unavailable: ["–", "not published"],
   cancelled: ["⊘", "cancelled"],
 };
-const RUNNING = ["▸", "running now"];
-const SILENT = ["!", "no sign of life"];
+const RUNNING = /** @type {const} */ (["▸", "running now"]);
+const SILENT = /** @type {const} */ (["!", "no sign of life"]);
+
+/**
+ * What every season's grid shows, as text: none is made anew for nothing.
+ *
+ * @type {WeakMap<HTMLElement, string>}
+ */
+const shownIn = new WeakMap();
 
 /** Say what the cells mean. */
 export function showLegend() {
+  /** @type {(look: string, sign: string) => HTMLElement} */
   const chip = (look, sign) => element("span", { class: `slot tiny slot-${look}` }, sign);
   const grades = element("li", {}, ...[..."ABCDF"].flatMap((grade) => [chip(grade, grade), " "]), "published; the grade of the data, A is best");
   const others = [["running", RUNNING], ["silent", SILENT], ...Object.entries(STATES)];
-  byId("legend").replaceChildren(grades, ...others.map(([look, [sign, words]]) => element("li", {}, chip(look, sign), ` ${words}`)));
+  byId("legend").replaceChildren(grades, ...others.map(([look, [sign, words]]) => element("li", {}, chip(String(look), sign), ` ${words}`)));
 }
 
-/** How a session stands: look, sign and words. `run`: what runs for it now, or null. */
+/**
+ * How a session stands.
+ *
+ * @param {SeasonSession} session of a season
+ * @param {Running | null} run what runs for it now
+ * @returns {Standing} its look, sign and words
+ */
 export function standing(session, run) {
   if (run?.isSilent) return { look: "silent", sign: SILENT[0], words: SILENT[1] };
   if (run) return { look: "running", sign: run.percent === null ? RUNNING[0] : `${Math.round(run.percent)}%`, words: RUNNING[1] };
   if (session.state === "published") {
-    const grade = GRADES.includes(session.grade) ? session.grade : "?";
+    const grade = session.grade && GRADES.includes(session.grade) ? session.grade : "?";
     return { look: grade === "?" ? "unavailable" : grade, sign: grade, words: `published, grade ${grade}` };
   }
   const [sign, words] = STATES[session.state] ?? ["?", String(session.state)];
   return { look: session.state in STATES ? session.state : "unavailable", sign, words };
 }
 
-/** The viewer's address of a published session, or null. */
+/**
+ * The viewer's address of a session.
+ *
+ * @param {SeasonSession | undefined} session of a season
+ * @returns {string | null} null if it is not published
+ */
 export function replayLink(session) {
   return session?.state === "published" && Number.isInteger(session.session_key) ? `index.html#session=${session.session_key}` : null;
 }
 
-/** The folds of all seasons, the newest open; :func:`fillSeason` fills them. */
+/**
+ * Show the folds of all seasons, the newest open; :func:`fillSeason` fills them.
+ *
+ * @param {{ year: number }[]} seasons the newest first
+ */
 export function showSeasons(seasons) {
   const box = byId("seasons");
   byId("legend").hidden = !seasons.length;
@@ -55,6 +85,11 @@ export function showSeasons(seasons) {
   if (folds.length !== box.children.length || folds.some((fold, i) => fold !== box.children[i])) box.replaceChildren(...folds);
 }
 
+/**
+ * @param {number} year of the season
+ * @param {boolean} open whether it is unfolded
+ * @returns {HTMLDetailsElement} its fold
+ */
 function seasonFold(year, open) {
   return element(
     "details", { class: "season", open, data: { year: String(year) } },
@@ -63,67 +98,123 @@ function seasonFold(year, open) {
   );
 }
 
+/**
+ * @param {number} year of the season
+ * @returns {HTMLDetailsElement | null} its fold
+ */
 const foldOf = (year) => byId("seasons").querySelector(`details[data-year="${Number(year)}"]`);
+
+/**
+ * @param {HTMLElement} fold of a season
+ * @param {string} css of a part every fold has
+ * @returns {HTMLElement} the part
+ */
+const partOf = (fold, css) => /** @type {HTMLElement} */ (fold.querySelector(css));
+
+/**
+ * Whether a season is unfolded.
+ *
+ * @param {number} year of the season
+ * @returns {boolean} false too where it is not shown
+ */
 export const isOpen = (year) => foldOf(year)?.open ?? false;
 
-/** Fill a season's grid from its document. `runOf(event, session)` gives what runs for a session, or null. */
-export function fillSeason(document, runOf) {
-  const fold = foldOf(document.year);
+/**
+ * Fill a season's grid from its document.
+ *
+ * @param {Season} season the document
+ * @param {RunOf} runOf tells what runs
+ */
+export function fillSeason(season, runOf) {
+  const fold = foldOf(season.year);
   if (!fold) return;
-  const shown = JSON.stringify([document, runsOf(document, runOf)]);
-  if (fold.shown === shown) return;
-  fold.shown = shown;
-  const scroll = fold.querySelector(".scroll");
-  const unfolded = new Set([...scroll.querySelectorAll("button[aria-expanded=true]")].map((button) => button.dataset.slot));
-  const focused = scroll.contains(window.document.activeElement) ? window.document.activeElement.dataset.slot : null;
-  scroll.replaceChildren(grid(document, runOf));
-  for (const button of scroll.querySelectorAll("button[data-slot]")) if (unfolded.has(button.dataset.slot)) toggleError(button);
-  if (focused) scroll.querySelector(`[data-slot="${CSS.escape(focused)}"]`)?.focus();
-  showCounts(fold, document, runOf);
+  const shown = JSON.stringify([season, runsOf(season, runOf)]);
+  if (shownIn.get(fold) === shown) return;
+  shownIn.set(fold, shown);
+  const scroll = partOf(fold, ".scroll");
+  /** @returns {HTMLButtonElement[]} cells that tell what went wrong */
+  const buttons = () => [...scroll.querySelectorAll("button")];
+  const unfolded = new Set(buttons().filter((button) => button.getAttribute("aria-expanded") === "true").map((button) => button.dataset.slot));
+  const focused = document.activeElement instanceof HTMLElement && scroll.contains(document.activeElement) ? document.activeElement.dataset.slot : undefined;
+  scroll.replaceChildren(grid(season, runOf));
+  for (const button of buttons()) if (unfolded.has(button.dataset.slot)) toggleError(button);
+  if (focused) /** @type {HTMLElement | null} */ (scroll.querySelector(`[data-slot="${CSS.escape(focused)}"]`))?.focus();
+  showCounts(fold, season, runOf);
 }
 
-const runsOf = (document, runOf) => document.events.map((event) => event.sessions.map((session) => runOf(event, session)));
+/**
+ * @param {Season} season the document
+ * @param {RunOf} runOf tells what runs
+ * @returns {(Running | null)[][]} what runs, by event and session
+ */
+const runsOf = (season, runOf) => season.events.map((event) => event.sessions.map((session) => runOf(event, session)));
 
-/** Say in a season's place why it cannot be shown. */
+/**
+ * Say in a season's place why it cannot be shown.
+ *
+ * @param {number} year of the season
+ * @param {unknown} error why
+ */
 export function failSeason(year, error) {
   const fold = foldOf(year);
-  if (fold && !fold.shown) setText(fold.querySelector(".counts"), error.message);
+  if (fold && !shownIn.has(fold)) setText(partOf(fold, ".counts"), error instanceof Error ? error.message : String(error));
 }
 
-function showCounts(fold, document, runOf) {
+/**
+ * @param {HTMLElement} fold of the season
+ * @param {Season} season the document
+ * @param {RunOf} runOf tells what runs
+ */
+function showCounts(fold, season, runOf) {
+  /** @type {Map<string, { count: number, look: string }>} */
   const counts = new Map();
-  for (const event of document.events) {
+  for (const event of season.events) {
     for (const session of event.sessions) {
       const { look, words } = standing(session, runOf(event, session));
-      const name = GRADES.includes(look) ? "published" : words;
-      const entry = counts.get(name) ?? { count: 0, look: GRADES.includes(look) ? "A" : look };
-      counts.set(name, { ...entry, count: entry.count + 1 });
+      const isGraded = GRADES.includes(look);
+      const key = isGraded ? "published" : words;
+      counts.set(key, { count: (counts.get(key)?.count ?? 0) + 1, look: isGraded ? "A" : look });
     }
   }
   const total = [...counts.values()].reduce((sum, { count }) => sum + count, 0);
-  const named = ["published", RUNNING[1], SILENT[1], ...Object.values(STATES).map(([, words]) => words)].filter((name) => counts.has(name));
-  const texts = named.map((name) => (name === "published" ? `${counts.get(name).count} of ${total} published` : `${counts.get(name).count} ${name}`));
-  setText(fold.querySelector(".counts"), texts.join(" · ") || "No events.");
-  fold.querySelector(".share").replaceChildren(
-    ...named.map((name) => {
-      const part = element("span", { class: `slot-${counts.get(name).look}` });
-      part.style.flexGrow = String(counts.get(name).count);
+  const named = ["published", RUNNING[1], SILENT[1], ...Object.values(STATES).map(([, words]) => words)].flatMap((words) => {
+    const entry = counts.get(words);
+    return entry ? [{ words, ...entry }] : [];
+  });
+  const texts = named.map(({ words, count }) => (words === "published" ? `${count} of ${total} published` : `${count} ${words}`));
+  setText(partOf(fold, ".counts"), texts.join(" · ") || "No events.");
+  partOf(fold, ".share").replaceChildren(
+    ...named.map(({ look, count }) => {
+      const part = element("span", { class: `slot-${look}` });
+      part.style.flexGrow = String(count);
       return part;
     }),
   );
 }
 
-function grid(document, runOf) {
-  const codes = new Set(document.events.flatMap((event) => event.sessions.map((session) => session.code)));
+/**
+ * @param {Season} season the document
+ * @param {RunOf} runOf tells what runs
+ * @returns {HTMLTableElement} its grid
+ */
+function grid(season, runOf) {
+  const codes = new Set(season.events.flatMap((event) => event.sessions.map((session) => session.code)));
   const columns = [...ORDER.filter((code) => codes.has(code)), ...[...codes].filter((code) => !ORDER.includes(code))];
   const head = element("tr", {}, element("th", { scope: "col" }, "Event"), ...columns.map((code) => element("th", { scope: "col", title: sessionName(code) }, code)));
   return element(
-    "table", { class: "grid", "aria-label": `Sessions of ${document.year}` },
+    "table", { class: "grid", "aria-label": `Sessions of ${season.year}` },
     element("thead", {}, head),
-    element("tbody", {}, ...document.events.map((event) => row(document.year, event, columns, runOf))),
+    element("tbody", {}, ...season.events.map((event) => row(season.year, event, columns, runOf))),
   );
 }
 
+/**
+ * @param {number} year of the season
+ * @param {SeasonEvent} event of the season
+ * @param {string[]} columns codes of sessions
+ * @param {RunOf} runOf tells what runs
+ * @returns {HTMLTableRowElement} the event's row
+ */
 function row(year, event, columns, runOf) {
   const number = event.testing ? "Test" : event.round === null ? "–" : String(event.round);
   const cells = columns.map((code) => {
@@ -131,14 +222,21 @@ function row(year, event, columns, runOf) {
     return element("td", {}, ...(session ? [cell(year, event, session, runOf(event, session))] : []));
   });
   const facts = [["place", event.location], ["date", event.date?.slice(0, 10)]].filter(([, text]) => text);
-  const name = element(
+  const title = element(
     "th", { scope: "row" },
     element("span", { class: "round" }, number), " ",
     element("span", { class: "event-name" }, String(event.name), ...facts.flatMap(([look, text]) => [" ", element("span", { class: `muted fact-${look}` }, String(text))])),
   );
-  return element("tr", {}, name, ...cells);
+  return element("tr", {}, title, ...cells);
 }
 
+/**
+ * @param {number} year of the season
+ * @param {SeasonEvent} event of the season
+ * @param {SeasonSession} session of the event
+ * @param {Running | null} run what runs for it now
+ * @returns {HTMLElement} what is in the session's cell
+ */
 function cell(year, event, session, run) {
   const { look, sign, words } = standing(session, run);
   const startMs = parseTime(session.start_utc);
@@ -157,10 +255,13 @@ function cell(year, event, session, run) {
   return button;
 }
 
-/** What went wrong, in the words of the session's status document. */
+/**
+ * @param {string} key of the session's status document
+ * @returns {Promise<string>} what went wrong, in its words
+ */
 async function readError(key) {
   try {
-    const status = await readJson(key);
+    const status = await readDocument("status", key);
     return String(status.error ?? status.message ?? "Its status document does not say why.");
   } catch (error) {
     if (error instanceof LoadError) return `Why cannot be read. ${error.message}`;
@@ -168,20 +269,30 @@ async function readError(key) {
   }
 }
 
+/**
+ * @param {HTMLButtonElement} button the cell of a failed session
+ * @param {string} key of its status document
+ * @param {string} told what the tooltip says so far
+ */
 async function addTooltip(button, key, told) {
   button.title = `${told}\n${await readError(key)}`;
 }
 
-/** Unfold or fold the row below that says what went wrong. */
+/**
+ * Unfold or fold the row below that says what went wrong.
+ *
+ * @param {HTMLButtonElement} button the cell of a failed session
+ */
 async function toggleError(button) {
   const line = button.closest("tr");
-  const open = button.getAttribute("aria-expanded") === "true";
-  line.nextElementSibling?.matches(".why") && line.nextElementSibling.remove();
-  for (const other of line.querySelectorAll("button[aria-expanded]")) other.setAttribute("aria-expanded", "false");
-  if (open) return;
+  if (!line) return;
+  const isUnfolded = button.getAttribute("aria-expanded") === "true";
+  if (line.nextElementSibling?.matches(".why")) line.nextElementSibling.remove();
+  for (const other of line.querySelectorAll("button")) other.setAttribute("aria-expanded", "false");
+  if (isUnfolded) return;
   button.setAttribute("aria-expanded", "true");
   const text = element("p", { class: "error" }, "Loading…");
-  const why = element("tr", { class: "why" }, element("td", { colspan: String(line.children.length) }, element("div", { class: "why-box" }, element("strong", {}, `${button.dataset.told} failed`), text)));
-  line.after(why);
-  text.textContent = await readError(button.dataset.key);
+  const box = element("div", { class: "why-box" }, element("strong", {}, `${button.dataset.told} failed`), text);
+  line.after(element("tr", { class: "why" }, element("td", { colspan: String(line.children.length) }, box)));
+  text.textContent = await readError(button.dataset.key ?? "");
 }

@@ -32,6 +32,7 @@ PUBLIC_KEYS = (
     f"{REVISION}/manifest.json",
     f"{REVISION}/frames/25/0000.json.gz",
     f"{REVISION}/parquet/laps.parquet",
+    "viewer/0123456789abcdef/app.js",
     "v1/parquet/laps/year=2024/session_key=9472.parquet",
     "telemetry/2024/1/skip_1.json.gz",
     "v1/status/2024/1/R.json",
@@ -222,11 +223,11 @@ def test_what_each_role_may_do(template: dict[str, Any], stack: SimpleNamespace,
     rights = ROLES[role]
     for key in PUBLIC_KEYS:
         at = f"arn:aws:s3:::f1-site/{key}"
-        is_sessions = key.startswith(("v1/sessions/", "v1/parquet/", "telemetry/"))
+        may_go = key.startswith(("v1/sessions/", "v1/parquet/", "telemetry/", "viewer/"))
         assert may(documents, "s3:GetObject", at), key
         assert may(documents, "s3:PutObject", at) == rights.write, key
         assert may(documents, "s3:AbortMultipartUpload", at) == rights.write, key
-        assert may(documents, "s3:DeleteObject", at) == (rights.delete_sessions and is_sessions), key
+        assert may(documents, "s3:DeleteObject", at) == (rights.delete_sessions and may_go), key
         assert not may(documents, "s3:DeleteObjectVersion", at), key
         assert not may(documents, "s3:PutObjectAcl", at), key
     raw = "arn:aws:s3:::f1-site-raw/raw/2024/9472.tar.zst"

@@ -29,6 +29,7 @@ from origin import (
 )
 
 from publish.headers import headers_for
+from publish.site.files import site_files
 from publish.stores.choose import open_store
 
 pytestmark = needs_nginx
@@ -104,10 +105,11 @@ def test_every_object_has_the_headers_of_its_kind(nginx: Nginx, key: str) -> Non
     assert not leaked
 
 
-@pytest.mark.parametrize("key", ["index.html", "viewer/app.js", "viewer/style.css", "viewer/favicon.svg"])
-def test_the_viewer_has_its_types(nginx: Nginx, key: str) -> None:
-    answer = nginx.ask(f"/{key}")
-    assert (answer.status, answer.headers["content-type"]) == (200, headers_for(key).content_type)
+@pytest.mark.parametrize("key", [key for key in site_files() if key.endswith((".html", "app.js", "style.css", ".svg"))])
+def test_the_pages_have_their_headers(nginx: Nginx, key: str) -> None:
+    answer, wanted = nginx.ask(f"/{key}"), headers_for(key)
+    assert (answer.status, answer.headers["content-type"]) == (200, wanted.content_type)
+    assert answer.headers["cache-control"] == wanted.cache_control
 
 
 def test_the_root_is_the_viewer(nginx: Nginx) -> None:

@@ -225,7 +225,7 @@ def session_data(ticks: int = 4000, cars: int = 3, *, source: Frames | None = No
         track=track(),
         rows=row_frames(source),
         capabilities={"positions": True, "telemetry": True, "drs": True},
-        quality={"coverage": [{"car": "1", "channel": "x", "share": 0.5}], "warnings": []},
+        quality={"reasons": [], "coverage": {"1": {"x_m": 0.5}}, "rows": []},
         grade="A",
         total_laps=57,
     )

@@ -165,7 +165,7 @@ def test_what_the_page_for_analysts_says_does_not_work_does_not(site: SimpleName
 
 
 def test_pages_list_what_there_is() -> None:
-    assert first_column("tables.md", "# Tables and columns") == list(TABLES)
+    assert first_column("tables.md", "Every Parquet table") == list(TABLES)
     schemas = {key.rpartition("/")[2].removesuffix(".json") for key in schema_documents() if key.endswith(".json")}
     documents = PAGES["format.md"].partition("\n## Documents")[2].partition("\n\nA **session**")[0]
     second = [line.split("|")[2] for line in documents.splitlines() if line.startswith("|")]

@@ -11,7 +11,11 @@ from typing import Any
 from browser import Page
 
 from publish.server import make_server
+from publish.site.files import site_files
 from publish.stores.base import Store
+
+#: The folder of what the pages load, with a slash behind it.
+PARTS = next(key for key in site_files() if key.endswith("/app.js")).removesuffix("app.js")
 
 # Runs a scenario against the viewer in a frame of the same origin and leaves what it returns in the page.
 _DRIVER = (Path(__file__).parent / "viewer_driver.html").read_text()
@@ -30,13 +34,14 @@ def serving(store: Store) -> Iterator[str]:
             thread.join()
 
 
-def run_scenario(page: Page, store: Store, base: str, scenario: str, width: int = 1280) -> Any:
+def run_scenario(page: Page, store: Store, base: str, scenario: str, width: int = 1280, height: int = 800) -> Any:
     """Run JavaScript that drives the viewer (see ``_DRIVER`` for its helpers) and return what it returns.
 
     The browser begins as one that was never here before.
     """
     key = f"check_{uuid.uuid4().hex}.html"  # pages are cached for a minute: no name twice
-    store.write(key, _DRIVER.replace("SCENARIO", scenario).replace("WIDTH", str(width)).encode())
+    text = _DRIVER.replace("SCENARIO", scenario).replace("WIDTH", str(width)).replace("HEIGHT", str(height))
+    store.write(key, text.encode())
     page.forget(base)
     page.open(base + key)
     said = page.wait_for("document.getElementById('answer')?.textContent", "answer of the scenario", timeout_s=120)

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,14 @@ from flows.session.run import Box
 from flows.session_ref import SessionRef
 from flows.upstream.client import Client
 from publish.stores.choose import open_store
-from publish.stores.shared_documents import Document, read_document
+from publish.stores.shared_documents import read_document
 from transforms.errors import InputError, NotReadyError, UpstreamError
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
-def _document(site: Path, key: str) -> Document:
-    document = read_document(open_store(site.as_uri()), key)
+def _document(site: Path, key: str) -> dict[str, Any]:
+    document = read_document(open_store(site.as_uri()), key, dict)
     assert document is not None, key
     return document
 
@@ -227,10 +228,9 @@ def test_the_hook_closes_what_a_dead_run_left_open(sample_site: Path) -> None:
 
     from flows.session.status import StatusSink
     from publish.live.runs import RunEntry
-    from publish.stores.shared_documents import parse_utc
 
     store = open_store(sample_site.as_uri())
-    started = parse_utc(f"{SAMPLE_YEAR}-03-01")
+    started = datetime(SAMPLE_YEAR, 3, 1, tzinfo=UTC)
     run = RunEntry(SAMPLE_YEAR, 1, "Larkmoor Grand Prix", "R", "1234", "bold-fox", None, started)
     StatusSink(store, run).write(30.0, "Computing frames")
     flow_run = SimpleNamespace(id="1234", parameters={"year": SAMPLE_YEAR, "event": 1, "session": "R"})

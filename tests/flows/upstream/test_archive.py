@@ -104,7 +104,7 @@ def _tree(folder: Path) -> dict[str, str]:
 def _published(site: str, key: int) -> tuple[str, dict[str, str]]:
     """The current revision and the SHA-256 of each of its objects, as stored."""
     store = open_store(site)
-    revision = (read_document(store, f"v1/sessions/{key}/latest.json") or {})["revision"]
+    revision = (read_document(store, f"v1/sessions/{key}/latest.json", dict) or {})["revision"]
     prefix = f"v1/sessions/{key}/{revision}/"
     found = {}
     for listed in store.list(prefix):
@@ -207,7 +207,7 @@ def test_the_cache_gets_back_what_it_lacks_and_nothing_newer_is_replaced(cache: 
     assert read_bodies(cache, [circuit]) == {circuit: b'{"newer": true}'}
     # New inputs: the archive takes them.
     assert _archive(settings).save() is True
-    entry = next(iter((read_document(kept, f"raw/{SAMPLE_YEAR}/index.json") or {})["sessions"].values()))
+    entry = next(iter((read_document(kept, f"raw/{SAMPLE_YEAR}/index.json", dict) or {})["sessions"].values()))
     assert entry["inputs_sha256"] == inputs_fingerprint(cache, session) != fingerprint
 
 

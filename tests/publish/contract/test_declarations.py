@@ -32,7 +32,7 @@ CHANGES = {
         "#: Published tables, by name.": """
 FLAGS = Table(
     "flags",
-    "One row per flag",
+    "a flag",
     recorded="track_status",
     sorted_by=("status", "time_ms"),
     document="flags",
@@ -107,8 +107,10 @@ def test_an_added_table_has_its_document_schema_and_place_in_the_docs(changed: P
     assert not list(Draft202012Validator(schema_of_manifest).iter_errors(manifest))
     assert {"flags.json.gz", "parquet/flags.parquet"} <= {entry["path"] for entry in manifest["objects"]}
     dictionary = json.loads((changed / "v1/schemas/columns.json").read_text())["tables"]["flags"]
-    assert (dictionary["description"], dictionary["sorted_by"]) == ("One row per flag", ["status", "time_ms"])
-    assert "## flags\n\nOne row per flag. Sorted by" in (changed / "v1/schemas/tables.md").read_text()
+    assert (dictionary["row"], dictionary["sorted_by"]) == ("a flag", ["status", "time_ms"])
+    page = (changed / "v1/schemas/tables.md").read_text()
+    assert "| `flags` | a flag | `status`, `time_ms` |" in page
+    assert "## flags\n\nThe same rows are in `flags.json.gz`." in page
 
 
 def test_what_is_published_of_the_small_race_is_as_declared() -> None:
@@ -131,7 +133,7 @@ def test_every_table_has_one_source_and_a_true_order(table) -> None:
     sources = [table.recorded in attributes, table.name in COMPUTED, table is FRAMES]
     assert sum(sources) == 1
     assert set(table.sorted_by) <= set(table.names) and len(set(table.names)) == len(table.names)
-    assert table.description and not table.description.endswith(".")
+    assert table.row and not table.row.endswith(".")
     assert {column.unit for column in table.columns if column.name.endswith("_ms")} <= {"ms", CLOCK}
 
 

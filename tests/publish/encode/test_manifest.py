@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from session_data import IDENTITY_OF_SESSION, drivers, session_data
 
+from publish.contract.contents import document_problem
 from publish.encode.manifest import build_manifest
 from publish.encode.objects import EncodedObject
+from transforms.parts import Part
 
 ME = IDENTITY_OF_SESSION
 MADE_WITH = {"parcferme": "0.1.0", "fastf1": "3.9.0", "contract": "1"}
@@ -60,6 +62,20 @@ def test_it_has_the_contract_fields(data):
         "description": "East-like coordinate of the circuit's own frame; null in a gap",
     }
     assert sorted(made["frames"]["channels"]) == ["gear", "x"]
+
+
+def test_parts_are_those_of_qualifying_or_practice(data):
+    assert "parts" not in build(data)[1]
+    parts = (Part("Q1", 30_000, 1_110_000, ((60_000, 90_000),), 15), Part("Q2", 1_500_000, None, (), None))
+    revision, made = build(dataclasses.replace(data, parts=parts))
+    assert revision != build(data)[0]
+    assert made["parts"] == [
+        {"name": "Q1", "start_ms": 30_000, "end_ms": 1_110_000, "stopped_ms": [[60_000, 90_000]], "advance": 15},
+        {"name": "Q2", "start_ms": 1_500_000, "end_ms": None, "stopped_ms": [], "advance": None},
+    ]
+    assert document_problem("manifest", made) is None
+    made["parts"][0]["advance"] = "15"
+    assert document_problem("manifest", made) is not None
 
 
 def test_objects_are_sorted_and_have_what_means_something(data):

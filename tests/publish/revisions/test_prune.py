@@ -13,7 +13,8 @@ from publish.revisions import prune as pruning
 from publish.revisions.latest import read_latest
 from publish.revisions.prune import carry_out, plan_prune
 from publish.stores.folder import FileStore
-from publish.stores.shared_documents import encode_document, read_document
+from publish.stores.shared_documents import read_document
+from publish.structs import encode_document
 from transforms.errors import InputError, PublicationError
 
 START = datetime(2024, 3, 3, 12, 0, tzinfo=UTC)
@@ -134,7 +135,7 @@ def test_what_becomes_current_while_it_goes_is_put_back(file_store, five):
     made = five(file_store)
     plan = [r for r in plan_prune(file_store, keep=1, older_than=0 * DAY, now=LATER) if r.revision == made[0]]
     key = "v1/sessions/9472/latest.json"
-    before_it = read_document(file_store, key)
+    before_it = read_document(file_store, key, dict)
 
     def before(request, at):
         if (request, at) == ("delete", keys.manifest(9472, made[0])):
@@ -180,7 +181,7 @@ def test_killed_at_every_request(file_store, five, done):
             prune(killed_at(store, number, done=done), keep=2)
         check_readers_view(store)
         for revision in read_latest(store, 9472).revisions:
-            manifest = read_document(store, keys.manifest(9472, revision))
+            manifest = read_document(store, keys.manifest(9472, revision), dict)
             assert manifest is not None, "the history names what is gone"
             assert all(store.head(keys.revision_object(9472, revision, o["path"])) for o in manifest["objects"])
         prune(store, keep=2)

@@ -1,56 +1,23 @@
 """The viewer in a real browser, against the made-up session whose values are known."""
 
-import dataclasses
 import json
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import session_data as made
 from browser import needs_chromium
-from viewer_browser import run_scenario, serving, take_picture
+from replay_sites import TICKS, outline
+from viewer_browser import PARTS, serving, take_picture
 
 from publish.encode.channels import CONTINUOUS, HELD, code_names, held_codes
-from publish.encode.session import encode_session
-from publish.publication import publish_revision, publish_site
-from publish.revisions.latest import Summary
-from publish.season.index import Event, ScheduledSession, update_season
 from publish.site.files import site_files
 from publish.stores.folder import FileStore
-from transforms.frames import STATES, Frames
-from transforms.session import SessionData
 from transforms.track import Track
 
 pytestmark = needs_chromium
 
-NOW = datetime(2024, 3, 3, 12, tzinfo=UTC)
-TICKS = 4000  # 160 s: three chunks
-GAP = (1600, 1800)
-TIMING = ("lap", "position", "gap_s", "interval_s", "laps_down", "tyre", "tyre_age_laps", "stint", "state")
 MOMENT_MS = 66_000  # tick 1650, within the gap of car 11
-
-
-def race_frames() -> Frames:
-    """Three cars; 11 has no position for 8 s, 16 is a lap down and stopped, the order changes at 100 s."""
-    frames = made.frames(TICKS)
-    first, second, third = frames.cars.values()
-    second = made.with_gap(second, *GAP, "x_m", "y_m")
-    first.position[2500:], second.position[2500:] = 2, 1
-    third.laps_down[:] = 1
-    third.gap_s[:] = np.nan
-    third.interval_s[:] = np.nan
-    third.state[1000:] = STATES.index("stopped")
-    third.x_m[1000:], third.y_m[1000:] = -300, 100
-    return dataclasses.replace(frames, cars=dict(zip(frames.cars, (first, second, third), strict=True)))
-
-
-def outline() -> Track:
-    """An ellipse around where the made-up cars drive."""
-    circle = made.track()
-    return dataclasses.replace(circle, x_m=circle.x_m * 1.2, y_m=circle.y_m * 1.5)
 
 
 def expected_pixel(track: Track, x_m: float, y_m: float, width: int, height: int) -> tuple[float, float]:
@@ -63,64 +30,12 @@ def expected_pixel(track: Track, x_m: float, y_m: float, width: int, height: int
     return width / 2 + away.real, height / 2 - away.imag
 
 
-def timing_only(frames: Frames) -> Frames:
-    cars = {}
-    for number, car in frames.cars.items():
-        lost = [f.name for f in dataclasses.fields(car) if f.name not in TIMING]
-        cars[number] = made.with_gap(car, 0, TICKS, *lost)
-    return dataclasses.replace(frames, cars=cars)
-
-
-def publish(store: FileStore, spool: Path, session_key: int, code: str, name: str, data: SessionData) -> str:
-    identity = dataclasses.replace(made.IDENTITY_OF_SESSION, session_key=session_key, code=code, name=name)
-    spool.mkdir()
-    revision = encode_session(identity, made.CIRCUIT, data, spool, made_with={"parcferme": "0"})
-    summary = Summary(data.grade, data.capabilities, "inputs", "code")
-    publish_revision(store, revision, identity, summary=summary, now=NOW)
-    return f"v1/sessions/{session_key}/{revision.revision}/"
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
-    folder = tmp_path_factory.mktemp("viewer")
-    store = FileStore(folder / "site")
-    sessions = tuple(
-        ScheduledSession(c, n, None) for c, n in (("FP1", "Practice 1"), ("Q", "Qualifying"), ("R", "Race"))
-    )
-    event = Event(1, "Bahrain Grand Prix", "Bahrain", "Sakhir", "2024-03-02", "conventional", False, sessions)
-    update_season(store, 2024, [event], NOW)
-    frames = race_frames()
-    race = dataclasses.replace(made.session_data(source=frames), rows=None, track=outline())
-    lacking = {"timing": True, "telemetry": False, "positions": False, "track": False, "weather": False}
-    bare = dataclasses.replace(
-        race,
-        frames=timing_only(frames),
-        track=None,
-        capabilities=lacking,
-        grade="D",
-        quality={"reasons": ["timing without telemetry"]},
-    )
-    race_folder = publish(store, folder / "race", 9472, "R", "Race", race)
-    publish(store, folder / "bare", 9468, "Q", "Qualifying", bare)
-    publish_site(store, site_files())
-    with serving(store) as base:
-        yield SimpleNamespace(store=store, base=base, frames=frames, folder=race_folder)
-
-
-@pytest.fixture
-def drive(site, page):
-    def run(scenario: str, width: int = 1280, of: SimpleNamespace = site):
-        return run_scenario(page, of.store, of.base, scenario, width)
-
-    return run
-
-
 @pytest.mark.parametrize(("fps", "index"), [(25, 1), (25, 2), (5, 1)])
 def test_the_page_decodes_what_was_encoded(site, drive, fps, index):
     """Every value of every car and channel: continuous ones to half a step of the scale, held ones exactly."""
     chunk = drive(
-        f"""const {{ Chunk }} = await import("./viewer/decode.js");
-        const {{ readJson }} = await import("./viewer/fetch.js");
+        f"""const {{ Chunk }} = await import("./{PARTS}decode.js");
+        const {{ readJson }} = await import("./{PARTS}fetch.js");
         const manifest = await readJson("{site.folder}manifest.json");
         const {{ channels }} = manifest.frames;
         const chunk = new Chunk(await readJson("{site.folder}frames/{fps}/{index:04d}.json.gz"), channels);
@@ -270,7 +185,7 @@ def test_playing_goes_over_to_the_next_chunk(drive):
 
 def test_a_session_without_telemetry_says_so(drive):
     seen = drive(
-        """await open("#session=9468&t=60000");
+        """await open("#session=9468&t=60000&car=1");
         await until(() => data().complete, "the quality report");
         return { map: $("map").hidden, words: $("map-missing").textContent, quality: $("quality").textContent,
                  weather: $("weather").textContent, car: $("car-panel").textContent, rows: rows(),
@@ -335,44 +250,11 @@ def test_problems_are_told_in_words(site, drive, tmp_path):
         assert "Nothing is published here yet" in drive('await open(""); return data().problem;', of=empty)
 
 
-def test_a_missing_or_broken_chunk_stops_the_replay_until_it_is_there_again(site, drive):
-    thin = site.store.root / site.folder / "frames/5/0000.json.gz"
-    whole = thin.read_bytes()
-    try:
-        thin.unlink()
-        told = drive(
-            'await open("#session=9472&t=20000"); await until(() => data().problem, "words"); return data().problem;'
-        )
-        assert "frames/5/0000.json.gz is not there (404)" in told and "publish the session again" in told
-        thin.write_bytes(whole[: len(whole) // 2])
-        told = drive(
-            'await open("#session=9472&t=20000"); await until(() => data().problem, "words"); return data().problem;'
-        )
-        assert "frames/5/0000.json.gz" in told and "ry again" in told
-    finally:
-        thin.write_bytes(whole)
-    healed = drive(
-        """await open("#session=9472&t=70000");
-        let down = true;
-        const net = frame.contentWindow.fetch.bind(frame.contentWindow);
-        frame.contentWindow.fetch = (...all) => down ? Promise.reject(new TypeError("offline")) : net(...all);
-        $("seek").value = "5000"; $("seek").dispatchEvent(new Event("change"));
-        await until(() => data().problem, "words");
-        const told = data().problem;
-        down = false;
-        $("problem-retry").click();
-        await until(() => !data().problem && data().fps === "25" && data().tick === "125", "the moment");
-        return { told, hidden: $("problem").hidden };"""
-    )
-    assert "did not answer" in healed["told"]
-    assert healed["hidden"] is True
-
-
 def test_gzip_files_of_a_server_without_content_encoding_are_read(drive, site):
     raw = (site.store.root / site.folder / "track.json.gz").read_bytes()
     site.store.write("raw.bin", raw)
     length = drive(
-        'const { readJson } = await import("./viewer/fetch.js"); return (await readJson("raw.bin")).length_m;'
+        f'const {{ readJson }} = await import("./{PARTS}fetch.js"); return (await readJson("raw.bin")).length_m;'
     )
     assert length == pytest.approx(outline().length_m, abs=0.01)
 

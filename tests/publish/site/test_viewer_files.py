@@ -2,11 +2,14 @@ import posixpath
 import re
 from pathlib import Path
 
+from fault_store import WatchedStore
+from viewer_browser import PARTS
+
 from publish import keys
-from publish.headers import headers_for
+from publish.headers import IMMUTABLE, SHORT, headers_for
 from publish.publication import publish_site
 from publish.season.index import read_document
-from publish.site.files import site_files
+from publish.site.files import PAGES, site_files, versioned
 from publish.stores.folder import FileStore
 
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -14,21 +17,40 @@ TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".s
 
 def test_keys_and_headers_are_those_of_a_page():
     files = site_files()
-    assert {
-        "index.html",
-        "status.html",
-        "viewer/status.js",
-        "viewer/app.js",
-        "viewer/decode.js",
-        "viewer/style.css",
-        "viewer/favicon.svg",
-    } <= set(files)
+    parts = ("status.js", "app.js", "decode.js", "style.css", "favicon.svg")
+    assert {"index.html", "status.html", *(PARTS + name for name in parts)} <= set(files)
     for key, data in files.items():
         assert keys.is_key(key) and data
         headers = headers_for(key)
         assert headers.content_type.startswith(TYPES[Path(key).suffix]), key
-        assert headers.cache_control.startswith("public, max-age=60"), key
+        assert headers.cache_control == (SHORT if key in PAGES else IMMUTABLE), key
         assert headers.content_encoding is None
+
+
+def test_the_folder_is_named_by_what_is_in_it():
+    page = b'<link href="viewer/a.css"><script src="viewer/a.js"></script>'
+    first = versioned({"p.html": page}, {"a.js": b"1", "a.css": b"2"})
+    assert first == versioned({"p.html": page}, {"a.css": b"2", "a.js": b"1"})
+    folder = next(iter(first)).removesuffix("a.css")
+    assert keys.is_immutable(folder + "a.js") and not keys.is_immutable("viewer/a.js")
+    assert first["p.html"].decode() == f'<link href="{folder}a.css"><script src="{folder}a.js"></script>'
+    others = ({"a.js": b"1", "a.css": b"3"}, {"a.js": b"1a.css 1", "a.css": b"2"}, {"b.js": b"1", "a.css": b"2"})
+    folders = {next(iter(versioned({}, parts))).rpartition("/")[0] for parts in others}
+    assert len(folders | {folder}) == 4, "whatever changes, the name does"
+
+
+def test_a_page_comes_after_all_it_loads_and_leaves_the_version_before(tmp_path):
+    store = FileStore(tmp_path)
+    old = {"index.html": b'"viewer/0123456789abcdef/app.js"', "viewer/0123456789abcdef/app.js": b"old"}
+    publish_site(store, old)
+    watched = WatchedStore(store)
+    files = site_files()
+    publish_site(watched, files)
+    written = [key for _, key in watched.writes if key in files]
+    assert sorted(written) == sorted(files)
+    assert set(written[-len(PAGES) :]) == set(PAGES)
+    stored = store.read("viewer/0123456789abcdef/app.js")
+    assert stored is not None and stored.data == b"old"
 
 
 def test_everything_a_file_refers_to_is_published():
@@ -36,7 +58,7 @@ def test_everything_a_file_refers_to_is_published():
     for key, data in files.items():
         text = data.decode()
         wanted = re.findall(r'(?:src|href)="([^"#]+)"', text) if key.endswith(".html") else []
-        wanted += re.findall(r'from "(\./[^"]+)"', text)
+        wanted += re.findall(r'(?m)^import .* from "(\./[^"]+)"', text)
         for name in wanted:
             target = posixpath.normpath(posixpath.join(posixpath.dirname(key), name))
             assert target in files or target in (keys.INDEX, keys.HEALTH, keys.RUNS), f"{key} refers to {name}"
@@ -61,5 +83,5 @@ def test_publishing_twice_writes_once_and_links_the_page(tmp_path):
     files = site_files()
     assert publish_site(store, files) == len(files)
     assert publish_site(store, files) == 0
-    assert read_document(store, keys.INDEX)["links"]["viewer"] == "index.html"
-    assert read_document(store, keys.INDEX)["links"]["status_page"] == "status.html"
+    assert read_document(store, keys.INDEX, dict)["links"]["viewer"] == "index.html"
+    assert read_document(store, keys.INDEX, dict)["links"]["status_page"] == "status.html"

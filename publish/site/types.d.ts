@@ -1,0 +1,249 @@
+// The published documents as the pages read them, for the type checker alone; `v1/schemas/` says more of each.
+
+export interface Driver {
+  number: string;
+  code: string;
+  first_name: string;
+  last_name: string;
+  team: string;
+  color: string | null;
+}
+
+export interface Channel {
+  unit: string;
+  scale: number;
+  kind: "continuous" | "held";
+  column: string;
+  description: string;
+}
+
+export interface ManifestObject {
+  path: string;
+  kind: string;
+  bytes: number;
+  sha256: string;
+  fps?: number;
+  start_ms?: number;
+  end_ms?: number;
+}
+
+/** Q1, Q2 or Q3, or a practice. */
+export interface Part {
+  name: string;
+  start_ms: number;
+  end_ms: number | null;
+  stopped_ms: [number, number][];
+  advance: number | null;
+}
+
+export interface Manifest {
+  schema: string;
+  session_key: number;
+  year: number;
+  round: number;
+  event: { name: string; location: string; country: string; circuit: string | null };
+  session: { code: string; name: string; date: string; start_utc: string | null };
+  revision: string;
+  clock: { utc_origin: string | null; duration_ms: number; race_start_ms: number | null };
+  drivers: Driver[];
+  total_laps: number | null;
+  parts?: Part[];
+  grade: string;
+  capabilities: Record<string, boolean>;
+  frames: { fps: number[]; chunk_ms: number; channels: Record<string, Channel> };
+  objects: ManifestObject[];
+}
+
+export interface Latest {
+  schema: string;
+  revision: string;
+  manifest: string;
+}
+
+/** Runs of a held channel: tick and value, null in a gap. */
+export type Runs<Value> = [number, Value | null][];
+
+/** Integers of a continuous channel, the first and differences; null in a gap. */
+export type Steps = (number | null)[];
+
+export interface FramesDocument {
+  schema: string;
+  fps: number;
+  start_ms: number;
+  ticks: number;
+  track_status: Runs<string>;
+  leader_lap: Runs<number>;
+  cars: Record<string, Record<string, Steps | Runs<number | string>>>;
+}
+
+export interface Corner {
+  number: number;
+  letter: string;
+  x: number;
+  y: number;
+  angle_deg: number;
+}
+
+export interface Track {
+  schema: string;
+  x: number[];
+  y: number[];
+  rotation_deg: number | null;
+  corners: Corner[] | null;
+}
+
+export interface Table<Row> {
+  schema: string;
+  rows: Row[];
+}
+
+export interface LapRow {
+  car: string;
+  lap_time_ms: number | null;
+  end_ms: number | null;
+  deleted: boolean | null;
+}
+
+export interface ResultRow {
+  car: string;
+  position: number | null;
+  classified: string | null;
+  status: string | null;
+}
+
+export interface WeatherRow {
+  time_ms: number | null;
+  air_temp_c: number | null;
+  track_temp_c: number | null;
+  humidity_percent: number | null;
+  wind_speed_mps: number | null;
+  pressure_mbar: number | null;
+  rainfall: boolean | null;
+}
+
+export interface MessageRow {
+  time_ms: number | null;
+  utc: string | null;
+  lap: number | null;
+  message: string | null;
+  flag: string | null;
+}
+
+export interface Quality {
+  schema: string;
+  grade: string;
+  reasons?: string[];
+}
+
+export interface SeasonSession {
+  code: string;
+  name: string;
+  start_utc: string | null;
+  state: string;
+  session_key: number | null;
+  grade: string | null;
+  capabilities: Record<string, boolean> | null;
+}
+
+export interface SeasonEvent {
+  round: number | null;
+  name: string;
+  country: string | null;
+  location: string | null;
+  date: string | null;
+  testing: boolean;
+  sessions: SeasonSession[];
+}
+
+export interface Season {
+  schema: string;
+  year: number;
+  events: SeasonEvent[];
+}
+
+export interface SiteIndex {
+  schema: string;
+  contract: number;
+  seasons: { year: number; index: string }[];
+}
+
+export interface HealthCheck {
+  name: string;
+  state: string;
+  message: string;
+}
+
+export interface Health {
+  schema: string;
+  state: string;
+  checked_at: string;
+  valid_until: string;
+  checks: HealthCheck[];
+}
+
+/** A run that goes on or has ended. */
+export interface Run {
+  year: number;
+  round: number;
+  event: string;
+  session: string;
+  flow_run_id: string;
+  flow_run_name: string;
+  flow_run_url: string | null;
+  started_at: string;
+  status: string;
+}
+
+export interface EndedRun extends Run {
+  ended_at: string;
+  state: string;
+  message: string;
+  grade: string | null;
+}
+
+export interface PlannedRun {
+  year: number;
+  round: number;
+  event: string;
+  session: string;
+  kind: string;
+  expected_at: string;
+  flow_run_name: string | null;
+  flow_run_url: string | null;
+}
+
+export interface RunsDocument {
+  schema: string;
+  running: Run[];
+  recent: EndedRun[];
+  next: PlannedRun[];
+}
+
+export interface Status {
+  schema: string;
+  type: string;
+  progress: number;
+  message: string;
+  flow_run_id: string;
+  updated_at: string;
+  error: string | null;
+  next_attempt_at?: string | null;
+}
+
+/** Documents by the name in their `schema`. */
+export interface Documents {
+  index: SiteIndex;
+  season: Season;
+  latest: Latest;
+  manifest: Manifest;
+  frames: FramesDocument;
+  track: Track;
+  laps: Table<LapRow>;
+  results: Table<ResultRow>;
+  weather: Table<WeatherRow>;
+  messages: Table<MessageRow>;
+  quality: Quality;
+  health: Health;
+  runs: RunsDocument;
+  status: Status;
+}

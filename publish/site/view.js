@@ -1,0 +1,195 @@
+// Everything of a session that is seen: title, facts, map, table, panels, the bar of time.
+
+import { Board } from "./board.js";
+import { hoursText } from "./clock.js";
+import { byId, setClass, setText, teamColor } from "./dom.js";
+import { TrackMap } from "./draw.js";
+import { BASE } from "./fetch.js";
+import { CarPanel, placeMessages, showMessages, showQuality, showWeather } from "./panels.js";
+import { Hiding } from "./spoilers.js";
+import { STATUSES, Timeline } from "./timeline.js";
+
+/** @import { Chunk } from "./decode.js" */
+/** @import { Dot } from "./draw.js" */
+/** @import { Car } from "./moment.js" */
+/** @import { Session } from "./session.js" */
+/** @import { PlacedMessage } from "./panels.js" */
+/** @import { Documents, Track } from "./types.d.ts" */
+
+/** The page of a session. */
+export class View {
+  /**
+   * @param {Session} session to be shown
+   * @param {object} heard what is called
+   * @param {(number: string) => void} heard.onSelect when a car is chosen
+   * @param {(timeMs: number, settled: boolean) => void} heard.onSeek when the thumb of the bar is moved
+   */
+  constructor(session, { onSelect, onSeek }) {
+    this.session = session;
+    const { manifest } = session;
+    this.board = new Board(manifest, { race: session.isRace, parts: session.parts, onSelect });
+    this.carPanel = new CarPanel(manifest);
+    this.timeline = new Timeline(manifest.clock.duration_ms, session.startMs, onSeek);
+    /** @type {TrackMap | null} */
+    this.map = null;
+    /** @type {Documents["weather"] | null} */
+    this.weather = null;
+    /** @type {PlacedMessage[] | undefined} */
+    this.messages = undefined;
+    /** @type {Documents["quality"] | null} */
+    this.quality = null;
+    this.hiding = new Hiding(manifest, Date.now());
+    byId("hide-ahead", HTMLInputElement).checked = this.hiding.isOn;
+    byId("rough").hidden = true;
+    this.name();
+    this.setQuality(null);
+  }
+
+  /** @param {boolean} isOn whether what is ahead is to be hidden */
+  hide(isOn) {
+    this.hiding.choose(isOn);
+    this.carPanel.isAsked = false;
+    byId("messages-apart", HTMLDetailsElement).open = !isOn;
+    this.setQuality(this.quality);
+  }
+
+  /** Say which session it is, and its grade. */
+  name() {
+    const { event, year, session, grade } = this.session.manifest;
+    const title = `${event.name} ${year} · ${session.name}`;
+    setText(byId("title"), title);
+    document.title = `${title} · parcferme`;
+    setText(byId("grade"), grade);
+    byId("grade").hidden = false;
+    byId("grade").className = `grade grade-${grade}`;
+    byId("grade").title = "Grade of the data, A is best; see About the data";
+  }
+
+  /** @param {Track | null} track of the session, null where it has none */
+  setTrack(track) {
+    byId("session").classList.toggle("mapless", !track);
+    byId("map").hidden = !track;
+    byId("map-missing").hidden = Boolean(track);
+    this.map = track ? new TrackMap(byId("map", HTMLCanvasElement), track) : null;
+    setText(byId("map-missing"), this.session.manifest.capabilities.telemetry
+      ? "There is no outline of the track for this session, so that there is no map."
+      : "This session has timing but no telemetry: no map, no speeds. The table is all there is.");
+  }
+
+  /** @param {Documents["quality"] | null} quality the document, null until it is there */
+  setQuality(quality) {
+    this.quality = quality;
+    const address = new URL(`${this.session.folder}manifest.json`, BASE).href;
+    showQuality(this.session.manifest, quality, address, this.hiding.isOn);
+  }
+
+  /** @param {Documents["messages"] | null} messages the document */
+  setMessages(messages) {
+    this.messages = placeMessages(messages?.rows ?? [], this.session.manifest.clock.utc_origin);
+  }
+
+  /**
+   * Show where the session stands, for which the moment need not be loaded.
+   *
+   * @param {number} timeMs the moment
+   * @param {number | null} leaderLap the lap the leader is on, null if it is not known
+   */
+  showTimes(timeMs, leaderLap) {
+    const { manifest, isRace, startMs, parts } = this.session;
+    const total = manifest.total_laps;
+    const lap = leaderLap === null ? "" : leaderLap < 1 ? "Before the start" : `Lap ${leaderLap}${total ? ` / ${total}` : ""}`;
+    setText(byId("lap"), isRace ? lap : parts.clockText(timeMs));
+    setText(byId("time"), hoursText(timeMs - startMs));
+    byId("time").title = timeMs < startMs ? "Time to the start" : "Time since the start";
+    const origin = manifest.clock.utc_origin;
+    setText(byId("utc"), origin ? `${new Date(Date.parse(origin) + timeMs).toISOString().slice(11, 19)} UTC` : "time of day unknown");
+  }
+
+  /**
+   * Show what changes slowly enough to be read.
+   *
+   * @param {number} timeMs the moment
+   * @param {Car[]} cars in order
+   * @param {string | null} selected number of the selected car
+   * @param {Chunk} chunk that covers the moment
+   * @param {number} tick of the chunk
+   */
+  showTables(timeMs, cars, selected, chunk, tick) {
+    const { capabilities } = this.session.manifest;
+    const { isOn: isHiding } = this.hiding;
+    const leaderLap = chunk.leaderLap(tick);
+    this.board.show(cars, selected, timeMs);
+    this.showCar(cars, selected, chunk, tick);
+    this.showTimes(timeMs, leaderLap);
+    this.timeline.reveal(isHiding ? timeMs : Infinity);
+    showFlag(chunk.trackStatus(tick));
+    showWeather(this.weather?.rows, timeMs, capabilities.weather);
+    showMessages(this.messages, timeMs, leaderLap, { startMs: this.session.startMs, isAvailable: capabilities.messages, isHiding });
+    const placed = cars.filter((car) => car.x !== null).length;
+    if (this.map) byId("map").setAttribute("aria-label", `Track map: ${placed} of ${cars.length} cars have a position`);
+  }
+
+  /**
+   * Show the selected car, else the one that leads.
+   *
+   * @param {Car[]} cars in order
+   * @param {string | null} selected number of the selected car
+   * @param {Chunk} chunk that covers the moment
+   * @param {number} tick of the chunk
+   */
+  showCar(cars, selected, chunk, tick) {
+    const chosen = cars.find((car) => car.number === selected);
+    const car = chosen ?? cars.find(({ position, best }) => position === 1 && (this.session.isRace || best !== null));
+    if (car) this.carPanel.show(car, chunk, tick, { isChosen: Boolean(chosen), isHiding: this.hiding.isOn });
+    else this.carPanel.showNone();
+    const picked = byId("picked");
+    const speed = chosen ? chunk.number(chosen.number, "speed", tick) : null;
+    setClass(picked, chosen ? "picked" : "picked muted");
+    setText(picked, chosen
+      ? [chosen.driver.code, this.board.summary(chosen.number), ...(speed === null ? [] : [`${Math.round(speed)} km/h`])].join(" · ")
+      : "Touch a car to see here how it stands");
+    picked.style.borderColor = chosen ? teamColor(chosen.driver) : "transparent";
+  }
+
+  /** @param {boolean} playing whether time runs */
+  showPlaying(playing) {
+    byId("play").setAttribute("aria-label", playing ? "Pause" : "Play");
+    document.body.dataset.playing = String(playing);
+  }
+
+  /** Fit what is drawn to its place. */
+  resize() {
+    this.map?.resize();
+    this.timeline.paint();
+  }
+}
+
+/**
+ * Cars that have a position, the selected one first. Between two ticks, both known, a dot is between both places.
+ *
+ * @param {Car[]} cars at the tick
+ * @param {string | null} selected number of the selected car
+ * @param {number} part of the way to the next tick, 0 to 1
+ * @param {{ chunk: Chunk, tick: number } | null} next the next tick, null if it is not loaded
+ * @returns {Dot[]} what to draw
+ */
+export function dotsOf(cars, selected, part, next) {
+  /** @type {(from: number, number: string, name: string) => number} */
+  const between = (from, number, name) => {
+    const to = part > 0 && next ? next.chunk.number(number, name, next.tick) : null;
+    return to === null ? from : from + (to - from) * Math.min(part, 1);
+  };
+  const dots = cars.flatMap(({ number, driver, state, x, y }) => {
+    if (x === null || y === null) return [];
+    const place = { x: between(x, number, "x"), y: between(y, number, "y") };
+    return [{ number, code: driver.code, color: teamColor(driver), state, selected: number === selected, ...place }];
+  });
+  return dots.sort((a, b) => Number(b.selected) - Number(a.selected));
+}
+
+/** @param {string | null} status code of the track status */
+function showFlag(status) {
+  const known = status === null ? undefined : STATUSES[status];
+  setText(byId("flag"), known ? known.text : status === null ? "Track status unknown" : `Track status ${status}`);
+  setClass(byId("flag"), `flag flag-${known?.kind ?? "unknown"}`);
+}
