@@ -11,5 +11,5 @@ each of which imports only those after it:
 - ``engine``: Prefect itself.
 - ``sample``: the built-in season, made up in the upstream's own formats.
 - ``upstream``: FastF1, and nothing else knows it.
-- ``destination``, ``session_times``, ``spool``, ``settings``: what all of them need.
+- ``session_ref``, ``destination``, ``session_times``, ``spool``, ``settings``: what all of them need.
 """

@@ -2,6 +2,9 @@
 
 from datetime import datetime, timedelta
 
+from transforms.session_types import SESSION_TYPES
+
+_LONGEST = max(known.typical_length for known in SESSION_TYPES.values())
 #: How long after its first run a session is looked at again, by kind of run.
 RECHECKS = {
     "recheck-1h": timedelta(hours=1),
@@ -9,25 +12,14 @@ RECHECKS = {
     "recheck-7d": timedelta(days=7),
 }
 
-#: What a session typically takes, by FastF1's identifier. A race may take two hours of running within three.
-TYPICAL_LENGTH = {
-    "R": timedelta(hours=2),
-    "S": timedelta(hours=1),
-    "Q": timedelta(hours=1),
-    "SQ": timedelta(minutes=45),
-    "FP1": timedelta(hours=1),
-    "FP2": timedelta(hours=1),
-    "FP3": timedelta(hours=1),
-}
-_LONGEST = max(TYPICAL_LENGTH.values())
-
 #: How long after its end a session is published, if all goes well.
 PUBLICATION_TARGET = timedelta(hours=2)
 
 
 def session_end_utc(start_utc: datetime, code: str) -> datetime:
     """Return when a session that starts at ``start_utc`` (aware) typically ends; an unknown ``code`` takes longest."""
-    return start_utc + TYPICAL_LENGTH.get(code, _LONGEST)
+    known = SESSION_TYPES.get(code)
+    return start_utc + (known.typical_length if known is not None else _LONGEST)
 
 
 def publication_due_utc(start_utc: datetime, code: str) -> datetime:

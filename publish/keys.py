@@ -7,7 +7,7 @@ upstream; what should be a number and is not raises ValueError here.
 import re
 
 from transforms.errors import PublicationError
-from transforms.recording import SESSION_CODES
+from transforms.session_types import SESSION_CODES
 
 INDEX = "index.json"
 HEALTH = "v1/health.json"
@@ -22,8 +22,8 @@ STATUS = "v1/status/"
 RAW = "raw/"
 #: What the pages load, in a folder for each version of it.
 PAGE_PARTS = "viewer/"
-#: Places a viewer page can live at, the best first.
-VIEWERS = ("viewer/index.html", "index.html")
+#: The page that replays sessions.
+VIEWER = "index.html"
 #: The page that shows how the system is.
 STATUS_PAGE = "status.html"
 
@@ -36,6 +36,7 @@ _MAX_LENGTH = 900
 _TABLE_OBJECT = re.compile(r"parquet/([a-z0-9_]+)\.parquet")
 _ROWS_OBJECT = re.compile(r"rows/skip_([0-9]+)\.json\.gz")
 _REVISION = re.compile(r"[0-9a-f]{16}")
+_STATUS_OBJECT = re.compile(r"v1/status/[0-9]+/[0-9]+/[A-Z0-9]+\.json")
 _REVISION_OBJECT = re.compile(r"v1/sessions/[0-9]+/[0-9a-f]{16}/.+")
 _PAGE_PART = re.compile(rf"{PAGE_PARTS}[0-9a-f]{{16}}/.+")
 
@@ -136,6 +137,11 @@ def status(year: int, round_number: int, code: str) -> str:
     return f"{STATUS}{year:d}/{round_number:d}/{code}.json"
 
 
-def schema(name: str) -> str:
-    """Key of a JSON Schema, or of the column dictionary (``columns``)."""
-    return f"{SCHEMAS}{name}.json"
+def is_status(key: str) -> bool:
+    """Whether ``key`` is that of a session's status document."""
+    return _STATUS_OBJECT.fullmatch(key) is not None
+
+
+def status_moves(year: int) -> str:
+    """Key of the journal of status documents that change their round; there only while they do."""
+    return f"{STATUS}{year:d}/moves.json"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from publish import keys
+from publish.encode.manifest import Manifest
 from publish.encode.objects import EncodedObject, EncodedRevision
 from publish.headers import headers_for
 from publish.revisions.copies import make_copies, settle_copies
@@ -22,17 +23,16 @@ from publish.revisions.latest import (
     Latest,
     Summary,
     hold_back,
-    latest_document,
-    parse_latest,
     read_latest,
     step_back,
     succeed,
 )
-from publish.season.document import PUBLISHED
-from publish.season.index import SessionState, finish_publication, is_indexed, update_root_index, update_season
+from publish.revisions.manifests import read_manifest
+from publish.season.index import finish_publication, is_indexed, update_root_index, update_season
 from publish.stores.base import Store
 from publish.stores.parallel import OnProgress, in_parallel
-from publish.stores.shared_documents import Document, parse_document, update_document
+from publish.stores.shared_documents import update_document
+from publish.structs import decode_document
 from transforms.errors import InputError, PublicationError
 from transforms.recording import SessionIdentity
 
@@ -82,8 +82,8 @@ def publish_revision(
         check_gate(store, encoded, identity)
     manifest, uploaded = _store_revision(store, encoded, on_progress)
     before = read_latest(store, identity.session_key)
-    manifest_before = _manifest_of(store, before) if before else None
-    objects_before = _objects(manifest_before) if manifest_before else {}
+    manifest_before = read_manifest(store, before.session_key, before.revision) if before else None
+    objects_before = manifest_before.hashes if manifest_before else {}
     make_copies(store, manifest, identity, objects_before, before)
     changes = _changes(store, manifest_before, manifest)
 
@@ -94,8 +94,7 @@ def publish_revision(
     if (replaced and replaced.revision) != (before and before.revision):
         logger.info("Another run published %s at the same time; both revisions are kept", identity.label)
         settle_copies(store, identity.session_key)
-    state = SessionState(PUBLISHED, session_key=identity.session_key)
-    update_season(store, identity.year, None, now, {(identity.round, identity.code): state})
+    update_season(store, identity.year, None, now, session_keys=(identity.session_key,))
     return PublishOutcome(
         revision=encoded.revision,
         uploaded_objects=len(uploaded),
@@ -132,13 +131,13 @@ def roll_back(store: Store, session_key: int, revision: str | None, *, now: date
             f"Session {session_key} has no {'revision ' + revision if revision else 'earlier revision'}. Known "
             f"ones, newest first: {', '.join(before.revisions)}."
         )
-    manifest = _manifest_at(store, session_key, entry.revision)
+    manifest = read_manifest(store, session_key, entry.revision)
     _check_complete(store, session_key, entry.revision, manifest)
     if entry.revision != before.revision:
-        changes = _changes(store, _manifest_of(store, before), manifest)
+        changes = _changes(store, read_manifest(store, session_key, before.revision), manifest)
 
         def following(present: Latest) -> Latest:
-            return step_back(present, entry.revision, entry.grade, manifest.get("capabilities"), now, changes)
+            return step_back(present, entry.revision, entry.grade, manifest.capabilities, now, changes)
 
         _replace_latest(store, before, following)
     settle_copies(store, session_key)
@@ -158,10 +157,10 @@ def _unknown_session(store: Store, session_key: int) -> str:
     return f"Session {session_key} is not published in {store.uri}. Published are: {listed or 'none'}."
 
 
-def _check_complete(store: Store, session_key: int, revision: str, manifest: Document) -> None:
+def _check_complete(store: Store, session_key: int, revision: str, manifest: Manifest) -> None:
     folder = keys.revision_folder(session_key, revision)
     sizes = {row.key.removeprefix(folder): row.bytes for row in store.list(folder)}
-    missing = [item["path"] for item in manifest["objects"] if sizes.get(item["path"]) != item["bytes"]]
+    missing = [item.path for item in manifest.objects if sizes.get(item.path) != item.bytes]
     if missing:
         raise PublicationError(
             f"{len(missing)} objects of revision {revision} of session {session_key} are gone from {store.uri} or have "
@@ -182,14 +181,14 @@ def publish_site(store: Store, files: Mapping[str, bytes]) -> int:
     pages = [key for key in sorted(files) if key.endswith(".html")]
     others = [key for key in sorted(files) if not key.endswith(".html")]
     written = [*in_parallel(write, others), *in_parallel(write, pages)]
-    links: dict[str, object] = {}
+    links: dict[str, str | dict[str, str]] = {}
     schemas = {
         key.removeprefix(keys.SCHEMAS).removesuffix(".json"): key for key in others if key.startswith(keys.SCHEMAS)
     }
     if schemas:
         links["schemas"] = schemas
-    if viewer := next((key for key in keys.VIEWERS if key in files), None):
-        links["viewer"] = viewer
+    if keys.VIEWER in files:
+        links["viewer"] = keys.VIEWER
     if keys.STATUS_PAGE in files:
         links["status_page"] = keys.STATUS_PAGE
     for name, key in (("health", keys.HEALTH), ("runs", keys.RUNS)):
@@ -226,7 +225,7 @@ def _check_consistent(encoded: EncodedRevision, identity: SessionIdentity) -> No
 
 def _store_revision(
     store: Store, encoded: EncodedRevision, on_progress: OnProgress | None
-) -> tuple[Document, list[EncodedObject]]:
+) -> tuple[Manifest, list[EncodedObject]]:
     """Store what is not there yet, the manifest last; returns the manifest and the objects uploaded."""
     session_key, revision = encoded.session_key, encoded.revision
     folder = keys.revision_folder(session_key, revision)
@@ -247,33 +246,30 @@ def _store_revision(
 
     uploaded = [item for item in in_parallel(upload, encoded.objects, on_progress) if item is not None]
     store.write(manifest_key, encoded.manifest)
-    return parse_document(encoded.manifest, manifest_key), uploaded
+    return decode_document(encoded.manifest, Manifest, manifest_key), uploaded
 
 
-def _complete_manifest(data: bytes, sizes: Mapping[str, int]) -> Document | None:
+def _complete_manifest(data: bytes, sizes: Mapping[str, int]) -> Manifest | None:
     """Return the stored manifest if everything it names is there. It stays as it is: a revision never changes.
 
     Its bytes and hashes can differ from what this run encoded (another compressor version); the content does not.
     """
     try:
-        manifest = parse_document(data, "manifest")
-        complete = all(sizes.get(item["path"]) == item["bytes"] for item in manifest["objects"])
-    except (PublicationError, KeyError, TypeError):
+        manifest = decode_document(data, Manifest, "manifest.json")
+    except PublicationError:
         return None  # torn by something else; it is written again
-    return manifest if complete else None
+    return manifest if all(sizes.get(item.path) == item.bytes for item in manifest.objects) else None
 
 
 def _make_current(store: Store, session_key: int, following: Callable[[Latest | None], Latest]) -> Latest | None:
     """Change ``latest.json`` without losing anybody's entry; returns what was current just before."""
-    key = keys.latest(session_key)
     seen: list[Latest | None] = []
 
-    def change(document: Document | None) -> Document:
-        present = None if document is None else parse_latest(document, f"{key} in {store.uri}")
+    def change(present: Latest | None) -> Latest:
         seen.append(present)
-        return latest_document(following(present))
+        return following(present)
 
-    update_document(store, key, change)
+    update_document(store, keys.latest(session_key), Latest, change)
     return seen[-1]
 
 
@@ -289,28 +285,7 @@ def _replace_latest(store: Store, known: Latest, change: Callable[[Latest], Late
     return made[-1]
 
 
-def _manifest_of(store: Store, latest: Latest) -> Document:
-    return _manifest_at(store, latest.session_key, latest.revision)
-
-
-def _manifest_at(store: Store, session_key: int, revision: str) -> Document:
-    key = keys.manifest(session_key, revision)
-    stored = store.read(key)
-    if stored is None:
-        raise PublicationError(
-            f"{key} is not in {store.uri} although the session's history names it. Restore it from a backup, or "
-            "delete "
-            f"{keys.latest(session_key)} and publish the session again with --force."
-        )
-    return parse_document(stored.data, f"{key} in {store.uri}")
-
-
-def _objects(manifest: Document) -> dict[str, str]:
-    """Return path to SHA-256 of what a manifest names."""
-    return {item["path"]: item["sha256"] for item in manifest["objects"]}
-
-
-def _changes(store: Store, before: Document | None, after: Document) -> Changes:
+def _changes(store: Store, before: Manifest | None, after: Manifest) -> Changes:
     """Return what differs between two stored revisions; nothing for the first one."""
     if before is None:
         return Changes()

@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
+
+#: Hypothesis tries the same examples in every run: what it finds here fails everywhere, and never only once.
+settings.register_profile("parcferme", derandomize=True, deadline=None, max_examples=60)
+settings.load_profile("parcferme")
 
 #: Read by Prefect when it is imported, so set before any test module is.
 _PREFECT_ENVIRONMENT = {

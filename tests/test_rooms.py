@@ -19,6 +19,7 @@ ORDER = (
     "flows.upstream",
     "flows.destination",
     "flows.spool",
+    "flows.session_ref",
     "flows.session_times",
     "flows.settings",
     "publish.server",
@@ -30,6 +31,7 @@ ORDER = (
     "publish.revisions",
     "publish.encode",
     "publish.stores",
+    "publish.structs",
     "publish.headers",
     "publish.keys",
     "transforms",
@@ -75,3 +77,36 @@ def test_imports_go_one_way(room):
         if _room_of(imported) in earlier
     }
     assert not wrong
+
+
+#: Who may import what only one room is to know: a module or the room it is in.
+DOORS = {
+    "fastf1": {"flows.upstream.client", "flows.upstream.load", "flows.upstream.patches"},
+    "prefect": {
+        "flows.cli",
+        "flows.watch",
+        "flows.season",
+        "flows.session",
+        "flows.health",
+        "flows.engine",
+        "flows.upstream.limits",
+        "flows.upstream.slots",
+    },
+}
+
+
+@pytest.mark.parametrize("package", DOORS)
+def test_others_know_nothing_of_it(package):
+    importing = {module for module in MODULES if any(name.partition(".")[0] == package for name in _imported(module))}
+    assert {module for module in importing if not {module, _room_of(module)} & DOORS[package]} == set()
+
+
+def test_who_is_let_through_a_door_uses_it():
+    for package, allowed in DOORS.items():
+        used = {
+            place
+            for module in MODULES
+            for place in (module, _room_of(module))
+            if any(name.partition(".")[0] == package for name in _imported(module))
+        }
+        assert allowed <= used

@@ -29,13 +29,12 @@ _SCALES = np.array([0.01, 0.1, 1.0, 10.0, 100.0])
 class Alignment:
     """How the feeds fit. ``offset_ms``: by how much car data is later than coordinates (median over cars, None if not
     measurable); ``spread_ms`` its interquartile range; ``corrected`` whether car data was moved by it; ``scale`` the
-    factor by which coordinates were multiplied; ``cars`` how many contributed."""
+    factor by which coordinates were multiplied."""
 
     offset_ms: float | None
     spread_ms: float | None
     corrected: bool
     scale: float
-    cars: int
 
 
 def _distance_m(car: CleanCar) -> tuple[Floats, Floats]:
@@ -122,7 +121,7 @@ def align(
     both = sorted(cars.keys() & positions.keys())
     offsets = [o for n in both if (o := clock_offset_ms(cars[n], positions[n])) is not None]
     if not offsets:
-        return cars, positions, Alignment(None, None, False, scale, 0)
+        return cars, positions, Alignment(None, None, False, scale)
     offset = float(np.median(offsets))
     low, high = np.percentile(offsets, [25, 75])
     spread = float(high - low)
@@ -130,4 +129,4 @@ def align(
     if corrected:
         moved_ms = round(offset)
         cars = {n: replace(car, time_ms=car.time_ms - moved_ms) for n, car in cars.items()}
-    return cars, positions, Alignment(round(offset, 1), round(spread, 1), corrected, scale, len(offsets))
+    return cars, positions, Alignment(round(offset, 1), round(spread, 1), corrected, scale)

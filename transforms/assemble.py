@@ -6,38 +6,39 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from transforms import order, states
-from transforms.clock import session_status_ms, suspensions_ms
+from transforms import order, states, timed
+from transforms.clock import last_lap_end_ms, session_status_ms, suspensions_ms
 from transforms.frames import CarFrames, Clock, Frames
 from transforms.interpolate import MAX_GAP_MS, Bracket, bracket, held, linear, steps
-from transforms.parts import read_parts
 from transforms.path import coordinates as path_coordinates
 from transforms.path import velocities
-from transforms.race import Cleaned, Race, grid_slots, last_lap, official_places, pit_lane_starters, start_ms_of
 from transforms.recording import Recording
+from transforms.running import Cleaned, Running, grid_slots, last_lap, official_places, pit_lane_starters, start_ms_of
 from transforms.timing import CarTiming
 
 Ticks = NDArray[np.int64]
+#: Gap and interval (car, tick) in s, laps down; NaN and -1 where they mean nothing.
+Gaps = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int8]]
 
 
-def assemble(recording: Recording, cleaned: Cleaned, race: Race, clock: Clock) -> Frames:
+def assemble(recording: Recording, cleaned: Cleaned, running: Running, clock: Clock) -> Frames:
     """Return all cars on the common clock."""
     ticks_ms = clock.session_time_ms
     numbers = [d.number for d in recording.drivers]
     tyres = tuple(sorted({c for c in recording.laps["compound"].to_pylist() if c}))
     if recording.identity.is_race_like:
-        state, positions, gaps = _race_order(recording, cleaned, race, clock, ticks_ms, numbers)
+        state, positions, gaps = _race_order(recording, cleaned, running, clock, ticks_ms, numbers)
     else:
         state, positions, gaps = _other_order(recording, cleaned, ticks_ms, numbers)
     cars = {}
     laps = _laps_by_car(recording.laps)
     for row, car in enumerate(numbers):
-        lap = _lap_numbers(recording, cleaned.timing.get(car), race, car, ticks_ms)
+        lap = _lap_numbers(recording, cleaned.timing.get(car), running, car, ticks_ms)
         tyre, age, stint = _tyres(laps.get(car, []), tyres, ticks_ms, fitted_before=recording.identity.is_race_like)
         channels = _channels(cleaned, car, ticks_ms)
         cars[car] = CarFrames(
             **channels,
-            lap_distance_m=_lap_distance(cleaned, race, car, lap, state[row], ticks_ms),
+            lap_distance_m=_lap_distance(cleaned, running, car, lap, state[row], ticks_ms),
             gap_s=gaps[0][row],
             interval_s=gaps[1][row],
             laps_down=gaps[2][row],
@@ -60,43 +61,43 @@ def assemble(recording: Recording, cleaned: Cleaned, race: Race, clock: Clock) -
 
 
 def _race_order(
-    recording: Recording, cleaned: Cleaned, race: Race, clock: Clock, ticks_ms: Ticks, numbers: list[str]
-) -> tuple[NDArray[np.int8], NDArray[np.int8], tuple[NDArray, NDArray, NDArray]]:
+    recording: Recording, cleaned: Cleaned, running: Running, clock: Clock, ticks_ms: Ticks, numbers: list[str]
+) -> tuple[NDArray[np.int8], NDArray[np.int8], Gaps]:
     start_ms = start_ms_of(clock)
     pit_starters = pit_lane_starters(recording)
-    settled = {car: order.settled(race.progress[car], race.anchors[car]) for car in numbers}
-    scores = order.race_scores(
+    settled = {car: order.settled(running.progress[car], running.anchors[car]) for car in numbers}
+    laps, rank = order.race_keys(
         ticks_ms,
         numbers,
         settled,
-        race.endings,
-        {car: (at, last_lap(cleaned.timing.get(car))) for car, at in race.leaves_ms.items()},
+        running.endings,
+        {car: (at, last_lap(cleaned.timing.get(car))) for car, at in running.leaves_ms.items()},
         grid_slots(recording),
         official_places(recording),
         start_ms,
     )
-    positions = order.positions_of(scores)
-    del scores
+    positions = order.positions_of(laps, rank)
+    del laps, rank
     state = np.stack(
         [
             states.race_states(
                 ticks_ms,
                 cleaned.timing.get(car),
                 cleaned.cars.get(car),
-                race.endings[car],
-                race.leaves_ms.get(car),
+                running.endings[car],
+                running.leaves_ms.get(car),
                 start_ms,
                 starts_in_pit=car in pit_starters,
             )
             for car in numbers
         ]
     )
-    until = {}
+    known = {}
     for car in numbers:
-        ending = race.endings[car]
-        until[car] = ending.finish_ms or race.leaves_ms.get(car) or float(ticks_ms[-1])
+        until = running.endings[car].finish_ms or running.leaves_ms.get(car) or float(ticks_ms[-1])
+        known[car] = order.known_from_ms(running.progress[car], start_ms), until
     counted = (ticks_ms >= start_ms) & (state != states.OUT)
-    gap, interval, down = order.gaps_s(ticks_ms, numbers, settled, until, positions, counted)
+    gap, interval, down = order.gaps_s(ticks_ms, numbers, settled, known, positions, counted)
     # While a race is suspended the field queues in the pit lane; seconds between its cars mean nothing.
     for begin, end in suspensions_ms(recording):
         standing = (ticks_ms >= begin) & (ticks_ms < end)
@@ -106,7 +107,7 @@ def _race_order(
 
 def _other_order(
     recording: Recording, cleaned: Cleaned, ticks_ms: Ticks, numbers: list[str]
-) -> tuple[NDArray[np.int8], NDArray[np.int8], tuple[NDArray, NDArray, NDArray]]:
+) -> tuple[NDArray[np.int8], NDArray[np.int8], Gaps]:
     finished = session_status_ms(recording, "Finished")
     state = np.stack(
         [
@@ -115,32 +116,19 @@ def _other_order(
                 cleaned.timing.get(car),
                 cleaned.cars.get(car),
                 cleaned.positions.get(car),
-                finished[-1] if finished else None,
+                finished[-1] if finished and cleaned.extent.is_complete else None,
+                cut_ms=None if cleaned.extent.is_complete else cleaned.extent.until_ms,
             )
             for car in numbers
         ]
     )
-    set_ms, times = _valid_laps(recording.laps, numbers)
-    segments = [float(part.start_ms) for part in read_parts(recording)[1:]]
-    positions = order.best_lap_positions(ticks_ms, numbers, set_ms, times, segments)
+    positions = timed.positions_by_time(recording, ticks_ms, numbers)
+    official, end_ms = timed.classification(recording, numbers), last_lap_end_ms(cleaned.timing)
+    if cleaned.extent.is_complete and official is not None and end_ms is not None:
+        positions[:, ticks_ms >= end_ms] = official[:, None]
     shape = (len(numbers), len(ticks_ms))
     nothing = np.full(shape, np.nan, np.float32)
     return state, positions, (nothing, nothing, np.full(shape, -1, np.int8))
-
-
-def _valid_laps(laps: pa.Table, numbers: list[str]) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
-    set_ms: dict[str, list[float]] = {car: [] for car in numbers}
-    times: dict[str, list[float]] = {car: [] for car in numbers}
-    for lap in laps.to_pylist():
-        sound = lap["lap_time_ms"] is not None and lap["end_ms"] is not None and not lap["deleted"]
-        if sound and lap["car"] in set_ms:
-            set_ms[lap["car"]].append(float(lap["end_ms"]))
-            times[lap["car"]].append(float(lap["lap_time_ms"]))
-    ordered = {car: np.argsort(np.array(set_ms[car]), kind="stable") for car in numbers}
-    return (
-        {car: np.array(set_ms[car])[ordered[car]] for car in numbers},
-        {car: np.array(times[car])[ordered[car]] for car in numbers},
-    )
 
 
 def _channels(cleaned: Cleaned, car: str, ticks_ms: Ticks) -> dict[str, Any]:
@@ -167,21 +155,21 @@ def _channels(cleaned: Cleaned, car: str, ticks_ms: Ticks) -> dict[str, Any]:
     return channels
 
 
-def _known_linear(time_ms: NDArray, values: NDArray, ticks_ms: Ticks) -> NDArray[np.float32]:
+def _known_linear(time_ms: NDArray[np.int64], values: NDArray[np.floating], ticks_ms: Ticks) -> NDArray[np.float32]:
     known = np.isfinite(values)
     place: Bracket = bracket(time_ms[known], ticks_ms)
     return linear(values[known], place)
 
 
 def _lap_numbers(
-    recording: Recording, own: CarTiming | None, race: Race, car: str, ticks_ms: Ticks
+    recording: Recording, own: CarTiming | None, running: Running, car: str, ticks_ms: Ticks
 ) -> NDArray[np.int16]:
     """Lap each car is on: 0 before the start, and before the first lap; the last one after the finish."""
     if recording.identity.is_race_like:
-        ending = race.endings[car]
+        ending = running.endings[car]
         if ending.never_started:
             return np.zeros(len(ticks_ms), np.int16)
-        anchors = race.anchors[car]
+        anchors = running.anchors[car]
         lap = steps(anchors.time_ms, np.maximum(np.floor(anchors.laps), 0).astype(np.int64) + 1, ticks_ms, 0)
         if ending.finish_ms is not None:
             last = int(anchors.laps[np.searchsorted(anchors.time_ms, ending.finish_ms)])
@@ -195,7 +183,7 @@ def _lap_numbers(
 
 
 def _lap_distance(
-    cleaned: Cleaned, race: Race, car: str, lap: NDArray[np.int16], state: NDArray[np.int8], ticks_ms: Ticks
+    cleaned: Cleaned, running: Running, car: str, lap: NDArray[np.int16], state: NDArray[np.int8], ticks_ms: Ticks
 ) -> NDArray[np.float32]:
     """Distance along the own lap, NaN without a track, where no sample is near, before the first lap and at the end."""
     result = np.full(len(ticks_ms), np.nan, np.float32)
@@ -209,16 +197,16 @@ def _lap_distance(
         covered |= bracket(data.time_ms[np.isfinite(data.speed_kmh)], ticks_ms).covered
     usable = covered & (lap > 0) & (state != states.FINISHED) & (state != states.OUT) & (state != states.GRID)
     at = np.flatnonzero(usable)
-    fraction = race.progress[car].at(ticks_ms[at]) - (lap[at] - 1)
+    fraction = running.progress[car].at(ticks_ms[at]) - (lap[at] - 1)
     within = (fraction > -0.5) & (fraction <= 1.0)
     result[at[within]] = fraction[within] * cleaned.track.length_m
     return result
 
 
-def _laps_by_car(laps: pa.Table) -> dict[str, list[dict]]:
+def _laps_by_car(laps: pa.Table) -> dict[str, list[dict[str, Any]]]:
     """Laps with a number and a start, by car, in order."""
     names = ("car", "lap", "start_ms", "pit_out_ms", "compound", "tyre_age_laps", "stint")
-    by_car: dict[str, list[dict]] = {}
+    by_car: dict[str, list[dict[str, Any]]] = {}
     for row in laps.select(names).sort_by("lap").to_pylist():
         if row["start_ms"] is not None and row["lap"] is not None:
             by_car.setdefault(row["car"], []).append(row)
@@ -226,7 +214,7 @@ def _laps_by_car(laps: pa.Table) -> dict[str, list[dict]]:
 
 
 def _tyres(
-    rows: list[dict], tyres: tuple[str, ...], ticks_ms: Ticks, *, fitted_before: bool
+    rows: list[dict[str, Any]], tyres: tuple[str, ...], ticks_ms: Ticks, *, fitted_before: bool
 ) -> tuple[NDArray[np.int8], NDArray[np.int16], NDArray[np.int8]]:
     """Compound code, age and stint at every tick: from the start of each lap, or its pit exit where it has one.
 
@@ -247,7 +235,7 @@ def _tyres(
     )
 
 
-def _late(row: dict) -> bool:
+def _late(row: dict[str, Any]) -> bool:
     """Whether the set of this lap was fitted after the lap began: the line lies before the box."""
     return row["pit_out_ms"] is not None and row["pit_out_ms"] > row["start_ms"]
 

@@ -1,52 +1,29 @@
 """Single checks of a session's data. Each returns rows for the quality report; none changes anything."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from transforms.alignment import Alignment
-from transforms.frames import TICK_MS, Frames
+from transforms.findings import Row, row
+from transforms.frames import CHANNELS, TICK_MS, Frames
 from transforms.interpolate import MAX_GAP_MS
-from transforms.race import Cleaned
+from transforms.notes import Note
 from transforms.recording import Recording
+from transforms.running import Cleaned
 from transforms.samples import Findings
 from transforms.states import OUT
 
 #: The lap chart is compared with the published order this long after every crossing, ms (below order.SETTLE_MS).
 CHART_DELAY_MS = 100.0
 #: Channels whose coverage is reported, by their name in the frames.
-COVERED = ("x_m", "speed_kmh", "rpm", "throttle_percent", "gear", "brake", "lap_distance_m", "tyre", "position")
+COVERED = tuple(channel.column for channel in CHANNELS if channel.is_covered)
 #: A feed that falls silent for this share of the cars at once has a common cause.
 _COMMON_SHARE = 0.8
-
-Row = dict[str, object]
-
-
-def row(
-    check: str,
-    *,
-    car: str | None = None,
-    channel: str | None = None,
-    start_ms: float | None = None,
-    end_ms: float | None = None,
-    value: float | None = None,
-    unit: str = "",
-    severity: str = "warning",
-    cause: str = "",
-) -> Row:
-    """One row of the report (:data:`transforms.columns.QUALITY`); times on the clock."""
-    return {
-        "check": check,
-        "car": car,
-        "channel": channel,
-        "start_ms": None if start_ms is None else int(start_ms),
-        "end_ms": None if end_ms is None else int(end_ms),
-        "value": None if value is None else float(value),
-        "unit": unit,
-        "severity": severity,
-        "cause": cause,
-    }
+#: Begin and end (s,) of each stretch without a sample, ms.
+Silences = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def lap_chart(recording: Recording, frames: Frames) -> tuple[int, list[Row]]:
@@ -78,7 +55,7 @@ def lap_chart(recording: Recording, frames: Frames) -> tuple[int, list[Row]]:
     return compared, found
 
 
-def _disagreement_cause(laps: list[dict], lap: dict) -> str:
+def _disagreement_cause(laps: list[dict[str, Any]], lap: dict[str, Any]) -> str:
     same = [r for r in laps if r["lap"] == lap["lap"] and r["end_ms"] is not None]
     if any(r["generated"] and r["end_ms"] < lap["end_ms"] for r in same):
         return "the chart counts a lap that FastF1 generated for a car that did not cross the line"
@@ -96,7 +73,7 @@ def present_window(frames: Frames, car: str) -> slice:
     return slice(first, max(int(gone[0]), first) if len(gone) else frames.clock.ticks)
 
 
-def _known(values: NDArray) -> NDArray[np.bool_]:
+def _known(values: NDArray[np.number]) -> NDArray[np.bool_]:
     return np.isfinite(values) if values.dtype.kind == "f" else values >= 0
 
 
@@ -143,17 +120,17 @@ def gaps(recording: Recording, cleaned: Cleaned, frames: Frames) -> list[Row]:
     return rows
 
 
-def _silences(frames: Frames, car: str, time_ms: NDArray[np.int64], origin: int) -> tuple[NDArray, NDArray]:
+def _silences(frames: Frames, car: str, time_ms: NDArray[np.int64], origin: int) -> Silences:
     window = present_window(frames, car)
     begin, end = window.start * TICK_MS + origin, window.stop * TICK_MS + origin
     if end <= begin:
-        return np.empty(0), np.empty(0)
+        return np.empty(0, np.int64), np.empty(0, np.int64)
     times = np.concatenate([[begin], time_ms[(time_ms > begin) & (time_ms < end)], [end]])
     silent = np.flatnonzero(np.diff(times) > MAX_GAP_MS)
     return times[silent], times[silent + 1]
 
 
-def _also_silent(silences: dict[str, tuple[NDArray, NDArray]], begin: float, end: float) -> float:
+def _also_silent(silences: dict[str, Silences], begin: float, end: float) -> float:
     """Share of the cars that are silent in the middle of the time given."""
     middle = (begin + end) / 2
     return float(np.mean([bool(((b < middle) & (e > middle)).any()) for b, e in silences.values()]))
@@ -167,12 +144,41 @@ def _gap_cause(unusable: int, last: bool, share: float) -> str:
     return "the feed of this car ended" if last else "nothing was sent for this car"
 
 
+def early_gap_rows(frames: Frames) -> list[Row]:
+    """Gaps larger than the time since the start of the race: measured back to before it, so made up."""
+    start_ms = frames.clock.race_start_ms
+    if start_ms is None:
+        return []
+    since_s = (np.arange(frames.clock.ticks) * TICK_MS - start_ms) / 1000.0
+    rows = []
+    for car, channels in frames.cars.items():
+        for channel in ("gap_s", "interval_s"):
+            values = getattr(channels, channel)
+            # NaN is larger than nothing; half a millisecond is what rounding may add.
+            wrong = np.flatnonzero(values > np.maximum(since_s, 0.0) + 0.0005)
+            if len(wrong):
+                rows.append(
+                    row(
+                        "gap_before_start",
+                        car=car,
+                        channel=channel,
+                        start_ms=wrong[0] * TICK_MS,
+                        end_ms=wrong[-1] * TICK_MS,
+                        value=float(values[wrong].max()),
+                        unit="s",
+                        severity="error",
+                        cause="larger than the time since the start",
+                    )
+                )
+    return rows
+
+
 def findings_rows(findings: dict[str, Findings]) -> list[Row]:
     """How many samples of which fault were treated, per car."""
     return [
         row(kind, car=car, value=number, unit="samples", severity="info", cause="treated as a gap")
-        for car, finding in findings.items()
-        for kind, number in sorted(finding.counts.items())
+        for car, found in findings.items()
+        for kind, number in sorted(found.items())
     ]
 
 
@@ -191,7 +197,7 @@ def alignment_rows(alignment: Alignment) -> list[Row]:
 def lap_rows(recording: Recording, origin: int) -> list[Row]:
     """Laps that cannot be believed: twice, ending before they start, missing between others, generated by FastF1."""
     rows: list[Row] = []
-    per_car: dict[str, list[dict]] = {}
+    per_car: dict[str, list[dict[str, Any]]] = {}
     for lap in recording.laps.to_pylist():
         if lap["lap"] is not None:
             per_car.setdefault(lap["car"], []).append(lap)
@@ -227,7 +233,7 @@ def lap_rows(recording: Recording, origin: int) -> list[Row]:
 def tyre_rows(recording: Recording) -> list[Row]:
     """Contradictions in tyres: unknown sets, a compound that changes within a stint, sets changed without a stop."""
     rows: list[Row] = []
-    before: dict[str, dict] = {}
+    before: dict[str, dict[str, Any]] = {}
     for lap in sorted(recording.laps.to_pylist(), key=lambda r: (r["car"], r["lap"] or 0)):
         previous = before.get(lap["car"])
         before[lap["car"]] = lap
@@ -286,9 +292,21 @@ def topic_rows(recording: Recording, frames: Frames) -> list[Row]:
     return rows
 
 
-def note_rows(notes: Iterable[tuple[str, str, str]]) -> list[Row]:
-    """What reconciling the sources found."""
-    return [row(check, car=car, cause=cause) for check, car, cause in notes]
+def note_rows(notes: Iterable[Note], origin: int) -> list[Row]:
+    """What was found while the recording was put right, its times moved to the clock."""
+    return [
+        row(
+            note.check,
+            car=note.car,
+            start_ms=None if note.start_ms is None else note.start_ms - origin,
+            end_ms=None if note.end_ms is None else note.end_ms - origin,
+            value=note.value,
+            unit=note.unit,
+            severity=note.severity,
+            cause=note.cause,
+        )
+        for note in notes
+    ]
 
 
 def warning_rows(recording: Recording) -> list[Row]:

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from transforms.completeness import Extent
 from transforms.errors import UpstreamError
 from transforms.frames import TICK_MS, Clock
 from transforms.recording import Recording
@@ -63,8 +64,8 @@ def _sample_span_ms(recording: Recording) -> tuple[float, float] | None:
     return float(min(t.min() for t in feeds)), float(max(t.max() for t in feeds))
 
 
-def make_clock(recording: Recording, timing: dict[str, CarTiming]) -> Clock:
-    """Lay out the clock: from a while before the start to a little after the last lap.
+def make_clock(recording: Recording, timing: dict[str, CarTiming], extent: Extent) -> Clock:
+    """Lay out the clock: from a while before the start to a little after the last lap, or to where the stream was cut.
 
     The start lies on a tick, so that frames counted from it are a plain slice.
 
@@ -77,14 +78,15 @@ def make_clock(recording: Recording, timing: dict[str, CarTiming]) -> Clock:
     if end is None:
         finished = session_status_ms(recording, "Finished")
         end = finished[-1] if finished else (span[1] if span is not None else None)
-    if start is None or end is None or end <= start:
+    last = None if end is None else (end + TAIL_MS if extent.is_complete else extent.until_ms)
+    if start is None or last is None or last <= start:
         raise UpstreamError(
             f"{recording.identity.label}: neither timing nor telemetry tells when the session ran. If it has just "
             "ended, run it again in half an hour."
         )
     lead = RACE_LEAD_MS if recording.identity.is_race_like else LEAD_MS
     origin = round(start) - min(lead, round(start)) // TICK_MS * TICK_MS
-    ticks = int((end + TAIL_MS - origin) // TICK_MS) + 1
+    ticks = int((last - origin) // TICK_MS) + 1
     return Clock(
         session_time_origin_ms=origin,
         utc_origin_ms=None if recording.utc_origin_ms is None else recording.utc_origin_ms + origin,

@@ -1,16 +1,19 @@
 """Frames: the state of every car at every tick of the common clock, as plain arrays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
+
+from transforms.declare import CATEGORY, channels_of, continuous, held
 
 #: Frames a second of the full-rate clock.
 FPS = 25
 #: Length of a tick, ms.
 TICK_MS = 1000 // FPS
 
-#: Values of the held text channels, in the order of their codes.
+#: What a car can be in, in the order of the codes.
 STATES = ("grid", "running", "pit", "stopped", "out", "finished")
 
 
@@ -40,30 +43,94 @@ class Clock:
 
 @dataclass(frozen=True)
 class CarFrames:
-    """One car on the common clock, shape (ticks,) each.
+    """One car on the common clock, shape (ticks,) each: every field declares a channel and is its column's name.
 
     Continuous channels are float32 with NaN in a gap. Held channels are signed integers with -1 in a gap; ``drs`` is
     None where the upstream has none; ``tyre``, ``state`` are codes into :attr:`Frames.tyres` and :data:`STATES`.
+
+    Decimals: the upstream has tenths of a metre and whole km/h, revolutions and percent; between its samples one more
+    digit keeps motion smooth, further ones would be noise that costs space.
     """
 
-    x_m: NDArray[np.float32]
-    y_m: NDArray[np.float32]
-    speed_kmh: NDArray[np.float32]
-    rpm: NDArray[np.float32]
-    throttle_percent: NDArray[np.float32]
-    lap_distance_m: NDArray[np.float32]
-    gap_s: NDArray[np.float32]
-    interval_s: NDArray[np.float32]
-    gear: NDArray[np.int8]
-    brake: NDArray[np.int8]
-    drs: NDArray[np.int8] | None
-    lap: NDArray[np.int16]
-    position: NDArray[np.int8]
-    laps_down: NDArray[np.int8]
-    tyre: NDArray[np.int8]
-    tyre_age_laps: NDArray[np.int16]
-    stint: NDArray[np.int8]
-    state: NDArray[np.int8]
+    x_m: NDArray[np.float32] = field(
+        metadata=continuous(
+            "x",
+            "m",
+            "East-like coordinate of the circuit's own frame; null in a gap",
+            scale=0.1,
+            decimals=2,
+            is_covered=True,
+        )
+    )
+    y_m: NDArray[np.float32] = field(
+        metadata=continuous(
+            "y", "m", "North-like coordinate of the circuit's own frame; null in a gap", scale=0.1, decimals=2
+        )
+    )
+    speed_kmh: NDArray[np.float32] = field(
+        metadata=continuous("speed", "km/h", "Speed", scale=1, decimals=1, is_covered=True)
+    )
+    rpm: NDArray[np.float32] = field(
+        metadata=continuous("rpm", "1/min", "Engine speed", scale=1, decimals=0, is_covered=True)
+    )
+    throttle_percent: NDArray[np.float32] = field(
+        metadata=continuous("throttle", "%", "Throttle", scale=1, decimals=0, is_covered=True)
+    )
+    gear: NDArray[np.int8] = field(metadata=held("gear", pa.int8(), "", "Gear, 0 is neutral", is_covered=True))
+    brake: NDArray[np.int8] = field(
+        metadata=held("brake", pa.bool_(), "", "Whether the brake is on; 1 or 0 in the chunks", is_covered=True)
+    )
+    drs: NDArray[np.int8] | None = field(
+        metadata=held(
+            "drs",
+            pa.int8(),
+            "",
+            "DRS code as sent: 10, 12 and 14 are open; null where the upstream has none",
+        )
+    )
+    lap: NDArray[np.int16] = field(metadata=held("lap", pa.int16(), "lap", "Lap the car is on"))
+    lap_distance_m: NDArray[np.float32] = field(
+        metadata=continuous(
+            "lap_distance",
+            "m",
+            "Distance along the own lap, from the line",
+            scale=0.1,
+            decimals=2,
+            is_covered=True,
+        )
+    )
+    position: NDArray[np.int8] = field(
+        metadata=held(
+            "position", pa.int8(), "", "Order on track (race, sprint) or by best lap so far (others)", is_covered=True
+        )
+    )
+    gap_s: NDArray[np.float32] = field(
+        metadata=continuous("gap", "s", "Gap to the leader; null when a lap or more behind", scale=0.001, decimals=3)
+    )
+    interval_s: NDArray[np.float32] = field(
+        metadata=continuous(
+            "interval", "s", "Gap to the car ahead; null when a lap or more behind it", scale=0.001, decimals=3
+        )
+    )
+    laps_down: NDArray[np.int8] = field(metadata=held("laps_down", pa.int8(), "lap", "Whole laps behind the leader"))
+    tyre: NDArray[np.int8] = field(metadata=held("tyre", CATEGORY, "", "Tyre compound", names="tyres", is_covered=True))
+    tyre_age_laps: NDArray[np.int16] = field(
+        metadata=held("tyre_age", pa.int16(), "lap", "Laps on the set at the end of the present lap")
+    )
+    stint: NDArray[np.int8] = field(metadata=held("stint", pa.int8(), "", "Stint number, from 1"))
+    state: NDArray[np.int8] = field(
+        metadata=held(
+            "state",
+            CATEGORY,
+            "",
+            "grid, running, pit, stopped, out or finished; null when unknown",
+            names="states",
+        )
+    )
+
+
+#: Every channel of the frames, in the order of the columns of their table.
+CHANNELS = channels_of(CarFrames)
 
 
 @dataclass(frozen=True)
@@ -81,10 +148,15 @@ class Frames:
     track_statuses: tuple[str, ...]
     leader_lap: NDArray[np.int16]
 
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Names of the states, the same in every session."""
+        return STATES
+
 
 @dataclass(frozen=True)
 class RowFrames:
-    """The older row format as arrays, (frames,) or (frames, cars): what the README describes under "The older rows".
+    """The older row format as arrays, (frames,) or (frames, cars): what ``publish/docs/format.md`` says of them.
 
     ``t_s`` float64 seconds since the earliest first-lap start; ``x_dm``, ``y_dm`` tenths of a metre, NaN where the car
     is absent from the frame; ``distance_m`` since the start; ``rel_dist`` 0 to 1; the rest integers, negative where

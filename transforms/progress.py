@@ -43,11 +43,12 @@ class Progress:
     time_ms: Floats
     laps: Floats
 
-    def at(self, time_ms: NDArray) -> Floats:
+    def at(self, time_ms: NDArray[np.floating | np.integer]) -> Floats:
         """Progress at ``time_ms`` (m,), linear between knots, constant outside."""
         if not len(self.time_ms):
             return np.zeros(len(time_ms))
-        return np.interp(time_ms, self.time_ms, self.laps)
+        laps: Floats = np.interp(time_ms, self.time_ms, self.laps)
+        return laps
 
 
 def race_anchors(own: CarTiming | None, start_ms: float, start_laps: float) -> Anchors:
@@ -72,7 +73,7 @@ def sector_shares(timing: dict[str, CarTiming]) -> tuple[float, float]:
     """Median shares of the lap time at which sectors 1 and 2 end, over all laps that tell; (1/3, 2/3) if none does."""
     shares: list[Floats] = []
     for own in timing.values():
-        flying = np.flatnonzero(own.crossed[1:] & own.crossed[:-1] & (np.diff(own.lap) == 1)) + 1
+        flying = own.flying
         begin = own.end_ms[flying - 1]
         into = np.stack([own.sector1_end_ms[flying] - begin, own.sector2_end_ms[flying] - begin])
         shares.append((into / (own.end_ms[flying] - begin)).astype(np.float64))

@@ -4,27 +4,40 @@ Grades, by the first rule that fits. Coverage is the median over cars of the sha
 of the session to the car's last moment in it.
 
 - F: neither timing nor telemetry of use.
-- D: timing without telemetry, or telemetry without timing.
+- D: timing without telemetry, or telemetry without timing; or a stream that ends before its session.
 - C: coverage of coordinates or speed below 90 %, or a race whose order agrees with the lap chart at less than 97 %.
-- B: coverage below 98 %, agreement below 99.5 %, a car with coordinates for less than 90 %, or a topic of the upstream
-  missing.
+- B: coverage below 98 %, agreement below 99.5 %, a car with coordinates for less than 90 %, a topic of the upstream
+  missing, or sources that contradict each other (:data:`CONTRADICTIONS`).
 - A: everything else.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from transforms import checks, columns
+from transforms import checks, classification, columns
+from transforms.completeness import Extent
+from transforms.findings import Row, row
 from transforms.frames import Frames
-from transforms.race import Cleaned
+from transforms.notes import Note
 from transforms.recording import Recording
-from transforms.samples import Findings
+from transforms.running import Cleaned, Running
 
 #: Limits of the grades: below the first it is C, below the second B.
 COVERAGE_LIMITS = (0.90, 0.98)
 AGREEMENT_LIMITS = (0.97, 0.995)
+#: Checks whose findings could mislead a reader, and what the grade says of them.
+CONTRADICTIONS = {
+    "gap_differs": "official gaps contradict the crossings",
+    "result_times_disorder": "official times contradict official places",
+    "finish_order_differs": "the order across the line contradicts the result",
+    "place_twice": "two cars have one place in the result",
+    "place_missing": "a place is missing in the result",
+    "status_differs": "the result and timing disagree on who was racing at the end",
+    "telemetry_incomplete": "telemetry ends before the last lap",
+}
 
 
 @dataclass(frozen=True)
@@ -39,9 +52,9 @@ class Verdict:
 def judge(
     recording: Recording,
     cleaned: Cleaned,
+    running: Running,
     frames: Frames,
-    findings: dict[str, Findings],
-    notes: tuple[tuple[str, str, str], ...],
+    notes: tuple[Note, ...],
 ) -> Verdict:
     """Return the verdict on a session."""
     origin = frames.clock.session_time_origin_ms
@@ -53,18 +66,23 @@ def judge(
     rows = [
         *disagreements,
         *checks.gaps(recording, cleaned, frames),
-        *checks.findings_rows(findings),
+        *checks.early_gap_rows(frames),
+        *checks.findings_rows(cleaned.findings),
         *checks.alignment_rows(cleaned.alignment),
         *checks.lap_rows(recording, origin),
         *checks.tyre_rows(recording),
         *checks.grid_rows(recording),
         *checks.result_rows(recording, completed),
-        *checks.note_rows(notes),
+        *cleaned.finish.rows(origin),
+        *classification.place_rows(recording.results, race_like=recording.identity.is_race_like),
+        *_status_rows(recording, cleaned, running),
+        *_extent_rows(cleaned.extent, origin),
+        *checks.note_rows(notes, origin),
         *checks.topic_rows(recording, frames),
         *checks.warning_rows(recording),
     ]
     agreement = None if not compared else round(1 - len(disagreements) / compared, 5)
-    grade, reasons = grade_of(recording, shares, agreement)
+    grade, reasons = grade_of(recording, cleaned.extent, shares, agreement, rows)
     report: dict[str, object] = {
         "grade": grade,
         "reasons": reasons,
@@ -83,12 +101,12 @@ def judge(
         "rows": rows,
     }
     every = [*_coverage_rows(shares), *rows]
-    return Verdict(report, pa.Table.from_pylist(every, schema=columns.schema_of(columns.QUALITY)), grade)
+    return Verdict(report, columns.QUALITY.of_rows(every), grade)
 
 
-def _coverage_rows(shares: dict[str, dict[str, float | None]]) -> list[checks.Row]:
+def _coverage_rows(shares: dict[str, dict[str, float | None]]) -> list[Row]:
     return [
-        checks.row("coverage", car=car, channel=name, value=share, unit="share", severity="info")
+        row("coverage", car=car, channel=name, value=share, unit="share", severity="info")
         for car, own in shares.items()
         for name, share in own.items()
     ]
@@ -100,15 +118,57 @@ def median_share(shares: dict[str, dict[str, float | None]], channel: str) -> fl
     return round(float(np.median(values)), 4) if values else 0.0
 
 
+def _status_rows(recording: Recording, cleaned: Cleaned, running: Running) -> list[Row]:
+    """Who the result has racing at the end and timing has not, or the other way round, where there is an end."""
+    if not cleaned.extent.is_complete:
+        return []
+    return classification.status_rows(recording.results, cleaned.timing, running.endings)
+
+
+def _extent_rows(extent: Extent, origin: float) -> list[Row]:
+    """A stream that ends before its session, or telemetry that ends before timing."""
+    at_ms = extent.until_ms - origin
+    rows = []
+    if extent.missing_end is not None:
+        cause = f"the stream ends before the session: {extent.missing_end}"
+        rows.append(row("incomplete", start_ms=at_ms, severity="error", cause=cause))
+    if extent.missing_telemetry_ms is not None:
+        cause = "telemetry ends before the last lap"
+        value = extent.missing_telemetry_ms
+        rows.append(row("telemetry_incomplete", start_ms=at_ms, value=value, unit="ms", cause=cause))
+    return rows
+
+
+def _incomplete(extent: Extent) -> list[str]:
+    return [] if extent.is_complete else [f"the stream ends before the session: {extent.missing_end}"]
+
+
+def _contradictions(rows: Sequence[Row]) -> list[str]:
+    """One reason for every kind of contradiction that was found, with the cars it is about."""
+    found: dict[str, list[str]] = {}
+    for finding in rows:
+        if finding["check"] in CONTRADICTIONS and finding["severity"] != "info":
+            found.setdefault(str(finding["check"]), []).append(str(finding["car"] or ""))
+    return [
+        CONTRADICTIONS[check] + (f" (car {', '.join(sorted({car for car in cars if car}))})" if any(cars) else "")
+        for check, cars in found.items()
+    ]
+
+
 def grade_of(
-    recording: Recording, shares: dict[str, dict[str, float | None]], agreement: float | None
+    recording: Recording,
+    extent: Extent,
+    shares: dict[str, dict[str, float | None]],
+    agreement: float | None,
+    rows: Sequence[Row],
 ) -> tuple[str, list[str]]:
     """Return the grade by the rules above, and the reasons it is not better."""
     timing, telemetry = recording.laps.num_rows > 0, bool(recording.cars or recording.positions)
     if not timing and not telemetry:
         return "F", ["neither timing nor telemetry"]
     if not timing or not telemetry:
-        return "D", ["timing without telemetry" if timing else "telemetry without timing"]
+        missing = ["timing without telemetry" if timing else "telemetry without timing"]
+        return "D", [*_incomplete(extent), *missing, *_contradictions(rows)]
     measured = [
         (f"{name} cover {share:.1%}", share, COVERAGE_LIMITS)
         for name, share in (
@@ -124,6 +184,9 @@ def grade_of(
     if low:
         fair.append(f"coordinates of car {', '.join(low)} cover less than {COVERAGE_LIMITS[0]:.0%}")
     fair += [f"{topic} missing" for topic in recording.missing]
+    fair += _contradictions(rows)
+    if not extent.is_complete:
+        return "D", _incomplete(extent) + poor + fair
     if poor:
         return "C", poor + fair
     return ("B", fair) if fair else ("A", [])

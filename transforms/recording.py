@@ -10,10 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-#: FastF1's session identifiers, in the order of a weekend.
-SESSION_CODES = ("FP1", "FP2", "FP3", "SQ", "S", "Q", "R")
-#: Sessions in which cars race each other, so that there is an order on track.
-RACE_LIKE = frozenset({"R", "S"})
+from transforms.session_types import SESSION_TYPES, SessionType
 
 
 @dataclass(frozen=True)
@@ -38,9 +35,14 @@ class SessionIdentity:
     circuit: str | None = None
 
     @property
+    def type(self) -> SessionType:
+        """What is true of every session of its type."""
+        return SESSION_TYPES[self.code]
+
+    @property
     def is_race_like(self) -> bool:
         """Whether cars race each other here (race and sprint)."""
-        return self.code in RACE_LIKE
+        return self.type.is_race_like
 
     @property
     def label(self) -> str:
@@ -115,7 +117,7 @@ class Recording:
     """Everything a session's upstream said, ready for the transforms.
 
     ``laps``, ``results``, ``weather``, ``track_status``, ``session_status`` and ``messages`` are Arrow tables with the
-    columns declared in :mod:`transforms.columns` (without the identity columns), times in session time. A table the
+    columns declared in :mod:`transforms.columns`, times in session time. A table the
     upstream did not send has zero rows, and its topic is named in ``missing``. ``utc_origin_ms`` is the Unix time in
     milliseconds at which session time is zero, None where the upstream does not tell. ``total_laps`` is the scheduled
     distance of a race. ``warnings`` are FastF1's own, in order.

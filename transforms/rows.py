@@ -4,8 +4,8 @@ import numpy as np
 
 from transforms.clock import last_lap_end_ms
 from transforms.frames import FPS, TICK_MS, Frames, RowFrames
-from transforms.race import Cleaned, Race
 from transforms.recording import Recording
+from transforms.running import Cleaned, Running
 
 #: The older format's codes of compounds; everything else is 0.
 TYRE_CODES = {"SOFT": 1, "MEDIUM": 2, "HARD": 3, "INTERMEDIATE": 4, "WET": 5}
@@ -19,7 +19,7 @@ def _rgb(color: str | None) -> tuple[int, int, int]:
     return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
 
 
-def make_rows(recording: Recording, cleaned: Cleaned, race: Race, frames: Frames) -> RowFrames | None:
+def make_rows(recording: Recording, cleaned: Cleaned, running: Running, frames: Frames) -> RowFrames | None:
     """Return the rows of a race, None for other sessions or without coordinates and a track."""
     clock = frames.clock
     end_ms = last_lap_end_ms(cleaned.timing)
@@ -32,7 +32,7 @@ def make_rows(recording: Recording, cleaned: Cleaned, race: Race, frames: Frames
     ticks_ms = clock.session_time_ms[window].astype(np.float64)
     cars = frames.cars
     tyre_codes = np.array([TYRE_CODES.get(t, 0) for t in frames.tyres] + [0], np.int8)
-    laps = {car: race.progress[car].at(ticks_ms) for car in cars}
+    laps = {car: running.progress[car].at(ticks_ms) for car in cars}
     whole = {car: np.maximum(c.lap[window] - 1, 0) for car, c in cars.items()}
     start = {car: laps[car][0] if len(ticks_ms) else 0.0 for car in cars}
 

@@ -3,7 +3,8 @@
 FastF1 fills samples that were not sent with zeros (X = Y = Z = 0 and OffTrack; speed, rpm and gear 0); those are gaps.
 """
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,16 +29,15 @@ MAX_GEAR = 8
 MAX_THROTTLE_PERCENT = 100.0
 
 
-@dataclass
-class Findings:
-    """How many samples of one car were treated, by kind of fault."""
+#: How many samples of one car were treated, by kind of fault; kinds that were not found are left out.
+Findings = Mapping[str, int]
 
-    counts: dict[str, int] = field(default_factory=dict)
 
-    def add(self, kind: str, number: int) -> None:
-        """Count ``number`` more samples of ``kind``."""
-        if number:
-            self.counts[kind] = self.counts.get(kind, 0) + int(number)
+def together(*findings: Findings) -> Findings:
+    """Return ``findings`` of one car added up."""
+    kinds = sorted({kind for found in findings for kind in found})
+    counts = {kind: sum(found.get(kind, 0) for found in findings) for kind in kinds}
+    return {kind: count for kind, count in counts.items() if count}
 
 
 @dataclass(frozen=True)
@@ -81,14 +81,17 @@ class CleanPositions:
         )
 
 
-def _ascending(time_ms: NDArray[np.int64], findings: Findings, feed: str) -> NDArray[np.int64]:
-    """Indices that order samples by time, the last of several with one time stamp kept."""
-    steps = np.diff(time_ms)
-    findings.add(f"{feed}_out_of_order", int((steps < 0).sum()))
+def _count(mask: NDArray[np.bool_]) -> int:
+    return int(np.count_nonzero(mask))
+
+
+def _ascending(time_ms: NDArray[np.int64], feed: str) -> tuple[NDArray[np.int64], Findings]:
+    """Indices that order samples by time, the last of several with one time stamp kept; and what was found."""
     order = np.argsort(time_ms, kind="stable")
     last = np.append(np.diff(time_ms[order]) > 0, True)
-    findings.add(f"{feed}_duplicate_time", int((~last).sum()))
-    return order[last]
+    found = {f"{feed}_out_of_order": _count(np.diff(time_ms) < 0), f"{feed}_duplicate_time": _count(~last)}
+    kept: NDArray[np.int64] = order[last]
+    return kept, found
 
 
 def _runs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -97,9 +100,9 @@ def _runs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]
     return edges[::2], edges[1::2]
 
 
-def clean_car(samples: CarSamples, findings: Findings) -> CleanCar:
-    """Order car data, turn FastF1's zero fill and impossible values into gaps, and count what was done."""
-    order = _ascending(samples.time_ms, findings, "car")
+def clean_car(samples: CarSamples) -> tuple[CleanCar, Findings]:
+    """Return car data in order, FastF1's zero fill and impossible values turned into gaps; and what was found."""
+    order, found = _ascending(samples.time_ms, "car")
     car = replace(
         samples,
         **{
@@ -109,12 +112,14 @@ def clean_car(samples: CarSamples, findings: Findings) -> CleanCar:
         drs=None if samples.drs is None else samples.drs[order],
     )
     filled = zero_filled(car)
-    findings.add("car_zero_fill", int(filled.sum()))
     gear = np.where(filled | (car.gear < 0) | (car.gear > MAX_GEAR), -1, car.gear).astype(np.int8)
-    findings.add("car_impossible_gear", int(((gear < 0) & ~filled).sum()))
     throttle = np.where(filled | (car.throttle_percent > MAX_THROTTLE_PERCENT), np.nan, car.throttle_percent)
-    findings.add("car_unknown_throttle", int((np.isnan(throttle) & ~filled).sum()))
-    return CleanCar(
+    treated = {
+        "car_zero_fill": _count(filled),
+        "car_impossible_gear": _count((gear < 0) & ~filled),
+        "car_unknown_throttle": _count(np.isnan(throttle) & ~filled),
+    }
+    clean = CleanCar(
         time_ms=car.time_ms,
         speed_kmh=np.where(filled | (car.speed_kmh > MAX_SPEED_MPS * 3.6), np.nan, car.speed_kmh),
         rpm=np.where(filled, np.nan, car.rpm),
@@ -123,6 +128,7 @@ def clean_car(samples: CarSamples, findings: Findings) -> CleanCar:
         brake=np.where(filled, -1, car.brake).astype(np.int8),
         drs=None if car.drs is None else np.where(filled, -1, car.drs).astype(np.int8),
     )
+    return clean, together(found, treated)
 
 
 def zero_filled(car: CarSamples) -> NDArray[np.bool_]:
@@ -137,37 +143,39 @@ def zero_filled(car: CarSamples) -> NDArray[np.bool_]:
         return filled
     before = np.where(first > 0, car.speed_kmh[np.maximum(first - 1, 0)], 0.0)
     after = np.where(end < len(zero), car.speed_kmh[np.minimum(end, len(zero) - 1)], 0.0)
-    for begin, stop in zip(first, end, strict=True):
-        index = np.searchsorted(first, begin)
-        filled[begin:stop] = max(before[index], after[index]) > STANDING_KMH
+    filled[zero] = np.repeat(np.maximum(before, after) > STANDING_KMH, end - first)
     return filled
 
 
-def clean_positions(samples: PositionSamples, car: CleanCar | None, findings: Findings) -> CleanPositions:
-    """Order coordinates, take out zero fill, spikes and frozen stretches, mark impossible steps, count all of it."""
-    order = _ascending(samples.time_ms, findings, "position")
+def clean_positions(samples: PositionSamples, car: CleanCar | None) -> tuple[CleanPositions, Findings]:
+    """Return coordinates in order, without zero fill, spikes and frozen stretches, impossible steps marked as breaks;
+    and what was found."""
+    order, found = _ascending(samples.time_ms, "position")
     zero = (samples.x_m == 0) & (samples.y_m == 0) & (samples.z_m == 0)
-    findings.add("position_zero_fill", int(zero.sum()))
     order = order[~zero[order]]
     time_ms, x_m, y_m = samples.time_ms[order], samples.x_m[order], samples.y_m[order]
-    keep = ~_spikes(time_ms, x_m, y_m)
-    findings.add("position_spike", int((~keep).sum()))
-    if car is not None:
-        frozen = _frozen(time_ms, x_m, y_m, car) & keep
-        findings.add("position_frozen", int(frozen.sum()))
-        keep &= ~frozen
-    kept = order[keep]
+    spikes = _spikes(time_ms, x_m, y_m)
+    frozen = np.zeros(len(order), np.bool_) if car is None else _frozen(time_ms, x_m, y_m, car) & ~spikes
+    kept = order[~spikes & ~frozen]
     breaks = _impossible_steps(samples.time_ms[kept], samples.x_m[kept], samples.y_m[kept])
     lonely = _lonely(breaks, len(kept))
-    findings.add("position_unconnected", int(lonely.sum()))
     kept = kept[~lonely]
     time_ms, x_m, y_m = samples.time_ms[kept], samples.x_m[kept], samples.y_m[kept]
     breaks = _impossible_steps(time_ms, x_m, y_m)
-    findings.add("position_jump", int(breaks.sum()))
-    return CleanPositions(time_ms, x_m, y_m, samples.z_m[kept], samples.on_track[kept], breaks)
+    treated = {
+        "position_zero_fill": _count(zero),
+        "position_spike": _count(spikes),
+        "position_frozen": _count(frozen),
+        "position_unconnected": _count(lonely),
+        "position_jump": _count(breaks),
+    }
+    clean = CleanPositions(time_ms, x_m, y_m, samples.z_m[kept], samples.on_track[kept], breaks)
+    return clean, together(found, treated)
 
 
-def _impossible_steps(time_ms: NDArray[np.int64], x_m: NDArray, y_m: NDArray) -> NDArray[np.bool_]:
+def _impossible_steps(
+    time_ms: NDArray[np.int64], x_m: NDArray[np.floating], y_m: NDArray[np.floating]
+) -> NDArray[np.bool_]:
     reach_m = MAX_SPEED_MPS * np.diff(time_ms) / 1000.0 + POSITION_SLACK_M
     return np.hypot(np.diff(x_m), np.diff(y_m)) > reach_m
 
@@ -179,7 +187,7 @@ def _lonely(breaks: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
     return (sizes < MIN_STRETCH)[stretch] if sizes.max(initial=0) >= MIN_STRETCH else np.zeros(count, np.bool_)
 
 
-def _spikes(time_ms: NDArray[np.int64], x_m: NDArray, y_m: NDArray) -> NDArray[np.bool_]:
+def _spikes(time_ms: NDArray[np.int64], x_m: NDArray[np.floating], y_m: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Samples that cannot be reached from the one before nor left for the one after, while those two agree."""
     spikes = np.zeros(len(time_ms), np.bool_)
     if len(time_ms) < 3:
@@ -191,7 +199,9 @@ def _spikes(time_ms: NDArray[np.int64], x_m: NDArray, y_m: NDArray) -> NDArray[n
     return spikes
 
 
-def _frozen(time_ms: NDArray[np.int64], x_m: NDArray, y_m: NDArray, car: CleanCar) -> NDArray[np.bool_]:
+def _frozen(
+    time_ms: NDArray[np.int64], x_m: NDArray[np.floating], y_m: NDArray[np.floating], car: CleanCar
+) -> NDArray[np.bool_]:
     """Samples in a stretch where the coordinates stand still for long while the measured speed says otherwise."""
     frozen = np.zeros(len(time_ms), np.bool_)
     if len(time_ms) < 2 or not np.isfinite(car.speed_kmh).any():

@@ -7,18 +7,21 @@ import pyarrow as pa
 
 from transforms.alignment import align
 from transforms.assemble import assemble
-from transforms.clock import make_clock
+from transforms.classification import compare
+from transforms.clock import make_clock, session_status_ms
+from transforms.completeness import measure_extent
 from transforms.frames import Frames, RowFrames
 from transforms.parts import Part, onto_clock, read_parts
 from transforms.quality import judge
-from transforms.race import Cleaned, make_race
 from transforms.reconcile import reconcile
 from transforms.recording import Driver, Recording
 from transforms.rows import make_rows
-from transforms.samples import Findings, clean_car, clean_positions
+from transforms.running import Cleaned, make_running
+from transforms.samples import CleanCar, CleanPositions, Findings, clean_car, clean_positions, together
 from transforms.strays import without_strays
 from transforms.tables import published_tables
-from transforms.timing import read_timing
+from transforms.timed import classification_notes, without_impossible_times
+from transforms.timing import flag_ms, read_timing
 from transforms.track import Track, build_track, sector_distances
 
 
@@ -26,8 +29,9 @@ from transforms.track import Track, build_track, sector_distances
 class SessionData:
     """Everything computed of one session, ready to be encoded.
 
-    ``tables`` holds the published tables by name (columns of :data:`transforms.columns.TABLES` with the identity
-    columns in front, times on the clock), without ``frames``, which is made from ``frames`` row group by row group.
+    ``tables`` holds the published tables by name (as :data:`transforms.columns.TABLES` declares them, times on the
+    clock), without ``frames``, which is made from ``frames`` row group by row group. The identity columns are added
+    where they are written.
     ``drivers`` are the cars of the session, all sources reconciled. ``rows`` and ``track`` are None where the session
     cannot have them. ``quality`` is the report document. ``parts`` are those of qualifying or practice, on the clock.
     """
@@ -51,20 +55,32 @@ def _silent(share: float, message: str) -> None:
     """Ignore progress."""
 
 
-def clean(recording: Recording) -> tuple[Cleaned, dict[str, Findings]]:
+def clean(recording: Recording) -> Cleaned:
     """Clean every car's samples, read its timing, and make the track from them."""
-    findings = {d.number: Findings() for d in recording.drivers}
-    cars = {n: clean_car(s, findings[n]) for n, s in recording.cars.items() if n in findings}
-    positions = {
-        n: clean_positions(s, cars.get(n), findings[n]) for n, s in recording.positions.items() if n in findings
-    }
-    positions = {n: p for n, p in positions.items() if len(p.time_ms)}
+    cars: dict[str, CleanCar] = {}
+    positions: dict[str, CleanPositions] = {}
+    findings: dict[str, Findings] = {d.number: {} for d in recording.drivers}
+    for car in findings:
+        if car in recording.cars:
+            cars[car], findings[car] = clean_car(recording.cars[car])
+        if car in recording.positions:
+            feed, found = clean_positions(recording.positions[car], cars.get(car))
+            findings[car] = together(findings[car], found)
+            if len(feed.time_ms):
+                positions[car] = feed
     cars, positions, alignment = align(cars, positions)
     timing = read_timing(recording.laps)
+    extent = measure_extent(recording, timing)
+    flag = None
+    if recording.identity.is_race_like and extent.is_complete:
+        finished = session_status_ms(recording, "Finished")
+        flag = flag_ms(timing, finished[-1] if finished else None, recording.total_laps)
+    finish = compare(recording, timing, flag)
+    timing = finish.timing
     track = build_track(positions, timing)
     if track is not None:
         track = replace(track, sector_m=sector_distances(track, positions, timing))
-    return Cleaned(cars, positions, timing, track, alignment), findings
+    return Cleaned(cars, positions, timing, track, alignment, findings, extent, finish)
 
 
 def transform_session(recording: Recording, on_progress: OnProgress = _silent) -> SessionData:
@@ -75,25 +91,27 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
     """
     on_progress(0.0, "Cleaning samples")
     reconciled = reconcile(recording)
-    recording = reconciled.recording
-    cleaned, findings = clean(recording)
-    clock = make_clock(recording, cleaned.timing)
+    recording, impossible = without_impossible_times(reconciled.recording)
+    cleaned = clean(recording)
+    clock = make_clock(recording, cleaned.timing, cleaned.extent)
     on_progress(0.3, "Working out progress and order")
-    race = make_race(recording, cleaned, clock)
-    cleaned, race = without_strays(cleaned, race, findings)
+    running = make_running(recording, cleaned, clock)
+    cleaned, running = without_strays(cleaned, running)
     on_progress(0.6, "Putting cars on the common clock")
-    frames = assemble(recording, cleaned, race, clock)
+    frames = assemble(recording, cleaned, running, clock)
     on_progress(0.9, "Judging quality")
-    verdict = judge(recording, cleaned, frames, findings, reconciled.notes)
-    rows = make_rows(recording, cleaned, race, frames)
-    tables = published_tables(recording, cleaned, race, clock, verdict.table, verdict.grade)
+    compared = classification_notes(recording) if cleaned.extent.is_complete else ()
+    notes = (*reconciled.notes, *impossible, *compared)
+    verdict = judge(recording, cleaned, running, frames, notes)
+    rows = make_rows(recording, cleaned, running, frames)
+    tables = published_tables(recording, cleaned, running, clock, verdict.table, verdict.grade)
     return SessionData(
         drivers=recording.drivers,
         frames=frames,
         tables=tables,
         track=cleaned.track,
         rows=rows,
-        capabilities=capabilities(recording, cleaned.track, frames, rows is not None),
+        capabilities=capabilities(recording, cleaned, frames, rows is not None),
         quality=verdict.report,
         grade=verdict.grade,
         total_laps=recording.total_laps,
@@ -101,14 +119,15 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
     )
 
 
-def capabilities(recording: Recording, track: Track | None, frames: Frames, rows: bool) -> dict[str, bool]:
-    """What the session has, for its manifest and the season index."""
+def capabilities(recording: Recording, cleaned: Cleaned, frames: Frames, rows: bool) -> dict[str, bool]:
+    """What the session has, for its manifest and the season index; ``complete``: its stream reaches its end."""
     return {
+        "complete": cleaned.extent.is_complete,
         "timing": recording.laps.num_rows > 0,
         "telemetry": bool(recording.cars),
         "positions": bool(recording.positions),
         "drs": any(c.drs is not None for c in frames.cars.values()),
-        "track": track is not None,
+        "track": cleaned.track is not None,
         "corners": recording.circuit is not None and bool(recording.circuit.corners),
         "weather": recording.weather.num_rows > 0,
         "messages": recording.messages.num_rows > 0,

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from transforms.frames import STATES
 from transforms.interpolate import bracket
 from transforms.samples import CleanCar, CleanPositions
-from transforms.timing import CarTiming, Ending
+from transforms.timing import STOOD_MS, CarTiming, Ending
 
 GRID, RUNNING, PIT, STOPPED, OUT, FINISHED = range(len(STATES))
 
@@ -114,11 +114,14 @@ def other_states(
     car: CleanCar | None,
     positions: CleanPositions | None,
     finished_ms: float | None,
+    cut_ms: float | None = None,
 ) -> NDArray[np.int8]:
     """States of one car of a qualifying or practice session, (ticks,): in the pit lane until its first exit.
 
     It has finished when it is in the pit lane, or has come to rest, after the session's end; it is out once it stopped
-    on track for good before that. A car whose samples end while it drives has not been seen to stop: it runs on.
+    on track for good before that. A car whose samples end while it drives has not been seen to stop: it runs on. Where
+    the recording ends before the session, at ``cut_ms``, a car is only out if it stood for
+    :data:`transforms.timing.STOOD_MS` by then.
     """
     state = np.full(len(ticks_ms), RUNNING, np.int8)
     state[standing(car, ticks_ms)] = STOPPED
@@ -129,7 +132,8 @@ def other_states(
         return np.full(len(ticks_ms), OUT, np.int8)
     after_end = finished_ms is not None and moved is not None and moved >= finished_ms
     seen_to_stop = moved is not None and _last_sample_ms(car, positions) > moved + STOPPED_MS
-    if moved is not None and len(pit) and not pit[-1] and own is not None:
+    known = cut_ms is None or (moved is not None and cut_ms - moved >= STOOD_MS)
+    if known and moved is not None and len(pit) and not pit[-1] and own is not None:
         if after_end or seen_to_stop:
             state[ticks_ms > moved + STOPPED_MS] = FINISHED if after_end else OUT
         elif finished_ms is not None:

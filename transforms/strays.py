@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.progress import MAX_OFFSET_M
-from transforms.race import Cleaned, Race
-from transforms.samples import Findings
+from transforms.running import Cleaned, Running
+from transforms.samples import together
 from transforms.states import in_pit
 
 #: When more than this share of a lap's coordinates is astray, the rest of the lap is not believed either.
@@ -35,16 +35,16 @@ def stray_samples(
     return stray
 
 
-def without_strays(cleaned: Cleaned, race: Race, findings: dict[str, Findings]) -> tuple[Cleaned, Race]:
-    """Return both without coordinates that are astray; how many is added to ``findings``."""
-    positions, offsets = dict(cleaned.positions), dict(race.offsets_m)
+def without_strays(cleaned: Cleaned, running: Running) -> tuple[Cleaned, Running]:
+    """Return both without coordinates that are astray; how many they were is among the findings."""
+    positions, offsets, findings = dict(cleaned.positions), dict(running.offsets_m), dict(cleaned.findings)
     for car, feed in cleaned.positions.items():
-        offset = race.offsets_m.get(car)
+        offset = running.offsets_m.get(car)
         if offset is None or len(offset) != len(feed.time_ms):
             continue
         pit = in_pit(cleaned.timing.get(car), feed.time_ms, starts_in_pit=False)
-        stray = stray_samples(feed.time_ms, offset, pit, race.anchors[car].time_ms)
+        stray = stray_samples(feed.time_ms, offset, pit, running.anchors[car].time_ms)
         if stray.any():
-            findings[car].add("position_off_track", int(stray.sum()))
             positions[car], offsets[car] = feed.keep(~stray), offset[~stray]
-    return replace(cleaned, positions=positions), replace(race, offsets_m=offsets)
+            findings[car] = together(findings[car], {"position_off_track": int(stray.sum())})
+    return replace(cleaned, positions=positions, findings=findings), replace(running, offsets_m=offsets)

@@ -1,6 +1,8 @@
-"""Published tables: the recording's own on the clock, derived ones, all with the identity in front of every row."""
+"""Published tables as declared in ``transforms.columns``: the recording's own on the clock, and computed ones."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -8,46 +10,55 @@ import pyarrow.compute as pc
 
 from transforms import columns
 from transforms.clock import onto_clock
+from transforms.declare import Table
 from transforms.frames import Clock
-from transforms.race import Cleaned, Race
-from transforms.recording import Driver, Recording, SessionIdentity
+from transforms.recording import Driver, Recording
+from transforms.running import Cleaned, Running
 from transforms.samples import CleanCar
 
-_CLOCK_COLUMNS = {
-    "laps": ("start_ms", "end_ms", "sector1_end_ms", "sector2_end_ms", "sector3_end_ms", "pit_in_ms", "pit_out_ms"),
-    "weather": ("time_ms",),
-    "track_status": ("time_ms", "end_ms"),
-    "race_control_messages": ("time_ms",),
-}
+
+@dataclass(frozen=True)
+class Work:
+    """What tables are computed from: a session after all other transforms, and its recorded tables on the clock."""
+
+    recording: Recording
+    cleaned: Cleaned
+    running: Running
+    clock: Clock
+    quality: pa.Table
+    grade: str
+    recorded: dict[str, pa.Table]
 
 
-def identity_arrays(identity: SessionIdentity, rows: int) -> list[pa.Array]:
-    """The identity columns (:data:`transforms.columns.IDENTITY`) for ``rows`` rows."""
-    values = (identity.year, identity.round, identity.event, identity.code, identity.session_key)
-    arrays = []
-    for column, value in zip(columns.IDENTITY, values, strict=True):
-        if pa.types.is_dictionary(column.type):
-            indices = pa.array(np.zeros(rows, np.int32))
-            arrays.append(pa.DictionaryArray.from_arrays(indices, pa.array([value])))
-        else:
-            arrays.append(pa.repeat(pa.scalar(value, column.type), rows))
-    return arrays
+def published_tables(
+    recording: Recording,
+    cleaned: Cleaned,
+    running: Running,
+    clock: Clock,
+    quality: pa.Table,
+    grade: str,
+) -> dict[str, pa.Table]:
+    """Return every published table but ``frames``, by name, without identity columns, times on the clock."""
+    recorded = {
+        name: recorded_table(table, recording, clock) for name, table in columns.TABLES.items() if table.recorded
+    }
+    work = Work(recording, cleaned, running, clock, quality, grade, recorded)
+    return recorded | {name: _sorted(compute(work), columns.TABLES[name]) for name, compute in COMPUTED.items()}
 
 
-def with_identity(table: pa.Table, identity: SessionIdentity, declared: tuple[columns.Column, ...]) -> pa.Table:
-    """Return ``table`` (the declared columns, in order) with the identity columns in front and the full schema."""
-    schema = columns.schema_of(columns.IDENTITY + declared)
-    arrays = identity_arrays(identity, table.num_rows) + [table[c.name] for c in declared]
-    return pa.table(arrays, schema=schema)
+def recorded_table(declared: Table, recording: Recording, clock: Clock) -> pa.Table:
+    """Return what a recording has of ``declared``: its columns, in its order, times on the clock."""
+    table: pa.Table = getattr(recording, declared.recorded)
+    return _sorted(onto_clock(table.select(declared.names), clock, declared.clock_columns), declared)
 
 
-def _rows_table(rows: Sequence[dict], declared: tuple[columns.Column, ...]) -> pa.Table:
-    return pa.Table.from_pylist(list(rows), schema=columns.schema_of(declared))
+def _sorted(table: pa.Table, declared: Table) -> pa.Table:
+    return table.sort_by([(name, "ascending") for name in declared.sorted_by]) if declared.sorted_by else table
 
 
 def stints_of(laps: pa.Table) -> pa.Table:
     """One row per car and stint, from the laps table: compound, age when fitted, first and last lap."""
-    stints: dict[tuple[str, int], dict] = {}
+    stints: dict[tuple[str, int], dict[str, Any]] = {}
     for lap in laps.to_pylist():
         if lap["stint"] is None:
             continue
@@ -66,7 +77,7 @@ def stints_of(laps: pa.Table) -> pa.Table:
         )
         stint["last_lap"], stint["end_ms"] = lap["lap"], lap["end_ms"]
         stint["compound"] = stint["compound"] or lap["compound"]
-    return _rows_table(list(stints.values()), columns.STINTS)
+    return columns.STINTS.of_rows(stints.values())
 
 
 def drivers_of(drivers: tuple[Driver, ...]) -> pa.Table:
@@ -82,13 +93,13 @@ def drivers_of(drivers: tuple[Driver, ...]) -> pa.Table:
         }
         for d in drivers
     ]
-    return _rows_table(rows, columns.DRIVERS)
+    return columns.DRIVERS.of_rows(rows)
 
 
 def telemetry_of(cars: dict[str, CleanCar], clock: Clock) -> pa.Table:
     """Cleaned car data at native rate, by car and time."""
     names = list(cars)
-    schema = columns.schema_of(columns.TELEMETRY)
+    schema = columns.TELEMETRY.schema
     if not names:
         return schema.empty_table()
     car = _car_column(names, [len(cars[n].time_ms) for n in names])
@@ -110,11 +121,11 @@ def _drs(car: CleanCar) -> np.ndarray:
     return np.full(len(car.time_ms), -1, np.int8) if car.drs is None else car.drs
 
 
-def positions_of(cleaned: Cleaned, race: Race, clock: Clock) -> pa.Table:
+def positions_of(cleaned: Cleaned, running: Running, clock: Clock) -> pa.Table:
     """Cleaned coordinates at native rate, by car and time, and where on the track they lie."""
     positions = cleaned.positions
     names = list(positions)
-    schema = columns.schema_of(columns.POSITIONS)
+    schema = columns.POSITIONS.schema
     if not names:
         return schema.empty_table()
     arrays = [
@@ -128,19 +139,19 @@ def positions_of(cleaned: Cleaned, race: Race, clock: Clock) -> pa.Table:
         pa.array(np.concatenate([positions[n].on_track for n in names])),
         *(
             _nan_null(np.concatenate(values))
-            for values in zip(*(_on_track(n, cleaned, race) for n in names), strict=True)
+            for values in zip(*(_on_track(n, cleaned, running) for n in names), strict=True)
         ),
     ]
     return pa.table(arrays, schema=schema)
 
 
-def _on_track(car: str, cleaned: Cleaned, race: Race) -> tuple[np.ndarray, np.ndarray]:
+def _on_track(car: str, cleaned: Cleaned, running: Running) -> tuple[np.ndarray, np.ndarray]:
     """Distance along the outline and offset from it of a car's coordinates, (n,) each, NaN without a track."""
     time_ms = cleaned.positions[car].time_ms
-    offset_m = race.offsets_m.get(car)
+    offset_m = running.offsets_m.get(car)
     if cleaned.track is None or offset_m is None or len(offset_m) != len(time_ms):
         return np.full(len(time_ms), np.nan), np.full(len(time_ms), np.nan)
-    return np.round(np.mod(race.progress[car].at(time_ms), 1.0) * cleaned.track.length_m, 1), np.round(offset_m, 1)
+    return np.round(np.mod(running.progress[car].at(time_ms), 1.0) * cleaned.track.length_m, 1), np.round(offset_m, 1)
 
 
 def _car_column(names: list[str], counts: list[int]) -> pa.Array:
@@ -182,32 +193,15 @@ def session_row(recording: Recording, clock: Clock, grade: str) -> pa.Table:
         "cars": len(recording.drivers),
         "grade": grade,
     }
-    return _rows_table([row], columns.SESSIONS)
+    return columns.SESSIONS.of_rows([row])
 
 
-def published_tables(
-    recording: Recording,
-    cleaned: Cleaned,
-    race: Race,
-    clock: Clock,
-    quality: pa.Table,
-    grade: str,
-) -> dict[str, pa.Table]:
-    """All published tables but ``frames``, by name, with identity columns, times on the clock."""
-    laps = recording.laps
-    tables = {
-        "telemetry": telemetry_of(cleaned.cars, clock),
-        "positions": positions_of(cleaned, race, clock),
-        "laps": laps.sort_by([("car", "ascending"), ("lap", "ascending")]),
-        "results": recording.results,
-        "weather": recording.weather,
-        "track_status": recording.track_status,
-        "race_control_messages": recording.messages,
-        "drivers": drivers_of(recording.drivers),
-        "sessions": session_row(recording, clock, grade),
-        "quality": quality,
-    }
-    for name, moved in _CLOCK_COLUMNS.items():
-        tables[name] = onto_clock(tables[name], clock, moved)
-    tables["stints"] = stints_of(tables["laps"])
-    return {name: with_identity(table, recording.identity, columns.TABLES[name]) for name, table in tables.items()}
+#: What computes the tables that are not recorded, by name; ``frames`` is made by its encoder.
+COMPUTED: dict[str, Callable[[Work], pa.Table]] = {
+    "telemetry": lambda work: telemetry_of(work.cleaned.cars, work.clock),
+    "positions": lambda work: positions_of(work.cleaned, work.running, work.clock),
+    "stints": lambda work: stints_of(work.recorded["laps"]),
+    "drivers": lambda work: drivers_of(work.recording.drivers),
+    "sessions": lambda work: session_row(work.recording, work.clock, work.grade),
+    "quality": lambda work: work.quality,
+}

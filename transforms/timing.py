@@ -4,6 +4,7 @@ All times are milliseconds of session time, float64 with NaN where unknown.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,8 @@ Floats = NDArray[np.float64]
 #: Two crossings of the line by one car closer than this are one reported twice, ms. No lap is so short, but the
 #: line may be crossed twice within seconds around a red flag.
 MIN_LAP_MS = 5_000
+#: A car of a recording that was cut has stopped for good if it stood for this long by then, ms: no pit stop is so long.
+STOOD_MS = 120_000.0
 #: The session status says "Finished" within this of the leader's crossing, ms.
 FLAG_WINDOW_MS = 15_000
 #: Result states of cars that were still racing at the end; everything else but a position is a retirement or worse.
@@ -48,9 +51,15 @@ class CarTiming:
         """Times of the real crossings, ascending."""
         return self.end_ms[self.crossed]
 
+    @property
+    def flying(self) -> NDArray[np.int64]:
+        """Rows (m,) of the laps that begin and end with a real crossing: ``end_ms`` of the row before is the start."""
+        return np.flatnonzero(self.crossed[1:] & self.crossed[:-1] & (np.diff(self.lap) == 1)) + 1
+
 
 def _column_ms(laps: pa.Table, name: str) -> Floats:
-    return laps[name].cast(pa.float64()).to_numpy(zero_copy_only=False)
+    values: Floats = laps[name].cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return values
 
 
 def real_crossings(end_ms: Floats, start_ms: Floats, generated: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -119,9 +128,10 @@ def _one_row_a_lap(
 
 @dataclass(frozen=True)
 class Ending:
-    """How a car's race ends: exactly one of the times is set, or ``never_started``.
+    """How a car's race ends: one of the times is set, or ``never_started``.
 
-    ``finish_ms``: it took the chequered flag; ``out_ms``: it stopped for good.
+    ``finish_ms``: it took the chequered flag; ``out_ms``: it stopped for good. Nothing is set where the recording was
+    cut while the car was still racing.
     """
 
     finish_ms: float | None = None
@@ -153,12 +163,16 @@ def race_endings(
     last_motion_ms: dict[str, float],
     start_ms: float,
     flag: float | None,
+    cut_ms: float | None = None,
 ) -> dict[str, Ending]:
     """Decide for every car of a race whether and when it finished, stopped for good, or never started.
 
     A car finished if it crossed the line at or after ``flag`` (:func:`flag_ms`). One that did not is out from its last
     motion (``last_motion_ms``, from telemetry) or, without telemetry, from its last sign in timing. It never started if
     it has no crossing and the results say so, or if it has no crossing and never moved after ``start_ms``.
+
+    Where the recording ends before the race, at ``cut_ms``, a car has only stopped for good if it stood for
+    :data:`STOOD_MS` by then, or if the result knows no lap more of it.
     """
     by_car = {row["car"]: row for row in results.to_pylist()}
     endings = {}
@@ -170,12 +184,24 @@ def race_endings(
             endings[car] = Ending(finish_ms=float(crossings[crossings >= flag][0]))
         elif not len(crossings) and _never_started(result, last_motion_ms.get(car), start_ms, own):
             endings[car] = Ending(never_started=True)
+        elif cut_ms is not None and not _had_stopped(own, last_motion_ms.get(car), result, cut_ms):
+            endings[car] = Ending()
         else:
             endings[car] = Ending(out_ms=_out_ms(own, last_motion_ms.get(car), start_ms, flag))
     return endings
 
 
-def _never_started(result: dict, last_motion_ms: float | None, start_ms: float, own: CarTiming | None) -> bool:
+def _had_stopped(own: CarTiming | None, last_motion_ms: float | None, result: dict[str, Any], cut_ms: float) -> bool:
+    """Whether a car had stopped for good when the recording was cut at ``cut_ms``."""
+    completed = int(own.crossing_laps[-1]) if own is not None and len(own.crossing_laps) else 0
+    if result.get("laps") is not None:
+        return bool(result["laps"] <= completed)
+    return last_motion_ms is not None and cut_ms - last_motion_ms >= STOOD_MS
+
+
+def _never_started(
+    result: dict[str, Any], last_motion_ms: float | None, start_ms: float, own: CarTiming | None
+) -> bool:
     status = str(result.get("status") or "").lower()
     if status in _NOT_STARTED or result.get("classified") in ("W", "F"):
         return True

@@ -26,9 +26,9 @@ MAX_STEP_M = 150.0
 
 @dataclass(frozen=True)
 class Track:
-    """The circuit as driven: closed outline ``x_m``, ``y_m`` (n,) in metres, from the line and back to it.
+    """The circuit as driven: closed outline ``x_m``, ``y_m`` (n,) in metres, from the line; the last point leads back.
 
-    ``distance_m`` (n,) is the distance of each point along the outline; ``length_m`` its whole length;
+    ``distance_m`` (n,) is the distance of each point along the outline, evenly spaced; ``length_m`` its whole length;
     ``sector_m`` the distances at which sectors 1 and 2 end, None where timing does not give them.
     """
 
@@ -72,9 +72,8 @@ def _clean_laps(positions: dict[str, CleanPositions], timing: dict[str, CarTimin
     for car, own in timing.items():
         if car not in positions:
             continue
-        usable = own.crossed[1:] & own.crossed[:-1] & (np.diff(own.lap) == 1)
-        usable &= np.isnan(own.pit_in_ms[1:]) & np.isnan(own.pit_out_ms[1:])
-        rows = np.flatnonzero(usable) + 1
+        rows = own.flying
+        rows = rows[np.isnan(own.pit_in_ms[rows]) & np.isnan(own.pit_out_ms[rows])]
         rows = rows[np.argsort(own.end_ms[rows] - own.end_ms[rows - 1], kind="stable")]
         paths = (_lap_path(positions[car], own.end_ms[r - 1], own.end_ms[r]) for r in rows[: MAX_LAPS // 4])
         per_car.append([path for path in paths if path is not None])
@@ -222,6 +221,13 @@ def _onto_segments(
     return along, offset
 
 
+def nearest_m(track: Track, x_m: Floats, y_m: Floats) -> Floats:
+    """Distance along the outline (n,), from the line, of its places nearest to points (n,) anywhere beside it; m."""
+    middle = np.full(len(x_m), track.length_m / 2)
+    along, _ = project(track, x_m, y_m, middle, track.length_m / 2)
+    return np.mod(along, track.length_m)
+
+
 def sector_distances(
     track: Track, positions: dict[str, CleanPositions], timing: dict[str, CarTiming]
 ) -> tuple[float, float] | None:
@@ -230,7 +236,7 @@ def sector_distances(
     for car, own in timing.items():
         if car not in positions:
             continue
-        flying = np.flatnonzero(own.crossed[1:] & own.crossed[:-1] & (np.diff(own.lap) == 1)) + 1
+        flying = own.flying
         for ends, distances in zip((own.sector1_end_ms, own.sector2_end_ms), found, strict=True):
             at = ends[flying]
             share = (at - own.end_ms[flying - 1]) / (own.end_ms[flying] - own.end_ms[flying - 1])

@@ -3,8 +3,9 @@
 Promises: bad input is found before anything slow is imported or started, and ends with exit code 2 and one sentence.
 May import every room of ``flows``; nothing imports it.
 
-- ``main``: the commands and their options, signals, exit codes.
-- ``commands``: publish, backfill, index, inspect, serve, demo.
-- ``maintenance``: verify, rollback, prune, diff. ``deploy``: registration with a Prefect server. ``health``: probes.
-- ``inspection``: the verdict on a session. ``console``: tables and progress on a terminal.
+- ``main``: words to a command, signals, exit codes. ``parser``: what all commands have in common.
+- ``commands``: publish, backfill, index, inspect, health, serve, deploy, demo, each with its options.
+- ``maintenance``: the same for rollback, verify, prune, diff.
+- ``runs``: flows in this process. ``deploy``: registration with a Prefect server. ``health``: probes.
+- ``inspection``: the verdict on a session. ``console``, ``tables``: progress and tables on a terminal.
 """

@@ -1,75 +1,97 @@
-"""What each command of the command line does. Bad input is found before Prefect, which takes its time, is started."""
+"""What each command does. Bad input is found before Prefect, which takes its time, is started."""
 
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from flows.cli.console import following_runs, make_console, print_reports
-from flows.destination import open_destination
-from flows.engine.parameters import ALL_SESSIONS, SessionName
-from flows.engine.server import start_temporary_server
-from flows.season.indexing import rebuild
-from flows.session.reports import PublishReport, summary_of
-from flows.settings import Settings, read_settings
-from flows.upstream.archive import UPSTREAM, Source, settings_for
-from flows.upstream.calendar import check_has_happened, read_schedule, resolve
-from flows.upstream.selection import select_sessions
-from publish import keys
-from transforms.errors import InputError, ParcfermeError, PublicationError
-from transforms.recording import SESSION_CODES
+import click
+
+from flows.cli.parser import EVENT, FORCE, SESSION, SOURCE, YEAR, cli, excludes
+from transforms.errors import InputError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from flows.session.reports import PublishReport
+    from flows.upstream.archive import Source
 
 _DEMO_CACHE = Path(".parcferme") / "sample-cache"
 
 
-def publish(year: int, event: str, session: str, *, force: bool, refetch: bool, source: Source, verbose: bool) -> int:
+@cli.command(help="publish one session")
+@YEAR
+@EVENT
+@SESSION
+@FORCE
+@click.option("--refetch", is_flag=True, help="download it anew; published only if it differs")
+@SOURCE
+def publish(year: int, event: str, session: str, force: bool, refetch: bool, source: "Source", verbose: bool) -> int:
     """Publish one session and print its row."""
-    _quieten_fastf1(verbose)
+    from flows.cli.console import following_runs, make_console, print_reports
+    from flows.cli.runs import find_session, start_prefect
+    from flows.destination import open_destination
+    from flows.engine.parameters import SessionName
+    from flows.settings import read_settings
+    from flows.upstream.archive import settings_for
+    from flows.upstream.client import keep_quiet
+
+    keep_quiet(verbose=verbose)
     settings = settings_for(read_settings(), source, year)
     if refetch and settings.offline:
         raise InputError(
             "--refetch asks the upstream, which PARCFERME_OFFLINE=1 and --source archive forbid. Leave one of them out."
         )
-    found, code = resolve(read_schedule(settings, year), year, event, session)
-    check_has_happened(found, year, code, settings.current_time())
+    wanted = find_session(settings, year, event, session)
     open_destination(settings).check()
     console = make_console()
-    _start_prefect(console)
+    start_prefect(console)
     from flows.session.flow import publish_session
 
     with following_runs(console):
-        report = publish_session(year, str(found.round), SessionName(code), force=force, refetch=refetch, source=source)
+        report = publish_session(
+            year, str(wanted.ref.round), SessionName(wanted.ref.code), force=force, refetch=refetch, source=source
+        )
     # A run that no deployment made reports itself, instead of its state.
-    print_reports(console, [cast(PublishReport, report)])
+    print_reports(console, [cast("PublishReport", report)])
     return 0
 
 
-def backfill(
-    year: int,
-    rounds: Sequence[int] | None,
-    sessions: Sequence[str] | None,
-    *,
-    force: bool,
-    source: Source,
-    verbose: bool,
-) -> int:
+@cli.command(help="publish many sessions of a season")
+@YEAR
+@click.option("--rounds", default="all", help="for example 1,8 or 1-5; all by default")
+@click.option("--sessions", default="all", help="for example R,Q; all by default")
+@FORCE
+@SOURCE
+def backfill(year: int, rounds: str, sessions: str, force: bool, source: "Source", verbose: bool) -> int:
     """Publish many sessions and print a table of them; 1 if any failed."""
-    _quieten_fastf1(verbose)
+    from flows.cli.console import make_console
+    from flows.cli.runs import conclude, run_backfill
+    from flows.destination import open_destination
+    from flows.settings import read_settings
+    from flows.upstream.archive import settings_for
+    from flows.upstream.calendar import read_schedule
+    from flows.upstream.client import Client, keep_quiet
+    from flows.upstream.selection import parse_rounds, parse_sessions, select_sessions
+
+    keep_quiet(verbose=verbose)
+    wanted_rounds, codes = parse_rounds(rounds), parse_sessions(sessions)
     settings = settings_for(read_settings(), source, year)
-    select_sessions(read_schedule(settings, year), year, rounds, sessions)
+    select_sessions(read_schedule(Client.of(settings), year, settings.current_time()), year, wanted_rounds, codes)
     open_destination(settings).check()
     console = make_console()
-    reports = _run_backfill(console, year, rounds, sessions, force=force, source=source)
-    return _conclude(console, reports)
+    return conclude(console, run_backfill(console, year, wanted_rounds, codes, force=force, source=source))
 
 
-def index(year: int, *, verbose: bool) -> int:
+@cli.command(help="(re)write the index of a season")
+@YEAR
+def index(year: int, verbose: bool) -> int:
     """Write the season index anew from what is published."""
-    _quieten_fastf1(verbose)
+    from flows.cli.console import make_console
+    from flows.destination import open_destination
+    from flows.season.indexing import rebuild
+    from flows.settings import read_settings
+    from flows.upstream.client import keep_quiet
+
+    keep_quiet(verbose=verbose)
     settings = read_settings()
     store = open_destination(settings)
     changed = rebuild(settings, store, year)
@@ -79,24 +101,54 @@ def index(year: int, *, verbose: bool) -> int:
     return 0
 
 
-def inspect(year: int, event: str, session: str, *, verbose: bool) -> int:
+@cli.command(help="print the verdict on a session's data")
+@YEAR
+@EVENT
+@SESSION
+def inspect(year: int, event: str, session: str, verbose: bool) -> int:
     """Print the verdict on a session: as published, or computed now where nothing is."""
+    from flows.cli.console import make_console
     from flows.cli.inspection import compute_verdict, print_verdict, read_verdict
+    from flows.cli.runs import find_session
+    from flows.destination import open_destination
+    from flows.settings import read_settings
+    from flows.upstream.client import Client, keep_quiet
 
-    _quieten_fastf1(verbose)
+    keep_quiet(verbose=verbose)
     settings = read_settings()
-    found, code = resolve(read_schedule(settings, year), year, event, session)
-    check_has_happened(found, year, code, settings.current_time())
-    round_number = int(found.round or 0)
-    report = read_verdict(open_destination(settings), year, round_number, code)
-    label = f"{year} round {round_number} {found.name} {code}"
-    verdict = report or compute_verdict(settings, year, round_number, code)
-    print_verdict(make_console(), label, verdict, published=report is not None)
+    client = Client.of(settings)
+    wanted = find_session(settings, year, event, session)
+    report = read_verdict(open_destination(settings), wanted.ref)
+    verdict = report or compute_verdict(client, wanted.ref)
+    print_verdict(make_console(), wanted.ref.label, verdict, published=report is not None)
     return 0
 
 
+@cli.command(help="say whether the system is well; exit code 1 if it is failing")
+@click.option("--live", is_flag=True, callback=excludes("ready"), help="only: can this installation do its work")
+@click.option(
+    "--ready",
+    is_flag=True,
+    callback=excludes("live"),
+    help="only: is all there that work needs, a worker included",
+)
+def health(live: bool, ready: bool) -> int:
+    """Print what was found; 1 if something is failing."""
+    from flows.cli import health as checks
+
+    if live:
+        return checks.conclude(checks.live_checks())
+    return checks.conclude(checks.ready_checks() if ready else checks.all_checks())
+
+
+@cli.command(help="serve the destination on this machine")
+@click.option("--port", type=int, default=8000)
 def serve(port: int) -> int:
     """Serve the destination on loopback until interrupted."""
+    from flows.cli.console import make_console
+    from flows.destination import open_destination
+    from flows.settings import read_settings
+    from publish import keys
     from publish.server import make_server
 
     store = open_destination(read_settings())
@@ -108,18 +160,35 @@ def serve(port: int) -> int:
     console = make_console()
     with make_server(store, port=port) as server:
         url = f"http://127.0.0.1:{server.server_port}/"
-        viewer = next((key for key in keys.VIEWERS if store.head(key) is not None), keys.INDEX)
+        viewer = keys.VIEWER if store.head(keys.VIEWER) is not None else keys.INDEX
         console.print(f"Serving {store.uri} at {url}{viewer} (Ctrl-C stops it)", markup=False, soft_wrap=True)
         with suppress(KeyboardInterrupt):
             server.serve_forever()
     return 0
 
 
-def demo(*, verbose: bool) -> int:
-    """Publish the built-in sample season and say what to do next."""
-    from flows.sample import MEETINGS, SAMPLE_NOW_UTC, SAMPLE_YEAR, write_sample_season
+@cli.command(help="register everything with the Prefect server of PREFECT_API_URL")
+@click.option("--prefect-file", type=click.Path(path_type=Path), help="another file than deployments/prefect.yaml")
+def deploy(prefect_file: Path | None) -> int:
+    """Register everything and say what was done."""
+    from flows.cli import deploy as registration
 
-    _quieten_fastf1(verbose)
+    return registration.deploy(prefect_file)
+
+
+@cli.command(help="publish the built-in sample season")
+def demo(verbose: bool) -> int:
+    """Publish the built-in sample season and say what to do next."""
+    from flows.cli.console import make_console
+    from flows.cli.runs import conclude, run_backfill
+    from flows.destination import open_destination
+    from flows.sample import MEETINGS, SAMPLE_NOW_UTC, SAMPLE_YEAR, write_sample_season
+    from flows.settings import read_settings
+    from flows.upstream.archive import UPSTREAM
+    from flows.upstream.client import keep_quiet
+    from transforms.session_types import SESSION_CODES
+
+    keep_quiet(verbose=verbose)
     cache_dir = Path.cwd() / _DEMO_CACHE
     try:
         write_sample_season(cache_dir)
@@ -135,67 +204,15 @@ def demo(*, verbose: bool) -> int:
     console = make_console()
     recorded = {code for meeting in MEETINGS for code in meeting.recorded}
     codes = [code for code in SESSION_CODES if code in recorded]
-    exit_code = _conclude(console, _run_backfill(console, SAMPLE_YEAR, None, codes, force=False, source=UPSTREAM))
-    console.print(_next_steps(settings), markup=False, soft_wrap=True)
+    exit_code = conclude(console, run_backfill(console, SAMPLE_YEAR, None, codes, force=False, source=UPSTREAM))
+    console.print(_next_steps(settings.destination), markup=False, soft_wrap=True)
     return exit_code
 
 
-def _run_backfill(
-    console: "Console",
-    year: int,
-    rounds: Sequence[int] | None,
-    sessions: Sequence[str] | None,
-    *,
-    force: bool,
-    source: Source,
-) -> list[PublishReport]:
-    _start_prefect(console)
-    from flows.season.backfill import backfill as backfill_flow
-
-    with following_runs(console):
-        state = backfill_flow(
-            year,
-            "all" if rounds is None else list(rounds),
-            list(ALL_SESSIONS) if sessions is None else [SessionName(code) for code in sessions],
-            force=force,
-            source=source,
-            return_state=True,
-        )
-    result = state.result(raise_on_failure=False)
-    if isinstance(result, list):
-        return cast(list[PublishReport], result)
-    if isinstance(result, ParcfermeError):
-        raise result
-    raise PublicationError(f"The backfill of {year} ended as {state.name}: {state.message}. Run it again.")
-
-
-def _conclude(console: "Console", reports: list[PublishReport]) -> int:
-    print_reports(console, reports)
-    console.print(f"{summary_of(reports)}.", markup=False, soft_wrap=True)
-    return 1 if any(report.has_failed for report in reports) else 0
-
-
-def _next_steps(settings: Settings) -> str:
+def _next_steps(destination: str) -> str:
     return f"""
-The sample season is in {settings.destination}. Next:
+The sample season is in {destination}. Next:
   make serve                            serve it on this machine and print the address
   .venv/bin/parcferme publish 2024 1 R  publish a real session (year, round or event name, session)
   .venv/bin/parcferme backfill 2024     publish a real season
 PARCFERME_DESTINATION says where to: file:///folder or s3://bucket/prefix."""
-
-
-def _start_prefect(console: "Console") -> None:
-    """Import Prefect and see that it has a server, saying why nothing moves meanwhile."""
-    from prefect.settings import PREFECT_API_URL
-
-    if PREFECT_API_URL.value():
-        return
-    console.print("Starting a temporary Prefect server (set PREFECT_API_URL to use one of yours)", markup=False)
-    start_temporary_server()
-
-
-def _quieten_fastf1(verbose: bool) -> None:
-    """Keep FastF1's own words off the terminal; what matters of them reaches the quality report and the errors."""
-    import fastf1
-
-    fastf1.set_log_level("INFO" if verbose else "CRITICAL")

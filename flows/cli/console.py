@@ -23,11 +23,6 @@ def make_console() -> Console:
     return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_PLAIN_WIDTH)
 
 
-def write_error(message: str) -> None:
-    """Write one message to standard error."""
-    sys.stderr.write(f"parcferme: {message}\n")
-
-
 @contextmanager
 def following_runs(console: Console) -> Iterator[None]:
     """Show the progress of every run inside the block: a bar each on a terminal, else now and then a line."""
@@ -114,12 +109,13 @@ def print_reports(console: Console, reports: Iterable[PublishReport]) -> None:
     console.print(table)
     for report in rows:
         if report.has_failed and report.message:
-            console.print(f"{report.label}: {report.message}", markup=False, soft_wrap=True)
+            console.print(f"{report.session.label}: {report.message}", markup=False, soft_wrap=True)
 
 
 def _short(report: PublishReport) -> str:
     """Return a session's name short enough for a row of 80 characters."""
-    return f"{report.year}/{report.round} {report.event.replace('Grand Prix', 'GP')} {report.code}"
+    session = report.session
+    return f"{session.year}/{session.round} {session.event.replace('Grand Prix', 'GP')} {session.code}"
 
 
 def _grouped(number: int | None) -> str:

@@ -6,46 +6,54 @@ Formula 1 that is down is among it.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 from rich.markup import escape
 from rich.table import Table
 
 from flows.cli.console import make_console
-from flows.health.probe import PrefectServer, configured_server
+from flows.destination import open_destination
+from flows.health.probe import PrefectServer, ServerError, configured_server
 from flows.settings import Settings, read_settings
 from publish import keys
-from publish.live.health import FAILING, HEALTHY, Check, worst_state
-from publish.stores.base import S3Options, Store
-from publish.stores.choose import open_store
-from publish.stores.shared_documents import Document, parse_utc, read_document
+from publish.live.health import FAILING, HEALTHY, Check, Health, worst_state
+from publish.stores.base import Store
+from publish.stores.shared_documents import read_document
 from transforms.errors import ParcfermeError
 
 _COLORS = {HEALTHY: "green", FAILING: "red"}
 
 
-def health(*, live: bool, ready: bool) -> int:
-    """Print what was found and return 0, or 1 if it is failing, out of date, not there or out of reach.
+def live_checks() -> list[Check]:
+    """Return whether the settings can be used and Prefect answers.
 
-    Without a flag: what ``v1/health.json`` says and whether Prefect answers. ``live``: settings can be used and Prefect
-    answers. ``ready``: besides, Prefect has its database, a worker is online and the destination can be read.
-
-    :raises InputError: a setting cannot be used.
+    :raises InputError: a setting cannot be used. So do the other two.
     """
+    read_settings()
+    return [_settings_check(), _api_check(configured_server(), ready=False)]
+
+
+def ready_checks() -> list[Check]:
+    """Return what :func:`live_checks` does, and whether Prefect has its database, a worker is online and the
+    destination can be read.
+    """
+    settings, server, store = _read_installation()
+    checks = [_settings_check(), _api_check(server, ready=True), _workers_check(server, settings)]
+    return [*checks, _destination_check(store)]
+
+
+def all_checks() -> list[Check]:
+    """Return what ``v1/health.json`` says, and whether Prefect answers and has its database."""
+    _, server, store = _read_installation()
+    return [_api_check(server, ready=True), *document_checks(store, datetime.now(UTC))]
+
+
+def _read_installation() -> tuple[Settings, PrefectServer | None, Store]:
     settings = read_settings()
-    server = configured_server()
-    if live and not ready:
-        return _conclude([_settings_check(), _api_check(server, ready=False)])
-    store = open_store(
-        settings.destination, S3Options(settings.s3_encryption, settings.s3_kms_key_id, settings.s3_storage_class)
-    )
-    if ready:
-        checks = [_settings_check(), _api_check(server, ready=True), _workers_check(server, settings)]
-        return _conclude([*checks, _destination_check(store)])
-    return _conclude([_api_check(server, ready=True), *document_checks(store, datetime.now(UTC))])
+    return settings, configured_server(), open_destination(settings)
 
 
-def _conclude(checks: Sequence[Check]) -> int:
+def conclude(checks: Sequence[Check]) -> int:
+    """Print what was found and return 0, or 1 if something is failing, out of date, not there or out of reach."""
     state = worst_state(check.state for check in checks)
     console = make_console()
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -63,22 +71,18 @@ def _conclude(checks: Sequence[Check]) -> int:
 def document_checks(store: Store, now: datetime) -> list[Check]:
     """Return what the health document says at ``now`` (aware), first about itself; one that is absent is failing."""
     try:
-        document = read_document(store, keys.HEALTH)
+        document = read_document(store, keys.HEALTH, Health)
         if document is None:
             reason = f"There is none in {store.uri}: nothing was published, or check-health has never run."
             return [Check("document", FAILING, reason)]
-        checks = [Check(**check) for check in document["checks"]]
-        return [_age_check(document, now), *checks]
+        return [_age_check(document, now), *document.checks]
     except ParcfermeError as error:
         return [Check("document", FAILING, str(error))]
-    except (KeyError, TypeError, ValueError) as error:
-        reason = f"{keys.HEALTH} in {store.uri} is no health document ({error}). check-health writes it anew."
-        return [Check("document", FAILING, reason)]
 
 
-def _age_check(document: Document, now: datetime) -> Check:
-    checked, until = (f"{parse_utc(document[name]):%Y-%m-%d %H:%M} UTC" for name in ("checked_at", "valid_until"))
-    if parse_utc(document["valid_until"]) < now:
+def _age_check(document: Health, now: datetime) -> Check:
+    checked, until = (f"{moment:%Y-%m-%d %H:%M} UTC" for moment in (document.checked_at, document.valid_until))
+    if document.valid_until < now:
         message = f"Out of date: checked at {checked}, held until {until}. See why check-health does not run."
         return Check("document", FAILING, message)
     return Check("document", HEALTHY, f"Checked at {checked}, holds until {until}.")
@@ -91,21 +95,22 @@ def _settings_check() -> Check:
 def _api_check(server: PrefectServer | None, *, ready: bool) -> Check:
     if server is None:
         return Check("prefect", HEALTHY, "PREFECT_API_URL is not set: there is no server to ask.")
-    where = _without_secrets(server.api_url)
-    problem = server.problem(ready=ready)
-    if problem is not None:
-        return Check("prefect", FAILING, f"{where}: {problem}.")
-    return Check("prefect", HEALTHY, f"{where} answers{' and reaches its database' if ready else ''}.")
+    try:
+        server.check(ready=ready)
+    except ServerError as error:
+        return Check("prefect", FAILING, str(error))
+    return Check("prefect", HEALTHY, f"{server.where} answers{' and reaches its database' if ready else ''}.")
 
 
 def _workers_check(server: PrefectServer | None, settings: Settings) -> Check:
     if server is None:
         return Check("workers", HEALTHY, "Without a server no worker is needed.")
-    found = server.count_online_workers(settings.work_pool)
+    try:
+        found = server.count_online_workers(settings.work_pool)
+    except ServerError as error:
+        return Check("workers", FAILING, str(error))
     if found is None:
         return Check("workers", HEALTHY, f"The pool {settings.work_pool} needs none.")
-    if isinstance(found, str):
-        return Check("workers", FAILING, f"The pool {settings.work_pool}: {found}.")
     state = HEALTHY if found else FAILING
     return Check("workers", state, f"{found or 'None'} online in the pool {settings.work_pool}.")
 
@@ -120,8 +125,3 @@ def _destination_check(store: Store) -> Check:
     except ParcfermeError as error:
         return Check("destination", FAILING, str(error))
     return Check("destination", HEALTHY, f"{store.uri} can be read.")
-
-
-def _without_secrets(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -22,8 +22,9 @@ def list_planned(store: Store, runs: SessionRuns, now: datetime) -> bool:
     for run in scheduled[:MAX_LISTED]:
         year = int(run.parameters.get("year", 0))
         if year not in rounds:
-            events = (read_season(store, year) or {"events": ()})["events"]
-            rounds[year] = {event["name"]: event["round"] for event in events if event["round"] is not None}
+            season = read_season(store, year)
+            events = season.events if season else ()
+            rounds[year] = {event.name: event.round for event in events if event.round is not None}
         if (entry := _entry(run, year, rounds[year])) is not None:
             planned.append(entry)
     return replace_planned(store, planned, now)
@@ -39,13 +40,13 @@ def _entry(run: FlowRun, year: int, round_of: dict[str, int]) -> PlannedEntry | 
         return None
     name = next((name for name, found in round_of.items() if found == number), event)
     return PlannedEntry(
-        year,
-        number,
-        name,
-        code,
-        RECHECK if run.parameters.get("refetch") else PUBLISH,
-        expected_utc(run),
-        str(run.id),
-        run.name,
-        flow_run_url(str(run.id)),
+        year=year,
+        round=number,
+        event=name,
+        session=code,
+        flow_run_id=str(run.id),
+        flow_run_name=run.name,
+        flow_run_url=flow_run_url(str(run.id)),
+        kind=RECHECK if run.parameters.get("refetch") else PUBLISH,
+        expected_at=expected_utc(run),
     )

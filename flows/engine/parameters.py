@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 from flows.upstream.selection import parse_rounds
-from transforms.recording import SESSION_CODES
+from transforms.session_types import SESSION_CODES, SESSION_TYPES
 
 _ONE_OR_A_RANGE = r"[0-9]{1,2}(-[0-9]{1,2})?"
 _ROUNDS = rf"^\s*([aA][lL][lL]|{_ONE_OR_A_RANGE}(\s*,\s*{_ONE_OR_A_RANGE})*)\s*$"
@@ -21,18 +21,16 @@ _ROUNDS = rf"^\s*([aA][lL][lL]|{_ONE_OR_A_RANGE}(\s*,\s*{_ONE_OR_A_RANGE})*)\s*$
 class SessionName(StrEnum):
     """A session by the name people use; FastF1's identifier (``R``) is understood as well."""
 
-    RACE = "Race"
-    SPRINT = "Sprint"
-    QUALIFYING = "Qualifying"
-    SPRINT_QUALIFYING = "Sprint Qualifying"
-    PRACTICE_1 = "Practice 1"
-    PRACTICE_2 = "Practice 2"
-    PRACTICE_3 = "Practice 3"
+    # Race, qualifying, sprint ...: a weekend from its race back.
+    _ignore_ = "members known"
+    members = vars()
+    for known in reversed(SESSION_TYPES.values()):
+        members[known.name.upper().replace(" ", "_")] = known.name
 
     @property
     def code(self) -> str:
         """FastF1's identifier."""
-        return _CODE_OF[self]
+        return _CODE_OF[self.value]
 
     @classmethod
     def _missing_(cls, value: object) -> "SessionName | None":
@@ -40,15 +38,7 @@ class SessionName(StrEnum):
         return next((name for name in cls if wanted in (name.code.casefold(), name.value.casefold())), None)
 
 
-_CODE_OF = {
-    SessionName.RACE: "R",
-    SessionName.SPRINT: "S",
-    SessionName.QUALIFYING: "Q",
-    SessionName.SPRINT_QUALIFYING: "SQ",
-    SessionName.PRACTICE_1: "FP1",
-    SessionName.PRACTICE_2: "FP2",
-    SessionName.PRACTICE_3: "FP3",
-}
+_CODE_OF = {known.name: known.code for known in SESSION_TYPES.values()}
 ALL_SESSIONS = tuple(SessionName)
 
 
@@ -93,6 +83,6 @@ def round_numbers(rounds: str | list[int]) -> list[int] | None:
 
 
 def session_codes(sessions: Sequence[SessionName]) -> list[str]:
-    """Return FastF1's identifiers, in the order of a weekend from its race back."""
+    """Return FastF1's identifiers, in the order of a weekend."""
     wanted = {name.code for name in sessions}
     return [code for code in SESSION_CODES if code in wanted]

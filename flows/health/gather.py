@@ -8,7 +8,7 @@ from prefect.client.orchestration import SyncPrefectClient
 
 from flows.health.engine import Engine
 from flows.health.machine import check_disk, check_f1_account, read_free_bytes, read_sign_in
-from flows.health.probe import PrefectServer
+from flows.health.probe import PrefectServer, ServerError
 from flows.health.runs import (
     VERIFY,
     check_deployments,
@@ -27,8 +27,8 @@ from flows.health.sessions import (
 )
 from flows.settings import Settings
 from publish.live.health import FAILING, HEALTHY, Check
+from publish.live.status import Status
 from publish.stores.base import Store
-from publish.stores.shared_documents import Document
 
 #: What plans sessions, or else publishes them: from its deployment on they are expected.
 _EXPECTING = ("plan-season", "publish-session")
@@ -79,14 +79,15 @@ class _Look:
         return read_sessions(self._store)
 
     @cached_property
-    def _statuses(self) -> dict[SessionFact, Document]:
+    def _statuses(self) -> dict[SessionFact, Status]:
         return read_statuses(self._store, self._sessions, self._session_now)
 
     def api(self) -> Check:
         # Asked without the client, which would go on asking for minutes.
-        problem = PrefectServer(str(self._client.api_url), {}).problem(ready=True)
-        if problem is not None:
-            return Check("api", FAILING, f"The Prefect API: {problem}. See the server and its database.")
+        try:
+            PrefectServer(str(self._client.api_url), {}).check(ready=True)
+        except ServerError as error:
+            return Check("api", FAILING, str(error))
         return Check("api", HEALTHY, "The Prefect API answers and reaches its database.")
 
     def workers(self) -> Check:

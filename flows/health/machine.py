@@ -8,13 +8,15 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from flows.health.sessions import SessionFact, moment
 from flows.session_times import publication_due_utc
 from flows.settings import Settings
+from flows.upstream.account import Account
+from flows.upstream.client import signed_in_until
 from publish.live.health import DEGRADED, FAILING, HEALTHY, Check, worst_state
 
 GB = 1_000_000_000
@@ -122,14 +124,9 @@ def _existing(folder: Path) -> Path:
 
 def read_sign_in(environment: Mapping[str, str] = os.environ) -> SignIn:
     """Return what FastF1 has stored of the F1 account and what is set for it. Asks nobody."""
-    from fastf1.internals.f1account.tokens import TokenManager
-
-    def _never() -> None:
-        raise RuntimeError("a look at what is stored signs nobody in")
-
-    token = TokenManager(_never).get_stored()
+    account = Account.from_environment(environment)
     return SignIn(
-        has_username=bool(environment.get("F1_USERNAME")),
-        has_password=bool(environment.get("F1_PASSWORD")),
-        expires_at=None if token is None else datetime.fromtimestamp(token.expires_at, UTC),
+        has_username=account.username is not None,
+        has_password=account.password is not None,
+        expires_at=signed_in_until(),
     )

@@ -8,12 +8,18 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 
+from transforms.errors import ParcfermeError
+
 _TIMEOUT_S = 5.0
 _TRUE = ("1", "true", "yes", "on")
+
+
+class ServerError(ParcfermeError):
+    """A Prefect server does not answer, or not as it should."""
 
 
 @dataclass(frozen=True)
@@ -24,46 +30,50 @@ class PrefectServer:
     headers: Mapping[str, str]
     verify: bool | str = True
 
-    def problem(self, *, ready: bool) -> str | None:
-        """Return why the API does not answer, or with ``ready`` does not reach its database; None if all is well."""
+    @property
+    def where(self) -> str:
+        """The address without a user and a password that stand in it."""
+        parts = urlsplit(self.api_url)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+    def check(self, *, ready: bool) -> None:
+        """Ask whether the API answers, and with ``ready`` whether it reaches its database.
+
+        :raises ServerError: it does not.
+        """
         response = self._ask("GET", "/ready" if ready else "/health")
-        if ready and isinstance(response, httpx.Response) and response.status_code == httpx.codes.NOT_FOUND:
+        if ready and response.status_code == httpx.codes.NOT_FOUND:
             # Prefect Cloud has none.
             response = self._ask("GET", "/health")
-        if isinstance(response, str):
-            return response
         if response.status_code == httpx.codes.SERVICE_UNAVAILABLE and ready:
-            return "it does not reach its database"
-        return None if response.is_success else f"it answers with HTTP {response.status_code}"
+            raise self._error("does not reach its database")
+        if not response.is_success:
+            raise self._error(f"answers with HTTP {response.status_code}")
 
-    def count_online_workers(self, pool: str) -> int | str | None:
-        """Return how many workers of ``pool`` are online, None if it needs none, or a text: why it cannot be told."""
+    def count_online_workers(self, pool: str) -> int | None:
+        """Return how many workers of ``pool`` are online, None if it needs none.
+
+        :raises ServerError: it cannot be told.
+        """
         path = f"/work_pools/{quote(pool, safe='')}"
-        found = self._json("GET", path)
-        if isinstance(found, str):
-            return found
+        found = self._read("GET", path, pool)
         if str(found.get("type", "")).endswith((":push", ":managed")):
             return None
-        workers = self._json("POST", f"{path}/workers/filter", {"limit": 200, "offset": 0})
-        if isinstance(workers, str):
-            return workers
-        return sum(worker.get("status") == "ONLINE" for worker in workers)
+        workers = self._read("POST", f"{path}/workers/filter", pool, {"limit": 200, "offset": 0})
+        return sum(1 for worker in workers if worker.get("status") == "ONLINE")
 
-    def _json(self, method: str, path: str, body: object = None) -> Any:
+    def _read(self, method: str, path: str, pool: str, body: object = None) -> Any:
         response = self._ask(method, path, body)
-        if isinstance(response, str):
-            return response
         if response.status_code == httpx.codes.NOT_FOUND:
-            return "there is no such work pool; run `parcferme deploy`"
+            raise ServerError(f"The Prefect server at {self.where} has no work pool {pool}. Run `parcferme deploy`.")
         if not response.is_success:
-            return f"the Prefect API answers with HTTP {response.status_code}"
+            raise self._error(f"answers with HTTP {response.status_code}")
         try:
             return response.json()
-        except ValueError:
-            return "what answers is not a Prefect API"
+        except ValueError as error:
+            raise self._error("does not answer as Prefect's API does") from error
 
-    def _ask(self, method: str, path: str, body: object = None) -> httpx.Response | str:
-        """Return the response, or a text: why there is none."""
+    def _ask(self, method: str, path: str, body: object = None) -> httpx.Response:
         try:
             return httpx.request(
                 method,
@@ -74,7 +84,10 @@ class PrefectServer:
                 verify=self.verify,
             )
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            return f"it does not answer ({error or type(error).__name__})"
+            raise self._error(f"does not answer ({error or type(error).__name__})") from error
+
+    def _error(self, what: str) -> ServerError:
+        return ServerError(f"The Prefect server at {self.where} {what}. See the server and its database.")
 
 
 def configured_server(environment: Mapping[str, str] = os.environ) -> PrefectServer | None:

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flows.session_times import PUBLICATION_TARGET, publication_due_utc, session_end_utc
-from publish import keys
-from publish.live import status
 from publish.live.health import DEGRADED, FAILING, HEALTHY, Check
-from publish.season.document import AWAITING_DATA, CANCELLED, FAILED, PUBLISHED, UNAVAILABLE
-from publish.season.index import read_season
+from publish.live.status import ERROR, PROGRESS, Status, read_status
+from publish.season.document import AWAITING_DATA, CANCELLED, FAILED, PUBLISHED, UNAVAILABLE, Season
+from publish.season.index import read_season, read_years
 from publish.stores.base import Store
-from publish.stores.shared_documents import Document, parse_utc, read_document
 
 #: How far back sessions are looked at.
 WINDOW = timedelta(days=14)
@@ -48,7 +46,7 @@ class SessionFact:
         return late if late > timedelta() else None
 
 
-Statuses = Mapping[SessionFact, Document]
+Statuses = Mapping[SessionFact, Status]
 
 
 def read_sessions(store: Store) -> list[SessionFact]:
@@ -56,38 +54,37 @@ def read_sessions(store: Store) -> list[SessionFact]:
 
     :raises PublicationError: the destination does not answer, or a document cannot be read.
     """
-    index = read_document(store, keys.INDEX) or {}
-    seasons = (read_season(store, entry["year"]) for entry in index.get("seasons", ()))
+    seasons = (read_season(store, year) for year in read_years(store))
     return sessions_in([season for season in seasons if season is not None])
 
 
-def sessions_in(seasons: Iterable[Document]) -> list[SessionFact]:
+def sessions_in(seasons: Iterable[Season]) -> list[SessionFact]:
     """Return the sessions of race weekends in season documents."""
     return [
         SessionFact(
-            year=season["year"],
-            round=event["round"],
-            event=event["name"],
-            code=session["code"],
-            state=session["state"],
-            start_utc=parse_utc(session["start_utc"]) if session["start_utc"] else None,
+            year=season.year,
+            round=event.round,
+            event=event.name,
+            code=session.code,
+            state=session.state,
+            start_utc=session.start_utc,
         )
         for season in seasons
-        for event in season["events"]
-        if not event["testing"]
-        for session in event["sessions"]
+        for event in season.events
+        if not event.testing
+        for session in event.sessions
     ]
 
 
-def read_statuses(store: Store, sessions: Iterable[SessionFact], now: datetime) -> dict[SessionFact, Document]:
+def read_statuses(store: Store, sessions: Iterable[SessionFact], now: datetime) -> dict[SessionFact, Status]:
     """Return the status documents, where there are any, of sessions that are over, recent and not published."""
     found = {}
     for session in sessions:
         if session.round is None or session.state in (PUBLISHED, CANCELLED) or not _is_recent(session, now):
             continue
-        document = read_document(store, keys.status(session.year, session.round, session.code))
-        if document is not None:
-            found[session] = document
+        said = read_status(store, session.year, session.round, session.code)
+        if said is not None:
+            found[session] = said
     return found
 
 
@@ -118,14 +115,14 @@ def check_awaiting(sessions: Iterable[SessionFact], statuses: Statuses, now: dat
     return Check("awaiting", HEALTHY if oldest.overdue(now) is None else DEGRADED, message)
 
 
-def _next_attempt(document: Document | None) -> str:
-    if document is None:
+def _next_attempt(said: Status | None) -> str:
+    if said is None:
         return "nothing has asked for it yet"
-    if document.get("type") == status.PROGRESS:
+    if said.type == PROGRESS:
         return "a run is at it"
-    if text := document.get("next_attempt_at"):
-        return f"the next attempt is at {moment(parse_utc(text))}"
-    return f"the last attempt was at {moment(parse_utc(document['updated_at']))} and none is planned"
+    if said.next_attempt_at is not None:
+        return f"the next attempt is at {moment(said.next_attempt_at)}"
+    return f"the last attempt was at {moment(said.updated_at)} and none is planned"
 
 
 def check_published_in_time(
@@ -155,7 +152,7 @@ def _lateness(session: SessionFact, statuses: Statuses, since: datetime, now: da
     overdue = session.overdue(now)
     if overdue is None or now - overdue < since or session.state in (PUBLISHED, CANCELLED):
         return None
-    was_looked_for = statuses.get(session, {}).get("type") == status.ERROR
+    was_looked_for = session in statuses and statuses[session].type == ERROR
     return None if session.state == UNAVAILABLE and was_looked_for else overdue
 
 

@@ -3,20 +3,13 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from transforms.session_types import SESSION_TYPES
+
 #: The season's year, far from any real one.
 SAMPLE_YEAR = 2099
 #: A moment after the last session: what "now" is for this season.
 SAMPLE_NOW_UTC = datetime(2099, 5, 1, 12, 0, tzinfo=UTC)
 
-_NAMES = {
-    "FP1": "Practice 1",
-    "FP2": "Practice 2",
-    "FP3": "Practice 3",
-    "SQ": "Sprint Qualifying",
-    "S": "Sprint",
-    "Q": "Qualifying",
-    "R": "Race",
-}
 #: Days before the race, and hour of local time, of each session.
 _CONVENTIONAL = (("FP1", 2, 13), ("FP2", 2, 17), ("FP3", 1, 12), ("Q", 1, 16), ("R", 0, 15))
 _SPRINT = (("FP1", 2, 12), ("SQ", 2, 16), ("S", 1, 12), ("Q", 1, 16), ("R", 0, 15))
@@ -24,7 +17,7 @@ _SPRINT = (("FP1", 2, 12), ("SQ", 2, 16), ("S", 1, 12), ("Q", 1, 16), ("R", 0, 1
 
 def session_name(code: str) -> str:
     """Return the long form of a session's code, for example ``Race``."""
-    return _NAMES[code]
+    return SESSION_TYPES[code].name
 
 
 @dataclass(frozen=True)

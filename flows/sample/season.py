@@ -11,6 +11,7 @@ from flows.sample.race import LIGHTS_S, PitStop, RaceScript, simulate_race
 from flows.sample.results import qualifying_order
 from flows.sample.run import SessionRun
 from flows.sample.timed import TimedScript, simulate_timed
+from transforms.session_types import SESSION_TYPES
 
 #: The field by speed, and how much faster (factor) each place is than the next.
 _STRENGTH = codes(
@@ -28,7 +29,7 @@ def _pace(seed: int, best: float) -> dict[str, float]:
 
 def _origin(round_number: int, code: str) -> datetime:
     """Return when the data stream begins (UTC without zone): so that the session starts a little after its schedule."""
-    before = LIGHTS_S - 3.0 if code in ("R", "S") else 60.0
+    before = LIGHTS_S - 3.0 if SESSION_TYPES[code].is_race_like else 60.0
     return meeting_of(round_number).utc_start(code) - timedelta(seconds=before) + timedelta(milliseconds=347)
 
 
@@ -40,7 +41,7 @@ def sample_run(round_number: int, code: str) -> SessionRun:
     """
     if code not in meeting_of(round_number).recorded:
         raise KeyError(f"the sample season has no data for round {round_number} {code}")
-    if code in ("R", "S"):
+    if SESSION_TYPES[code].is_race_like:
         return simulate_race(_race_script(round_number, code))
     return simulate_timed(_timed_script(round_number, code))
 

@@ -10,6 +10,7 @@ from flows.sample.meetings import Meeting, session_name
 from flows.sample.run import TRACK_STATUS, SessionRun
 from flows.sample.telemetry import car_data, position_data, stream_time
 from flows.sample.timing import lap_count, timing_app_data, timing_data
+from transforms.session_types import SESSION_TYPES
 
 
 def session_topics(run: SessionRun, meeting: Meeting) -> dict[str, str]:
@@ -46,7 +47,6 @@ def _utc(run: SessionRun, seconds: float, timespec: str) -> str:
 
 def _session_info(run: SessionRun, meeting: Meeting) -> dict[str, Any]:
     start = meeting.local_start(run.code)
-    kind = {"R": "Race", "S": "Race", "Q": "Qualifying", "SQ": "Qualifying"}.get(run.code, "Practice")
     return {
         "Meeting": {
             "Key": meeting.key,
@@ -59,7 +59,7 @@ def _session_info(run: SessionRun, meeting: Meeting) -> dict[str, Any]:
         },
         "ArchiveStatus": {"Status": "Complete"},
         "Key": meeting.session_key(run.code),
-        "Type": kind,
+        "Type": str(SESSION_TYPES[run.code].kind),
         "Name": session_name(run.code),
         "StartDate": start.isoformat(),
         "EndDate": (start + timedelta(hours=1)).isoformat(),

@@ -22,6 +22,7 @@ from flows.session.site import conclude_destination, prepare_destination
 from flows.settings import read_settings
 from flows.upstream.archive import UPSTREAM, Source, settings_for
 from flows.upstream.calendar import read_schedule
+from flows.upstream.client import Client
 from flows.upstream.selection import Wanted, select_sessions
 from publish.season.document import SCHEDULED
 
@@ -56,21 +57,21 @@ def backfill(
     :raises InputError: nothing of that kind is in the season.
     """
     settings = settings_for(read_settings(), source, year)
-    events = read_schedule(settings, year)
+    now = settings.current_time()
+    events = read_schedule(Client.of(settings), year, now)
     wanted = select_sessions(events, year, round_numbers(rounds), session_codes(sessions))
     store = open_destination(settings)
     prepare_destination(settings, store, year, events)
-    now = settings.current_time()
     over = [one for one in wanted if one.session.start_utc is None or one.session.start_utc <= now]
-    upcoming = [_not_yet(year, one) for one in wanted if one not in over]
+    upcoming = [_not_yet(one) for one in wanted if one not in over]
     table = BackfillReport(f"backfill-{year}", get_run_logger())
     if this_deployment.id is not None:
         order = Order(year, over, str(this_run.id), force=force, source=source)
         with session_runs() as runs:
-            table.expect(say_how_long(runs.client, settings, year, over) if source == UPSTREAM else "")
+            table.expect(say_how_long(runs.client, settings, over) if source == UPSTREAM else "")
             done = fan_out(runs, store, order, get_run_logger(), lambda so_far: table.show([*so_far, *upcoming]))
     else:
-        done = _one_after_the_other(year, over, force, source, now)
+        done = _one_after_the_other(over, force, source, now)
     reports = _in_order(wanted, [*done, *upcoming])
     table.show(reports)
     conclude_destination(store)
@@ -81,40 +82,31 @@ def backfill(
 
 
 def _in_order(wanted: Sequence[Wanted], reports: Sequence[PublishReport]) -> list[PublishReport]:
-    of_session = {(report.round, report.code): report for report in reports}
-    return [of_session[int(one.event.round or 0), one.session.code] for one in wanted]
+    of_session = {(report.session.round, report.session.code): report for report in reports}
+    return [of_session[one.ref.round, one.ref.code] for one in wanted]
 
 
-def _one_after_the_other(
-    year: int, wanted: Sequence[Wanted], force: bool, source: Source, now: datetime
-) -> list[PublishReport]:
+def _one_after_the_other(wanted: Sequence[Wanted], force: bool, source: Source, now: datetime) -> list[PublishReport]:
     logger = get_run_logger()
     reports = []
     for one in reversed(wanted):
-        reports.append(_publish_one(year, one, force, source, now))
+        reports.append(_publish_one(one, force, source, now))
         if reports[-1].message:
-            logger.warning("%s: %s", reports[-1].label, reports[-1].message)
+            logger.warning("%s: %s", reports[-1].session.label, reports[-1].message)
     return reports
 
 
-def _publish_one(year: int, one: Wanted, force: bool, source: Source, now: datetime) -> PublishReport:
+def _publish_one(one: Wanted, force: bool, source: Source, now: datetime) -> PublishReport:
     """Run one session's flow and turn whatever became of it into a report."""
-    round_number = int(one.event.round or 0)
-    state = publish_session(year, str(round_number), one.session.code, force=force, source=source, return_state=True)
+    ref = one.ref
+    state = publish_session(ref.year, str(ref.round), ref.code, force=force, source=source, return_state=True)
     result = state.result(raise_on_failure=False)
     if isinstance(result, PublishReport):
         return result
     error = result if isinstance(result, BaseException) else RuntimeError(state.message or state.name)
-    return PublishReport(
-        year,
-        round_number,
-        one.event.name,
-        one.session.code,
-        state_after(error, one.session.start_utc, now),
-        message=sentence_of(error),
-    )
+    return PublishReport(ref, state_after(error, one.session.start_utc, now), message=sentence_of(error))
 
 
-def _not_yet(year: int, one: Wanted) -> PublishReport:
+def _not_yet(one: Wanted) -> PublishReport:
     message = f"It starts on {one.session.start_utc:%Y-%m-%d at %H:%M} UTC."
-    return PublishReport(year, int(one.event.round or 0), one.event.name, one.session.code, SCHEDULED, message=message)
+    return PublishReport(one.ref, SCHEDULED, message=message)

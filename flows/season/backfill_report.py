@@ -14,7 +14,7 @@ from prefect.client.schemas.actions import ArtifactUpdate
 from flows.season.fan_out import QUEUED
 from flows.session.reports import PublishReport, summary_of
 from publish.season.document import PUBLISHED
-from transforms.recording import SESSION_CODES
+from transforms.session_types import SESSION_CODES
 
 Logger = logging.Logger | logging.LoggerAdapter[Any]
 
@@ -78,14 +78,14 @@ def _says_no_more(report: PublishReport) -> bool:
 
 
 def _newest_first(report: PublishReport) -> tuple[int, int]:
-    return -report.round, -SESSION_CODES.index(report.code)
+    return -report.session.round, -SESSION_CODES.index(report.session.code)
 
 
 def _row(report: PublishReport) -> dict[str, Any]:
     return {
-        "round": report.round,
-        "event": report.event,
-        "session": report.code,
+        "round": report.session.round,
+        "event": report.session.event,
+        "session": report.session.code,
         "state": report.message if report.state == QUEUED else report.state.replace("_", " "),
         "grade": report.grade or "",
         "seconds": report.seconds or "",

@@ -8,8 +8,9 @@ from datetime import timedelta
 from prefect.client.orchestration import SyncPrefectClient
 
 from flows.settings import Settings
+from flows.upstream.client import Client
 from flows.upstream.limits import LIMITS, UpstreamLimits
-from flows.upstream.load import session_path
+from flows.upstream.load import locate
 from flows.upstream.selection import Wanted
 from flows.upstream.slots import Limit, in_words
 from flows.upstream.topics import topic_folder
@@ -24,7 +25,7 @@ _COMPUTE_S_OTHERS = 15.0
 _HOUR_S = 3600.0
 
 
-def say_how_long(client: SyncPrefectClient, settings: Settings, year: int, wanted: Sequence[Wanted]) -> str:
+def say_how_long(client: SyncPrefectClient, settings: Settings, wanted: Sequence[Wanted]) -> str:
     """Return a sentence on how long ``wanted`` takes at least: its downloads within the limits, its computation.
 
     What is in this machine's cache counts as there for all workers.
@@ -33,10 +34,12 @@ def say_how_long(client: SyncPrefectClient, settings: Settings, year: int, wante
     """
     to_download: list[str] = []
     in_cache: list[str] = []
-    for one in wanted:
-        api_path = session_path(year, int(one.event.round or 0), one.session.code)
-        is_there = settings.offline or any(topic_folder(settings.cache_dir, api_path).glob("*.ff1pkl"))
-        (in_cache if is_there else to_download).append(one.session.code)
+    upstream = Client.of(settings)
+    with upstream.at_work():
+        for one in wanted:
+            folder = topic_folder(settings.cache_dir, locate(upstream, one.ref))
+            is_there = settings.offline or any(folder.glob("*.ff1pkl"))
+            (in_cache if is_there else to_download).append(one.session.code)
     return estimate(to_download, in_cache, workers=max(1, count_workers(client, settings.work_pool))).text
 
 

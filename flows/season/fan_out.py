@@ -14,7 +14,7 @@ from flows.engine.revival import PUT_BACK, Fate, revive
 from flows.engine.session_runs import NewRun, SessionRuns, backfill_tag, expected_utc, season_tag, session_of
 from flows.session.reports import NO_DATA, UP_TO_DATE, PublishReport
 from flows.upstream.selection import Wanted
-from publish.season.document import AWAITING_DATA, FAILED, PUBLISHED, UNAVAILABLE
+from publish.season.document import AWAITING_DATA, FAILED, PUBLISHED, UNAVAILABLE, IndexedSession
 from publish.season.index import read_season
 from publish.stores.base import Store
 
@@ -136,32 +136,28 @@ def _watch(
 
 
 def _reports(store: Store, order: Order, runs: dict[tuple[str, str], _Watched]) -> list[PublishReport]:
-    document = read_season(store, order.year) or {"events": ()}
-    indexed = {
-        (event["name"], session["code"]): session for event in document["events"] for session in event["sessions"]
-    }
+    season = read_season(store, order.year)
+    events = season.events if season else ()
+    indexed = {(event.name, session.code): session for event in events for session in event.sessions}
     reports = []
     for one in order.wanted:
         key = (one.event.name, one.session.code)
-        reports.append(_report(order.year, one, runs[key], indexed.get(key, {})))
+        reports.append(_report(one, runs[key], indexed.get(key)))
     return reports
 
 
-def _report(year: int, one: Wanted, watched: _Watched, indexed: dict[str, Any]) -> PublishReport:
+def _report(one: Wanted, watched: _Watched, indexed: IndexedSession | None) -> PublishReport:
     run = watched.run
     state, message = _outcome(run, watched.fate)
-    done = state == PUBLISHED
+    done = indexed if state == PUBLISHED else None
     return PublishReport(
-        year,
-        int(one.event.round or 0),
-        one.event.name,
-        one.session.code,
+        one.ref,
         state,
-        grade=indexed.get("grade") if done else None,
+        grade=done.grade if done else None,
         seconds=None if run is None or run.total_run_time is None else round(run.total_run_time.total_seconds(), 1),
-        revision=indexed.get("revision") if done else None,
-        session_key=indexed.get("session_key") if done else None,
-        unchanged=done and message == UP_TO_DATE,
+        revision=done.revision if done else None,
+        session_key=done.session_key if done else None,
+        unchanged=state == PUBLISHED and message == UP_TO_DATE,
         message=message,
     )
 

@@ -3,6 +3,7 @@
 from flows.session.site import conclude_destination, prepare_destination
 from flows.settings import Settings
 from flows.upstream.calendar import read_schedule
+from flows.upstream.client import Client
 from publish.season import index as season
 from publish.season.aliases import follow_schedule
 from publish.stores.base import Store
@@ -15,8 +16,8 @@ def rebuild(settings: Settings, store: Store, year: int) -> bool:
     :raises UpstreamError: its schedule could not be had.
     :raises PublicationError: the destination refuses.
     """
-    events = read_schedule(settings, year)
     now = settings.current_time()
+    events = read_schedule(Client.of(settings), year, now)
     prepare_destination(settings, store, year, events)
     follow_schedule(store, year, events, now, all_sessions=True)
     changed = season.rebuild_season(store, year, events, now)

@@ -16,8 +16,9 @@ from flows.engine.progress import ArtifactSink, Progress
 from flows.season.indexing import rebuild
 from flows.settings import read_settings
 from publish.contract.verify import verdict_of, verify_store
-from publish.revisions.prune import Removal, carry_out, plan_prune
-from publish.site.prune import OldParts, plan_prune_pages, remove_pages
+from publish.revisions.prune import Removal
+from publish.revisions.prune import prune as prune_revisions
+from publish.site.prune import OldParts, prune_pages
 
 #: Rows of a table that somebody still reads; the log has all of them.
 _MOST_ROWS = 500
@@ -41,10 +42,7 @@ def verify(deep: bool = False) -> State[Any]:
     )
     message = verdict_of(found, store.uri)
     progress.finish(message)
-    rows = [
-        {"": "orphan" if finding.is_orphan else "wrong", "object": finding.key, "what is wrong": finding.problem}
-        for finding in sorted(found.findings, key=lambda one: one.is_orphan)
-    ]
+    rows = [{"": one.kind, "object": one.key, "what is wrong": one.problem} for one in found.findings]
     for row in rows:
         logger.warning("%s: %s", row["object"], row["what is wrong"])
     _keep_table("verify", rows, message)
@@ -68,23 +66,20 @@ def prune(
     """
     logger = get_run_logger()
     settings = read_settings()
-    store = open_destination(settings)
-    age, now = timedelta(days=older_than_days), settings.current_time()
-    removals = plan_prune(store, keep=keep, older_than=age, now=now)
-    pages = plan_prune_pages(store, older_than=age, now=now)
-    planned: list[Removal | OldParts] = [*removals, *pages]
-    gained = sum(removal.bytes for removal in planned)
-    if not dry_run:
+    store, now = open_destination(settings), settings.current_time()
+    age = timedelta(days=older_than_days)
 
-        def on_removed(removal: Removal | OldParts) -> None:
-            logger.info("Removed %s", removal.name)
+    def tell(removal: Removal | OldParts) -> None:
+        logger.info("Removed %s", removal.name)
 
-        gained = carry_out(store, removals, keep=keep, on_removed=on_removed)
-        gained += remove_pages(store, pages, on_removed=on_removed)
-        store.remove_unfinished(now - age)
-    message = f"{'Would gain' if dry_run else 'Gained'} {gained:,} bytes: {len(removals)} revisions."
+    revisions = prune_revisions(store, keep=keep, older_than=age, now=now, dry_run=dry_run, on_removed=tell)
+    pages = prune_pages(store, older_than=age, now=now, dry_run=dry_run, on_removed=tell)
+    removals: tuple[Removal | OldParts, ...] = (*revisions, *pages)
+    gained = sum(removal.bytes for removal in removals)
+    gain = f"{'Would gain' if dry_run else 'Gained'} {gained:,} bytes"
+    message = f"{gain}: {len(revisions)} revisions, {len(pages)} versions of the pages."
     rows = [
-        {"revision": one.name, "objects": len(one.objects), "bytes": one.bytes, "why": one.reason} for one in planned
+        {"revision": one.name, "objects": len(one.objects), "bytes": one.bytes, "why": one.reason} for one in removals
     ]
     _keep_table("prune", rows, message)
     return Completed(message=message)

@@ -27,7 +27,8 @@ from flows.session.site import prepare_destination
 from flows.session_times import RECHECKS
 from flows.settings import Settings, read_settings
 from flows.upstream.calendar import read_schedule
-from publish.season.document import PUBLISHED, Event, published_in
+from flows.upstream.client import Client
+from publish.season.document import Event, published_in
 from publish.season.index import read_season
 from publish.stores.base import Store
 from transforms.errors import InputError, UpstreamError
@@ -55,7 +56,7 @@ def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = 14) -> State
     with session_runs() as runs:
         for year in _years(now):
             try:
-                events = read_schedule(settings, year)
+                events = read_schedule(Client.of(settings), year, now)
             except (InputError, UpstreamError):
                 if year == now.year:
                     raise
@@ -80,9 +81,7 @@ def _plan(
 ) -> Plan:
     found = runs.find(tags=[PLANNED_TAG, season_tag(year)])
     known = [one for run in found if (one := _known(run)) is not None]
-    published = {
-        (entry.event, entry.code) for entry in published_in(read_season(store, year)) if entry.state.state == PUBLISHED
-    }
+    published = {(entry.event, entry.session.code) for entry in published_in(read_season(store, year))}
     return make_plan(
         events,
         known,

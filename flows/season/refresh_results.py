@@ -18,15 +18,17 @@ from flows.session.refetch import fresh_cache
 from flows.session.reports import PublishReport, summary_of
 from flows.settings import Settings, read_settings
 from flows.upstream.calendar import read_schedule
-from flows.upstream.client import configure_cache
+from flows.upstream.client import Client
 from flows.upstream.http_cache import read_bodies, write_bodies
-from flows.upstream.limits import limited_upstream
+from flows.upstream.limits import SharedLimits
+from flows.upstream.results import refresh_results_answer, results_answer
 from flows.upstream.selection import Wanted
-from flows.upstream.services import RESULTS_OF, refresh_results_answer, results_answer, results_url
+from flows.upstream.services import results_url
 from publish.season.document import PUBLISHED, published_in
 from publish.season.index import read_season
 from publish.stores.base import Store
 from transforms.errors import UpstreamError
+from transforms.session_types import SESSION_TYPES
 
 
 @flow(name="refresh-results", flow_run_name="last {days} days", persist_result=False)
@@ -47,12 +49,12 @@ def refresh_results(days: Annotated[int, Field(ge=1, le=3000)] = 60) -> State[An
     with session_runs() as runs:
         for year, wanted in _published(settings, store, timedelta(days=days)):
             looked += len(wanted)
-            changed = _changed(settings, year, wanted)
+            changed = _changed(settings, wanted)
             for one in changed:
-                logger.info("The results of %s %s %s have changed", year, one.event.name, one.session.code)
+                logger.info("The results of %s have changed", one.ref.label)
             done = _publish(runs, store, year, [*changed])
             reports += done
-            _keep(settings, year, changed, done)
+            _keep(settings, changed, done)
     message = f"{looked} sessions asked about, {len(reports)} with other results." + (
         f" {summary_of(reports)}." if reports else ""
     )
@@ -64,48 +66,47 @@ def _published(settings: Settings, store: Store, since: timedelta) -> Iterator[t
     """Yield each season with those of its published sessions of the last days that have official results."""
     now = settings.current_time()
     for year in range((now - since).year, now.year + 1):
-        published = {(entry.event, entry.code) for entry in published_in(read_season(store, year))}
+        published = {(entry.event, entry.session.code) for entry in published_in(read_season(store, year))}
         if not published:
             continue
         wanted = [
-            Wanted(event, session)
-            for event in read_schedule(settings, year)
+            Wanted(year, event, session)
+            for event in read_schedule(Client.of(settings), year, now)
             for session in event.sessions
-            if (event.name, session.code) in published and session.code in RESULTS_OF and event.round is not None
+            if (event.name, session.code) in published
+            and SESSION_TYPES[session.code].results
+            and event.round is not None
             if session.start_utc is not None and now - since <= session.start_utc <= now
         ]
         yield year, wanted
 
 
-def _changed(settings: Settings, year: int, wanted: Sequence[Wanted]) -> dict[Wanted, bytes]:
+def _changed(settings: Settings, wanted: Sequence[Wanted]) -> dict[Wanted, bytes]:
     """Return the answer for each session whose results are not those in this machine's cache, or are not in it."""
     if not wanted:
         return {}
     logger = get_run_logger()
     changed = {}
-    with fresh_cache(settings) as fresh, limited_upstream(logger, logger.info):
-        configure_cache(fresh.cache_dir, offline=False)
-        for one in wanted:
-            session = (year, int(one.event.round or 0), one.session.code)
-            try:
-                refresh_results_answer(*session)
-            except UpstreamError as error:
-                logger.warning("%s", error)
-                continue
-            after = results_answer(fresh.cache_dir, *session)
-            if after is not None and after != results_answer(settings.cache_dir, *session):
-                changed[one] = read_bodies(fresh.cache_dir, [results_url(*session)])[results_url(*session)]
+    with fresh_cache(settings) as fresh:
+        client = Client.of(fresh, limits=SharedLimits(logger.info), logger=logger)
+        with client.at_work():
+            for one in wanted:
+                session = one.ref
+                try:
+                    refresh_results_answer(client, session)
+                except UpstreamError as error:
+                    logger.warning("%s", error)
+                    continue
+                after = results_answer(fresh.cache_dir, session)
+                if after is not None and after != results_answer(settings.cache_dir, session):
+                    changed[one] = read_bodies(fresh.cache_dir, [results_url(session)])[results_url(session)]
     return changed
 
 
-def _keep(settings: Settings, year: int, changed: Mapping[Wanted, bytes], reports: Sequence[PublishReport]) -> None:
+def _keep(settings: Settings, changed: Mapping[Wanted, bytes], reports: Sequence[PublishReport]) -> None:
     """Know the answers next time, where a worker on another machine has published them."""
-    published = {(report.round, report.code) for report in reports if report.state == PUBLISHED}
-    bodies = {
-        results_url(year, int(one.event.round or 0), one.session.code): body
-        for one, body in changed.items()
-        if (one.event.round, one.session.code) in published
-    }
+    published = {report.session for report in reports if report.state == PUBLISHED}
+    bodies = {results_url(one.ref): body for one, body in changed.items() if one.ref in published}
     write_bodies(settings.cache_dir, bodies)
 
 

@@ -30,8 +30,8 @@ def close_ended_run(flow: Any, flow_run: Any, state: Any) -> None:
 
 def announce_ended(store: Store, ended: Ended, state: str, message: str) -> None:
     """Say what became of a run that could not say so itself; ``state`` is Prefect's name of it."""
-    season = read_season(store, ended.year) or {"events": ()}
-    name = next((event["name"] for event in season["events"] if event["round"] == ended.round), "")
+    season = read_season(store, ended.year)
+    name = next((event.name for event in season.events if event.round == ended.round), "") if season else ""
     entry = RunEntry(
         ended.year,
         ended.round,

@@ -34,6 +34,7 @@ from flows.spool import working_folder
 from flows.upstream.archive import UPSTREAM, SessionArchive, Source, settings_for
 from flows.upstream.calendar import NotStartedError
 from flows.upstream.load import load_recording
+from flows.upstream.topics import topic_folder
 from publish.encode.objects import EncodedRevision
 from publish.encode.session import encode_session
 from publish.publication import publish_revision
@@ -71,8 +72,8 @@ def load_task(run: SessionRun) -> Box[Recording]:
     """Load the session through FastF1."""
     run.progress.begin("load", f"Loading {run.label}")
     try:
-        with run.followed_load(), run.upstream():
-            return Box(load_recording(run.year, run.round, run.code))
+        with run.followed_load():
+            return Box(load_recording(run.loading_client, run.session))
     except (ParcfermeError, MemoryError):
         raise
     except OSError as error:
@@ -82,7 +83,7 @@ def load_task(run: SessionRun) -> Box[Recording]:
         ) from error
     except Exception as error:
         # FastF1 meets a truncated or corrupt stream with whatever its parser happened to stumble over.
-        folder = run.settings.cache_dir / run.api_path.removeprefix("/static/")
+        folder = topic_folder(run.settings.cache_dir, run.located)
         raise CorruptDataError(
             f"The data of {run.label} cannot be read ({type(error).__name__}: {error}): it is truncated or corrupt. "
             f"Delete {folder} so that it is fetched again, then run it again."
@@ -203,17 +204,38 @@ def publish_session(
     except UpstreamError as error:
         return _awaiting_or_raise(error, None, settings)
     except NotStartedError as error:
-        if PLANNED_TAG not in (this_run.tags or ()):
-            raise
-        # It was postponed since this run was planned, or while it waited. Re-checks keep their distance.
-        first = session_end_utc(error.start_utc, session.code) + settings.start_delay
-        until = first + (_recheck_after() or timedelta())
-        text = f"{error.what} Next attempt on {until:%Y-%m-%d at %H:%M} UTC."
-        postpone_wait(open_destination(settings), year, str(this_run.id), text, until, settings.current_time())
-        _pause(AwaitingRetry(scheduled_time=until, message=text))
+        _postpone_or_raise(error, settings, year, session.code)
     if _recheck_after() is not None and (awaited := run.awaited_by_another()) is not None:
         until = recheck_utc(awaited, settings.current_time())
         _pause(AwaitingRetry(scheduled_time=until, message="There is nothing to check: another run awaits the data."))
+    return _publish_or_wait(run, settings, force=force, refetch=refetch, source=source)
+
+
+def _has_waited() -> bool:
+    return int(this_run.run_count or 1) > 1
+
+
+def _recheck_after() -> timedelta | None:
+    """Return how long after a session's first run this one was planned to look at it again; None: it was not."""
+    return next((after for kind, after in RECHECKS.items() if kind_tag(kind) in (this_run.tags or ())), None)
+
+
+def _postpone_or_raise(error: NotStartedError, settings: Settings, year: int, code: str) -> NoReturn:
+    """Let a planned run wait for a session that is still to come; raise ``error`` where nobody planned it."""
+    if PLANNED_TAG not in (this_run.tags or ()):
+        raise error
+    # It was postponed since this run was planned, or while it waited. Re-checks keep their distance.
+    first = session_end_utc(error.start_utc, code) + settings.start_delay
+    until = first + (_recheck_after() or timedelta())
+    text = f"{error.what} Next attempt on {until:%Y-%m-%d at %H:%M} UTC."
+    postpone_wait(open_destination(settings), year, str(this_run.id), text, until, settings.current_time())
+    _pause(AwaitingRetry(scheduled_time=until, message=text))
+
+
+def _publish_or_wait(
+    run: SessionRun, settings: Settings, *, force: bool, refetch: bool, source: Source
+) -> PublishReport | State[Any]:
+    """Publish, through an empty cache with ``refetch``, and return what the flow does."""
     with fresh_cache(settings) if refetch else nullcontext(settings) as used:
         try:
             if refetch:
@@ -232,15 +254,6 @@ def publish_session(
     return report
 
 
-def _has_waited() -> bool:
-    return int(this_run.run_count or 1) > 1
-
-
-def _recheck_after() -> timedelta | None:
-    """Return how long after a session's first run this one was planned to look at it again; None: it was not."""
-    return next((after for kind, after in RECHECKS.items() if kind_tag(kind) in (this_run.tags or ())), None)
-
-
 def _awaiting_or_raise(error: UpstreamError, run: SessionRun | None, settings: Settings) -> State[Any]:
     """Let a run wait for its upstream; return its state or raise ``error`` where that makes no sense."""
     until = None
@@ -249,7 +262,7 @@ def _awaiting_or_raise(error: UpstreamError, run: SessionRun | None, settings: S
             error,
             attempts=int(this_run.run_count or 1),
             start_utc=None if run is None else run.start_utc,
-            code="R" if run is None else run.code,
+            code="R" if run is None else run.session.code,
             now=settings.current_time(),
         )
     if until is None:
@@ -280,7 +293,7 @@ def _publish(run: SessionRun, *, force: bool, refetch: bool, source: Source) -> 
     if this_run.parent_flow_run_id is not None and not run.deployed:
         # Within a backfill of this process, which sees to the destination once for all its sessions.
         return _publish_unless_current(run, force=force, refetch=refetch, source=source)
-    prepare_destination(run.settings, run.store, run.year, run.events)
+    prepare_destination(run.settings, run.store, run.session.year, run.events)
     try:
         return _publish_unless_current(run, force=force, refetch=refetch, source=source)
     finally:
@@ -288,7 +301,7 @@ def _publish(run: SessionRun, *, force: bool, refetch: bool, source: Source) -> 
 
 
 def _publish_unless_current(run: SessionRun, *, force: bool, refetch: bool, source: Source) -> PublishReport:
-    archive = SessionArchive(run.settings, source, run.year, run.round, run.code, run.api_path, run.logger)
+    archive = SessionArchive(run.settings, source, run.located, run.logger)
     if not refetch:
         archive.restore()
     current = None if force or run.may_have_more_upstream() else run.read_current()

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from flows.session.run import SessionRun
 from flows.settings import Settings
-from flows.upstream.client import configure_cache
 from flows.upstream.http_cache import read_bodies, write_bodies
 from flows.upstream.services import service_urls
 from flows.upstream.topics import read_circuit_key, topic_folder
@@ -24,7 +23,7 @@ _LEFT_OVER_S = 24 * 3600.0
 
 @contextmanager
 def fresh_cache(settings: Settings) -> Iterator[Settings]:
-    """Yield settings with an empty cache, which is deleted at the end; FastF1 is back at the old one then.
+    """Yield settings with an empty cache, which is deleted at the end.
 
     :raises InputError: nothing can be asked of the upstream offline, or the cache folder cannot be written.
     """
@@ -45,7 +44,6 @@ def fresh_cache(settings: Settings) -> Iterator[Settings]:
     try:
         yield settings.model_copy(update={"cache_dir": folder})
     finally:
-        configure_cache(settings.cache_dir, offline=settings.offline)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -62,10 +60,9 @@ def adopt_fresh(fresh: Settings, settings: Settings, run: SessionRun) -> None:
 
     :raises UpstreamError: the cache cannot be written; what is published is published.
     """
-    source = topic_folder(fresh.cache_dir, run.api_path)
-    target = topic_folder(settings.cache_dir, run.api_path)
-    circuit_key = read_circuit_key(fresh.cache_dir, run.api_path)
-    urls = service_urls(run.year, run.round, circuit_key).values()
+    source = topic_folder(fresh.cache_dir, run.located)
+    target = topic_folder(settings.cache_dir, run.located)
+    urls = service_urls(run.located, read_circuit_key(fresh.cache_dir, run.located)).values()
     try:
         target.mkdir(parents=True, exist_ok=True)
         for topic in sorted(source.iterdir()) if source.is_dir() else ():

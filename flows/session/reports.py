@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from flows.session_ref import SessionRef
 from publish.season.document import AWAITING_DATA, FAILED, PATIENCE, PUBLISHED, UNAVAILABLE
 from transforms.errors import NotReadyError, ParcfermeError
 
@@ -14,17 +15,14 @@ NO_DATA = "NoData"
 
 @dataclass(frozen=True)
 class PublishReport:
-    """What became of one session.
+    """What became of ``session``.
 
     ``state`` is the season index's; ``frames`` the ticks of the common clock; ``bytes`` the size of the whole revision,
     ``seconds`` the time this run took. ``unchanged`` means that nothing had to be computed. ``message`` says why
     there is no publication, where there is none.
     """
 
-    year: int
-    round: int
-    event: str
-    code: str
+    session: SessionRef
     state: str
     grade: str | None = None
     frames: int | None = None
@@ -36,11 +34,6 @@ class PublishReport:
     message: str | None = None
 
     @property
-    def label(self) -> str:
-        """How messages name the session, for example ``2024 round 1 Bahrain Grand Prix R``."""
-        return f"{self.year} round {self.round} {self.event} {self.code}"
-
-    @property
     def has_failed(self) -> bool:
         """Whether somebody has to look at it."""
         return self.state == FAILED
@@ -50,7 +43,7 @@ def summary_of(reports: list[PublishReport]) -> str:
     """Return one sentence on ``reports``: how many failed and which, or that all went well."""
     failed = [report for report in reports if report.has_failed]
     if failed:
-        named = ", ".join(f"round {r.round} {r.code}" for r in failed)
+        named = ", ".join(f"round {report.session.round} {report.session.code}" for report in failed)
         return f"{len(failed)} of {len(reports)} sessions failed: {named}"
     published = [report for report in reports if report.state == PUBLISHED]
     rest = len(reports) - len(published)

@@ -1,10 +1,16 @@
-"""One session's run without the orchestrator: what is meant, whether there is anything to do, how it ends."""
+"""One session's run: what is meant, whether there is anything to do, how it ends.
+
+The flow around it (:mod:`flows.session.flow`) wires the steps. Prefect is only told here, through :mod:`flows.engine`,
+how far the run is and what became of it; where there is nobody to tell, the run goes on all the same.
+"""
 
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any, Generic, TypeVar
 
@@ -14,22 +20,22 @@ from flows.session.announce import Announcer
 from flows.session.fingerprint import code_fingerprint
 from flows.session.reports import UP_TO_DATE, PublishReport, sentence_of, state_after
 from flows.session.status import StatusSink
+from flows.session_ref import SessionRef
 from flows.settings import Settings
 from flows.upstream.calendar import check_has_happened, read_schedule, resolve
-from flows.upstream.client import configure_cache
+from flows.upstream.client import Client, fastf1_version, log_from
 from flows.upstream.inputs import inputs_fingerprint
-from flows.upstream.limits import limited_upstream
-from flows.upstream.load import session_path
-from flows.upstream.services import refresh_results_answer
+from flows.upstream.limits import SharedLimits
+from flows.upstream.load import locate
+from flows.upstream.results import refresh_results_answer
 from flows.upstream.topics import missing_topics, read_session_key
-from publish import keys
 from publish.live import status
 from publish.live.runs import RunEntry
 from publish.revisions.latest import Latest, Summary, read_latest
+from publish.revisions.manifests import read_manifest
 from publish.season import index as season
-from publish.season.document import AWAITING_DATA, PUBLISHED, SessionState
+from publish.season.document import AWAITING_DATA, PUBLISHED
 from publish.stores.base import Store
-from publish.stores.shared_documents import parse_utc, read_document
 from transforms.errors import ParcfermeError, UpstreamError
 from transforms.frames import FPS
 
@@ -71,22 +77,24 @@ class SessionRun:
     ) -> None:
         self.settings = settings
         self.store = store
-        self.year = year
         self.logger = logger
-        self.events = read_schedule(settings, year)
-        self.event, self.code = resolve(self.events, year, event, session)
-        check_has_happened(self.event, year, self.code, settings.current_time())
-        self.round = int(self.event.round or 0)
-        self.label = f"{year} round {self.round} {self.event.name} {self.code}"
+        self.client = Client.of(settings, logger=logger)
+        now = settings.current_time()
+        self.events = read_schedule(self.client, year, now)
+        wanted = resolve(self.events, year, event, session)
+        check_has_happened(wanted, now)
+        self.session = wanted.ref
+        #: When the schedule has the session start.
+        self.start_utc = wanted.session.start_utc
         self.deployed = deployed
         if deployed:
             # What FastF1 does is of no interest to those who look at a run's log; what it misses is.
-            logging.getLogger("fastf1").setLevel(logging.WARNING)
+            log_from(logging.WARNING)
         self.entry = RunEntry(
             year,
-            self.round,
-            self.event.name,
-            self.code,
+            self.session.round,
+            self.session.event,
+            self.session.code,
             flow_run_id,
             flow_run_name,
             flow_run_url(flow_run_id),
@@ -96,12 +104,11 @@ class SessionRun:
         self.announcer = Announcer(store, self.entry, logger)
         self.progress = Progress(self._sinks(), logger=logger)
         self._started_s = time.perf_counter()
-        self._api_path: str | None = None
 
     def _sinks(self) -> tuple[Sink, ...]:
         sinks: tuple[Sink, ...] = (
             self.status,
-            ArtifactSink(f"progress-{self.year}-{self.round}-{self.code.lower()}"),
+            ArtifactSink(f"progress-{self.session.year}-{self.session.round}-{self.session.code.lower()}"),
         )
         heard_by = listener.get()
         return sinks if heard_by is None else (*sinks, ListenerSink(heard_by, self.label))
@@ -112,28 +119,27 @@ class SessionRun:
         return time.perf_counter() - self._started_s
 
     @property
-    def start_utc(self) -> datetime | None:
-        """When the schedule has the session start."""
-        return next(session.start_utc for session in self.event.sessions if session.code == self.code)
+    def label(self) -> str:
+        """How messages name the session."""
+        return self.session.label
 
-    @property
-    def api_path(self) -> str:
-        """The upstream's path of the session."""
-        if self._api_path is None:
-            self._api_path = session_path(self.year, self.round, self.code)
-        return self._api_path
+    @cached_property
+    def located(self) -> SessionRef:
+        """The session with the upstream's path of it."""
+        return locate(self.client, self.session)
 
     def use_cache(self, settings: Settings) -> None:
         """Load through the cache of ``settings`` from here on; what session it is stays as the old one has it."""
-        _ = self.api_path
-        configure_cache(settings.cache_dir, offline=settings.offline)
+        _ = self.located
+        self.client = Client.of(settings, logger=self.logger)
         self.settings = settings
 
-    def upstream(self) -> AbstractContextManager[None]:
-        """Return a block in which the upstream is asked within the limits that all workers share."""
+    @property
+    def loading_client(self) -> Client:
+        """The client to load the session with: of a deployed run, within the limits that all workers share."""
         if self.settings.offline or not self.deployed:
-            return nullcontext()
-        return limited_upstream(self.logger, self.progress.say)
+            return self.client
+        return replace(self.client, limits=SharedLimits(self.progress.say))
 
     @contextmanager
     def followed_load(self) -> Iterator[None]:
@@ -147,11 +153,11 @@ class SessionRun:
             yield
 
     def _missing_topics(self) -> tuple[str, ...]:
-        return missing_topics(self.settings.cache_dir, self.api_path, self.code)
+        return missing_topics(self.settings.cache_dir, self.located)
 
     def read_fingerprint(self) -> str | None:
         """Return the fingerprint of what the cache holds of the session."""
-        return inputs_fingerprint(self.settings.cache_dir, self.api_path, self.year, self.round, self.code)
+        return inputs_fingerprint(self.settings.cache_dir, self.located)
 
     def summary_of(self, grade: str | None, capabilities: Any) -> Summary:
         """Return what ``latest.json`` keeps of this run, to be compared by the next one."""
@@ -159,48 +165,44 @@ class SessionRun:
 
     def read_current(self, session_key: int | None = None) -> Latest | None:
         """Return the current publication if these inputs and this code made it, else None."""
-        cache_dir = self.settings.cache_dir
-        key = session_key if session_key is not None else read_session_key(cache_dir, self.api_path)
+        key = session_key if session_key is not None else read_session_key(self.settings.cache_dir, self.located)
         latest = None if key is None else read_latest(self.store, key)
-        if latest is None or (latest.round, latest.event) != (self.round, self.event.name):
+        if latest is None or (latest.round, latest.event) != (self.session.round, self.session.event):
             return None
-        made_from = (latest.summary.inputs_sha256, latest.summary.code_sha256)
+        made_from = (latest.inputs_sha256, latest.code_sha256)
         return latest if made_from == (self.read_fingerprint(), code_fingerprint()) else None
 
     def awaited_by_another(self) -> datetime | None:
         """Return when another run that waits for the session's data tries again; None: there is no such run."""
-        document = read_document(self.store, keys.status(self.year, self.round, self.code)) or {}
-        waits = document.get("type") == status.AWAITING_DATA and document["flow_run_id"] != self.entry.flow_run_id
-        return parse_utc(document["next_attempt_at"]) if waits else None
+        said = self._read_status()
+        if said is None or said.type != status.AWAITING_DATA or said.flow_run_id == self.entry.flow_run_id:
+            return None
+        return said.next_attempt_at
 
     def may_have_more_upstream(self) -> bool:
         """Whether a load could bring what the cache lacks; asks the results service whether its answer has changed."""
-        settings = self.settings
-        if settings.offline:
+        if self.settings.offline:
             return False
         with suppress(UpstreamError):
             # Without an answer the one in the cache stands.
-            refresh_results_answer(self.year, self.round, self.code)
+            refresh_results_answer(self.client, self.session)
         return bool(self._missing_topics())
 
     def finish_unchanged(self, latest: Latest) -> PublishReport:
         """Report a session that is up to date, after finishing what a killed run may have left undone."""
         season.finish_publication(self.store, latest.session_key, self.settings.current_time())
-        manifest = read_document(self.store, latest.manifest_key) or {}
-        status_key = keys.status(self.year, self.round, self.code)
-        if (read_document(self.store, status_key) or {}).get("type") != status.COMPLETE:
+        manifest = read_manifest(self.store, latest.session_key, latest.revision)
+        said = self._read_status()
+        if said is None or said.type != status.COMPLETE:
             self._close(UP_TO_DATE)
         if self.deployed:
-            self.announcer.unchanged(latest.revision, latest.summary.grade)
+            self.announcer.unchanged(latest.revision, latest.grade)
         return PublishReport(
-            self.year,
-            self.round,
-            self.event.name,
-            self.code,
+            self.session,
             PUBLISHED,
-            grade=latest.summary.grade,
-            frames=int(manifest.get("clock", {}).get("duration_ms", 0)) * FPS // 1000,
-            bytes=sum(int(entry["bytes"]) for entry in manifest.get("objects", ())),
+            grade=latest.grade,
+            frames=manifest.clock.duration_ms * FPS // 1000,
+            bytes=sum(entry.bytes for entry in manifest.objects),
             seconds=self.seconds,
             revision=latest.revision,
             session_key=latest.session_key,
@@ -212,10 +214,7 @@ class SessionRun:
         self._close(f"Published {revision}")
         self.announcer.published(revision, grade)
         return PublishReport(
-            self.year,
-            self.round,
-            self.event.name,
-            self.code,
+            self.session,
             PUBLISHED,
             grade=grade,
             frames=frames,
@@ -250,10 +249,13 @@ class SessionRun:
             self.logger.warning("The failure of %s cannot be published: %s", self.label, second)
         self.announcer.failed(text, cancelled=interrupted)
 
+    def _read_status(self) -> status.Status | None:
+        return status.read_status(self.store, self.session.year, self.session.round, self.session.code)
+
     def _record_state(self, state: str) -> None:
         now = self.settings.current_time()
-        changes = {(self.round, self.code): SessionState(state)}
-        season.update_season(self.store, self.year, self.events, now, changes)
+        states = {(self.session.round, self.session.code): state}
+        season.update_season(self.store, self.session.year, self.events, now, states)
 
     def _close(self, message: str) -> None:
         self.progress.finish(message)
@@ -267,6 +269,6 @@ def made_with() -> dict[str, str]:
     """Return what makes a publication: the versions of this project, of FastF1 and of the contract."""
     return {
         "parcferme": version("parcferme"),
-        "fastf1": version("fastf1"),
+        "fastf1": fastf1_version(),
         "contract": str(season.CONTRACT),
     }

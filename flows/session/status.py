@@ -5,11 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
+
 from publish import keys
 from publish.live import status
 from publish.live.runs import RunEntry
 from publish.stores.base import Store
-from publish.stores.shared_documents import Document, parse_utc, read_document, update_document, utc_text
+from publish.stores.shared_documents import read_document, update_document
 
 #: A live run is heard of every half minute; one silent for this long is dead.
 SILENCE = timedelta(minutes=3)
@@ -56,7 +58,7 @@ class StatusSink:
             run.year,
             run.round,
             run.session,
-            status.StatusDocument(
+            status.Status(
                 type=type_,
                 state=state,
                 progress=percent,
@@ -90,8 +92,8 @@ def close_status(store: Store, year: int, flow_run_id: str, *, state: str, error
     For the hooks of Prefect, which know a run and its parameters but not what it had resolved.
     """
 
-    def _verdict(document: Document) -> tuple[str, str] | None:
-        return (state, error) if document.get("flow_run_id") == flow_run_id else None
+    def _verdict(document: status.Status) -> tuple[str, str] | None:
+        return (state, error) if document.flow_run_id == flow_run_id else None
 
     return end_matching(store, year, _verdict, _utc_now())
 
@@ -103,33 +105,33 @@ def sweep_status(store: Store, year: int, now: datetime) -> list[Ended]:
     ``now`` is aware.
     """
 
-    def _verdict(document: Document) -> tuple[str, str] | None:
+    def _verdict(document: status.Status) -> tuple[str, str] | None:
         return ("Crashed", DEAD_RUN) if is_silent(document, now) else None
 
     return end_matching(store, year, _verdict, now)
 
 
-def is_silent(document: Document, now: datetime) -> bool:
+def is_silent(document: status.Status, now: datetime) -> bool:
     """Whether a status says that its run is working although nothing has been heard of it for too long."""
-    return document.get("type") == status.PROGRESS and now - parse_utc(document["updated_at"]) > SILENCE
+    return document.type == status.PROGRESS and now - document.updated_at > SILENCE
 
 
 def end_matching(
-    store: Store, year: int, verdict: Callable[[Document], tuple[str, str] | None], now: datetime
+    store: Store, year: int, verdict: Callable[[status.Status], tuple[str, str] | None], now: datetime
 ) -> list[Ended]:
     """Close every open status of ``year`` for which ``verdict`` gives (state of its run, text); return them."""
 
-    def _end(before: Document | None) -> Document | None:
-        if before is None or before.get("type") not in (status.PROGRESS, status.AWAITING_DATA):
+    def _end(before: status.Status | None) -> status.Status | None:
+        if before is None or before.type not in (status.PROGRESS, status.AWAITING_DATA):
             return None
         if (judged := verdict(before)) is None:
             return None
         state, text = judged[0], status.public_text(judged[1])
-        ended: Document = {"type": status.ERROR, "state": state, "message": "Stopped", "error": text}
+        ended = replace(before, state=state, updated_at=now, next_attempt_at=None)
         if state == "Completed":
             # All it could not do was to say so.
-            ended = {"type": status.COMPLETE, "state": state, "progress": 100, "message": text, "error": None}
-        return {**before, **ended, "updated_at": utc_text(now), "next_attempt_at": None}
+            return replace(ended, type=status.COMPLETE, progress=100, message=text, error=None)
+        return replace(ended, type=status.ERROR, message="Stopped", error=text)
 
     return [_ended(year, key, document) for key, document in _change_matching(store, year, _end)]
 
@@ -137,39 +139,38 @@ def end_matching(
 def postpone_wait(store: Store, year: int, flow_run_id: str, message: str, until: datetime, now: datetime) -> None:
     """Let the status of a run that awaits its data say why it waits longer, and until when (aware)."""
 
-    def _postponed(before: Document | None) -> Document | None:
-        if before is None or before.get("type") != status.AWAITING_DATA or before.get("flow_run_id") != flow_run_id:
+    def _postponed(before: status.Status | None) -> status.Status | None:
+        if before is None or before.type != status.AWAITING_DATA or before.flow_run_id != flow_run_id:
             return None
-        times = {"updated_at": utc_text(now), "next_attempt_at": utc_text(until)}
-        return {**before, "message": status.public_text(message), **times}
+        return replace(before, message=status.public_text(message), updated_at=now, next_attempt_at=until)
 
     _change_matching(store, year, _postponed)
 
 
 def _change_matching(
-    store: Store, year: int, change: Callable[[Document | None], Document | None]
-) -> list[tuple[str, Document]]:
+    store: Store, year: int, change: Callable[[status.Status | None], status.Status | None]
+) -> list[tuple[str, status.Status]]:
     """Write every status of ``year`` that ``change`` makes something of; return keys and what was there before."""
 
-    def _change_one(key: str) -> tuple[str, Document] | None:
+    def _change_one(key: str) -> tuple[str, status.Status] | None:
         # Most documents are complete: look before asking for a conditional write.
-        document = read_document(store, key)
-        if document is None or change(document) is None or not update_document(store, key, change):
+        document = read_document(store, key, status.Status)
+        if document is None or change(document) is None or not update_document(store, key, status.Status, change):
             return None
         return key, document
 
-    found = [listed.key for listed in store.list(f"{keys.STATUS}{year}/") if listed.key.endswith(".json")]
     with ThreadPoolExecutor(_READERS) as readers:
-        return [changed for changed in readers.map(_change_one, found) if changed is not None]
+        changes = readers.map(_change_one, status.status_keys(store, year))
+        return [changed for changed in changes if changed is not None]
 
 
-def _ended(year: int, key: str, before: Document) -> Ended:
+def _ended(year: int, key: str, before: status.Status) -> Ended:
     _, round_text, name = key.removeprefix(keys.STATUS).split("/")
     return Ended(
         year,
         int(round_text),
         name.removesuffix(".json"),
-        str(before["flow_run_id"]),
-        str(before["flow_run_name"]),
-        parse_utc(before["started_at"]),
+        before.flow_run_id,
+        before.flow_run_name,
+        before.started_at,
     )

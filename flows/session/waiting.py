@@ -18,7 +18,8 @@ _AFTER_THE_DATA = timedelta(hours=1)
 
 def delay_after(attempts: int) -> timedelta:
     """Return the time between attempt number ``attempts`` (from 1) and the next: 10, 20, 40, then 60 minutes."""
-    return min(FIRST_DELAY * 2 ** min(max(attempts, 1) - 1, 10), LONGEST_DELAY)
+    doublings = min(max(attempts, 1) - 1, 10)
+    return min(FIRST_DELAY * (1 << doublings), LONGEST_DELAY)
 
 
 def next_attempt_utc(

@@ -12,12 +12,15 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+from flows.upstream import patches
+
+Logger = logging.Logger | logging.LoggerAdapter[Any]
 
 USERNAME, PASSWORD = "F1_USERNAME", "F1_PASSWORD"
-#: FastF1's loggers of this subject have it in their names.
-LOGGER_PART = "f1account"
 #: Between two sign-ins of a process: the account gives tokens for days, so asking sooner will not help.
 _PAUSE_S = 3600.0
 #: Beside FastF1's token: which credentials were refused last. Its age is that of the refusal.
@@ -27,85 +30,88 @@ _REFUSED_FOR_S = 6 * 3600.0
 _NOT_THE_CREDENTIALS = "Sign-in failed"
 
 
-def missing_credentials(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Return the names of the variables of the account that are not set."""
-    return [name for name in (USERNAME, PASSWORD) if not environment.get(name)]
+@dataclass(frozen=True)
+class Account:
+    """Whom FastF1 signs in as at Formula 1; None is what is not set. The password is in no text made of this."""
 
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
 
-def install_sign_in() -> None:
-    """Let FastF1 sign in through :class:`SignInOnce` in this process. Doing it again changes nothing."""
-    from fastf1.internals.f1account import token_manager
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Account":
+        """Return the account that the environment names, whole or not."""
+        return cls(environment.get(USERNAME) or None, environment.get(PASSWORD) or None)
 
-    # Its adapters hold this object; which method it signs in with is decided by this attribute alone.
-    if not isinstance(token_manager._default_auth_func, SignInOnce):
-        token_manager._default_auth_func = SignInOnce(token_manager)
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The names of the variables of the account that are not set."""
+        return tuple(name for name, value in ((USERNAME, self.username), (PASSWORD, self.password)) if value is None)
 
 
 class SignInOnce:
-    """What FastF1 calls to sign in: when it holds no token, a rejected one, or one that ends within five minutes."""
+    """What FastF1 calls to sign in: when it holds no token, a rejected one, or one that ends within five minutes.
 
-    def __init__(self, manager: Any) -> None:
-        self._manager = manager
-        self._token: Any = None
+    ``logger`` is told why there is no sign-in; it may be replaced, the memory of what has failed stays.
+    """
+
+    def __init__(self, account: Account, logger: Logger) -> None:
+        self.account = account
+        self.logger = logger
+        self._token: patches.Token | None = None
         self._signed_in_s = 0.0
         self._ended: str | None = None
 
-    def __call__(self) -> Any:
+    def __call__(self) -> patches.Token:
         """Return a token to ask live timing with.
 
-        :raises F1AuthError: there is none and none is sought; FastF1 goes on without.
+        :raises patches.NotSignedInError: there is none and none is sought; FastF1 goes on without.
         """
-        from fastf1.exceptions import F1AuthError
-
         if self._ended is not None:
-            raise F1AuthError(self._ended)
+            raise patches.NotSignedInError(self._ended)
         if self._token is not None:
-            if self._manager.get_stored() is None:
+            if not patches.holds_token():
                 self._end("live timing rejects the token that was given for the account", "Check its subscription.")
             if self._token.expires_at > time.time():
                 return self._token
             if time.monotonic() - self._signed_in_s < _PAUSE_S:
-                raise F1AuthError("the last sign-in did not last")
+                raise patches.NotSignedInError("the last sign-in did not last")
         self._token = self._sign_in()
         self._signed_in_s = time.monotonic()
         return self._token
 
-    def _sign_in(self) -> Any:
-        from fastf1.exceptions import F1AuthError
-        from fastf1.internals.f1account.login import login
-
-        missing = missing_credentials()
-        if missing:
+    def _sign_in(self) -> patches.Token:
+        username, password = self.account.username, self.account.password
+        if username is None or password is None:
+            missing = self.account.missing
             self._end(f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} not set", "Set both.")
-        refused = Refused(Path(self._manager._token_path).parent)
+        refused = Refused(patches.token_folder(), self.account)
         if refused.is_known():
             advice = f"Check {USERNAME} and {PASSWORD}. To try the same ones again before, delete {refused.path}."
             self._end("this machine was refused with the same credentials less than six hours ago", advice)
         try:
-            return login(os.environ[USERNAME], os.environ[PASSWORD])
-        except F1AuthError as error:
+            return patches.request_token(username, password)
+        except patches.NotSignedInError as error:
             if not str(error).startswith(_NOT_THE_CREDENTIALS):
                 refused.remember()
             self._end(str(error).rstrip("."), f"Check {USERNAME} and {PASSWORD}, then run it again.", error)
 
-    def _end(self, reason: str, advice: str, error: BaseException | None = None) -> None:
-        from fastf1.exceptions import F1AuthError
-
+    def _end(self, reason: str, advice: str, error: BaseException | None = None) -> NoReturn:
         self._ended = reason
-        _logger().warning(
+        self.logger.warning(
             "Not signed in to a Formula 1 account: %s. What live timing gives only to accounts, mostly recent "
             "sessions, comes from FastF1's mirror or not at all. This process does not try to sign in again. %s",
             reason,
             advice,
         )
-        raise F1AuthError(reason) from error
+        raise patches.NotSignedInError(reason) from error
 
 
 class Refused:
-    """Remembers in ``folder`` that the credentials of this environment were refused."""
+    """Remembers in ``folder`` that the credentials of ``account`` were refused."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, account: Account) -> None:
         self.path = folder / _REFUSED_FILE
+        self._account = account
 
     def is_known(self) -> bool:
         """Whether these credentials were refused lately."""
@@ -123,16 +129,5 @@ class Refused:
 
     def _mark(self) -> str:
         """Return enough to tell other credentials from these, and too little to find out what they are."""
-        text = f"{os.environ.get(USERNAME)}\0{os.environ.get(PASSWORD)}"
+        text = f"{self._account.username}\0{self._account.password}"
         return hashlib.sha256(text.encode()).hexdigest()[:4]
-
-
-def _logger() -> Any:
-    """Return the log of the flow run that asks, else this module's."""
-    from prefect import get_run_logger
-    from prefect.exceptions import MissingContextError
-
-    try:
-        return get_run_logger()
-    except MissingContextError:
-        return logging.getLogger(__name__)

@@ -17,10 +17,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from flows.session_ref import SessionRef
 from flows.settings import Settings
 from flows.spool import working_folder
+from flows.upstream import patches
 from flows.upstream.archive_format import read_archive, write_archive
-from flows.upstream.client import configure_cache
+from flows.upstream.client import fastf1_version, make_cache_folder
 from flows.upstream.http_cache import delete_bodies, read_bodies, write_bodies
 from flows.upstream.inputs import inputs_fingerprint
 from flows.upstream.load import WARNINGS_FILE
@@ -29,7 +31,7 @@ from flows.upstream.topics import missing_topics, read_circuit_key, read_session
 from publish import keys
 from publish.stores.base import Conflict, S3Options, Store
 from publish.stores.choose import open_store
-from publish.stores.shared_documents import Document, read_document, update_document
+from publish.stores.shared_documents import read_document, update_document
 from transforms.errors import InputError, ParcfermeError, UpstreamError
 
 Source = Literal["upstream", "archive"]
@@ -44,6 +46,7 @@ _SCHEDULE_URLS = {
     "schedule-of-results-service": "https://api.jolpi.ca/ergast/f1/{year}.json",
 }
 Logger = logging.Logger | logging.LoggerAdapter[Any]
+Document = dict[str, Any]
 
 
 def settings_for(settings: Settings, source: Source, year: int) -> Settings:
@@ -64,33 +67,27 @@ def settings_for(settings: Settings, source: Source, year: int) -> Settings:
             )
         cache_dir = settings.cache_dir / "from-archive"
         settings = settings.model_copy(update={"offline": True, "cache_dir": cache_dir})
-        configure_cache(settings.cache_dir, offline=True)
+        make_cache_folder(settings.cache_dir)
         if not _restore_schedule(settings, archive, year):
             raise UpstreamError(
                 f"The raw archive {archive} has no schedule of {year}. Publish a session of that season from "
                 "the upstream with PARCFERME_ARCHIVE set; that keeps it."
             )
     elif archive is not None and settings.offline:
-        configure_cache(settings.cache_dir, offline=True)
+        make_cache_folder(settings.cache_dir)
         if not read_bodies(settings.cache_dir, _schedule_urls(year).values()):
             _restore_schedule(settings, archive, year)
     return settings
 
 
 class SessionArchive:
-    """What the archive and FastF1's cache hold of one session. Does nothing where no archive is set."""
+    """What the archive and FastF1's cache hold of one located session. Does nothing where no archive is set."""
 
-    def __init__(
-        self, settings: Settings, source: Source, year: int, round_number: int, code: str, api_path: str, logger: Logger
-    ) -> None:
+    def __init__(self, settings: Settings, source: Source, session: SessionRef, logger: Logger) -> None:
         self._settings = settings
         self._source = source
-        self._year = year
-        self._round = round_number
-        self._code = code
-        self._api_path = api_path
+        self._session = session
         self._logger = logger
-        self._label = f"{year} round {round_number} {code}"
         self._store = None if settings.archive is None else _open_archive(settings, settings.archive)
         self._broken = False
 
@@ -122,16 +119,16 @@ class SessionArchive:
         """
         if self._store is None or self._source == ARCHIVE:
             return False
-        fingerprint = inputs_fingerprint(self._cache_dir, self._api_path, self._year, self._round, self._code)
-        key = read_session_key(self._cache_dir, self._api_path)
+        fingerprint = inputs_fingerprint(self._cache_dir, self._session)
+        key = read_session_key(self._cache_dir, self._session)
         if fingerprint is None or key is None:
             return False
         try:
             return self._save(self._store, key, fingerprint)
         except OSError as error:
             raise UpstreamError(
-                f"The raw data of {self._label} cannot be packed ({error}). Check the space in TMPDIR and the folder "
-                f"{self._cache_dir}, then run it again."
+                f"The raw data of {self._session.label} cannot be packed ({error}). Check the space in TMPDIR and the "
+                f"folder {self._cache_dir}, then run it again."
             ) from error
 
     @property
@@ -143,17 +140,17 @@ class SessionArchive:
         if key is None:
             if self._source == ARCHIVE:
                 raise UpstreamError(
-                    f"The raw archive {store.uri} has nothing of {self._label}. Publish it once from the upstream with "
-                    "PARCFERME_ARCHIVE set; that keeps it."
+                    f"The raw archive {store.uri} has nothing of {self._session.label}. Publish it once from the "
+                    "upstream with PARCFERME_ARCHIVE set; that keeps it."
                 )
             return False
         if not self._is_wanted(entry):
             return False
-        where = f"{_object(self._year, key)} in {store.uri}"
+        where = f"{_object(self._session.year, key)} in {store.uri}"
         _check_version(entry, where)
         try:
             with working_folder() as folder:
-                index = _fetch(store, _object(self._year, key), folder)
+                index = _fetch(store, _object(self._session.year, key), folder)
                 if index is None:
                     raise UpstreamError(
                         f"The raw archive lacks {where}, which its index names. Bring it back, or publish the session "
@@ -166,26 +163,26 @@ class SessionArchive:
                 f"{where} cannot be unpacked into {self._cache_dir} ({error}). Make room there and in TMPDIR, then run "
                 "it again."
             ) from error
-        self._logger.info("%s is restored from the raw archive", self._label)
+        self._logger.info("%s is restored from the raw archive", self._session.label)
         return True
 
     def _find(self, store: Store) -> tuple[int | None, Document]:
         """Return key and index entry of the session, found by the upstream's path, which no renumbering moves."""
-        sessions = (read_document(store, _index_key(self._year)) or {}).get("sessions", {})
+        sessions = (read_document(store, _index_key(self._session.year), dict) or {}).get("sessions", {})
         for key, entry in sessions.items():
-            if entry.get("api_path") == self._api_path:
+            if entry.get("api_path") == self._session.api_path:
                 return int(key), entry
         return None, {}
 
     def _is_wanted(self, entry: Document) -> bool:
         if self._source == ARCHIVE:
-            present = inputs_fingerprint(self._cache_dir, self._api_path, self._year, self._round, self._code)
+            present = inputs_fingerprint(self._cache_dir, self._session)
             return bool(present != entry.get("inputs_sha256"))
-        lacking = missing_topics(self._cache_dir, self._api_path, self._code)
+        lacking = missing_topics(self._cache_dir, self._session)
         return bool(set(lacking) & set(entry.get("topics", ())))
 
     def _check_identity(self, index: Document, key: int, where: str) -> None:
-        if (index.get("session_key"), index.get("api_path")) != (key, self._api_path):
+        if (index.get("session_key"), index.get("api_path")) != (key, self._session.api_path):
             raise UpstreamError(
                 f"{where} is of another session than its name says ({index.get('api_path')}). Nothing of it was taken. "
                 "Publish the session from the upstream again, which replaces it."
@@ -197,7 +194,7 @@ class SessionArchive:
 
         Answers that the cache has got meanwhile may be newer; only with the archive as source are they replaced.
         """
-        target = topic_folder(self._cache_dir, self._api_path)
+        target = topic_folder(self._cache_dir, self._session)
         target.mkdir(parents=True, exist_ok=True)
         names = [m["name"].removeprefix(_TOPICS) for m in index["members"] if m["name"].startswith(_TOPICS)]
         for name in names:
@@ -219,37 +216,38 @@ class SessionArchive:
 
     def _save(self, store: Store, key: int, fingerprint: str) -> bool:
         self._save_schedule(store)
-        about = _made_with() | {"inputs_sha256": fingerprint, "api_path": self._api_path}
-        entry = (read_document(store, _index_key(self._year)) or {}).get("sessions", {}).get(str(key))
+        about = _made_with() | {"inputs_sha256": fingerprint, "api_path": self._session.api_path}
+        entry = (read_document(store, _index_key(self._session.year), dict) or {}).get("sessions", {}).get(str(key))
         if not self._broken and entry is not None and {name: entry.get(name) for name in about} == about:
             return False
-        circuit_key = read_circuit_key(self._cache_dir, self._api_path)
-        identity = {"year": self._year, "round": self._round, "code": self._code}
-        topics = sorted(topic_folder(self._cache_dir, self._api_path).glob("*.ff1pkl"))
+        circuit_key = read_circuit_key(self._cache_dir, self._session)
+        identity = {"year": self._session.year, "round": self._session.round, "code": self._session.code}
+        topics = sorted(topic_folder(self._cache_dir, self._session).glob("*.ff1pkl"))
         members: dict[str, Path | bytes] = {f"{_TOPICS}{path.name}": path for path in topics}
-        warnings = topic_folder(self._cache_dir, self._api_path) / WARNINGS_FILE
+        warnings = topic_folder(self._cache_dir, self._session) / WARNINGS_FILE
         if warnings.is_file():
             members[f"{_TOPICS}{WARNINGS_FILE}"] = warnings
         members |= _cached_responses(self._cache_dir, self._urls(circuit_key))
         whole = about | identity | {"session_key": key, "circuit_key": circuit_key}
-        size = _put(store, _object(self._year, key), whole, members)
-        _add_to_index(store, self._year, key, about | identity | {"topics": [p.stem for p in topics], "bytes": size})
-        self._logger.info("The raw data of %s is kept in the archive: %d bytes", self._label, size)
+        size = _put(store, _object(self._session.year, key), whole, members)
+        entry = about | identity | {"topics": [path.stem for path in topics], "bytes": size}
+        _add_to_index(store, self._session.year, key, entry)
+        self._logger.info("The raw data of %s is kept in the archive: %d bytes", self._session.label, size)
         return True
 
     def _save_schedule(self, store: Store) -> None:
         """Keep the season's schedule; a cache that has not asked for it just now does not replace a kept one."""
-        key = _schedule_key(self._year)
+        key = _schedule_key(self._session.year)
         if self._settings.offline and store.head(key) is not None:
             return
-        members = _cached_responses(self._cache_dir, _schedule_urls(self._year))
+        members = _cached_responses(self._cache_dir, _schedule_urls(self._session.year))
         if members:
-            _put(store, key, {"year": self._year}, members)
+            _put(store, key, {"year": self._session.year}, members)
 
     def _urls(self, circuit_key: int | None) -> dict[str, str]:
         """Addresses by the name of their member: the services', and the streams of topics that were not parsed."""
-        missing = missing_topics(self._cache_dir, self._api_path, self._code)
-        return service_urls(self._year, self._round, circuit_key) | stream_urls(self._api_path, missing)
+        missing = missing_topics(self._cache_dir, self._session)
+        return service_urls(self._session, circuit_key) | stream_urls(self._session, missing)
 
 
 def _open_archive(settings: Settings, archive: str) -> Store:
@@ -306,7 +304,7 @@ def _add_to_index(store: Store, year: int, key: int, entry: Document) -> None:
         ordered = {name: sessions[name] for name in sorted(sessions, key=int)}
         return {"schema": _INDEX_SCHEMA, "year": year, "sessions": ordered}
 
-    update_document(store, _index_key(year), change)
+    update_document(store, _index_key(year), dict, change)
 
 
 def _cached_responses(cache_dir: Path, urls: Mapping[str, str]) -> dict[str, Path | bytes]:
@@ -321,9 +319,7 @@ def _read_responses(folder: Path, urls: Mapping[str, str]) -> dict[str, bytes]:
 
 
 def _made_with() -> dict[str, Any]:
-    import fastf1
-
-    return {"fastf1": fastf1.__version__, "fastf1_cache_version": fastf1.Cache._API_CORE_VERSION}
+    return {"fastf1": fastf1_version(), "fastf1_cache_version": patches.topic_format()}
 
 
 def _check_version(about: Document, where: str) -> None:

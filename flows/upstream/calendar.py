@@ -1,82 +1,60 @@
 """FastF1's schedule of a season, and what a user means by ``year, event, session`` in it."""
 
 import difflib
-import warnings
 from datetime import UTC, datetime
 from typing import Any
 
-from flows.settings import Settings
-from flows.upstream.client import captured_warnings, configure_cache, fastf1_failures_as_errors
-from publish.season.index import Event, ScheduledSession
+from flows.upstream.client import Client, search_event
+from flows.upstream.selection import Wanted
+from publish.season.document import Event, ScheduledSession
 from transforms.errors import InputError, UpstreamError
+from transforms.session_types import code_of
 
 #: Formula 1 has published timing since this season.
 FIRST_YEAR = 2018
 #: How alike what was typed and a name must be to be taken for it, 0 to 1.
 _CLOSE = 0.8
-_CODES = {
-    "Practice 1": "FP1",
-    "Practice 2": "FP2",
-    "Practice 3": "FP3",
-    "Sprint Qualifying": "SQ",
-    "Sprint Shootout": "SQ",
-    "Sprint": "S",
-    "Qualifying": "Q",
-    "Race": "R",
-}
-#: Until 2022 the race on Saturday was at times called "Sprint Qualifying".
-_LAST_YEAR_OF_SPRINT_QUALIFYING_AS_RACE = 2022
 
 
-def read_schedule(settings: Settings, year: int) -> tuple[Event, ...]:
-    """Return every event of FastF1's schedule of ``year``, testing included and marked.
+def read_schedule(client: Client, year: int, now: datetime) -> tuple[Event, ...]:
+    """Return every event of FastF1's schedule of ``year``, testing included and marked; ``now`` is aware.
 
     :raises InputError: there is no such season.
     :raises UpstreamError: the schedule could not be had.
     """
-    last_year = settings.current_time().year + 1
+    last_year = now.year + 1
     if not FIRST_YEAR <= year <= last_year:
         raise InputError(
             f"There is no season {year} to publish: Formula 1's timing goes from {FIRST_YEAR} to {last_year}. "
             "Type one of these years."
         )
-    configure_cache(settings.cache_dir, offline=settings.offline)
-    frame = _read_schedule_frame(settings, year)
-    return tuple(_to_event(row, year) for row in frame.to_dict("records"))
-
-
-def _read_schedule_frame(settings: Settings, year: int) -> Any:
-    import fastf1
-
-    with captured_warnings() as said, fastf1_failures_as_errors(f"the schedule of {year}"):
+    with client.asking(f"the schedule of {year}") as heard:
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)
-                frame = fastf1.get_event_schedule(year)
+            rows = client.read_schedule_rows(year)
         except ValueError as error:
-            raise UpstreamError(_no_schedule_message(settings, year, [text for _, text in said])) from error
-    if not len(frame):
+            raise UpstreamError(_no_schedule_message(client, year, [text for _, text in heard.warnings])) from error
+    if not rows:
         raise InputError(f"The schedule of {year} is empty: the season is not announced yet. Type another year.")
-    return frame
+    return tuple(_to_event(row, year) for row in rows)
 
 
-def _no_schedule_message(settings: Settings, year: int, said: list[str]) -> str:
-    if settings.offline:
+def _no_schedule_message(client: Client, year: int, said: list[str]) -> str:
+    if client.offline:
         return (
-            f"The schedule of {year} is not in the FastF1 cache {settings.cache_dir}, and PARCFERME_OFFLINE=1 forbids "
+            f"The schedule of {year} is not in the FastF1 cache {client.cache_dir}, and PARCFERME_OFFLINE=1 forbids "
             "asking for it. Set PARCFERME_OFFLINE=0, or PARCFERME_CACHE_DIR to a cache that holds it."
         )
     reason = said[-1] if said else "no reason given"
     return f"The schedule of {year} could not be loaded ({reason}). Check the network, then run it again."
 
 
-def resolve(events: tuple[Event, ...], year: int, event: str | int, session: str) -> tuple[Event, str]:
-    """Return the event and the session code that ``event`` (round or name) and ``session`` (code or name) mean.
+def resolve(events: tuple[Event, ...], year: int, event: str | int, session: str) -> Wanted:
+    """Return what ``event`` (round or name) and ``session`` (code or name) of the schedule of ``year`` mean.
 
     :raises InputError: nothing or more than one thing is meant; the message lists what there is.
     """
     found = find_event(events, year, event)
-    return found, find_session(found, year, session).code
+    return Wanted(year, found, find_session(found, year, session))
 
 
 def find_event(events: tuple[Event, ...], year: int, event: str | int) -> Event:
@@ -120,18 +98,15 @@ class NotStartedError(InputError):
         self.start_utc = start_utc
 
 
-def check_has_happened(event: Event, year: int, code: str, now: datetime) -> None:
-    """Do nothing if the session had started by ``now``.
+def check_has_happened(wanted: Wanted, now: datetime) -> None:
+    """Do nothing if the session had started by ``now`` (aware).
 
     :raises NotStartedError: it lies in the future; the message says when it starts.
     """
-    scheduled = next(s for s in event.sessions if s.code == code)
-    start = scheduled.start_utc
+    start = wanted.session.start_utc
     if start is not None and start > now:
         raise NotStartedError(
-            f"{year} round {event.round} {event.name} {code} has not happened yet: it starts on "
-            f"{start:%Y-%m-%d at %H:%M} UTC.",
-            start,
+            f"{wanted.ref.label} has not happened yet: it starts on {start:%Y-%m-%d at %H:%M} UTC.", start
         )
 
 
@@ -178,27 +153,19 @@ def _exact_matches(events: tuple[Event, ...], text: str) -> list[Event]:
 
 
 def _fuzzy_match(races: tuple[Event, ...], year: int, text: str) -> Event | None:
-    """Ask FastF1's own search, so that what FastF1's users type works here too."""
-    import pandas as pd
-    from fastf1.events import EventSchedule
-    from fastf1.exceptions import FuzzyMatchError
-
-    frame = pd.DataFrame(
+    rows = [
         {
-            "RoundNumber": [e.round for e in races],
-            "Country": [e.country for e in races],
-            "Location": [e.location for e in races],
-            "OfficialEventName": ["" for _ in races],
-            "EventName": [e.name for e in races],
+            "RoundNumber": event.round,
+            "Country": event.country,
+            "Location": event.location,
+            "OfficialEventName": "",
+            "EventName": event.name,
         }
-    )
-    with captured_warnings():
-        try:
-            row = EventSchedule(frame, year=year).get_event_by_name(text)
-        except (FuzzyMatchError, ValueError, KeyError):
-            return None
-    found = next(e for e in races if e.round == int(row["RoundNumber"]))
-    return found if _is_close(text, found) else None
+        for event in races
+    ]
+    found_round = search_event(rows, year, text)
+    found = next((event for event in races if event.round == found_round), None)
+    return found if found is not None and _is_close(text, found) else None
 
 
 def _is_close(text: str, event: Event) -> bool:
@@ -229,7 +196,7 @@ def _to_event(row: dict[str, Any], year: int) -> Event:
     sessions = []
     for index in range(1, 6):
         name = row.get(f"Session{index}")
-        code = _code_of(name, year)
+        code = code_of(name, year) if isinstance(name, str) else None
         if code is not None:
             sessions.append(
                 ScheduledSession(code=code, name=str(name), start_utc=_in_utc(row[f"Session{index}DateUtc"]))
@@ -245,15 +212,6 @@ def _to_event(row: dict[str, Any], year: int) -> Event:
         testing=row["EventFormat"] == "testing",
         sessions=tuple(sessions),
     )
-
-
-def _code_of(name: Any, year: int) -> str | None:
-    if not isinstance(name, str):
-        return None
-    code = _CODES.get(name)
-    if code == "SQ" and year <= _LAST_YEAR_OF_SPRINT_QUALIFYING_AS_RACE:
-        return "S"
-    return code
 
 
 def _in_utc(moment: Any) -> datetime | None:

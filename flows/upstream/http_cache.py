@@ -1,7 +1,7 @@
 """FastF1's cache of HTTP responses, by the body alone: read and written one address at a time."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,15 +9,10 @@ from typing import Any
 _FILE = "fastf1_http_cache.sqlite"
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path) -> AbstractContextManager[Any]:
     from requests_cache.backends.sqlite import SQLiteCache
 
-    responses = SQLiteCache(str(path))
-    try:
-        yield responses
-    finally:
-        responses.close()
+    return closing(SQLiteCache(str(path)))
 
 
 def read_bodies(cache_dir: Path, urls: Iterable[str]) -> dict[str, bytes]:
@@ -39,16 +34,17 @@ def read_bodies(cache_dir: Path, urls: Iterable[str]) -> dict[str, bytes]:
     return bodies
 
 
-def write_bodies(cache_dir: Path, bodies: Mapping[str, bytes]) -> None:
+def write_bodies(cache_dir: Path, bodies: Mapping[str, bytes], *, expired: bool = True) -> None:
     """Put ``bodies`` (by address) into the cache as responses received just now and already expired.
 
-    Offline FastF1 takes them as they are; with a network it asks again, as for any answer of the day before.
+    Offline FastF1 takes them as they are; with a network it asks again, as for any answer of the day before. Those
+    that are not ``expired`` never do, and FastF1 never asks again.
     """
     with _opened(cache_dir / _FILE) as responses:
         for url, body in bodies.items():
             response = _response(url, body)
             key = responses.create_key(response.request)
-            responses.save_response(response, key, expires=datetime.now(UTC))
+            responses.save_response(response, key, expires=datetime.now(UTC) if expired else None)
 
 
 def delete_bodies(cache_dir: Path, urls: Iterable[str]) -> None:

@@ -21,12 +21,12 @@ holds these limits, 180 and 450 for all together, does not reach.
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
+from flows.upstream.patches import requests_through
 from flows.upstream.slots import Limit, Logger, Patience, Slots, ensure, in_words
 from transforms.errors import UpstreamError
 
@@ -39,8 +39,6 @@ _HOUR_S = 3600.0
 _SHARE = 0.9
 #: Longer than a download, its wait for a rate slot and a refusal's pause together.
 _LEFT_OVER_S = 900.0
-#: FastF1 sets none for most requests: seconds to connect, and between two parts of the answer.
-_TIMEOUT_S = (10.0, 60.0)
 _TOO_MANY_REQUESTS = 429
 #: How long to wait after a refusal that does not say, and at most.
 _PAUSE_S = 60.0
@@ -103,71 +101,36 @@ def ensure_limits(client: "SyncPrefectClient", limits: UpstreamLimits = LIMITS) 
     return ensure(client, limits.all())
 
 
-@contextmanager
-def limited_upstream(
-    logger: Logger,
-    on_wait: Callable[[str], None],
-    *,
-    limits: UpstreamLimits = LIMITS,
-    patience: Patience | None = None,
-) -> Iterator[None]:
-    """Let FastF1's requests out only within the limits, in this process, while the block runs.
+@dataclass(frozen=True)
+class SharedLimits:
+    """The call limits that all workers share, for one client of the upstream.
 
-    :param on_wait: called with what is waited for, at most every few seconds, and when the download goes on.
-    :raises UpstreamError: a request could not be let out or was refused twice, even where FastF1 went on without it.
-    """
-    from fastf1.req import _SessionWithRateLimiting
-
-    if "get_adapter" in vars(_SessionWithRateLimiting):  # an outer block does it
-        yield
-        return
-    choose_adapter = _SessionWithRateLimiting.get_adapter
-    gate = _Gate(Slots(logger=logger, on_wait=on_wait, patience=patience or Patience()), limits)
-
-    # On the class: FastF1 makes a new session whenever its cache is configured.
-    def get_adapter(session: Any, url: str) -> "_LimitedAdapter":
-        return _LimitedAdapter(choose_adapter(session, url), gate)
-
-    _SessionWithRateLimiting.get_adapter = get_adapter
-    try:
-        yield
-    except (Exception, SystemExit) as error:
-        if gate.failure is not None and gate.failure is not error:
-            raise gate.failure from error
-        raise
-    finally:
-        del _SessionWithRateLimiting.get_adapter
-        gate.slots.close()
-    if gate.failure is not None:
-        raise gate.failure
-
-
-class _LimitedAdapter:
-    """What a session sends its requests through: FastF1's own adapter, behind the gate.
-
-    A session asks for an adapter for every request that leaves, redirections included, never for a cached answer.
+    ``on_wait`` is called with what is waited for, at most every few seconds, and when the download goes on.
     """
 
-    def __init__(self, adapter: Any, gate: "_Gate") -> None:
-        self._adapter = adapter
-        self._gate = gate
+    on_wait: Callable[[str], None]
+    limits: UpstreamLimits = LIMITS
+    patience: Patience = field(default_factory=Patience)
 
-    def send(
-        self, request: "requests.PreparedRequest", stream: bool = False, timeout: Any = None, **options: Any
-    ) -> "requests.Response":
-        """Send ``request`` in its turn and return the answer, read to its end unless it is to be streamed."""
+    @contextmanager
+    def kept(self, logger: Logger) -> Iterator[None]:
+        """Let every request that FastF1 sends while the block runs wait for its turn.
 
-        def _send() -> "requests.Response":
-            response = self._adapter.send(request, stream=stream, timeout=timeout or _TIMEOUT_S, **options)
-            if not stream:
-                _ = response.content  # the download is the answer's body, not its head
-            return response
-
-        return self._gate.let_through(_send, urlsplit(request.url or "").hostname or "")
-
-    def close(self) -> None:
-        """Close FastF1's adapter."""
-        self._adapter.close()
+        :raises UpstreamError: a request could not be let out or was refused twice, even where FastF1 went on without
+            it.
+        """
+        gate = _Gate(Slots(logger=logger, on_wait=self.on_wait, patience=self.patience), self.limits)
+        try:
+            with requests_through(gate.let_through):
+                yield
+        except (Exception, SystemExit) as error:
+            if gate.failure is not None and gate.failure is not error:
+                raise gate.failure from error
+            raise
+        finally:
+            gate.slots.close()
+        if gate.failure is not None:
+            raise gate.failure
 
 
 class _Gate:
@@ -179,17 +142,14 @@ class _Gate:
         self.failure: UpstreamError | None = None
 
     def let_through(self, send: "Callable[[], requests.Response]", host: str) -> "requests.Response":
-        from fastf1.exceptions import FastF1CriticalError
-
+        if self.failure is not None:
+            raise self.failure
         try:
-            if self.failure is not None:
-                raise self.failure
             with self.slots.held(self._limits.download_limit(host), host):
                 return self._send_twice_at_most(send, host)
         except UpstreamError as error:
-            # FastF1 logs other errors and goes on without the data; this kind it lets pass.
             self.failure = error
-            raise FastF1CriticalError(str(error)) from error
+            raise
 
     def _send_twice_at_most(self, send: "Callable[[], requests.Response]", host: str) -> "requests.Response":
         response = self._send_once(send, host)

@@ -1,4 +1,4 @@
-"""The door to FastF1: loads one session and hands it on as a :class:`~transforms.recording.Recording`.
+"""A session from FastF1, loaded and handed on as a :class:`~transforms.recording.Recording`.
 
 FastF1 logs what it could not load and goes on, and may call ``exit()`` when a download fails. Both are turned into
 something a caller can see here: its warnings travel with the recording, its exit and requests that failed become
@@ -6,16 +6,16 @@ errors.
 """
 
 import logging
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 import pandas as pd
 from numpy.typing import NDArray
 
-from flows.upstream.client import captured_warnings, fastf1_failures_as_errors
-from flows.upstream.outcomes import Outcomes, account_hint, in_sentence, watched_requests
+from flows.session_ref import SessionRef
 from flows.upstream.services import services_used
 from flows.upstream.tables import (
     NS_PER_MS,
@@ -27,6 +27,7 @@ from flows.upstream.tables import (
     track_status_table,
     weather_table,
 )
+from flows.upstream.topics import PARSERS_LOGGER, topic_folder
 from transforms.errors import NotReadyError, UpstreamError
 from transforms.recording import (
     CarSamples,
@@ -37,110 +38,99 @@ from transforms.recording import (
     Recording,
     SessionIdentity,
 )
+from transforms.session_types import SESSION_TYPES
+
+if TYPE_CHECKING:
+    # What a recording becomes depends on what is imported here (flows.session.fingerprint), not on how FastF1 asks.
+    from flows.upstream.client import Client
+    from flows.upstream.outcomes import Outcomes
 
 #: FastF1 fills a DRS channel that was not sent with zeros; from this season on the cars have none.
 _FIRST_YEAR_WITHOUT_DRS = 2026
 #: FastF1 gives coordinates in tenths of a metre (fastf1._api.position_data, "starting from 2020").
 _METRES_PER_UNIT = 0.1
-
-
-#: FastF1's parsers log under this name, and only when they parse: not when their parsed result is cached.
-_PARSERS = "fastf1.api"
 #: Warnings of the parsers, kept beside FastF1's parsed topics so that a later load knows them too.
 WARNINGS_FILE = "parser-warnings.json"
 
 
-def _with_earlier_warnings(found: list[tuple[str, str]], api_path: str) -> tuple[str, ...]:
-    """Add the parsers' warnings of earlier loads to those of this one, and keep them for later ones."""
-    import fastf1
+def load_recording(client: "Client", session: SessionRef) -> Recording:
+    """Load a session through FastF1 on the client's cache and return it as plain arrays.
 
-    of_parsers = {text for name, text in found if name == _PARSERS}
-    if fastf1.Cache._CACHE_DIR is not None:
-        path = Path(fastf1.Cache._CACHE_DIR) / api_path.removeprefix("/static/") / WARNINGS_FILE
-        earlier = set(orjson.loads(path.read_bytes())) if path.is_file() else set()
-        if of_parsers - earlier:
-            path.write_bytes(orjson.dumps(sorted(of_parsers | earlier)))
-        of_parsers |= earlier
-    return (*sorted(of_parsers), *(text for name, text in found if name != _PARSERS))
-
-
-def load_recording(year: int, round_number: int, code: str) -> Recording:
-    """Load a session through FastF1's configured cache and return it as plain arrays.
-
-    :param code: one of :data:`transforms.recording.SESSION_CODES`.
     :raises UpstreamError: nothing usable came (no timing and no telemetry), something was refused or cut off on the
         way, or FastF1 failed.
     """
-    what = f"{year} round {round_number} {code}"
-    with captured_warnings() as found, fastf1_failures_as_errors(what), watched_requests() as outcomes:
-        session = _get_session(year, round_number, code)
+    with client.asking(session.label) as heard:
+        loaded = _get_session(session)
+        located = replace(session, api_path=loaded.api_path)
         # FastF1 asks two hosts for each of a dozen topics even where the first says that nothing is out yet.
-        session._load_session_info()
-        if getattr(session, "_session_info", None) is None:
-            _check_complete(session, code, outcomes)
-            raise NotReadyError(_nothing_yet(session, code, outcomes))
-        session.load()
-        circuit = _read_circuit(session)
-    _check_complete(session, code, outcomes)
-    return _to_recording(session, code, circuit, _with_earlier_warnings(found, session.api_path))
+        loaded._load_session_info()
+        if getattr(loaded, "_session_info", None) is None:
+            _check_complete(client.cache_dir, located, heard.outcomes)
+            raise NotReadyError(_nothing_yet(located, heard.outcomes))
+        loaded.load()
+        circuit = _read_circuit(loaded)
+    _check_complete(client.cache_dir, located, heard.outcomes)
+    return _to_recording(loaded, session, circuit, _with_earlier_warnings(client.cache_dir, located, heard.warnings))
 
 
-def session_path(year: int, round_number: int, code: str) -> str:
-    """Return the upstream's path of a session (``/static/2024/.../``), under which FastF1 caches its topics.
+def locate(client: "Client", session: SessionRef) -> SessionRef:
+    """Return the session with the upstream's path of it, under which FastF1 caches its topics.
 
     :raises UpstreamError: the schedule could not be had, or has no such session.
     """
-    with fastf1_failures_as_errors(f"{year} round {round_number} {code}"):
-        return str(_get_session(year, round_number, code).api_path)
+    with client.asking(session.label):
+        return replace(session, api_path=str(_get_session(session).api_path))
 
 
-def _get_session(year: int, round_number: int, code: str) -> Any:
+def _get_session(session: SessionRef) -> Any:
     import fastf1
 
     try:
-        event = fastf1.get_event(year, round_number)
-        name = {"S": "Sprint"}.get(code, code)
-        if code == "SQ":
-            names = {event[f"Session{i}"] for i in range(1, 6)}
-            name = next(iter(names & {"Sprint Qualifying", "Sprint Shootout"}), "Sprint Qualifying")
-        return event.get_session(name)
+        event = fastf1.get_event(session.year, session.round)
+        names = SESSION_TYPES[session.code].names
+        scheduled = {event[f"Session{i}"] for i in range(1, 6)}
+        return event.get_session(next((name for name in names if name in scheduled), names[0]))
     except ValueError as error:
         raise UpstreamError(
-            f"{year} round {round_number} {code} could not be found in FastF1's schedule ({str(error).rstrip('.')}). "
+            f"{session.label} could not be found in FastF1's schedule ({str(error).rstrip('.')}). "
             "Check the network, then run it again; offline, the schedule must be in the cache folder."
         ) from error
 
 
-def _check_complete(session: Any, code: str, outcomes: Outcomes) -> None:
+def _check_complete(cache_dir: Path, session: SessionRef, outcomes: "Outcomes") -> None:
     """Do nothing if all that was asked of the upstream was answered, be it with "not there".
 
     :raises UpstreamError: something was not; what came is kept, so that only the rest is asked for again.
     """
-    import fastf1
-
-    cache_dir, round_number = Path(fastf1.Cache._CACHE_DIR), int(session.event.RoundNumber)
-    services = services_used(cache_dir, session.api_path, session.event.year, round_number, code)
-    failures = outcomes.failures(session.api_path, services.values())
+    services = services_used(cache_dir, session)
+    failures = outcomes.failures_sentence(session.located_path, services.values())
     if failures:
         raise UpstreamError(
-            f"{_label(session, code)} could not be fetched completely: {in_sentence(failures)}. Run it again later; "
-            "what came is kept and only the rest is asked for."
+            f"{session.label} could not be fetched completely: {failures}. Run it again later; what came is kept and "
+            "only the rest is asked for."
         )
 
 
-def _label(session: Any, code: str) -> str:
-    return f"{session.event.year} round {session.event.RoundNumber} {session.event.EventName} {code}"
-
-
-def _nothing_yet(session: Any, code: str, outcomes: Outcomes) -> str:
-    hint = f" {account_hint()}" if outcomes.needs_account(session.api_path) else ""
+def _nothing_yet(session: SessionRef, outcomes: "Outcomes") -> str:
     return (
-        f"The upstream has nothing on {_label(session, code)} yet, not even its SessionInfo. If the session has just "
-        f"ended, try again in half an hour; offline, its data must be in the cache folder.{hint}"
-    )
+        f"The upstream has nothing on {session.label} yet, not even its SessionInfo. If the session has just "
+        "ended, try again in half an hour; offline, its data must be in the cache folder. "
+        f"{outcomes.account_hint(session.located_path)}"
+    ).rstrip()
 
 
-def _to_recording(session: Any, code: str, circuit: CircuitMarks | None, warnings: tuple[str, ...]) -> Recording:
+def _with_earlier_warnings(cache_dir: Path, session: SessionRef, found: list[tuple[str, str]]) -> tuple[str, ...]:
+    """Add the parsers' warnings of earlier loads to those of this one, and keep them for later ones."""
+    of_parsers = {text for name, text in found if name == PARSERS_LOGGER}
+    path = topic_folder(cache_dir, session) / WARNINGS_FILE
+    earlier = set(orjson.loads(path.read_bytes())) if path.is_file() else set()
+    if of_parsers - earlier:
+        path.write_bytes(orjson.dumps(sorted(of_parsers | earlier)))
+    of_parsers |= earlier
+    return (*sorted(of_parsers), *(text for name, text in found if name != PARSERS_LOGGER))
+
+
+def _to_recording(session: Any, ref: SessionRef, circuit: CircuitMarks | None, warnings: tuple[str, ...]) -> Recording:
     info = session._session_info
     laps = getattr(session, "_laps", None)
     car_data = getattr(session, "_car_data", None) or {}
@@ -148,7 +138,7 @@ def _to_recording(session: Any, code: str, circuit: CircuitMarks | None, warning
     has_laps = laps is not None and len(laps) > 0
     if not has_laps and not car_data and not pos_data:
         raise NotReadyError(
-            f"The upstream has neither timing nor telemetry of {_label(session, code)}. If the session has just ended, "
+            f"The upstream has neither timing nor telemetry of {ref.label}. If the session has just ended, "
             f"try again in half an hour. FastF1 said: {'; '.join(warnings[-3:]) or 'nothing'}."
         )
     t0 = getattr(session, "_t0_date", None)
@@ -168,7 +158,7 @@ def _to_recording(session: Any, code: str, circuit: CircuitMarks | None, warning
     total_laps = getattr(session, "_total_laps", None)
     has_drs = session.event.year < _FIRST_YEAR_WITHOUT_DRS or any(f["DRS"].any() for f in car_data.values())
     return Recording(
-        identity=_identity(session, code, info),
+        identity=_identity(session, ref.code, info),
         drivers=_drivers(session.results),
         utc_origin_ms=None if t0 is None or pd.isna(t0) else int(pd.Timestamp(t0).value // NS_PER_MS),
         start_ms=None if start is None or pd.isna(start) else int(pd.Timedelta(start).value // NS_PER_MS),
@@ -221,7 +211,8 @@ def _drivers(results: pd.DataFrame) -> tuple[Driver, ...]:
 
 
 def _session_time_ms(frame: pd.DataFrame) -> NDArray[np.int64]:
-    return (frame["SessionTime"].to_numpy("timedelta64[ns]").astype(np.int64) + NS_PER_MS // 2) // NS_PER_MS
+    time_ns: NDArray[np.int64] = frame["SessionTime"].to_numpy("timedelta64[ns]").astype(np.int64)
+    return (time_ns + NS_PER_MS // 2) // NS_PER_MS
 
 
 def _car_samples(frame: pd.DataFrame, *, has_drs: bool) -> CarSamples:

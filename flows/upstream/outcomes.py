@@ -4,13 +4,12 @@ It logs a topic that it did not get and goes on, for whatever reason. A session 
 must be asked for again; one that has no telemetry upstream is published as that.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
 
-from flows.upstream.account import PASSWORD, USERNAME, missing_credentials
+from flows.upstream.account import PASSWORD, USERNAME, Account
+from flows.upstream.services import LIVE_TIMING, LIVE_TIMING_MIRROR
 
 #: What the hosts answer for what they do not have. Live timing keeps its files in S3 and may not list them: 403.
 _ABSENT = (403, 404)
@@ -22,10 +21,16 @@ _NAMED_AT_MOST = 3
 class Outcomes:
     """The last outcome of each address: the status of its answer, or what kind of error came instead of one.
 
-    An answer from the cache, even an old one because no new one was to be had, is an answer.
+    An answer from the cache, even an old one because no new one was to be had, is an answer. ``account`` is whom
+    FastF1 signed in as.
     """
 
+    account: Account
     by_url: dict[str, int | str] = field(default_factory=dict)
+
+    def note(self, url: str, outcome: int | str) -> None:
+        """Keep what became of a request."""
+        self.by_url[url] = outcome
 
     def failures(self, api_path: str, services: Iterable[str]) -> list[str]:
         """Return in words which answers failed to come: of a session's topics, and of ``services`` (addresses).
@@ -33,7 +38,7 @@ class Outcomes:
         A topic is there if live timing or its mirror gave it, and absent if all that were asked say so. Without an
         account, one that only accounts get is absent here.
         """
-        absent = (*_ABSENT, _NEEDS_ACCOUNT) if missing_credentials() else _ABSENT
+        absent = (*_ABSENT, _NEEDS_ACCOUNT) if self.account.missing else _ABSENT
         failed = []
         for urls in self._alternatives(api_path, services):
             outcomes = {url: self.by_url[url] for url in urls}
@@ -42,59 +47,30 @@ class Outcomes:
             failed += [_in_words(url, outcome) for url, outcome in outcomes.items() if outcome not in absent]
         return failed
 
+    def failures_sentence(self, api_path: str, services: Iterable[str]) -> str:
+        """Return the first few of :meth:`failures` and how many more there are; empty if there are none."""
+        failures = self.failures(api_path, services)
+        more = len(failures) - _NAMED_AT_MOST
+        return ", ".join(failures[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+
     def needs_account(self, api_path: str) -> bool:
         """Whether live timing refused something of the session for want of a sign-in."""
         return any(self.by_url[url] == _NEEDS_ACCOUNT for urls in self._alternatives(api_path, ()) for url in urls)
 
+    def account_hint(self, api_path: str) -> str:
+        """Return what to do if live timing answers only to accounts here; empty if it answers to anybody."""
+        if not self.needs_account(api_path):
+            return ""
+        return f"Live timing answers only to a Formula 1 account here: set {USERNAME} and {PASSWORD}."
+
     def _alternatives(self, api_path: str, services: Iterable[str]) -> list[list[str]]:
         """Return the addresses that were asked, those of the same thing together."""
-        from fastf1._api import base_url, base_url_mirror
-
         together: dict[str, list[str]] = {}
         for url in self.by_url:
-            for base in (base_url, base_url_mirror):
+            for base in (LIVE_TIMING, LIVE_TIMING_MIRROR):
                 if url.startswith(base + api_path):
                     together.setdefault(url.removeprefix(base), []).append(url)
         return [*together.values(), *([url] for url in services if url in self.by_url)]
-
-
-def in_sentence(failures: list[str]) -> str:
-    """Return the first few of ``failures`` and how many more there are."""
-    more = len(failures) - _NAMED_AT_MOST
-    return ", ".join(failures[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
-
-
-def account_hint() -> str:
-    """Return what to do where live timing answers only to accounts."""
-    return f"Live timing answers only to a Formula 1 account here: set {USERNAME} and {PASSWORD}."
-
-
-@contextmanager
-def watched_requests() -> Iterator[Outcomes]:
-    """Yield the outcomes of what FastF1 asks for through its cache while the block runs; offline there are none."""
-    import requests
-    from fastf1.req import Cache
-
-    outcomes = Outcomes()
-    name = "_cached_request"
-    stored, ask = vars(Cache)[name], getattr(Cache, name)
-
-    def _ask(method: str, url: str, **options: Any) -> Any:
-        try:
-            response = ask(method, url, **options)
-        except (requests.RequestException, ConnectionError, TimeoutError) as error:
-            outcomes.by_url[url] = type(error).__name__
-            raise
-        session = Cache._requests_session_cached
-        if session is not None and not session.settings.only_if_cached:
-            outcomes.by_url[url] = int(response.status_code)
-        return response
-
-    setattr(Cache, name, staticmethod(_ask))
-    try:
-        yield outcomes
-    finally:
-        setattr(Cache, name, stored)
 
 
 def _in_words(url: str, outcome: int | str) -> str:

@@ -4,19 +4,26 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flows.session_ref import SessionRef
 from publish.season.document import Event, ScheduledSession
 from transforms.errors import InputError
-from transforms.recording import SESSION_CODES
+from transforms.session_types import SESSION_CODES
 
-_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+_RANGE = re.compile(r"([0-9]{1,2})(?:-([0-9]{1,2}))?")
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """One session to make."""
+    """One session of the schedule of ``year`` that somebody means."""
 
+    year: int
     event: Event
     session: ScheduledSession
+
+    @property
+    def ref(self) -> SessionRef:
+        """Which session it is; not located."""
+        return SessionRef(self.year, int(self.event.round or 0), self.event.name, self.session.code)
 
 
 def parse_rounds(text: str) -> list[int] | None:
@@ -30,7 +37,7 @@ def parse_rounds(text: str) -> list[int] | None:
     for part in text.split(","):
         match = _RANGE.fullmatch(part.strip())
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if last < first or last > 99:
+        if last < first:
             raise InputError(f"Rounds {text!r} cannot be understood. Type for example 1,8 or 1-5 or all.")
         rounds.update(range(first, last + 1))
     return sorted(rounds)
@@ -66,7 +73,7 @@ def select_sessions(
         named = ", ".join(map(str, unknown[:3])) + (f" and {len(unknown) - 3} more" if len(unknown) > 3 else "")
         raise InputError(f"{year} has no round {named}; it has rounds 1-{last}. Type some of these, or all.")
     wanted = [
-        Wanted(event, session)
+        Wanted(year, event, session)
         for event in races
         if rounds is None or event.round in rounds
         for session in event.sessions

@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 
 from transforms import columns
+from transforms.declare import Table
 
 NS_PER_MS = 1_000_000
 
@@ -41,11 +42,10 @@ def _flag(series: pd.Series) -> pa.Array:
     return pa.array([None if v is None or pd.isna(v) else bool(v) for v in series], pa.bool_())
 
 
-def _table(declared: tuple[columns.Column, ...], arrays: dict[str, pa.Array] | None) -> pa.Table:
-    schema = columns.schema_of(declared)
+def _table(declared: Table, arrays: dict[str, pa.Array] | None) -> pa.Table:
     if arrays is None:
-        return schema.empty_table()
-    return pa.table([arrays[c.name] for c in declared], schema=schema)
+        return declared.schema.empty_table()
+    return pa.table([arrays[name] for name in declared.names], schema=declared.schema)
 
 
 def laps_table(laps: pd.DataFrame | None) -> pa.Table:

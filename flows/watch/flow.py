@@ -16,9 +16,9 @@ from flows.health.gather import gather_checks
 from flows.settings import Settings, read_settings
 from flows.watch.sweep import sweep
 from publish import keys
-from publish.live.health import FAILING, HEALTHY, Check, write_health
+from publish.live.health import FAILING, HEALTHY, Check, Health, write_health
 from publish.stores.base import Store
-from publish.stores.shared_documents import Document, read_document
+from publish.stores.shared_documents import read_document
 from transforms.errors import InputError, PublicationError
 
 
@@ -45,17 +45,17 @@ def check_health() -> State[Any]:
             logger.warning("%s is %s: %s", check.name, check.state, check.message)
     document = write_health(store, checks, now)
     message = summary_of(document)
-    emit_health_event(document["state"], previous, message)
-    return Completed(message=message, data=document["state"])
+    emit_health_event(document.state, previous, message)
+    return Completed(message=message, data=document.state)
 
 
-def summary_of(document: Document) -> str:
+def summary_of(document: Health) -> str:
     """Return the state of a health document and what is wrong, the worst first, as one text."""
-    wrong = [Check(**check) for check in document["checks"] if check["state"] != HEALTHY]
+    wrong = [check for check in document.checks if check.state != HEALTHY]
     if not wrong:
-        return f"{document['state']}: all {len(document['checks'])} checks passed."
+        return f"{document.state}: all {len(document.checks)} checks passed."
     wrong.sort(key=lambda check: check.state != FAILING)
-    return f"{document['state']}: " + " ".join(f"{check.name}: {check.message}" for check in wrong)
+    return f"{document.state}: " + " ".join(f"{check.name}: {check.message}" for check in wrong)
 
 
 def _swept(settings: Settings, store: Store, client: SyncPrefectClient) -> Check:
@@ -86,7 +86,7 @@ def _announced_state(client: SyncPrefectClient) -> str | None:
 def _written_state(store: Store) -> str | None:
     """Return the state of the document as it is, or None if there is none that can be read."""
     try:
-        document = read_document(store, keys.HEALTH)
+        document = read_document(store, keys.HEALTH, Health)
     except PublicationError:
         return None
-    return None if document is None else str(document.get("state"))
+    return None if document is None else document.state

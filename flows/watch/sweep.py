@@ -26,9 +26,11 @@ from flows.session.status import DEAD_RUN, SILENCE, Ended, end_matching, is_sile
 from flows.settings import Settings
 from publish import keys
 from publish.live import status
-from publish.live.runs import reconcile
+from publish.live.runs import Runs, reconcile
+from publish.live.status import Status, status_keys
+from publish.season.index import read_years
 from publish.stores.base import Store
-from publish.stores.shared_documents import Document, parse_utc, read_document
+from publish.stores.shared_documents import read_document
 
 #: A run that crashed longer ago is history.
 _REVIVED_FOR = timedelta(days=1)
@@ -64,20 +66,16 @@ def sweep(settings: Settings, store: Store, client: SyncPrefectClient) -> Swept:
     # Before their statuses are looked at: these have not ended.
     waiting = sum(resume_wait(runs, run) for run in crashed)
     living = [run for run in _lately_crashed(client, now) if welcome_back(client, run, now) is Fate.LIVES]
-    closed = [ended for year in _years(store) for ended in _close(store, runs, year, now)]
+    closed = [ended for year in read_years(store) for ended in _close(store, runs, year, now)]
     revived = waiting + len(living) + sum(revive(runs, run, now).goes_on for run in _crashed(runs, now))
     cancelled = _cancel_orphans(runs)
-    listed = (read_document(store, keys.RUNS) or {}).get("running", ())
-    known = _read(runs, (str(run["flow_run_id"]) for run in listed))
+    listed = read_document(store, keys.RUNS, Runs)
+    known = _read(runs, (run.flow_run_id for run in listed.running) if listed else ())
     alive = {id_ for id_, run in known.items() if run.state is not None and not run.state.is_final()}
     alive |= {str(run.id) for run in living}
     reconcile(store, alive, {id_: _outcome(run) for id_, run in known.items() if id_ not in alive}, now)
     list_planned(store, runs, now)
     return Swept(len(closed), revived, cancelled)
-
-
-def _years(store: Store) -> list[int]:
-    return [int(season["year"]) for season in (read_document(store, keys.INDEX) or {"seasons": ()})["seasons"]]
 
 
 def _read(runs: SessionRuns, ids: Iterable[str]) -> dict[str, FlowRun]:
@@ -94,8 +92,8 @@ def _close(store: Store, runs: SessionRuns, year: int, now: datetime) -> list[En
     """Close every open status of a season whose run has ended or is silent; announce what could not announce itself."""
     known = _read(runs, _open_run_ids(store, year))
 
-    def _verdict(document: Document) -> tuple[str, str] | None:
-        run = known.get(str(document.get("flow_run_id")))
+    def _verdict(document: Status) -> tuple[str, str] | None:
+        run = known.get(document.flow_run_id)
         if run is None or run.state is None:
             return ("Crashed", DEAD_RUN) if is_silent(document, now) or _is_overdue(document, now) else None
         if run.state.is_final():
@@ -123,15 +121,15 @@ def _message_of(run: FlowRun) -> str:
     return "" if state is None else f"The run ended as {state.name}. {state.message or ''}".strip()
 
 
-def _is_overdue(document: Document, now: datetime) -> bool:
+def _is_overdue(document: Status, now: datetime) -> bool:
     """Whether a run that waits for its data has not gone on although its time has long come."""
-    at = document.get("next_attempt_at")
-    return at is not None and now - parse_utc(at) > SILENCE
+    at = document.next_attempt_at
+    return at is not None and now - at > SILENCE
 
 
 def _open_run_ids(store: Store, year: int) -> list[str]:
-    found = (read_document(store, listed.key) for listed in store.list(f"{keys.STATUS}{year}/"))
-    return [str(document["flow_run_id"]) for document in found if document and document["type"] in _OPEN]
+    found = (read_document(store, key, Status) for key in status_keys(store, year))
+    return [document.flow_run_id for document in found if document and document.type in _OPEN]
 
 
 def _crashed(runs: SessionRuns, now: datetime) -> list[FlowRun]:

@@ -4,115 +4,95 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
-import orjson
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
+from msgspec import UNSET
 
-from publish.contract.schema_check import Check, compile_schema
-from publish.contract.schemas import document_schemas
-from transforms.columns import FRAMES, IDENTITY, TABLES, schema_of
+from publish.contract.kinds import OBJECT_KINDS, Chunk, RowFrame, Rows
+from publish.encode.channels import CONTINUOUS, HELD
+from publish.encode.manifest import ManifestObject
+from publish.structs import decode_packed
+from transforms.columns import TABLES, published_schema
+from transforms.errors import PublicationError
 
 _BLOCK_BYTES = 8 << 20
 _FIRST, _NEXT, _END = b'{"frames":[', b',{"t":', b'],"driver_colors":'
 
 
-def document_problem(name: str, document: object) -> str | None:
-    """Return what contradicts the schema ``name`` in a parsed document."""
-    return _check_of(name)(document)
-
-
-def object_problem(item: dict[str, Any], session_key: int, data: bytes) -> str | None:
+def object_problem(item: ManifestObject, session_key: int, data: bytes) -> str | None:
     """Return what is wrong inside an object of a revision; ``item`` is its entry in the manifest."""
-    path = str(item["path"])
     try:
-        if path.endswith(".parquet"):
-            return _parquet_problem(path.rpartition("/")[2].removesuffix(".parquet"), item, data)
-        if item["kind"] == "rows":
+        if item.kind == "table":
+            return _parquet_problem(item, data)
+        if item.kind == "rows":
             return _rows_problem(item, data)
-        document = orjson.loads(gzip.decompress(data))
-    except (OSError, EOFError, zlib.error, orjson.JSONDecodeError, pa.ArrowException, _BrokenError) as error:
+        document: Any = decode_packed(data, OBJECT_KINDS[item.kind], "it")
+    except (OSError, EOFError, zlib.error, msgspec.DecodeError, pa.ArrowException, _BrokenError) as error:
         return f"it cannot be read: {error}"
-    if (problem := document_problem(_schema_name(item), document)) is not None:
-        return f"it is not as its schema says: {problem}"
-    if document["session_key"] != session_key:
-        return f"it is of session {document['session_key']}"
-    return None if item["kind"] not in ("frames", "overview") else _chunk_problem(item, document)
+    except PublicationError as error:
+        return str(error)
+    if document.session_key != session_key:
+        return f"it is of session {document.session_key}"
+    return _chunk_problem(item, document) if isinstance(document, Chunk) else None
 
 
 class _BrokenError(Exception):
     """A row file that is not put together as one."""
 
 
-@cache
-def _check_of(name: str) -> Check:
-    return compile_schema(_schemas()[name])
-
-
-@cache
-def _schemas() -> dict[str, Any]:
-    return dict(document_schemas())
-
-
-@cache
-def _row_checks() -> tuple[Check, Check]:
-    """The checks of one frame, and of everything else of a row file."""
-    schema = _schemas()["rows"]
-    return compile_schema(schema["properties"]["frames"]["items"]), compile_schema(schema)
-
-
-def _schema_name(item: dict[str, Any]) -> str:
-    return {"overview": "frames"}.get(item["kind"], str(item["kind"]))
-
-
-def _chunk_problem(item: dict[str, Any], document: dict[str, Any]) -> str | None:
+def _chunk_problem(item: ManifestObject, chunk: Chunk) -> str | None:
     """Return how a chunk differs from its manifest entry, or which channel has not a value a tick."""
-    for name in ("fps", "start_ms"):
-        if name in item and document[name] != item[name]:
-            return f"{name} is {document[name]}, the manifest says {item[name]}"
-    ticks = document["ticks"]
-    if "end_ms" in item and (item["end_ms"] - document["start_ms"]) * document["fps"] // 1000 not in (ticks, ticks - 1):
-        return f"it has {ticks} ticks, the manifest says it ends at {item['end_ms']} ms"
-    for car, channels in document["cars"].items():
-        for name, values in channels.items():
-            if values and isinstance(values[0], list):
-                starts = [run[0] for run in values]
-                if starts[0] != 0 or starts != sorted(set(starts)) or starts[-1] >= ticks:
-                    return f"the runs of {name} of car {car} do not follow each other"
-            elif len(values) != ticks:
-                return f"{name} of car {car} has {len(values)} values in {ticks} ticks"
+    if (chunk.fps, chunk.start_ms) != (item.fps, item.start_ms):
+        said = f"{chunk.fps} fps from {chunk.start_ms} ms"
+        return f"it has {said}, the manifest says {item.fps} from {item.start_ms}"
+    if item.end_ms is UNSET or (item.end_ms - chunk.start_ms) * chunk.fps // 1000 not in (chunk.ticks, chunk.ticks - 1):
+        return f"it has {chunk.ticks} ticks, the manifest says it ends at {item.end_ms} ms"
+    for number, car in chunk.cars.items():
+        for channel in CONTINUOUS:
+            values = getattr(car, channel.name)
+            if values is not UNSET and len(values) != chunk.ticks:
+                return f"{channel.name} of car {number} has {len(values)} values in {chunk.ticks} ticks"
+        for channel in HELD:
+            runs = getattr(car, channel.name)
+            if runs is not UNSET and not _are_runs(runs, chunk.ticks):
+                return f"the runs of {channel.name} of car {number} do not follow each other"
     return None
 
 
-def _parquet_problem(table: str, item: dict[str, Any], data: bytes) -> str | None:
-    if table not in TABLES and table != "frames":
+def _are_runs(runs: list[tuple[int, object]], ticks: int) -> bool:
+    """Whether runs begin at tick 0, one after the other, and within the chunk."""
+    starts = [start for start, _ in runs]
+    return starts[0] == 0 and starts == sorted(set(starts)) and starts[-1] < ticks
+
+
+def _parquet_problem(item: ManifestObject, data: bytes) -> str | None:
+    table = item.path.rpartition("/")[2].removesuffix(".parquet")
+    if table not in TABLES:
         return "no table of this name is declared"
-    declared = schema_of(IDENTITY + (FRAMES if table == "frames" else TABLES[table]))
     with pq.ParquetFile(io.BytesIO(data)) as file:
-        if not file.schema_arrow.equals(declared, check_metadata=True):
+        if not file.schema_arrow.equals(published_schema(TABLES[table]), check_metadata=True):
             return "its columns are not the declared ones"
-        rows = 0
-        for group in range(file.num_row_groups):
-            rows += file.read_row_group(group).num_rows
-    return None if rows == item.get("rows", rows) else f"it has {rows} rows, the manifest says {item['rows']}"
+        rows = sum(file.read_row_group(group).num_rows for group in range(file.num_row_groups))
+    return None if rows == item.rows else f"it has {rows} rows, the manifest says {item.rows}"
 
 
-def _rows_problem(item: dict[str, Any], data: bytes) -> str | None:
+def _rows_problem(item: ManifestObject, data: bytes) -> str | None:
     """Check a row file frame by frame: as a whole it would take gigabytes of memory."""
-    check_frame, check_rest = _row_checks()
+    frame, rest = msgspec.json.Decoder(RowFrame), msgspec.json.Decoder(Rows)
     frames = 0
-    for part in _row_parts(data):
-        document = orjson.loads(part)
-        if "driver_colors" in document:
-            if (problem := check_rest(document)) is not None:
-                return f"it is not as its schema says: {problem}"
-        elif (problem := check_frame(document)) is not None:
-            return f"it is not as its schema says: frame {frames}: {problem}"
-        else:
-            frames += 1
-    return None if frames == item.get("rows", frames) else f"it has {frames} frames, the manifest says {item['rows']}"
+    try:
+        for part in _row_parts(data):
+            if part.startswith(_FIRST):
+                rest.decode(part)
+            else:
+                frame.decode(part)
+                frames += 1
+    except msgspec.ValidationError as error:
+        return f"it is not as its schema says: frame {frames}: {error}"
+    return None if frames == item.rows else f"it has {frames} frames, the manifest says {item.rows}"
 
 
 def _row_parts(data: bytes) -> Iterator[bytes]:

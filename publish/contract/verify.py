@@ -8,21 +8,21 @@ also what is inside. Only current ones: columns may be added later, and a revisi
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from publish import keys
-from publish.contract.contents import document_problem, object_problem
+from publish.contract.contents import object_problem
+from publish.encode.manifest import Manifest, ManifestObject
 from publish.headers import headers_for
+from publish.live.health import Health
+from publish.live.runs import Runs
 from publish.revisions.copies import Alias, Copy, planned_copies
-from publish.revisions.latest import Latest, parse_latest, read_latest
-from publish.season.document import published_in
+from publish.revisions.latest import Latest, read_latest
+from publish.season.document import Season, published_in
+from publish.season.index import RootIndex, agrees
 from publish.stores.base import Store
 from publish.stores.parallel import WORKERS, OnProgress, in_parallel
-from publish.stores.shared_documents import Document, parse_document
+from publish.structs import Kind, decode_document
 from transforms.errors import PublicationError
-
-if TYPE_CHECKING:
-    pass
 
 COPY_FOLDERS = ("v1/parquet/", "telemetry/")
 #: Objects read whole at once; the largest is some tens of megabytes.
@@ -38,10 +38,15 @@ class Finding:
     problem: str
     is_orphan: bool = False
 
+    @property
+    def kind(self) -> str:
+        """What it is, in a word: ``orphan`` or ``wrong``."""
+        return "orphan" if self.is_orphan else "wrong"
+
 
 @dataclass(frozen=True)
 class Verification:
-    """What was looked at and what was found; ``deep`` as asked for."""
+    """What was looked at and what was found, orphans last; ``deep`` as asked for."""
 
     deep: bool
     sessions: int
@@ -89,13 +94,14 @@ def verify_store(store: Store, *, deep: bool = False, on_progress: OnProgress | 
     around = _Tally()
     _check_indexes(store, published, around)
     _check_copy_folders(store, tallies, around)
+    findings = [finding for tally in [*tallies, around] for finding in tally.findings]
     return Verification(
         deep=deep,
         sessions=len(published),
         revisions=sum(tally.revisions for tally in tallies),
         objects=sum(tally.objects for tally in tallies),
         bytes=sum(tally.bytes for tally in tallies),
-        findings=tuple(finding for tally in [*tallies, around] for finding in tally.findings),
+        findings=tuple(sorted(findings, key=lambda finding: finding.is_orphan)),
     )
 
 
@@ -114,10 +120,9 @@ def _check_session(store: Store, session_key: int, tally: _Tally, deep: bool) ->
     folder = keys.session_folder(session_key)
     sizes = {row.key: row.bytes for row in store.list(folder)}
     key = keys.latest(session_key)
-    document = _read(store, key, "latest", tally) if key in sizes else None
-    if document is None and key in sizes:
+    latest = _read(store, key, Latest, tally) if key in sizes else None
+    if latest is None and key in sizes:
         return  # what belongs to the session and what is an orphan cannot be said
-    latest = parse_latest(document, key) if document is not None else None
     tally.latest, tally.has_copies_known = latest, latest is None
     revisions = latest.revisions if latest else []
     for revision in revisions:
@@ -141,37 +146,37 @@ def _add_orphans(folder: str, sizes: Mapping[str, int], known: Iterable[str], ta
 
 def _check_revision(
     store: Store, session_key: int, revision: str, sizes: Mapping[str, int], tally: _Tally, deep: bool, is_current: bool
-) -> Document | None:
+) -> Manifest | None:
     folder = keys.revision_folder(session_key, revision)
     tally.revisions += 1
-    manifest = _read(store, keys.manifest(session_key, revision), "manifest", tally)
+    manifest = _read(store, keys.manifest(session_key, revision), Manifest, tally)
     if manifest is None:
         return None
-    if (manifest["session_key"], manifest["revision"]) != (session_key, revision):
+    if (manifest.session_key, manifest.revision) != (session_key, revision):
         tally.add(f"{folder}manifest.json", "it is of another session or revision")
         return None
-    items = manifest["objects"]
+    items = manifest.objects
 
-    def check(item: dict[str, Any]) -> str | None:
-        key = folder + item["path"]
+    def check(item: ManifestObject) -> str | None:
+        key = folder + item.path
         if not keys.is_key(key):
             return "it cannot be the name of an object"
         if key not in sizes:
             return "it is in the manifest and not there"
-        if sizes[key] != item["bytes"]:
-            return f"it has {sizes[key]} bytes, the manifest says {item['bytes']}"
-        return _header_problem(store, key, item["sha256"]) or (
+        if sizes[key] != item.bytes:
+            return f"it has {sizes[key]} bytes, the manifest says {item.bytes}"
+        return _header_problem(store, key, item.sha256) or (
             _deep_problem(store, key, item, session_key, is_current) if deep else None
         )
 
     problems = in_parallel(check, items, workers=_DEEP_READERS if deep else WORKERS)
     for item, problem in zip(items, problems, strict=True):
-        tally.add(folder + item["path"], problem)
-    known = {folder + "manifest.json", *(folder + item["path"] for item in items)}
+        tally.add(folder + item.path, problem)
+    known = {folder + "manifest.json", *(folder + item.path for item in items)}
     for key in sorted(key for key in sizes if key.startswith(folder) and key not in known):
         tally.add(key, f"not in the manifest: {sizes[key]:,} bytes", is_orphan=True)
     tally.objects += len(items)
-    tally.bytes += sum(item["bytes"] for item in items)
+    tally.bytes += sum(item.bytes for item in items)
     return manifest
 
 
@@ -198,17 +203,17 @@ def _header_problem(store: Store, key: str, sha256: str | None) -> str | None:
     return None
 
 
-def _deep_problem(store: Store, key: str, item: dict[str, Any], session_key: int, is_current: bool) -> str | None:
+def _deep_problem(store: Store, key: str, item: ManifestObject, session_key: int, is_current: bool) -> str | None:
     stored = store.read(key)
     if stored is None:
         return "it is not there"
     sha256 = hashlib.sha256(stored.data).hexdigest()
-    if sha256 != item["sha256"]:
-        return f"its SHA-256 is {sha256}, the manifest says {item['sha256']}"
+    if sha256 != item.sha256:
+        return f"its SHA-256 is {sha256}, the manifest says {item.sha256}"
     return object_problem(item, session_key, stored.data) if is_current else None
 
 
-def _check_copies(store: Store, tally: _Tally, latest: Latest, manifest: Document) -> None:
+def _check_copies(store: Store, tally: _Tally, latest: Latest, manifest: Manifest) -> None:
     copies = planned_copies(manifest, Alias(latest.year, latest.round, latest.session))
 
     def check(copy: Copy) -> str | None:
@@ -237,14 +242,14 @@ def _check_copy_folders(store: Store, tallies: list[_Tally], around: _Tally) -> 
 
 
 def _check_indexes(store: Store, published: Mapping[int, Latest], around: _Tally) -> None:
-    root = _read(store, keys.INDEX, "index", around) if store.head(keys.INDEX) or published else None
-    linked = {season["year"]: season["index"] for season in (root or {}).get("seasons", ())}
-    for key in _links_of(root or {}):
+    root = _read(store, keys.INDEX, RootIndex, around) if store.head(keys.INDEX) or published else None
+    linked = {season.year for season in root.seasons} if root else set()
+    for key in _links_of(root) if root else ():
         if store.head(key) is None:
             around.add(keys.INDEX, f"it links {key}, which is not there")
-    for schema, key in (("health", keys.HEALTH), ("runs", keys.RUNS)):
+    for kind, key in ((Health, keys.HEALTH), (Runs, keys.RUNS)):
         if store.head(key) is not None:
-            _read(store, key, schema, around)
+            _read(store, key, kind, around)
     years = set(linked) | {latest.year for latest in published.values()}
     for year in sorted(years):
         if root is not None and year not in linked:
@@ -257,21 +262,21 @@ def _check_indexes(store: Store, published: Mapping[int, Latest], around: _Tally
         around.findings += tally.findings
 
 
-def _links_of(root: Document) -> list[str]:
+def _links_of(root: RootIndex) -> list[str]:
     links: list[str] = []
-    for value in root.get("links", {}).values():
-        links += [value] if isinstance(value, str) else [one for one in value.values() if isinstance(one, str)]
+    for value in root.links.values():
+        links += [value] if isinstance(value, str) else value.values()
     return links
 
 
 def _check_season(store: Store, year: int, published: Mapping[int, Latest], tally: _Tally) -> None:
     key = keys.season(year)
-    document = _read(store, key, "season", tally)
-    if document is None:
+    season = _read(store, key, Season, tally)
+    if season is None:
         return
     listed: set[int] = set()
-    for entry in published_in(document):
-        name, session_key = f"{entry.event} {entry.code}", entry.state.session_key
+    for entry in published_in(season):
+        name, session_key = f"{entry.event} {entry.session.code}", entry.session.session_key
         latest = None if session_key is None else read_latest_or_none(store, session_key)
         if latest is None or session_key is None:
             tally.add(key, f"{name} is published as session {session_key}, which has no latest.json that can be read")
@@ -279,9 +284,8 @@ def _check_season(store: Store, year: int, published: Mapping[int, Latest], tall
         if session_key in listed:
             tally.add(key, f"session {session_key} is listed twice")
         listed.add(session_key)
-        said = (entry.state.revision, entry.state.manifest, entry.state.grade)
-        if said != (latest.revision, latest.manifest_key, latest.summary.grade):
-            tally.add(key, f"{name} is at {entry.state.revision}, its latest.json says {latest.revision}")
+        if not agrees(entry.session, latest):
+            tally.add(key, f"{name} is at {entry.session.revision}, its latest.json says {latest.revision}")
     for session_key, latest in published.items():
         if latest.year == year and session_key not in listed:
             tally.add(key, f"session {session_key} ({latest.event} {latest.session}) is published and not listed")
@@ -295,7 +299,7 @@ def read_latest_or_none(store: Store, session_key: int) -> Latest | None:
         return None
 
 
-def _read(store: Store, key: str, schema: str, tally: _Tally) -> Document | None:
+def _read(store: Store, key: str, kind: type[Kind], tally: _Tally) -> Kind | None:
     """Return the document at ``key`` if it is there and as its schema says; else the tally says what is wrong."""
     stored = store.read(key)
     if stored is None:
@@ -303,15 +307,12 @@ def _read(store: Store, key: str, schema: str, tally: _Tally) -> Document | None
         return None
     tally.objects += 1
     tally.bytes += len(stored.data)
-    try:
-        document = parse_document(stored.data, key)
-    except PublicationError:
-        tally.add(key, "it is not a JSON object")
-        return None
-    problem = document_problem(schema, document)
-    tally.add(key, problem and f"it is not as its schema says: {problem}")
     tally.add(key, _header_problem(store, key, None))
-    return None if problem else document
+    try:
+        return decode_document(stored.data, kind, "it")
+    except PublicationError as error:
+        tally.add(key, str(error))
+        return None
 
 
 def verdict_of(found: Verification, uri: str) -> str:

@@ -1,7 +1,7 @@
 """From values to bytes on local disk.
 
 Promises: the same values give the same bytes; every object is hashed while it is written; nothing here knows a store.
-May import ``transforms`` and nothing of ``publish`` but ``keys`` and ``headers``.
+May import ``transforms`` and nothing of ``publish`` but ``structs``, ``keys`` and ``headers``.
 
 - ``session``: the one entry point: a computed session in, the files of a revision out. ``objects``: what it returns.
 - ``chunks``, ``rows``, ``documents``, ``parquet``: one module a format. ``channels``: how channels are stored.

@@ -7,24 +7,11 @@ channel's scale to it. So ``rint(parquet value / scale)`` is the JSON integer, a
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms.columns import CHANNELS, Channel
-from transforms.frames import STATES, CarFrames, Frames
+from transforms.declare import Channel
+from transforms.frames import CHANNELS, CarFrames, Frames
 
 CONTINUOUS: tuple[Channel, ...] = tuple(c for c in CHANNELS if c.kind == "continuous")
 HELD: tuple[Channel, ...] = tuple(c for c in CHANNELS if c.kind == "held")
-
-#: Decimals stored for a continuous column. The upstream has tenths of a metre and whole km/h, revolutions and
-#: percent; between its samples one more digit keeps motion smooth, further ones would be noise that costs space.
-DECIMALS: dict[str, int] = {
-    "x_m": 2,
-    "y_m": 2,
-    "lap_distance_m": 2,
-    "speed_kmh": 1,
-    "rpm": 0,
-    "throttle_percent": 0,
-    "gap_s": 3,
-    "interval_s": 3,
-}
 
 
 def round_published(values: NDArray[np.floating], powers: float | NDArray[np.float64]) -> NDArray[np.float32]:
@@ -41,9 +28,9 @@ def round_published(values: NDArray[np.floating], powers: float | NDArray[np.flo
     return rounded.astype(np.float32)
 
 
-def decimal_power(column: str) -> float:
-    """Return 10 to the number of decimals stored for a continuous ``column``."""
-    return float(10 ** DECIMALS[column])
+def decimal_power(channel: Channel) -> float:
+    """Return 10 to the number of decimals stored of a continuous channel."""
+    return float(10**channel.decimals)
 
 
 def scale_to_integers(
@@ -64,7 +51,7 @@ def held_codes(car: CarFrames, channel: Channel) -> NDArray[np.signedinteger] | 
     return codes
 
 
-def code_names(frames: Frames, column: str) -> tuple[str, ...] | None:
-    """Return the names behind the codes of a held ``column``, None where the codes are plain numbers."""
-    names = {"tyre": frames.tyres, "state": STATES, "track_status": frames.track_statuses}
-    return names.get(column)
+def code_names(frames: Frames, channel: Channel) -> tuple[str, ...] | None:
+    """Return the names behind the codes of a held channel, None where the codes are plain numbers."""
+    names: tuple[str, ...] | None = getattr(frames, channel.names) if channel.names else None
+    return names

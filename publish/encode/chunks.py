@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,9 @@ from transforms.frames import FPS, TICK_MS, Frames
 SCHEMA = "parcferme/frames/1"
 CHUNK_MS = 60_000
 #: Frame rates published, from the full one down; the last is the overview. Each divides the full rate.
-RATES = (25, 5, 1)
+Rate = Literal[25, 5, 1]
+AllRates = tuple[Literal[25], Literal[5], Literal[1]]
+RATES: AllRates = (25, 5, 1)
 OVERVIEW_FPS = 1
 
 # Measured on Bahrain 2024 (65 MB of JSON at 25 fps): level 4 11.7 MB at 75 MB/s, 5 11.0 MB at 48 MB/s, 6 10.6 MB at
@@ -41,7 +44,7 @@ _LEVEL = 5
 _STRATEGY = zlib.Z_FILTERED
 
 _TICKS = CHUNK_MS // TICK_MS
-_POWERS = np.array([decimal_power(c.column) for c in CONTINUOUS]).reshape(-1, 1, 1)
+_POWERS = np.array([decimal_power(c) for c in CONTINUOUS]).reshape(-1, 1, 1)
 _SCALES = np.array([c.scale for c in CONTINUOUS], dtype=np.float64).reshape(-1, 1, 1)
 
 
@@ -150,7 +153,7 @@ def _document(frames: Frames, block: _Block, session_key: int, fps: int, start_m
         "fps": fps,
         "start_ms": start_ms,
         "ticks": int(block.status.size),
-        "track_status": _named(status, code_names(frames, "track_status")),
+        "track_status": _named(status, frames.track_statuses),
         "leader_lap": _named(leader, None),
         "cars": cars,
     }
@@ -184,7 +187,7 @@ def _held(frames: Frames, held: NDArray[np.int16]) -> list[dict[str, object]]:
     runs = _runs(held.reshape(channels * cars, ticks))
     result: list[dict[str, object]] = [{} for _ in range(cars)]
     for index, channel in enumerate(HELD):
-        names = code_names(frames, channel.column)
+        names = code_names(frames, channel)
         for car in range(cars):
             pairs = runs[index * cars + car]
             if len(pairs) > 1 or pairs[0, 1] >= 0:

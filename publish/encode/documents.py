@@ -9,15 +9,10 @@ from numpy.typing import NDArray
 from transforms.columns import TABLES
 from transforms.recording import CircuitMarks, Corner, SessionIdentity
 from transforms.session import SessionData
-from transforms.track import Track
+from transforms.track import Track, nearest_m
 
-#: Documents made from a table, by name.
-TABLE_DOCUMENTS = {
-    "laps": "laps",
-    "results": "results",
-    "messages": "race_control_messages",
-    "weather": "weather",
-}
+#: Names of the tables that documents are made from, by name of the document.
+TABLE_DOCUMENTS = {table.document: name for name, table in TABLES.items() if table.document}
 
 
 def session_documents(
@@ -43,9 +38,9 @@ def session_documents(
 def table_document(name: str, table_name: str, table: pa.Table, session_key: int) -> dict[str, object]:
     """Return ``table`` as a document: its columns with unit and description, its rows as objects.
 
-    The identity columns are left out, times of day are ISO 8601 in UTC, NaN is null.
+    Times of day are ISO 8601 in UTC, NaN is null.
     """
-    columns = TABLES[table_name]
+    columns = TABLES[table_name].columns
     values = [json_values(table.column(column.name)) for column in columns]
     names = [column.name for column in columns]
     return {
@@ -86,7 +81,7 @@ def track_document(track: Track, circuit: CircuitMarks | None, session_key: int)
         "length_m": round(float(track.length_m), 2),
         "sectors_m": None if track.sector_m is None else [round(float(d), 2) for d in track.sector_m],
         "rotation_deg": None if circuit is None else circuit.rotation_deg,
-        "corners": None if circuit is None else [_corner(corner, track) for corner in circuit.corners],
+        "corners": None if circuit is None else _corners(circuit.corners, track),
         "laps_used": track.laps_used,
     }
 
@@ -97,24 +92,17 @@ def _rounded(values: NDArray[np.float64]) -> list[float]:
     return rounded
 
 
-def _corner(corner: Corner, track: Track) -> dict[str, object]:
-    """Return one corner with its distance along the outline."""
-    return {
-        "number": corner.number,
-        "letter": corner.letter,
-        "x": round(corner.x_m, 2),
-        "y": round(corner.y_m, 2),
-        "angle_deg": round(corner.angle_deg, 2),
-        "distance_m": round(distance_along(track, corner.x_m, corner.y_m), 2),
-    }
-
-
-def distance_along(track: Track, x_m: float, y_m: float) -> float:
-    """Return the distance (m) along the outline of its point nearest to ``x_m``, ``y_m``."""
-    ax, ay = track.x_m[:-1], track.y_m[:-1]
-    dx, dy = np.diff(track.x_m), np.diff(track.y_m)
-    square = dx**2 + dy**2
-    along = ((x_m - ax) * dx + (y_m - ay) * dy) / np.where(square > 0, square, 1)
-    part = np.clip(along, 0, 1)
-    best = int(np.argmin((ax + part * dx - x_m) ** 2 + (ay + part * dy - y_m) ** 2))
-    return float(track.distance_m[best] + part[best] * (track.distance_m[best + 1] - track.distance_m[best]))
+def _corners(corners: tuple[Corner, ...], track: Track) -> list[dict[str, object]]:
+    """Return corners with their distance along the outline."""
+    distances = nearest_m(track, np.array([c.x_m for c in corners]), np.array([c.y_m for c in corners]))
+    return [
+        {
+            "number": corner.number,
+            "letter": corner.letter,
+            "x": round(corner.x_m, 2),
+            "y": round(corner.y_m, 2),
+            "angle_deg": round(corner.angle_deg, 2),
+            "distance_m": round(distance, 2),
+        }
+        for corner, distance in zip(corners, distances.tolist(), strict=True)
+    ]

@@ -94,7 +94,8 @@ class SpoolFile(io.RawIOBase):
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
-        if not self.closed:
+        # What could not be opened is closed too, when it is thrown away.
+        if not self.closed and hasattr(self, "_raw"):
             with spool_errors(self.file):
                 self._raw.close()
         super().close()

@@ -2,21 +2,148 @@
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import asdict
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import replace
 
 from publish.encode.channels import CONTINUOUS, HELD
-from publish.encode.chunks import CHUNK_MS, RATES
-from publish.encode.documents import iso_utc
+from publish.encode.chunks import CHUNK_MS, RATES, AllRates, Rate
+from publish.encode.documents import TABLE_DOCUMENTS, iso_utc
 from publish.encode.files import canonical_json
 from publish.encode.objects import EncodedObject
+from publish.structs import (
+    Capabilities,
+    Count,
+    Date,
+    Document,
+    Grade,
+    Part,
+    Revision,
+    SessionCode,
+    Sha256,
+    UtcText,
+    Year,
+    about,
+    one_of,
+    plain_values,
+)
 from transforms.frames import Clock
-from transforms.parts import Part
 from transforms.recording import SessionIdentity
 from transforms.session import SessionData
 
-SCHEMA = "parcferme/manifest/1"
 #: Hexadecimal digits of a revision's name.
 _REVISION_DIGITS = 16
+#: What an object can be.
+KINDS = ("frames", "overview", "rows", "table", "track", "quality", *TABLE_DOCUMENTS)
+
+
+class ManifestEvent(Part):
+    """The race weekend."""
+
+    name: str
+    official_name: str
+    country: str
+    location: str
+    circuit: str | None
+
+
+class ManifestSession(Part):
+    """The session of that weekend."""
+
+    code: SessionCode
+    name: str
+    date: Date
+    start_utc: UtcText | None
+
+
+class ManifestClock(Part):
+    """The clock that all times of the revision are on."""
+
+    utc_origin: Annotated[UtcText | None, about("UTC at tick 0")]
+    duration_ms: Count
+    session_time_origin_ms: Annotated[int, about("FastF1's session time at tick 0")]
+    race_start_ms: int | None
+
+
+class ManifestPart(Part):
+    """One part of a session that has parts: Q1, Q2, Q3, or a practice as a whole."""
+
+    name: str
+    start_ms: int
+    end_ms: Annotated[int | None, about("When its time was up")]
+    stopped_ms: Annotated[tuple[tuple[int, int], ...], about("Spans (from, to) in which its clock stood")]
+    advance: Annotated[Count | None, about("How many cars go on to the next part; null in the last")]
+
+
+class ManifestDriver(Part):
+    """One car and who drives it."""
+
+    number: str
+    code: str
+    first_name: str
+    last_name: str
+    team: str
+    color: Annotated[str, Meta(pattern="^#[0-9a-f]{6}$")] | None
+
+
+class ManifestChannel(Part):
+    """One channel of the frame chunks."""
+
+    unit: str
+    scale: Annotated[int | float, about("value = integer * scale")]
+    kind: Annotated[str, one_of("continuous", "held")]
+    column: Annotated[str, about("The same quantity in the Parquet table of frames")]
+    description: str
+
+
+class ManifestFrames(Part):
+    """How the frame chunks are cut."""
+
+    fps: AllRates
+    chunk_ms: Annotated[int, Meta(ge=CHUNK_MS, le=CHUNK_MS)]
+    channels: dict[str, ManifestChannel]
+
+
+class ManifestObject(Part):
+    """One object of the revision. ``bytes`` and ``sha256`` are of the file as it is downloaded."""
+
+    path: Annotated[str, Meta(pattern=r"^[a-z0-9_]+(/[a-z0-9_.]+)*"), about("Relative to the manifest")]
+    kind: Annotated[str, one_of(*KINDS)]
+    bytes: Count
+    sha256: Sha256
+    content_encoding: Annotated[str, one_of("gzip")] | None
+    fps: Rate | UnsetType = UNSET
+    start_ms: Count | UnsetType = UNSET
+    end_ms: Annotated[Count | UnsetType, about("The first tick after the last one in it")] = UNSET
+    rows: Count | UnsetType = UNSET
+
+
+class Manifest(Document, tag="parcferme/manifest/1"):
+    """What one revision of a session consists of."""
+
+    session_key: int
+    meeting_key: int
+    year: Year
+    round: Count
+    event: ManifestEvent
+    session: ManifestSession
+    revision: Revision
+    clock: ManifestClock
+    drivers: tuple[ManifestDriver, ...]
+    total_laps: Count | None
+    grade: Grade
+    capabilities: Capabilities
+    frames: ManifestFrames
+    objects: tuple[ManifestObject, ...]
+    made_with: Annotated[dict[str, str], about("Versions; not part of the revision's name")]
+    parts: Annotated[tuple[ManifestPart, ...] | UnsetType, about("Q1, Q2 and Q3, or a practice; not of a race")] = UNSET
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """The SHA-256 of every object, by path."""
+        return {item.path: item.sha256 for item in self.objects}
 
 
 def build_manifest(
@@ -29,121 +156,61 @@ def build_manifest(
     """Return the revision and the manifest as canonical JSON.
 
     ``channels`` are the names of the frame channels that have a value; only these are declared. The revision depends
-    on what a reader gets, neither on ``made_with`` nor on how the objects were compressed.
+    on what a reader gets, neither on ``made_with`` nor on how the objects were compressed. Raises PublicationError if
+    something is not as the manifest's schema says.
     """
     ordered = sorted(objects, key=lambda entry: entry.path)
-    body = {**_head(identity), **_content(data, channels)}
-    revision = revision_of(body, ordered)
-    manifest = {
-        **body,
-        "revision": revision,
-        "objects": [_entry(entry) for entry in ordered],
-        "made_with": made_with,
-    }
-    return revision, canonical_json(manifest)
-
-
-def revision_of(body: dict[str, Any], objects: Iterable[EncodedObject]) -> str:
-    """Return the name of the revision with the manifest fields ``body`` and these ``objects`` (sorted by path)."""
-    entries = []
-    for entry in objects:
-        facts = _entry(entry)
-        del facts["bytes"], facts["sha256"]
-        entries.append({**facts, "content_sha256": entry.content_sha256})
-    text = canonical_json({**body, "objects": entries})
-    return hashlib.sha256(text).hexdigest()[:_REVISION_DIGITS]
-
-
-def _head(identity: SessionIdentity) -> dict[str, Any]:
-    return {
-        "schema": SCHEMA,
-        "session_key": identity.session_key,
-        "meeting_key": identity.meeting_key,
-        "year": identity.year,
-        "round": identity.round,
-        "event": {
-            "name": identity.event,
-            "official_name": identity.official_event,
-            "country": identity.country,
-            "location": identity.location,
-            "circuit": identity.circuit,
-        },
-        "session": {
-            "code": identity.code,
-            "name": identity.name,
-            "date": identity.date,
-            "start_utc": identity.start_utc,
-        },
-    }
-
-
-def _content(data: SessionData, channels: frozenset[str]) -> dict[str, Any]:
-    declared = [channel for channel in CONTINUOUS + HELD if channel.name in channels]
-    return {
-        "clock": _clock(data.frames.clock),
-        "drivers": [
-            {
-                "number": driver.number,
-                "code": driver.code,
-                "first_name": driver.first_name,
-                "last_name": driver.last_name,
-                "team": driver.team,
-                "color": driver.color,
-            }
-            for driver in data.drivers
-        ],
-        "total_laps": data.total_laps,
+    unnamed = Manifest(
+        session_key=identity.session_key,
+        meeting_key=identity.meeting_key,
+        year=identity.year,
+        round=identity.round,
+        event=ManifestEvent(
+            identity.event, identity.official_event, identity.country, identity.location, identity.circuit
+        ),
+        session=ManifestSession(identity.code, identity.name, identity.date, identity.start_utc),
+        revision="0" * _REVISION_DIGITS,
+        clock=_clock(data.frames.clock),
+        drivers=tuple(ManifestDriver(**asdict(driver)) for driver in data.drivers),
+        total_laps=data.total_laps,
+        grade=data.grade,
+        capabilities=data.capabilities,
+        frames=ManifestFrames(RATES, CHUNK_MS, _channels(channels)),
+        objects=tuple(_entry(entry) for entry in ordered),
+        made_with=made_with,
         # Absent in a race, which has none.
-        **({"parts": [_part(part) for part in data.parts]} if data.parts else {}),
-        "grade": data.grade,
-        "capabilities": data.capabilities,
-        "frames": {
-            "fps": list(RATES),
-            "chunk_ms": CHUNK_MS,
-            "channels": {
-                channel.name: {
-                    "unit": channel.unit,
-                    "scale": channel.scale,
-                    "kind": channel.kind,
-                    "column": channel.column,
-                    "description": channel.description,
-                }
-                for channel in declared
-            },
-        },
-    }
+        parts=tuple(ManifestPart(**asdict(part)) for part in data.parts) or UNSET,
+    )
+    revision = revision_of(unnamed, [entry.content_sha256 for entry in ordered])
+    return revision, canonical_json(plain_values(replace(unnamed, revision=revision)))
 
 
-def _clock(clock: Clock) -> dict[str, Any]:
+def revision_of(manifest: Manifest, content_sha256: Iterable[str]) -> str:
+    """Return the name of the revision that ``manifest`` describes; ``content_sha256`` is of its objects, in order."""
+    body = plain_values(manifest)
+    del body["revision"], body["made_with"]
+    for entry, content in zip(body["objects"], content_sha256, strict=True):
+        # How an object is packed is no content.
+        del entry["bytes"], entry["sha256"]
+        entry["content_sha256"] = content
+    return hashlib.sha256(canonical_json(body)).hexdigest()[:_REVISION_DIGITS]
+
+
+def _channels(names: frozenset[str]) -> dict[str, ManifestChannel]:
     return {
-        "utc_origin": None if clock.utc_origin_ms is None else iso_utc(clock.utc_origin_ms),
-        "duration_ms": clock.duration_ms,
-        "session_time_origin_ms": clock.session_time_origin_ms,
-        "race_start_ms": clock.race_start_ms,
+        channel.name: ManifestChannel(channel.unit, channel.scale, channel.kind, channel.column, channel.description)
+        for channel in CONTINUOUS + HELD
+        if channel.name in names
     }
 
 
-def _part(part: Part) -> dict[str, Any]:
-    return {
-        "name": part.name,
-        "start_ms": part.start_ms,
-        "end_ms": part.end_ms,
-        "stopped_ms": [list(span) for span in part.stopped_ms],
-        "advance": part.advance,
-    }
+def _clock(clock: Clock) -> ManifestClock:
+    utc_origin = None if clock.utc_origin_ms is None else iso_utc(clock.utc_origin_ms)
+    return ManifestClock(utc_origin, clock.duration_ms, clock.session_time_origin_ms, clock.race_start_ms)
 
 
-def _entry(entry: EncodedObject) -> dict[str, Any]:
+def _entry(entry: EncodedObject) -> ManifestObject:
     """Return one object as the manifest names it."""
-    facts: dict[str, Any] = {
-        "path": entry.path,
-        "kind": entry.kind,
-        "bytes": entry.bytes,
-        "sha256": entry.sha256,
-        "content_encoding": entry.content_encoding,
-    }
-    for name in ("fps", "start_ms", "end_ms", "rows"):
-        value = getattr(entry, name)
-        if value is not None:
-            facts[name] = value
-    return facts
+    facts = {name: getattr(entry, name) for name in ("fps", "start_ms", "end_ms", "rows")}
+    known = {name: value for name, value in facts.items() if value is not None}
+    return ManifestObject(entry.path, entry.kind, entry.bytes, entry.sha256, entry.content_encoding, **known)

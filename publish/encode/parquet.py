@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from publish.encode.channels import CONTINUOUS, HELD, code_names, decimal_power, held_codes, round_published
 from publish.encode.files import PARQUET_TYPE, SpoolFile
 from publish.encode.objects import EncodedObject
-from transforms.columns import FRAMES, IDENTITY, TABLES, Channel, schema_of
+from transforms.columns import FRAMES, IDENTITY, TABLES, published_schema
+from transforms.declare import Channel, Table
 from transforms.errors import PublicationError
 from transforms.frames import TICK_MS, CarFrames, Frames
 from transforms.recording import SessionIdentity
@@ -36,31 +37,29 @@ def write_frames_table(frames: Frames, identity: SessionIdentity, spool: Path) -
 
     Raises PublicationError when the disk refuses.
     """
-    schema = schema_of(IDENTITY + FRAMES)
-    order = [pq.SortingColumn(schema.get_field_index(name)) for name in ("car", "time_ms")]
-    groups = _frame_groups(frames, identity, schema)
-    return _write("frames", schema, groups, spool, order)
+    return _write(FRAMES, _frame_groups(frames, identity), spool)
 
 
 def write_table(name: str, table: pa.Table, identity: SessionIdentity, spool: Path) -> EncodedObject:
-    """Write ``table``, in the order given, as ``parquet/<name>.parquet`` below ``spool``.
+    """Write ``table``, sorted as is declared for ``name``, as ``parquet/<name>.parquet`` below ``spool``.
 
     Raises PublicationError when the disk refuses, or when ``table`` has not the columns declared for ``name``.
     """
-    schema = schema_of(IDENTITY + TABLES[name])
-    table = _declared(name, table, schema, identity)
+    declared = TABLES[name]
+    table = _declared(declared, table, identity)
     starts = range(0, table.num_rows, _GROUP_ROWS)
-    return _write(name, schema, (table.slice(start, _GROUP_ROWS) for start in starts), spool, None)
+    groups = (_with_identity(declared, table.slice(start, _GROUP_ROWS), identity) for start in starts)
+    return _write(declared, groups, spool)
 
 
-def _write(
-    name: str, schema: pa.Schema, groups: Iterator[pa.Table], spool: Path, order: list[pq.SortingColumn] | None
-) -> EncodedObject:
+def _write(table: Table, groups: Iterator[pa.Table], spool: Path) -> EncodedObject:
     """Write one row group per table of ``groups``."""
-    path = f"parquet/{name}.parquet"
+    schema = published_schema(table)
+    path = f"parquet/{table.name}.parquet"
     content = ContentHash(schema)
     out = SpoolFile(spool / path)
     encodings = {field.name: code for field in schema if (code := _encoding(field.type))}
+    order = [pq.SortingColumn(schema.get_field_index(name)) for name in table.sorted_by]
     try:
         with pq.ParquetWriter(
             pa.PythonFile(out, mode="w"),
@@ -69,7 +68,7 @@ def _write(
             compression_level=_LEVEL,
             use_dictionary=[field.name for field in schema if field.name not in encodings],
             column_encoding=encodings,
-            sorting_columns=order,
+            sorting_columns=order or None,
         ) as writer:
             for group in groups:
                 writer.write_table(group, row_group_size=max(1, group.num_rows))
@@ -102,14 +101,15 @@ def _encoding(kind: pa.DataType) -> str | None:
     return None
 
 
-def _declared(name: str, table: pa.Table, schema: pa.Schema, identity: SessionIdentity) -> pa.Table:
-    """Return ``table`` with exactly the declared ``schema``, NaN as null."""
+def _declared(declared: Table, table: pa.Table, identity: SessionIdentity) -> pa.Table:
+    """Return ``table`` with exactly the ``declared`` columns, NaN as null."""
+    schema = declared.schema
     try:
         table = table.select(schema.names).cast(schema)
     except (KeyError, ValueError) as error:  # Arrow's errors are both
         raise PublicationError(
-            f"The table {name} of {identity.label} does not fit its declared columns: {error}. Nothing was published. "
-            "This is a fault of parcferme: report it with this message."
+            f"The table {declared.name} of {identity.label} does not fit its declared columns: {error}. Nothing was "
+            "published. This is a fault of parcferme: report it with this message."
         ) from error
     for index, field in enumerate(schema):
         if pa.types.is_floating(field.type) and pc.any(pc.is_nan(table.column(index))).as_py():
@@ -118,43 +118,41 @@ def _declared(name: str, table: pa.Table, schema: pa.Schema, identity: SessionId
     return table
 
 
-def _frame_groups(frames: Frames, identity: SessionIdentity, schema: pa.Schema) -> Iterator[pa.Table]:
+def _with_identity(declared: Table, rows: pa.Table, identity: SessionIdentity) -> pa.Table:
+    """Return ``rows`` of the ``declared`` table with the identity columns in front, equal in every row."""
+    values = ((column.type, getattr(identity, attribute)) for attribute, column in IDENTITY.items())
+    front = [_constant(value, kind, rows.num_rows) for kind, value in values]
+    return pa.Table.from_arrays([*front, *rows.columns], schema=published_schema(declared))
+
+
+def _frame_groups(frames: Frames, identity: SessionIdentity) -> Iterator[pa.Table]:
     """Yield the frames table in row groups."""
+    schema = FRAMES.schema
     for car in sorted(frames.cars):
         for start in range(0, frames.clock.ticks, GROUP_TICKS):
-            stop = min(start + GROUP_TICKS, frames.clock.ticks)
-            yield _frame_group(frames, identity, schema, car, slice(start, stop))
+            cut = slice(start, min(start + GROUP_TICKS, frames.clock.ticks))
+            yield _with_identity(FRAMES, _frame_group(frames, schema, car, cut), identity)
 
 
-def _frame_group(frames: Frames, identity: SessionIdentity, schema: pa.Schema, car: str, cut: slice) -> pa.Table:
+def _frame_group(frames: Frames, schema: pa.Schema, car: str, cut: slice) -> pa.Table:
     """Return one car's frames in ``cut`` as a table."""
-    size = cut.stop - cut.start
-    columns = identity_columns(identity, size)
-    columns["car"] = _constant(car, size)
-    columns["time_ms"] = pa.array(np.arange(cut.start, cut.stop, dtype=np.int32) * np.int32(TICK_MS))
+    columns = {
+        "car": _constant(car, schema.field("car").type, cut.stop - cut.start),
+        "time_ms": pa.array(np.arange(cut.start, cut.stop, dtype=np.int32) * np.int32(TICK_MS)),
+        "track_status": _category(frames.track_status[cut], frames.track_statuses),
+    }
     for channel in CONTINUOUS:
         columns[channel.column] = _continuous(frames.cars[car], channel, cut)
     for channel in HELD:
-        kind = schema.field(channel.column).type
-        columns[channel.column] = _held(frames, frames.cars[car], channel, cut, kind)
-    columns["track_status"] = _category(frames.track_status[cut], frames.track_statuses)
+        columns[channel.column] = _held(frames, frames.cars[car], channel, cut)
     return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
-def identity_columns(identity: SessionIdentity, size: int) -> dict[str, pa.Array]:
-    """Return the identity columns, ``size`` equal rows, by name."""
-    return {
-        "year": pa.array(np.full(size, identity.year, dtype=np.int16)),
-        "round": pa.array(np.full(size, identity.round, dtype=np.int16)),
-        "event": _constant(identity.event, size),
-        "session": _constant(identity.code, size),
-        "session_key": pa.array(np.full(size, identity.session_key, dtype=np.int32)),
-    }
-
-
-def _constant(text: str, size: int) -> pa.DictionaryArray:
-    """Return ``size`` times ``text`` as a category."""
-    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(size, dtype=np.int32)), pa.array([text], pa.string()))
+def _constant(value: object, kind: pa.DataType, size: int) -> pa.Array:
+    """Return ``size`` times ``value`` as the type ``kind``."""
+    if pa.types.is_dictionary(kind):
+        return pa.DictionaryArray.from_arrays(pa.array(np.zeros(size, dtype=np.int32)), pa.array([value], pa.string()))
+    return pa.repeat(pa.scalar(value, kind), size)
 
 
 def _category(codes: NDArray[np.signedinteger], names: tuple[str, ...]) -> pa.DictionaryArray:
@@ -165,21 +163,21 @@ def _category(codes: NDArray[np.signedinteger], names: tuple[str, ...]) -> pa.Di
 
 def _continuous(car: CarFrames, channel: Channel, cut: slice) -> pa.Array:
     """Return a continuous channel as published: rounded, null in a gap."""
-    values = round_published(getattr(car, channel.column)[cut], decimal_power(channel.column))
+    values = round_published(getattr(car, channel.column)[cut], decimal_power(channel))
     return pa.array(values, from_pandas=True)
 
 
-def _held(frames: Frames, car: CarFrames, channel: Channel, cut: slice, kind: pa.DataType) -> pa.Array:
-    """Return a held channel with the type ``kind``, null in a gap or where the upstream has none."""
+def _held(frames: Frames, car: CarFrames, channel: Channel, cut: slice) -> pa.Array:
+    """Return a held channel as published: null in a gap or where the upstream has none."""
     codes = held_codes(car, channel)
     if codes is None:
-        return pa.nulls(cut.stop - cut.start, kind)
+        return pa.nulls(cut.stop - cut.start, channel.type)
     codes = codes[cut]
-    if pa.types.is_dictionary(kind):
-        return _category(codes, code_names(frames, channel.column) or ())
-    if pa.types.is_boolean(kind):
+    if (names := code_names(frames, channel)) is not None:
+        return _category(codes, names)
+    if pa.types.is_boolean(channel.type):
         return pa.array(codes > 0, mask=codes < 0)
-    return pa.array(codes, mask=codes < 0).cast(kind)
+    return pa.array(codes, mask=codes < 0).cast(channel.type)
 
 
 class ContentHash:

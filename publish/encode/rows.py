@@ -126,7 +126,8 @@ class _FrameText:
 
 def _tenths(values: NDArray[np.floating]) -> NDArray[np.int64]:
     """Return ``values`` in tenths."""
-    return np.rint(np.nan_to_num(values) * 10).astype(np.int64)
+    tenths: NDArray[np.int64] = np.rint(np.nan_to_num(values) * 10).astype(np.int64)
+    return tenths
 
 
 def _distinct(fields: dict[str, NDArray[np.integer]]) -> pa.StringArray:

@@ -6,16 +6,18 @@ the published documents tell it; it brings its own checks up to date and leaves 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Annotated
+
+from msgspec.structs import replace
 
 from publish import keys
 from publish.live.status import public_text
 from publish.season.index import update_root_index
 from publish.stores.base import Store
-from publish.stores.shared_documents import Document, encode_document, parse_utc, update_document, utc_text
+from publish.stores.shared_documents import update_document
+from publish.structs import Document, Part, Utc, about, encode_document, one_of
 
-SCHEMA = "parcferme/health/1"
 HEALTHY, DEGRADED, FAILING = "healthy", "degraded", "failing"
 #: Every state, the best first.
 STATES = (HEALTHY, DEGRADED, FAILING)
@@ -27,13 +29,24 @@ UNWATCHED = timedelta(days=1)
 GIVEN_UP = timedelta(days=1)
 
 
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at: ``state`` is one of ``STATES``, ``message`` says what was seen and what to do."""
+_State = Annotated[str, one_of(*STATES)]
+
+
+class Check(Part):
+    """One thing that was looked at."""
 
     name: str
-    state: str
-    message: str
+    state: _State
+    message: Annotated[str, about("What was seen and what to do")]
+
+
+class Health(Document, tag="parcferme/health/1"):
+    """Is the system well: the worst state of its checks."""
+
+    state: _State
+    checked_at: Utc
+    valid_until: Annotated[Utc, about("A document that is past it says that nobody looks")]
+    checks: tuple[Check, ...]
 
 
 def worst_state(states: Iterable[str]) -> str:
@@ -41,22 +54,15 @@ def worst_state(states: Iterable[str]) -> str:
     return max(states, key=STATES.index, default=HEALTHY)
 
 
-def health_document(checks: Sequence[Check], now: datetime, valid_for: timedelta = WATCHED) -> Document:
+def health_document(checks: Sequence[Check], now: datetime, valid_for: timedelta = WATCHED) -> Health:
     """Return the document for ``checks``, made at ``now`` (aware)."""
-    return {
-        "schema": SCHEMA,
-        "state": worst_state(check.state for check in checks),
-        "checked_at": utc_text(now),
-        "valid_until": utc_text(now + valid_for),
-        "checks": [
-            {"name": check.name, "state": check.state, "message": public_text(check.message)} for check in checks
-        ],
-    }
+    public = tuple(replace(check, message=public_text(check.message)) for check in checks)
+    return Health(worst_state(check.state for check in checks), now, now + valid_for, public)
 
 
 def merged_document(
-    before: Document | None, checks: Sequence[Check], now: datetime, *, may_take_over: bool
-) -> Document | None:
+    before: Health | None, checks: Sequence[Check], now: datetime, *, may_take_over: bool
+) -> Health | None:
     """Return the document after a run has brought its ``checks`` up to date; None: leave it as it is.
 
     Checks of the watch that hold stay, and with them its age limit: a run must not make a dead watch look alive. For
@@ -64,21 +70,20 @@ def merged_document(
     A run's own document is renewed after half of its age limit, and whenever it says something new.
     """
     fresh = health_document(checks, now, UNWATCHED)
-    if before is None or before.get("schema") != SCHEMA:
+    if before is None:
         return fresh
-    ours = {check["name"]: check for check in fresh["checks"]}
-    is_watched = any(check["name"] not in ours for check in before["checks"])
-    valid_until = parse_utc(before["valid_until"])
-    if is_watched and valid_until > now:
-        merged = [ours.pop(check["name"], check) for check in before["checks"]] + list(ours.values())
-        return {**before, "state": worst_state(check["state"] for check in merged), "checks": merged}
+    ours = {check.name: check for check in fresh.checks}
+    is_watched = any(check.name not in ours for check in before.checks)
+    if is_watched and before.valid_until > now:
+        merged = (*(ours.pop(check.name, check) for check in before.checks), *ours.values())
+        return replace(before, state=worst_state(check.state for check in merged), checks=merged)
     if is_watched:
-        return fresh if may_take_over and now - valid_until > GIVEN_UP else None
-    same = (before["state"], before["checks"]) == (fresh["state"], fresh["checks"])
-    return None if same and valid_until > now + UNWATCHED / 2 else fresh
+        return fresh if may_take_over and now - before.valid_until > GIVEN_UP else None
+    same = (before.state, before.checks) == (fresh.state, fresh.checks)
+    return None if same and before.valid_until > now + UNWATCHED / 2 else fresh
 
 
-def write_health(store: Store, checks: Sequence[Check], now: datetime) -> Document:
+def write_health(store: Store, checks: Sequence[Check], now: datetime) -> Health:
     """Write and return the watch's document, whatever was there before.
 
     :raises PublicationError: the destination refuses.
@@ -98,7 +103,7 @@ def update_health(store: Store, checks: Sequence[Check], now: datetime, *, may_t
     :raises PublicationError: the destination refuses, or the document there cannot be read.
     """
     written = update_document(
-        store, keys.HEALTH, lambda before: merged_document(before, checks, now, may_take_over=may_take_over)
+        store, keys.HEALTH, Health, lambda before: merged_document(before, checks, now, may_take_over=may_take_over)
     )
     _link(store)
     return written

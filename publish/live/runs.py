@@ -4,18 +4,34 @@ How far a run is stands in its own status document, which every running entry na
 are taken out of them.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta
+from msgspec.structs import asdict, replace
 
 from publish import keys
 from publish.live.status import public_text
 from publish.season.index import update_root_index
 from publish.stores.base import Store
-from publish.stores.shared_documents import Document, parse_utc, update_document, utc_text
-from transforms.errors import PublicationError
+from publish.stores.shared_documents import update_document
+from publish.structs import (
+    Count,
+    Document,
+    Grade,
+    Part,
+    Revision,
+    SessionCode,
+    Utc,
+    Year,
+    about,
+    encode_document,
+    one_of,
+)
 
-SCHEMA = "parcferme/runs/1"
 #: How a run can have ended.
 OUTCOMES = ("published", "unchanged", "awaiting_data", "failed", "cancelled", "crashed")
 CRASHED = "crashed"
@@ -26,62 +42,89 @@ MAX_LISTED = 50
 #: A run that its orchestrator does not know may have begun this short a time ago.
 UNKNOWN_FOR = timedelta(minutes=3)
 
-#: What is said only of runs that have ended.
-_OF_THE_END = ("ended_at", "state", "message", "grade", "revision")
 _UNKNOWN_RUN = "Nobody knows of this run any more: it was killed or deleted. Run the session again."
 
 
-@dataclass(frozen=True)
-class RunEntry:
-    """A run that makes a session: ``event`` is its name, ``session`` its code, ``started_at`` aware."""
-
-    year: int
-    round: int
+class _OfSession(Part):
+    year: Year
+    round: Count
     event: str
-    session: str
+    session: SessionCode
+
+
+class RunEntry(_OfSession):
+    """A run that makes a session."""
+
     flow_run_id: str
     flow_run_name: str
     flow_run_url: str | None
-    started_at: datetime
+    started_at: Utc
 
 
-@dataclass(frozen=True)
-class PlannedEntry:
-    """A run to come. ``kind`` is one of :data:`KINDS`, ``expected_at`` aware; the run may not be made yet."""
+class RunningEntry(RunEntry):
+    """A run that is at work."""
 
-    year: int
-    round: int
-    event: str
-    session: str
-    kind: str
-    expected_at: datetime
-    flow_run_id: str | None = None
-    flow_run_name: str | None = None
-    flow_run_url: str | None = None
+    status: Annotated[str, about("Its status document, relative to the base URL")]
+
+
+class EndedEntry(RunningEntry):
+    """A run that has ended, and how."""
+
+    ended_at: Utc
+    state: Annotated[str, one_of(*OUTCOMES)]
+    message: str
+    grade: Grade | None
+    revision: Revision | None
+
+
+class PlannedEntry(_OfSession):
+    """A run to come; what is null is not known yet, since the run may not be made yet."""
+
+    flow_run_id: str | None
+    flow_run_name: str | None
+    flow_run_url: str | None
+    kind: Annotated[str, one_of(*KINDS)]
+    expected_at: Utc
+
+
+class Runs(Document, tag="parcferme/runs/1"):
+    """What runs now, what ran last and what comes next."""
+
+    updated_at: Utc
+    running: tuple[RunningEntry, ...]
+    recent: Annotated[tuple[EndedEntry, ...], Meta(max_length=MAX_LISTED), about("Newest first")]
+    next: Annotated[tuple[PlannedEntry, ...], Meta(max_length=MAX_LISTED), about("Soonest first")]
+
+
+_Entry = TypeVar("_Entry", RunEntry, RunningEntry, EndedEntry, PlannedEntry)
 
 
 @dataclass
 class _Lists:
     """The three lists of the document, to be changed."""
 
-    running: list[Document]
-    recent: list[Document]
-    next: list[Document]
+    running: list[RunningEntry]
+    recent: list[EndedEntry]
+    next: list[PlannedEntry]
 
-    def ended(self, entry: Document) -> None:
+    def ended(self, entry: EndedEntry) -> None:
         """List ``entry`` among the recent ones, once."""
-        self.forget(entry["flow_run_id"])
+        self.forget(entry.flow_run_id)
         self.recent.append(entry)
 
     def forget(self, flow_run_id: str) -> None:
         """Drop whatever is said of a run."""
-        for name in ("running", "recent", "next"):
-            kept = [entry for entry in getattr(self, name) if entry["flow_run_id"] != flow_run_id]
-            setattr(self, name, kept)
+        self.running = _without(self.running, flow_run_id)
+        self.recent = _without(self.recent, flow_run_id)
+        self.next = _without(self.next, flow_run_id)
 
-    def find_recent(self, flow_run_id: str) -> Document | None:
+    def find_recent(self, flow_run_id: str) -> EndedEntry | None:
         """Return what is said of a run that has ended."""
-        return next((entry for entry in self.recent if entry["flow_run_id"] == flow_run_id), None)
+        return next((entry for entry in self.recent if entry.flow_run_id == flow_run_id), None)
+
+
+def _without(entries: Iterable[_Entry], flow_run_id: str) -> list[_Entry]:
+    return [entry for entry in entries if entry.flow_run_id != flow_run_id]
 
 
 def run_started(store: Store, entry: RunEntry, now: datetime) -> bool:
@@ -91,11 +134,11 @@ def run_started(store: Store, entry: RunEntry, now: datetime) -> bool:
 
     :raises PublicationError: ``entry.session`` is no session's code, or the store refuses.
     """
-    made = _running_document(entry)
+    made = _running(entry)
 
     def change(lists: _Lists) -> None:
         ended = lists.find_recent(entry.flow_run_id)
-        if ended is not None and parse_utc(ended["ended_at"]) > now:
+        if ended is not None and ended.ended_at > now:
             return  # a late word of a run that has ended since
         lists.forget(entry.flow_run_id)
         lists.running.append(made)
@@ -121,14 +164,14 @@ def run_ended(
 
     :raises PublicationError: ``state`` or ``entry.session`` is not known, or the store refuses.
     """
-    made = _ended_document(_running_document(entry), ended_at, state, message, grade, revision)
+    made = _ended(_running(entry), ended_at, state, message, grade, revision)
 
     def change(lists: _Lists) -> None:
-        again = [run for run in lists.running if run["flow_run_id"] == entry.flow_run_id]
-        if any(parse_utc(run["started_at"]) > ended_at for run in again):
+        again = [run for run in lists.running if run.flow_run_id == entry.flow_run_id]
+        if any(run.started_at > ended_at for run in again):
             return  # it has begun anew since
         ended = lists.find_recent(entry.flow_run_id)
-        if ended is None or parse_utc(ended["ended_at"]) <= ended_at:
+        if ended is None or ended.ended_at <= ended_at:
             lists.ended(made)
 
     return _update(store, change, now)
@@ -141,11 +184,11 @@ def replace_planned(store: Store, planned: Sequence[PlannedEntry], now: datetime
 
     :raises PublicationError: an entry is for nothing known, or the store refuses.
     """
-    made = [_planned_document(entry) for entry in planned]
+    made = [replace(entry, flow_run_url=_web_address(entry.flow_run_url)) for entry in planned]
 
     def change(lists: _Lists) -> None:
-        running = {run["flow_run_id"] for run in lists.running}
-        lists.next = [entry for entry in made if entry["flow_run_id"] is None or entry["flow_run_id"] not in running]
+        running = {run.flow_run_id for run in lists.running}
+        lists.next = [entry for entry in made if entry.flow_run_id not in running]
 
     return _update(store, change, now)
 
@@ -159,97 +202,62 @@ def reconcile(store: Store, alive: Collection[str], dead: Mapping[str, tuple[str
 
     :raises PublicationError: a state in ``dead`` is not known, or the store refuses.
     """
-    for state, _ in dead.values():
-        _check_outcome(state)
 
     def change(lists: _Lists) -> None:
         for run in list(lists.running):
-            flow_run_id = run["flow_run_id"]
-            if flow_run_id in dead:
-                lists.ended(_ended_document(run, now, *dead[flow_run_id]))
-            elif flow_run_id not in alive and now - parse_utc(run["started_at"]) > UNKNOWN_FOR:
-                lists.ended(_ended_document(run, now, CRASHED, _UNKNOWN_RUN))
-        for run in list(lists.recent):
-            if run["state"] == CRASHED and run["flow_run_id"] in alive:
-                lists.forget(run["flow_run_id"])
-                lists.running.append({name: value for name, value in run.items() if name not in _OF_THE_END})
+            if run.flow_run_id in dead:
+                lists.ended(_ended(run, now, *dead[run.flow_run_id]))
+            elif run.flow_run_id not in alive and now - run.started_at > UNKNOWN_FOR:
+                lists.ended(_ended(run, now, CRASHED, _UNKNOWN_RUN))
+        for ended in list(lists.recent):
+            if ended.state == CRASHED and ended.flow_run_id in alive:
+                lists.forget(ended.flow_run_id)
+                lists.running.append(msgspec.convert(ended, RunningEntry, from_attributes=True))
 
     return _update(store, change, now)
 
 
 def _update(store: Store, change: Callable[[_Lists], None], now: datetime) -> bool:
-    def changed(before: Document | None) -> Document | None:
-        present = before or {}
-        lists = _Lists(*(list(present.get(name, ())) for name in ("running", "recent", "next")))
+    def changed(before: Runs | None) -> Runs | None:
+        lists = _Lists(list(before.running), list(before.recent), list(before.next)) if before else _Lists([], [], [])
         change(lists)
-        after: Document = {
-            "running": sorted(lists.running, key=lambda run: str(run["started_at"])),
-            "recent": sorted(lists.recent, key=lambda run: str(run["ended_at"]), reverse=True)[:MAX_LISTED],
-            "next": sorted(lists.next, key=lambda run: str(run["expected_at"]))[:MAX_LISTED],
-        }
-        if before is not None and all(before.get(name) == value for name, value in after.items()):
-            return None
-        return {"schema": SCHEMA, "updated_at": _latest_text(present.get("updated_at"), now), **after}
+        after = Runs(
+            # A writer whose clock is behind does not make the document look older.
+            max(now, before.updated_at) if before else now,
+            tuple(sorted(lists.running, key=lambda run: run.started_at)),
+            tuple(sorted(lists.recent, key=lambda run: run.ended_at, reverse=True)[:MAX_LISTED]),
+            tuple(sorted(lists.next, key=lambda run: run.expected_at)[:MAX_LISTED]),
+        )
+        return None if before and _says_the_same(before, after) else after
 
     is_new = store.head(keys.RUNS) is None
-    written = update_document(store, keys.RUNS, changed)
+    written = update_document(store, keys.RUNS, Runs, changed)
     if is_new and written:
         update_root_index(store, links={"runs": keys.RUNS})
     return written
 
 
-def _latest_text(before: str | None, now: datetime) -> str:
-    """Return the later time: a writer whose clock is behind does not make the document look older."""
-    return utc_text(now if before is None else max(now, parse_utc(before)))
+def _says_the_same(before: Runs, after: Runs) -> bool:
+    """Whether nothing but the time has changed, as published: times lose what is less than a millisecond."""
+    return encode_document(replace(after, updated_at=before.updated_at)) == encode_document(before)
 
 
-def _running_document(entry: RunEntry) -> Document:
-    return {
-        **_common(asdict(entry)),
-        "started_at": utc_text(entry.started_at),
-        "status": keys.status(entry.year, entry.round, entry.session),
-    }
+def _running(entry: RunEntry) -> RunningEntry:
+    status = keys.status(entry.year, entry.round, entry.session)
+    return RunningEntry(**asdict(entry) | {"flow_run_url": _web_address(entry.flow_run_url), "status": status})
 
 
-def _ended_document(
-    running: Document,
+def _ended(
+    running: RunningEntry,
     ended_at: datetime,
     state: str,
     message: str,
     grade: str | None = None,
     revision: str | None = None,
-) -> Document:
-    _check_outcome(state)
-    return {
-        **running,
-        "ended_at": utc_text(ended_at),
-        "state": state,
-        "message": public_text(message),
-        "grade": grade,
-        "revision": revision,
-    }
+) -> EndedEntry:
+    said = public_text(message)
+    return EndedEntry(**asdict(running), ended_at=ended_at, state=state, message=said, grade=grade, revision=revision)
 
 
-def _planned_document(entry: PlannedEntry) -> Document:
-    if entry.kind not in KINDS:
-        raise PublicationError(f"A run cannot be planned for {entry.kind!r}. Use one of {', '.join(KINDS)}.")
-    return {**_common(asdict(entry)), "kind": entry.kind, "expected_at": utc_text(entry.expected_at)}
-
-
-def _common(entry: Document) -> Document:
-    """Return what every entry says of its run and session."""
-    url = entry["flow_run_url"]
-    return {
-        "year": entry["year"],
-        "round": entry["round"],
-        "event": entry["event"],
-        "session": entry["session"],
-        "flow_run_id": entry["flow_run_id"],
-        "flow_run_name": entry["flow_run_name"],
-        "flow_run_url": url if url is not None and url.startswith(("http://", "https://")) else None,
-    }
-
-
-def _check_outcome(state: str) -> None:
-    if state not in OUTCOMES:
-        raise PublicationError(f"A run cannot have ended as {state!r}. Use one of {', '.join(OUTCOMES)}.")
+def _web_address(url: str | None) -> str | None:
+    return url if url is not None and url.startswith(("http://", "https://")) else None

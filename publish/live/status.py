@@ -6,15 +6,17 @@ message stays in the run's log.
 
 import re
 import tempfile
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+from msgspec.structs import replace
 
 from publish import keys
 from publish.stores.base import Store
-from publish.stores.shared_documents import Document, parse_utc, update_document, utc_text
+from publish.stores.shared_documents import read_document, update_document
+from publish.structs import Document, Utc, about, one_of
 
-SCHEMA = "parcferme/status/1"
 PROGRESS = "progress"
 AWAITING_DATA = "awaiting_data"
 COMPLETE = "complete"
@@ -26,25 +28,20 @@ _QUOTED_PATH = re.compile(r"""(['"])(?:file://)?(?:~|[A-Za-z]:)?[/\\][^'"]*\1"""
 _BARE_PATH = re.compile(r"""(?:file://|(?<![\w:/.\-\])}>]))~?/[^\s'",;()]*[^\s'",;().:]""")
 
 
-@dataclass(frozen=True)
-class StatusDocument:
-    """How far a run is. ``type`` is ``progress``, ``awaiting_data``, ``complete`` or ``error``; times are aware.
+class Status(Document, tag="parcferme/status/1", kw_only=True):
+    """How far the run is that makes a session."""
 
-    ``progress`` is 0-100, ``state`` the run's state in the orchestrator's words, ``flow_run_url`` its page there,
-    ``next_attempt_at`` when a run that awaits its data goes on, ``error`` one sentence for the person who looks.
-    """
-
-    type: str
-    state: str
-    progress: int
+    type: Annotated[str, one_of(PROGRESS, AWAITING_DATA, COMPLETE, ERROR)]
+    state: Annotated[str, about("The run's state in the orchestrator's words")]
+    progress: Annotated[int, Meta(ge=0, le=100), about("Percent")]
     message: str
     flow_run_id: str
     flow_run_name: str
-    started_at: datetime
-    updated_at: datetime
-    error: str | None = None
-    flow_run_url: str | None = None
-    next_attempt_at: datetime | None = None
+    flow_run_url: Annotated[str | None, about("Its page in the orchestrator")] = None
+    started_at: Utc
+    updated_at: Utc
+    next_attempt_at: Annotated[Utc | None, about("When a run that waits for data tries again")] = None
+    error: Annotated[str | None, about("One sentence for the person who looks")]
 
 
 def public_text(text: str) -> str:
@@ -55,36 +52,37 @@ def public_text(text: str) -> str:
     return _BARE_PATH.sub(_LOCAL_PATH, _QUOTED_PATH.sub(_LOCAL_PATH, text))
 
 
-def write_status(store: Store, year: int, round_number: int, code: str, status: StatusDocument) -> bool:
+def read_status(store: Store, year: int, round_number: int, code: str) -> Status | None:
+    """Return the status of a session's last run, None where there is none.
+
+    :raises PublicationError: ``code`` is no session's, or the document cannot be used.
+    """
+    return read_document(store, keys.status(year, round_number, code), Status)
+
+
+def status_keys(store: Store, year: int) -> list[str]:
+    """Return the keys of the season's status documents."""
+    return [row.key for row in store.list(f"{keys.STATUS}{year}/") if keys.is_status(row.key)]
+
+
+def write_status(store: Store, year: int, round_number: int, code: str, status: Status) -> bool:
     """Write the status of a session's run and say whether it was taken over.
 
     Within a run progress never goes back, and nothing but an error follows ``complete``. A later run replaces an
     earlier one's status; a straggler of an earlier run changes nothing. How often to call is the caller's business.
     """
-    return update_document(store, keys.status(year, round_number, code), lambda before: _merged(before, status))
+    return update_document(store, keys.status(year, round_number, code), Status, lambda before: _merged(before, status))
 
 
-def _merged(before: Document | None, status: StatusDocument) -> Document | None:
+def _merged(before: Status | None, status: Status) -> Status | None:
     progress = max(0, min(100, status.progress))
     started_at = status.started_at
-    if before is not None and before.get("flow_run_id") == status.flow_run_id:
-        if before.get("type") == COMPLETE and status.type == PROGRESS:
+    if before is not None and before.flow_run_id == status.flow_run_id:
+        if before.type == COMPLETE and status.type == PROGRESS:
             return None
-        progress = max(progress, int(before.get("progress", 0)))
-        started_at = min(started_at, parse_utc(before["started_at"]))
-    elif before is not None and parse_utc(before["started_at"]) > started_at:
+        progress = max(progress, before.progress)
+        started_at = min(started_at, before.started_at)
+    elif before is not None and before.started_at > started_at:
         return None
-    return {
-        "schema": SCHEMA,
-        "type": status.type,
-        "state": status.state,
-        "progress": progress,
-        "message": public_text(status.message),
-        "flow_run_id": status.flow_run_id,
-        "flow_run_name": status.flow_run_name,
-        "flow_run_url": status.flow_run_url,
-        "started_at": utc_text(started_at),
-        "updated_at": utc_text(status.updated_at),
-        "next_attempt_at": None if status.next_attempt_at is None else utc_text(status.next_attempt_at),
-        "error": None if status.error is None else public_text(status.error),
-    }
+    error = None if status.error is None else public_text(status.error)
+    return replace(status, progress=progress, started_at=started_at, message=public_text(status.message), error=error)

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from publish import keys
+from publish.encode.manifest import Manifest
 from publish.revisions.latest import Latest, read_latest
+from publish.revisions.manifests import read_manifest
 from publish.stores.base import Store
 from publish.stores.parallel import in_parallel
-from publish.stores.shared_documents import Document, read_document
+from publish.stores.shared_documents import read_document
 from transforms.errors import PublicationError
 from transforms.recording import SessionIdentity
 
@@ -34,7 +36,7 @@ class Alias:
 
 def make_copies(
     store: Store,
-    manifest: Document,
+    manifest: Manifest,
     identity: SessionIdentity,
     objects_before: Mapping[str, str],
     before: Latest | None,
@@ -55,10 +57,9 @@ def make_copies(
     remove_copies(store, [copy for copy in old if copy.target not in kept])
 
 
-def planned_copies(manifest: Document, alias: Alias) -> list[Copy]:
+def planned_copies(manifest: Manifest, alias: Alias) -> list[Copy]:
     """Return every stable copy of the revision a manifest describes."""
-    objects = {item["path"]: item["sha256"] for item in manifest["objects"]}
-    return _copies(int(manifest["session_key"]), str(manifest["revision"]), objects, alias)
+    return _copies(manifest.session_key, manifest.revision, manifest.hashes, alias)
 
 
 def settle_copies(store: Store, session_key: int) -> None:
@@ -70,12 +71,7 @@ def settle_copies(store: Store, session_key: int) -> None:
     for _ in range(_SETTLE_ATTEMPTS):
         if latest is None:
             return
-        manifest = read_document(store, latest.manifest_key)
-        if manifest is None:
-            raise PublicationError(
-                f"{latest.manifest_key} is not in {store.uri} although latest.json links it. Publish session "
-                f"{session_key} again."
-            )
+        manifest = read_manifest(store, session_key, latest.revision)
         wanted = planned_copies(manifest, Alias(latest.year, latest.round, latest.session))
         copy_missing(store, wanted)
         remove_copies(store, _stale_copies(store, latest, {copy.target for copy in wanted}))
@@ -92,7 +88,7 @@ def _stale_copies(store: Store, latest: Latest, kept: set[str]) -> list[Copy]:
     alias = Alias(latest.year, latest.round, latest.session)
     stale: dict[str, Copy] = {}
     for revision in {entry.revision for entry in latest.history} - {latest.revision}:
-        manifest = read_document(store, keys.manifest(latest.session_key, revision))
+        manifest = read_document(store, keys.manifest(latest.session_key, revision), Manifest)
         for copy in planned_copies(manifest, alias) if manifest else ():
             if copy.target not in kept:
                 info = store.head(copy.target)

@@ -1,18 +1,18 @@
 """What differs between two revisions of a session: objects, official results, laps."""
 
-import gzip
 import re
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-import orjson
+from msgspec import Struct
 
 from publish import keys
+from publish.encode.manifest import Manifest
+from publish.revisions.manifests import read_manifest
 from publish.stores.base import Store
 from publish.stores.parallel import in_parallel
-from publish.stores.shared_documents import Document, parse_document
+from publish.structs import Part, about, decode_packed
 from transforms.errors import InputError, PublicationError
 
 RESULTS = "results.json.gz"
@@ -23,16 +23,22 @@ MAX_LISTED_RESULTS = 60
 _REVISION = re.compile("[0-9a-f]{16}")
 
 Row = Mapping[str, Any]
+Value = str | int | float | bool | None
 
 
-@dataclass(frozen=True)
-class ResultChange:
-    """One value of the results that is another one. A car that came or went has ``field`` ``car``."""
+class ResultChange(Part):
+    """One value of the results that is another one."""
 
     car: str
-    field: str
-    before: Any
-    after: Any
+    field: Annotated[str, about("Column; car: it came or went")]
+    before: Value
+    after: Value
+
+
+class _Table(Struct):
+    """What is compared of a table; its columns may be those of another time."""
+
+    rows: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -66,41 +72,41 @@ class RevisionDiff:
 def read_diff(store: Store, before: str, after: str, session_key: int | None = None) -> RevisionDiff:
     """Compare two revisions of a session (None: whichever has them).
 
-    :raises InputError: no session has both.
+    :raises InputError: no session has both, or the session does not.
     :raises PublicationError: a document of theirs cannot be read.
     """
     for revision in (before, after):
         if _REVISION.fullmatch(revision) is None:
             raise InputError(f"{revision!r} is not a revision: that is 16 hexadecimal digits. latest.json lists them.")
     key = _find_session(store, before, after) if session_key is None else session_key
-    manifests = [_manifest_of(store, key, revision) for revision in (before, after)]
-    objects = object_changes(*manifests)
-    changed = {change.path for change in objects}
-    laps = _rows_of_both(store, key, manifests, LAPS) if LAPS in changed else ([], [])
-    return RevisionDiff(
-        key, before, after, tuple(objects), tuple(read_result_changes(store, *manifests)), _count(*laps)
-    )
+    if (missing := _first_missing(store, key, before, after)) is not None:
+        raise InputError(
+            f"Session {key} has no revision {missing!r} in {store.uri}. {keys.latest(key)} lists those there are."
+        )
+    old, new = (read_manifest(store, key, revision) for revision in (before, after))
+    objects = object_changes(old, new)
+    laps = 0
+    if any(change.path == LAPS for change in objects):
+        laps = _count(*(_read_rows(store, manifest, LAPS) for manifest in (old, new)))
+    return RevisionDiff(key, before, after, tuple(objects), tuple(read_result_changes(store, old, new)), laps)
 
 
-def read_result_changes(store: Store, before: Document, after: Document) -> list[ResultChange]:
+def read_result_changes(store: Store, before: Manifest, after: Manifest) -> list[ResultChange]:
     """Compare the results of two revisions, given their manifests; reads nothing if they are the same object."""
-    hashes = [
-        {item["path"]: item["sha256"] for item in manifest["objects"]}.get(RESULTS) for manifest in (before, after)
-    ]
-    if hashes[0] == hashes[1]:
+    if before.hashes.get(RESULTS) == after.hashes.get(RESULTS):
         return []
-    return result_changes(*_rows_of_both(store, int(after["session_key"]), [before, after], RESULTS))
+    return result_changes(*(_read_rows(store, manifest, RESULTS) for manifest in (before, after)))
 
 
-def object_changes(before: Document, after: Document) -> list[ObjectChange]:
+def object_changes(before: Manifest, after: Manifest) -> list[ObjectChange]:
     """Return the objects that differ between two manifests, by path."""
-    old = {item["path"]: item for item in before["objects"]}
-    new = {item["path"]: item for item in after["objects"]}
-    return [
-        ObjectChange(path, *(items[path]["bytes"] if path in items else None for items in (old, new)))
-        for path in sorted(old.keys() | new.keys())
-        if old.get(path, {}).get("sha256") != new.get(path, {}).get("sha256")
-    ]
+    old, new = ({item.path: item for item in manifest.objects} for manifest in (before, after))
+    found = []
+    for path in sorted(old.keys() | new.keys()):
+        was, now = old.get(path), new.get(path)
+        if (was and was.sha256) != (now and now.sha256):
+            found.append(ObjectChange(path, was.bytes if was else None, now.bytes if now else None))
+    return found
 
 
 def changed_groups(changes: Iterable[ObjectChange]) -> list[str]:
@@ -134,49 +140,33 @@ def _group(path: str) -> str:
     return path.rpartition("/")[0] + "/" if path.startswith("frames/") else path
 
 
-def _rows_of_both(
-    store: Store, session_key: int, manifests: Sequence[Document], path: str
-) -> tuple[Sequence[Row], Sequence[Row]]:
-    before, after = (_rows(store, session_key, manifest, path) for manifest in manifests)
-    return before, after
-
-
-def _rows(store: Store, session_key: int, manifest: Document, path: str) -> Sequence[Row]:
-    if all(item["path"] != path for item in manifest["objects"]):
+def _read_rows(store: Store, manifest: Manifest, path: str) -> Sequence[Row]:
+    """Return the rows of a table document, each with its car; none where the revision has no such document."""
+    if path not in manifest.hashes:
         return []
-    key = keys.revision_object(session_key, str(manifest["revision"]), path)
+    key = keys.revision_object(manifest.session_key, manifest.revision, path)
+    where = f"{key} in {store.uri}"
     stored = store.read(key)
-    try:
-        rows: Sequence[Row] = orjson.loads(gzip.decompress(stored.data if stored else b""))["rows"]
-        _ = [row["car"] for row in rows]
-    except (OSError, EOFError, zlib.error, orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise PublicationError(
-            f"{key} in {store.uri} is missing or not readable ({type(error).__name__}). `parcferme verify --deep` says "
-            "what else is; publish the session again with --force."
-        ) from error
+    if stored is None:
+        raise PublicationError(f"{where} is missing. `parcferme verify` says what else is; publish with --force.")
+    rows = decode_packed(stored.data, _Table, where).rows
+    if not all("car" in row for row in rows):
+        raise PublicationError(f"{where} has rows without a car. Publish the session again with --force.")
     return rows
 
 
-def _manifest_of(store: Store, session_key: int, revision: str) -> Document:
-    key = keys.manifest(session_key, revision)
-    stored = store.read(key)
-    if stored is None:
-        raise InputError(
-            f"Session {session_key} has no revision {revision!r} in {store.uri}. "
-            f"{keys.latest(session_key)} lists those there are."
-        )
-    return parse_document(stored.data, f"{key} in {store.uri}")
-
-
 def _find_session(store: Store, *revisions: str) -> int:
-    def has_all(session_key: int) -> bool:
-        return all(store.head(keys.manifest(session_key, revision)) is not None for revision in revisions)
-
     session_keys = sorted(int(name) for name in store.list_folders(keys.SESSIONS) if name.isdecimal())
-    found = [key for key, has in zip(session_keys, in_parallel(has_all, session_keys), strict=True) if has]
+    missing = in_parallel(lambda session_key: _first_missing(store, session_key, *revisions), session_keys)
+    found = [key for key, revision in zip(session_keys, missing, strict=True) if revision is None]
     if len(found) != 1:
         raise InputError(
             f"{'More than one' if found else 'No'} session in {store.uri} has the revisions {' and '.join(revisions)}. "
             "Type its session key first, for example `parcferme diff 9472 REV REV`; latest.json lists its revisions."
         )
     return found[0]
+
+
+def _first_missing(store: Store, session_key: int, *revisions: str) -> str | None:
+    """Return the first of ``revisions`` that the session does not have."""
+    return next((one for one in revisions if store.head(keys.manifest(session_key, one)) is None), None)

@@ -3,16 +3,10 @@
 Upstreams lose data they once had. A run that gets less than what is published must not replace it unasked.
 """
 
-import gzip
-from collections.abc import Mapping
-from typing import Any
-
-import orjson
-
-from publish import keys
 from publish.encode.objects import EncodedRevision
-from publish.revisions.latest import read_latest
+from publish.revisions.quality import REPORT, Quality, read_quality
 from publish.stores.base import Store
+from publish.structs import decode_packed
 from transforms.errors import QualityGateError
 from transforms.recording import SessionIdentity
 
@@ -23,53 +17,41 @@ MAX_LAPS_LOSS = 0.02
 MAX_COVERAGE_LOSS = 0.05
 MAX_AGREEMENT_LOSS = 0.01
 _GATED_COVERAGE = {"x_m": "coordinates", "speed_kmh": "speed"}
-_REPORT = "quality.json.gz"
-
-Report = Mapping[str, Any]
 
 
-def losses(current: Report, new: Report) -> list[str]:
+def losses(current: Quality, new: Quality) -> list[str]:
     """Return in words what ``new`` loses against ``current`` beyond the limits; empty when it may replace it.
 
-    Both are quality reports; what one of them does not state is not compared.
+    What one of them does not state is not compared.
     """
     found = []
-    if ord(new["grade"]) - ord(current["grade"]) > MAX_GRADE_LOSS:
-        found.append(f"the grade falls from {current['grade']} to {new['grade']}")
-    if new.get("cars", 0) < current.get("cars", 0):
-        found.append(f"cars fall from {current['cars']} to {new['cars']}")
-    if new.get("laps", 0) < current.get("laps", 0) * (1 - MAX_LAPS_LOSS):
-        found.append(f"laps fall from {current['laps']} to {new['laps']}")
+    if ord(new.grade) - ord(current.grade) > MAX_GRADE_LOSS:
+        found.append(f"the grade falls from {current.grade} to {new.grade}")
+    if new.cars < current.cars:
+        found.append(f"cars fall from {current.cars} to {new.cars}")
+    if new.laps < current.laps * (1 - MAX_LAPS_LOSS):
+        found.append(f"laps fall from {current.laps} to {new.laps}")
     for channel, name in _GATED_COVERAGE.items():
-        before = current.get("median_coverage", {}).get(channel, 0.0)
-        after = new.get("median_coverage", {}).get(channel, 0.0)
+        before, after = (report.median_coverage.get(channel, 0.0) for report in (current, new))
         if after < before - MAX_COVERAGE_LOSS:
             found.append(f"{name} cover {after:.1%} instead of {before:.1%}")
-    before, after = (report.get("lap_chart", {}).get("agreement") for report in (current, new))
-    if before is not None and after is not None and after < before - MAX_AGREEMENT_LOSS:
-        found.append(f"the order agrees with the lap chart at {after:.1%} instead of {before:.1%}")
+    agreed, agrees = (report.lap_chart.agreement if report.lap_chart else None for report in (current, new))
+    if agreed is not None and agrees is not None and agrees < agreed - MAX_AGREEMENT_LOSS:
+        found.append(f"the order agrees with the lap chart at {agrees:.1%} instead of {agreed:.1%}")
     return found
-
-
-def read_current_report(store: Store, session_key: int) -> Report | None:
-    """Return the quality report of the current revision, None where there is none."""
-    latest = read_latest(store, session_key)
-    if latest is None:
-        return None
-    stored = store.read(keys.revision_object(session_key, latest.revision, _REPORT))
-    return None if stored is None else orjson.loads(gzip.decompress(stored.data))
 
 
 def check_gate(store: Store, encoded: EncodedRevision, identity: SessionIdentity) -> None:
     """Compare an encoded revision with the current one.
 
     :raises QualityGateError: it is worse beyond the limits.
+    :raises PublicationError: the report of the current one cannot be used.
     """
-    report = next((item for item in encoded.objects if item.path == _REPORT), None)
-    current = None if report is None else read_current_report(store, encoded.session_key)
+    report = next((item for item in encoded.objects if item.path == REPORT), None)
+    current = None if report is None else read_quality(store, encoded.session_key)
     if report is None or current is None:
         return
-    found = losses(current, orjson.loads(gzip.decompress(report.file.read_bytes())))
+    found = losses(current, decode_packed(report.file.read_bytes(), Quality, f"The quality report of {identity.label}"))
     if found:
         raise QualityGateError(
             f"The new revision of {identity.label} is worse than the current one: {'; '.join(found)}. The current one "

@@ -1,17 +1,30 @@
 """Which revision of a session is current, and which came before: ``latest.json``."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated
+
+from msgspec import Meta, field
+from msgspec.structs import replace
 
 from publish import keys
 from publish.revisions.diff import MAX_LISTED_RESULTS, ResultChange
 from publish.stores.base import Store
-from publish.stores.shared_documents import Document, read_document, utc_text
-from transforms.errors import PublicationError
+from publish.stores.shared_documents import read_document
+from publish.structs import (
+    Capabilities,
+    Count,
+    Document,
+    Grade,
+    Part,
+    Revision,
+    SessionCode,
+    Utc,
+    Year,
+    about,
+    one_of,
+)
 from transforms.recording import SessionIdentity
-
-SCHEMA = "parcferme/latest/1"
 
 FIRST = "first"
 UPSTREAM_CHANGED = "upstream changed"
@@ -19,17 +32,19 @@ CODE_CHANGED = "code changed"
 FORCED = "forced"
 ROLLED_BACK = "rolled back"
 
+_ResultChanges = Annotated[tuple[ResultChange, ...], Meta(max_length=MAX_LISTED_RESULTS)]
+
 
 @dataclass(frozen=True)
 class Summary:
-    """What ``latest.json`` and the season index tell of a revision without opening its manifest.
+    """What a run says of the revision it has made.
 
     ``capabilities`` is the manifest's. The two hashes name what went in (upstream data and settings; code), so
     that a later run can see that nothing would come out differently.
     """
 
     grade: str | None
-    capabilities: Any
+    capabilities: Capabilities | None
     inputs_sha256: str
     code_sha256: str
 
@@ -42,40 +57,37 @@ class Changes:
     results: tuple[ResultChange, ...] = ()
 
 
-@dataclass(frozen=True)
-class HistoryEntry:
-    """One step in a session's history.
+class HistoryEntry(Part):
+    """One step in a session's history."""
 
-    ``changed_objects``: paths within the revision, a folder for its chunks. ``results``: which results differ from the
-    step before; ``results_left_out`` counts those that are not listed.
-    """
-
-    revision: str
-    published_at: str
-    reason: str
-    grade: str | None
-    changed_objects: tuple[str, ...] = ()
-    results: tuple[ResultChange, ...] = ()
-    results_left_out: int = 0
+    revision: Revision
+    published_at: Utc
+    reason: Annotated[str, one_of(FIRST, UPSTREAM_CHANGED, CODE_CHANGED, FORCED, ROLLED_BACK)]
+    grade: Grade | None
+    changed_objects: Annotated[tuple[str, ...], about("Paths within the revision; a folder for its chunks")]
+    results: Annotated[_ResultChanges, about("Results that differ from the step before")] = ()
+    results_left_out: Annotated[Count, about("Changes of results that are not listed")] = 0
 
 
-@dataclass(frozen=True)
-class Latest:
-    """A session's ``latest.json``; ``history`` has the newest entry first.
+class Latest(Document, tag="parcferme/latest/1"):
+    """What is current of a session and what was before.
 
-    ``round`` is None once its event fell off the schedule and another one took its number. ``withheld`` are revisions
-    an operator rolled back from: no run but a forced one makes them current again.
+    The two hashes name what went into it: upstream data and settings; code.
     """
 
     session_key: int
-    year: int
-    round: int | None
+    year: Year
+    round: Annotated[Count | None, about("Null once another event took the number")]
     event: str
-    session: str
-    revision: str
-    summary: Summary
-    history: tuple[HistoryEntry, ...]
-    withheld: tuple[str, ...] = ()
+    session: SessionCode
+    revision: Revision
+    manifest: Annotated[str, about("Relative to this document")]
+    grade: Grade | None
+    capabilities: Capabilities | None
+    inputs_sha256: str
+    code_sha256: str
+    history: Annotated[tuple[HistoryEntry, ...], Meta(min_length=1), about("Newest first")] = field(name="revisions")
+    withheld: Annotated[tuple[Revision, ...], about("Rolled back from; only a forced run brings one back")] = ()
 
     @property
     def revisions(self) -> list[str]:
@@ -90,66 +102,7 @@ class Latest:
 
 def read_latest(store: Store, session_key: int) -> Latest | None:
     """Return what is current of a session, or None if it was never published."""
-    key = keys.latest(session_key)
-    document = read_document(store, key)
-    return None if document is None else parse_latest(document, f"{key} in {store.uri}")
-
-
-def parse_latest(document: Document, where: str) -> Latest:
-    """Return the ``Latest`` a document holds; raises PublicationError naming ``where`` if something is missing."""
-    try:
-        return Latest(
-            session_key=int(document["session_key"]),
-            year=int(document["year"]),
-            round=None if document["round"] is None else int(document["round"]),
-            event=str(document["event"]),
-            session=str(document["session"]),
-            revision=str(document["revision"]),
-            summary=Summary(
-                document["grade"], document["capabilities"], document["inputs_sha256"], document["code_sha256"]
-            ),
-            history=tuple(_parse_entry(entry) for entry in document["revisions"]),
-            withheld=tuple(str(revision) for revision in document.get("withheld", ())),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise PublicationError(
-            f"{where} is not a document of this kind ({type(error).__name__}: {error}). Restore an earlier "
-            "version of it, or "
-            "delete it and publish the session again."
-        ) from error
-
-
-def _parse_entry(entry: Document) -> HistoryEntry:
-    """Return a step; those written before results were compared say nothing of them."""
-    results = tuple(ResultChange(**change) for change in entry.get("results", ()))
-    return HistoryEntry(**(entry | {"changed_objects": tuple(entry["changed_objects"]), "results": results}))
-
-
-def latest_document(latest: Latest) -> Document:
-    """Return the published form of ``latest``."""
-    return {
-        "schema": SCHEMA,
-        "session_key": latest.session_key,
-        "year": latest.year,
-        "round": latest.round,
-        "event": latest.event,
-        "session": latest.session,
-        "revision": latest.revision,
-        "manifest": f"{latest.revision}/manifest.json",
-        "grade": latest.summary.grade,
-        "capabilities": latest.summary.capabilities,
-        "inputs_sha256": latest.summary.inputs_sha256,
-        "code_sha256": latest.summary.code_sha256,
-        "revisions": [
-            asdict(entry)
-            | {
-                "changed_objects": list(entry.changed_objects),
-                "results": [asdict(change) for change in entry.results],
-            }
-            for entry in latest.history
-        ],
-        "withheld": list(latest.withheld),
-    }
+    return read_document(store, keys.latest(session_key), Latest)
 
 
 def succeed(
@@ -165,7 +118,7 @@ def succeed(
     """Return what is current once ``revision`` is. The same revision again adds nothing to the history."""
     history = before.history if before else ()
     if before is None or before.revision != revision:
-        history = (_entry(revision, now, _reason(before, summary, forced), summary, changes), *history)
+        history = (_entry(revision, now, _reason(before, summary, forced), summary.grade, changes), *history)
     return Latest(
         session_key=identity.session_key,
         year=identity.year,
@@ -173,14 +126,18 @@ def succeed(
         event=identity.event,
         session=identity.code,
         revision=revision,
-        summary=summary,
+        manifest=_manifest_of(revision),
+        grade=summary.grade,
+        capabilities=summary.capabilities,
+        inputs_sha256=summary.inputs_sha256,
+        code_sha256=summary.code_sha256,
         history=history,
         withheld=tuple(name for name in (before.withheld if before else ()) if name != revision),
     )
 
 
 def step_back(
-    before: Latest, revision: str, grade: str | None, capabilities: Any, now: datetime, changes: Changes
+    before: Latest, revision: str, grade: str | None, capabilities: Capabilities, now: datetime, changes: Changes
 ) -> Latest:
     """Return what is current once the earlier ``revision`` is current again.
 
@@ -189,34 +146,38 @@ def step_back(
     """
     if before.revision == revision:
         return before
-    summary = replace(before.summary, grade=grade, capabilities=capabilities)
     later = before.revisions[: before.revisions.index(revision)] if revision in before.revisions else [before.revision]
     return replace(
         before,
         revision=revision,
-        summary=summary,
-        history=(_entry(revision, now, ROLLED_BACK, summary, changes), *before.history),
+        manifest=_manifest_of(revision),
+        grade=grade,
+        capabilities=capabilities,
+        history=(_entry(revision, now, ROLLED_BACK, grade, changes), *before.history),
         withheld=tuple(dict.fromkeys(name for name in (*later, *before.withheld) if name != revision)),
     )
 
 
 def hold_back(before: Latest, summary: Summary) -> Latest:
     """Remember that ``summary``'s inputs and code lead to a withheld revision: what is current stays."""
-    made_from = replace(before.summary, inputs_sha256=summary.inputs_sha256, code_sha256=summary.code_sha256)
-    return replace(before, summary=made_from)
+    return replace(before, inputs_sha256=summary.inputs_sha256, code_sha256=summary.code_sha256)
 
 
-def _entry(revision: str, now: datetime, reason: str, summary: Summary, changes: Changes) -> HistoryEntry:
+def _manifest_of(revision: str) -> str:
+    return f"{revision}/manifest.json"
+
+
+def _entry(revision: str, now: datetime, reason: str, grade: str | None, changes: Changes) -> HistoryEntry:
     listed = changes.results[:MAX_LISTED_RESULTS]
     left_out = len(changes.results) - len(listed)
-    return HistoryEntry(revision, utc_text(now), reason, summary.grade, changes.objects, listed, left_out)
+    return HistoryEntry(revision, now, reason, grade, changes.objects, listed, left_out)
 
 
 def _reason(before: Latest | None, summary: Summary, forced: bool) -> str:
     if before is None:
         return FIRST
-    if before.summary.inputs_sha256 != summary.inputs_sha256:
+    if before.inputs_sha256 != summary.inputs_sha256:
         return UPSTREAM_CHANGED
-    if forced and before.summary.code_sha256 == summary.code_sha256:
+    if forced and before.code_sha256 == summary.code_sha256:
         return FORCED
     return CODE_CHANGED

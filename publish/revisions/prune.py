@@ -5,14 +5,18 @@ without a manifest or in no history, which the next prune removes too.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from publish import keys
-from publish.revisions.latest import Latest, latest_document, parse_latest, read_latest
+from publish.revisions.latest import Latest, read_latest
 from publish.stores.base import Listed, Store
 from publish.stores.parallel import in_parallel
-from publish.stores.shared_documents import Document, parse_utc, read_document, update_document
+from publish.stores.shared_documents import read_document, update_document
+from publish.structs import Document
 from transforms.errors import InputError, PublicationError
 
 
@@ -30,6 +34,51 @@ class Removal:
     def name(self) -> str:
         """How messages name it."""
         return f"{self.session_key}/{self.revision}"
+
+
+# What matters here of the indexes, which are written from what this room says: their own room comes before it.
+class _Session(Struct):
+    session_key: int | None
+    revision: str | None
+
+
+class _Event(Struct):
+    sessions: list[_Session]
+
+
+class _Season(Document, tag="parcferme/season/1", forbid_unknown_fields=False):
+    events: list[_Event]
+
+
+class _Link(Struct):
+    index: str
+
+
+class _Index(Document, tag="parcferme/index/1", forbid_unknown_fields=False):
+    seasons: list[_Link]
+
+
+def prune(
+    store: Store,
+    *,
+    keep: int,
+    older_than: timedelta,
+    now: datetime,
+    dry_run: bool,
+    on_removed: Callable[[Removal], None] = lambda removal: None,
+) -> tuple[Removal, ...]:
+    """Remove what nobody needs and what killed writers left unfinished; return what has gone.
+
+    With ``dry_run`` nothing goes and what would is returned.
+
+    :raises InputError, PublicationError: as :func:`plan_prune` and :func:`carry_out` do.
+    """
+    plan = plan_prune(store, keep=keep, older_than=older_than, now=now)
+    if dry_run:
+        return tuple(plan)
+    removed = carry_out(store, plan, keep=keep, on_removed=on_removed)
+    store.remove_unfinished(now - older_than)
+    return removed
 
 
 def plan_prune(store: Store, *, keep: int, older_than: timedelta, now: datetime) -> list[Removal]:
@@ -73,55 +122,41 @@ def carry_out(
     *,
     keep: int,
     on_removed: Callable[[Removal], None] = lambda removal: None,
-) -> int:
-    """Remove what was planned and return the bytes gained; ``on_removed`` is told of each when it is done.
+) -> tuple[Removal, ...]:
+    """Remove what was planned and return what has gone; ``on_removed`` is told of each when it is done.
 
     Every document is read again before anything goes, and the session's own before each revision: what has become
     current or linked meanwhile stays.
 
     :raises PublicationError: a document cannot be read or understood; nothing is removed then.
     """
-    wanted = list(removals)
     linked = _read_linked(store)
-    gained = 0
-    for removal in wanted:
+    removed = []
+    for removal in removals:
         if (removal.session_key, removal.revision) in linked:
             continue
         if _forget(store, removal, keep) and _remove(store, removal):
-            gained += removal.bytes
+            removed.append(removal)
             on_removed(removal)
-    return gained
+    return tuple(removed)
 
 
 def _read_linked(store: Store) -> set[tuple[int, str]]:
     """Return every revision that a ``latest.json`` or a season index makes readers open."""
-    years = {row.key for row in store.list("v1/seasons/") if row.key.endswith(".json")}
-    root = read_document(store, keys.INDEX) or {}
+    seasons = {row.key for row in store.list("v1/seasons/") if row.key.endswith(".json")}
+    root = read_document(store, keys.INDEX, _Index)
+    if root is not None:
+        seasons |= {season.index for season in root.seasons}
     names = [int(name) for name in store.list_folders(keys.SESSIONS) if name.isdecimal()]
-    try:
-        years |= {season["index"] for season in root.get("seasons", ())}
-        linked = {
-            pair for found in in_parallel(lambda key: _linked_by_season(store, key), sorted(years)) for pair in found
-        }
-    except (KeyError, TypeError, AttributeError) as error:
-        raise PublicationError(
-            f"An index in {store.uri} cannot be understood ({type(error).__name__}: {error}), so nothing was removed. "
-            "`parcferme verify` says which; `parcferme index YEAR` writes it again."
-        ) from error
+    linked = {pair for found in in_parallel(lambda key: _linked_by(store, key), sorted(seasons)) for pair in found}
     current = in_parallel(lambda session_key: read_latest(store, session_key), names)
     return linked | {(latest.session_key, latest.revision) for latest in current if latest}
 
 
-def _linked_by_season(store: Store, key: str) -> list[tuple[int, str]]:
-    document = read_document(store, key)
-    if document is None:
-        return []
-    return [
-        (int(session["session_key"]), str(session["revision"]))
-        for event in document["events"]
-        for session in event["sessions"]
-        if session["manifest"] is not None
-    ]
+def _linked_by(store: Store, season_key: str) -> set[tuple[int, str]]:
+    season = read_document(store, season_key, _Season)
+    sessions = [session for event in season.events for session in event.sessions] if season else []
+    return {(one.session_key, one.revision) for one in sessions if one.session_key is not None and one.revision}
 
 
 def _list_revisions(store: Store, session_key: int) -> dict[str, list[Listed]]:
@@ -138,7 +173,7 @@ def _superseded(latest: Latest) -> dict[str, datetime]:
     """Return since when each revision of the history is not current any more; a reader may be at work until then."""
     since: dict[str, datetime] = {}
     for newer, entry in zip(latest.history, latest.history[1:], strict=False):
-        since.setdefault(entry.revision, parse_utc(newer.published_at))
+        since.setdefault(entry.revision, newer.published_at)
     return since
 
 
@@ -150,21 +185,19 @@ def _removal(session_key: int, revision: str, rows: list[Listed], reason: str) -
 
 def _forget(store: Store, removal: Removal, keep: int) -> bool:
     """Take a revision out of its session's history and say whether it may go now."""
-    key = keys.latest(removal.session_key)
     allowed: list[bool] = [True]
 
-    def change(document: Document | None) -> Document | None:
-        if document is None:
+    def change(latest: Latest | None) -> Latest | None:
+        if latest is None:
             allowed.append(True)
             return None
-        latest = parse_latest(document, f"{key} in {store.uri}")
         allowed.append(removal.revision not in latest.revisions[:keep])
         if not allowed[-1] or removal.revision not in latest.revisions:
             return None
         history = tuple(entry for entry in latest.history if entry.revision != removal.revision)
-        return latest_document(replace(latest, history=history))
+        return replace(latest, history=history)
 
-    update_document(store, key, change)
+    update_document(store, keys.latest(removal.session_key), Latest, change)
     return allowed[-1]
 
 

@@ -5,21 +5,32 @@ everything else has moved. Killed at any point, the next run finds what is left 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
 
 from publish import keys
+from publish.encode.manifest import Manifest
 from publish.revisions.copies import Alias, Copy, copy_missing, planned_copies, remove_copies
-from publish.revisions.latest import Latest, latest_document, parse_latest, read_latest
-from publish.season.document import Event, homes_of, published_in, renamed_events
+from publish.revisions.latest import Latest, read_latest
+from publish.revisions.manifests import read_manifest
+from publish.season.document import Event, Season, homes_of, published_in, renamed_events
 from publish.season.index import published_of_year, read_season, update_season
 from publish.stores.base import Store
 from publish.stores.parallel import in_parallel
-from publish.stores.shared_documents import Document, encode_document, read_document, update_document
-from transforms.errors import PublicationError
-from transforms.recording import SESSION_CODES
+from publish.stores.shared_documents import read_document, update_document
+from publish.structs import Document, encode_document
+from transforms.session_types import SESSION_CODES
 
-_JOURNAL_SCHEMA = "parcferme/status-moves/1"
+
+class StatusMoves(Document, tag="parcferme/status-moves/1"):
+    """Where status documents go: the round each event has then, the documents as they are by their new key."""
+
+    rounds: dict[str, int]
+    documents: dict[str, dict[str, Any]]
+    removed: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -42,8 +53,8 @@ def follow_schedule(
     ``latest.json``, not only at those the index has elsewhere than the schedule.
     """
     before = read_season(store, year)
-    journal_key = f"{keys.STATUS}{year}/moves.json"
-    journal = read_document(store, journal_key)
+    journal_key = keys.status_moves(year)
+    journal = read_document(store, journal_key, StatusMoves)
     if before is not None:
         journal = _move_status(store, year, journal_key, journal, before, events)
         _move_sessions(store, _moves(store, year, before, events, all_sessions))
@@ -53,19 +64,19 @@ def follow_schedule(
     return written
 
 
-def _moves(store: Store, year: int, before: Document, events: Sequence[Event], all_sessions: bool) -> list[_Move]:
-    indexed = {entry.state.session_key: entry for entry in published_in(before)}
+def _moves(store: Store, year: int, before: Season, events: Sequence[Event], all_sessions: bool) -> list[_Move]:
+    indexed = {entry.session.session_key: entry for entry in published_in(before)}
     published = published_of_year(store, year) if all_sessions else list(indexed.values())
     taken = {event.round for event in events if not event.testing}
     moves = []
     for entry, home in homes_of(published, before, events):
-        in_index = indexed.get(entry.state.session_key)
+        in_index = indexed.get(entry.session.session_key)
         is_there = (
             home is not None and in_index is not None and (in_index.event, in_index.round) == (home.name, home.round)
         )
-        if (is_there and not all_sessions) or entry.state.session_key is None:
+        if (is_there and not all_sessions) or entry.session.session_key is None:
             continue
-        latest = read_latest(store, entry.state.session_key)
+        latest = read_latest(store, entry.session.session_key)
         if latest is None:
             continue
         if home is not None:
@@ -80,7 +91,7 @@ def _moves(store: Store, year: int, before: Document, events: Sequence[Event], a
 
 def _move_sessions(store: Store, moves: Sequence[_Move]) -> None:
     """First every copy to its new name, then the old ones away, then ``latest.json``: what is left can be found."""
-    manifests = in_parallel(lambda move: _manifest_of(store, move.latest), moves)
+    manifests = in_parallel(lambda move: read_manifest(store, move.latest.session_key, move.latest.revision), moves)
     wanted = [
         planned_copies(manifest, Alias(move.latest.year, move.round, move.latest.session))
         for move, manifest in zip(moves, manifests, strict=True)
@@ -93,7 +104,7 @@ def _move_sessions(store: Store, moves: Sequence[_Move]) -> None:
     in_parallel(lambda move: _rename(store, move), moves)
 
 
-def _old(move: _Move, manifest: Document) -> list[Copy]:
+def _old(move: _Move, manifest: Manifest) -> list[Copy]:
     latest = move.latest
     return [
         copy
@@ -107,72 +118,53 @@ def _without(kept: set[str], copies: Iterable[Copy]) -> list[Copy]:
 
 
 def _rename(store: Store, move: _Move) -> None:
-    key = keys.latest(move.latest.session_key)
+    def change(present: Latest | None) -> Latest | None:
+        return None if present is None else replace(present, event=move.event, round=move.round)
 
-    def change(document: Document | None) -> Document | None:
-        if document is None:
-            return None
-        present = parse_latest(document, f"{key} in {store.uri}")
-        return latest_document(replace(present, event=move.event, round=move.round))
-
-    update_document(store, key, change)
-
-
-def _manifest_of(store: Store, latest: Latest) -> Document:
-    manifest = read_document(store, latest.manifest_key)
-    if manifest is None:
-        raise PublicationError(
-            f"{latest.manifest_key} is not in {store.uri} although latest.json links it. Publish session "
-            f"{latest.session_key} again with --force."
-        )
-    return manifest
+    update_document(store, keys.latest(move.latest.session_key), Latest, change)
 
 
 def _move_status(
-    store: Store, year: int, journal_key: str, journal: Document | None, before: Document, events: Sequence[Event]
-) -> Document | None:
+    store: Store, year: int, journal_key: str, journal: StatusMoves | None, before: Season, events: Sequence[Event]
+) -> StatusMoves | None:
     """Move status documents to their events' new numbers; returns the journal to be deleted after the index is written.
 
     A status document does not say whose it is, so where all of them go is written down before the first one moves.
     """
-    rounds = {e["name"]: e["round"] for e in before["events"] if not e["testing"] and e["round"] is not None}
+    rounds = {event.name: event.round for event in before.events if not event.testing and event.round is not None}
     if journal is not None:
-        if any(rounds.get(name) != number for name, number in journal["rounds"].items()):
+        if any(rounds.get(name) != number for name, number in journal.rounds.items()):
             _carry_out(store, journal)
-        rounds = dict(journal["rounds"])
+        rounds = dict(journal.rounds)
     numbers = {event.name: event.round for event in events if not event.testing}
     new_names = {name: new for name, new in renamed_events(before, events).items() if name in rounds}
     after = {name: numbers.get(new_names.get(name, name)) for name in rounds}
-    documents: dict[str, Document] = {}
+    documents: dict[str, dict[str, Any]] = {}
     sources: list[str] = []
     for name, number in rounds.items():
         new_number = after[name]
         for code in SESSION_CODES if new_number != number else ():
             source = keys.status(year, number, code)
-            document = read_document(store, source)
+            document = read_document(store, source, dict[str, Any])
             if document is not None:
                 sources.append(source)
                 if new_number is not None:
                     documents[keys.status(year, new_number, code)] = document
     if not sources:
         return journal
-    made: Document = {
-        "schema": _JOURNAL_SCHEMA,
-        "rounds": {new_names.get(name, name): number for name, number in after.items() if number is not None},
-        "documents": documents,
-        "removed": sorted(set(sources) - documents.keys()),
-    }
+    rounds_after = {new_names.get(name, name): number for name, number in after.items() if number is not None}
+    made = StatusMoves(rounds_after, documents, tuple(sorted(set(sources) - documents.keys())))
     store.write(journal_key, encode_document(made))
     _carry_out(store, made)
     return made
 
 
-def _carry_out(store: Store, journal: Document) -> None:
+def _carry_out(store: Store, journal: StatusMoves) -> None:
     def write(key: str) -> None:
-        data = encode_document(journal["documents"][key])
+        data = encode_document(journal.documents[key])
         stored = store.read(key)
         if stored is None or stored.data != data:
             store.write(key, data)
 
-    in_parallel(write, list(journal["documents"]))
-    in_parallel(store.delete, journal["removed"])
+    in_parallel(write, list(journal.documents))
+    in_parallel(store.delete, journal.removed)

@@ -1,13 +1,13 @@
 """What a season index says, decided without any store: from schedule, previous index and published sessions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Annotated
 
-from publish.stores.shared_documents import Document, parse_utc, utc_text
+from msgspec.structs import asdict, replace
 
-SCHEMA = "parcferme/season/1"
+from publish.structs import Capabilities, Count, Date, Document, Grade, Part, Revision, Utc, Year, about, one_of
 
 SCHEDULED = "scheduled"
 AWAITING_DATA = "awaiting_data"
@@ -20,39 +20,49 @@ CANCELLED = "cancelled"
 PATIENCE = timedelta(hours=26)
 
 
-@dataclass(frozen=True)
-class ScheduledSession:
-    """One session of the schedule: FastF1's identifier, its long name, its start (aware; None where unknown)."""
+class ScheduledSession(Part):
+    """One session of the schedule: FastF1's identifier, its long name, its start (null where unknown)."""
 
     code: str
     name: str
-    start_utc: datetime | None
+    start_utc: Utc | None
 
 
-@dataclass(frozen=True)
-class Event:
-    """One race weekend or test of the schedule. ``date`` is ISO 8601; ``round`` is None once it was dropped."""
+class IndexedSession(ScheduledSession):
+    """A session and what is published of it; all that follows ``state`` is null where nothing is."""
 
-    round: int | None
+    state: Annotated[str, one_of(SCHEDULED, AWAITING_DATA, PUBLISHED, UNAVAILABLE, FAILED, CANCELLED)]
+    session_key: int | None
+    revision: Revision | None
+    manifest: Annotated[str | None, about("Relative to the base URL")]
+    grade: Grade | None
+    capabilities: Capabilities | None
+
+
+class Event(Part):
+    """One race weekend or test of the schedule."""
+
+    round: Annotated[Count | None, about("Null once it fell off the schedule")]
     name: str
     country: str | None
     location: str | None
-    date: str | None
+    date: Date | None
     format: str | None
     testing: bool
     sessions: tuple[ScheduledSession, ...]
 
 
-@dataclass(frozen=True)
-class SessionState:
-    """What the index says of a session besides its schedule. ``manifest`` is relative to the base URL."""
+class IndexedEvent(Event):
+    """One race weekend or test, and what is published of it."""
 
-    state: str
-    session_key: int | None = None
-    revision: str | None = None
-    manifest: str | None = None
-    grade: str | None = None
-    capabilities: Any = None
+    sessions: tuple[IndexedSession, ...]
+
+
+class Season(Document, tag="parcferme/season/1"):
+    """Every event and session of a year."""
+
+    year: Year
+    events: tuple[IndexedEvent, ...]
 
 
 @dataclass(frozen=True)
@@ -61,8 +71,7 @@ class Published:
 
     event: str
     round: int | None
-    code: str
-    state: SessionState
+    session: IndexedSession
 
 
 _Slot = tuple[int, str]
@@ -71,65 +80,62 @@ _Slot = tuple[int, str]
 def season_document(
     year: int,
     events: Sequence[Event] | None,
-    before: Document | None,
+    before: Season | None,
     published: Sequence[Published],
-    changes: Mapping[tuple[int, str], SessionState],
+    states: Mapping[tuple[int, str], str],
     now: datetime,
-) -> Document:
-    """Return the index of ``year``.
+) -> Season:
+    """Return the index of ``year``; ``states`` is what became of sessions, by round number and code.
 
     Published sessions find their place by event name and code, then by round and code; one without a place keeps
     an event of its own. An event that fell off the schedule has no round; its sessions are cancelled unless published.
     A failure stays until the session is published, a cancellation until the event is on the schedule again.
     """
-    known = _events_of(before)
-    schedule = list(known) if events is None else [*events, *_left_over(known, events)]
+    known = before.events if before else ()
+    schedule: list[Event] = list(known) if events is None else [*events, *_left_over(known, events)]
     places, homeless = _placed(schedule, published, renamed_events(before, events or ()))
     for entry in homeless:
-        places[_home(schedule, entry)] = entry.state
-    remembered = _remembered(before)
-    return {
-        "schema": SCHEMA,
-        "year": year,
-        "events": [
-            _event_document(event, index, places, changes, remembered, now) for index, event in enumerate(schedule)
-        ],
-    }
+        places[_home(schedule, entry)] = entry.session
+    remembered = _remembered(known)
+    return Season(
+        year, tuple(_indexed(event, index, places, states, remembered, now) for index, event in enumerate(schedule))
+    )
 
 
-def renamed_events(before: Document | None, events: Sequence[Event]) -> dict[str, str]:
+def renamed_events(before: Season | None, events: Sequence[Event]) -> dict[str, str]:
     """Return the new names of events that have another one in the schedule ``events``: the day is the same."""
-    known = [event for event in _events_of(before) if not event.testing]
+    known = [event for event in (before.events if before else ()) if not event.testing]
     names, known_names = {event.name for event in events}, {event.name for event in known}
     by_date = {e.date: e.name for e in events if e.date is not None and not e.testing and e.name not in known_names}
     return {e.name: by_date[e.date] for e in known if e.name not in names and e.date in by_date}
 
 
 def homes_of(
-    published: Sequence[Published], before: Document | None, events: Sequence[Event]
+    published: Sequence[Published], before: Season | None, events: Sequence[Event]
 ) -> list[tuple[Published, Event | None]]:
     """Return the event of the schedule ``events`` each published session belongs to; None: it fell off."""
-    schedule = [*events, *_left_over(_events_of(before), events)]
+    schedule = [*events, *_left_over(before.events if before else (), events)]
     places, _ = _placed(schedule, published, renamed_events(before, events))
-    index_of = {state.session_key: index for (index, _), state in places.items()}
-    homes = [index_of.get(entry.state.session_key, len(events)) for entry in published]
+    index_of = {session.session_key: index for (index, _), session in places.items()}
+    homes = [index_of.get(entry.session.session_key, len(events)) for entry in published]
     return [
         (entry, events[index] if index < len(events) else None) for entry, index in zip(published, homes, strict=True)
     ]
 
 
-def published_in(document: Document | None) -> list[Published]:
+def published_in(season: Season | None) -> list[Published]:
     """Return the published sessions an index lists."""
     return [
-        Published(event["name"], event["round"], session["code"], _state_of(session))
-        for event, session in _sessions_of(document)
-        if session["state"] == PUBLISHED
+        Published(event.name, event.round, session)
+        for event in (season.events if season else ())
+        for session in event.sessions
+        if session.state == PUBLISHED
     ]
 
 
 def _placed(
     schedule: Sequence[Event], published: Sequence[Published], new_names: Mapping[str, str]
-) -> tuple[dict[_Slot, SessionState], list[Published]]:
+) -> tuple[dict[_Slot, IndexedSession], list[Published]]:
     by_name = {(e.name, s.code): (i, s.code) for i, e in enumerate(schedule) if not e.testing for s in e.sessions}
     by_round = {
         (e.round, s.code): (i, s.code)
@@ -137,33 +143,33 @@ def _placed(
         if not e.testing and e.round is not None
         for s in e.sessions
     }
-    places: dict[_Slot, SessionState] = {}
+    places: dict[_Slot, IndexedSession] = {}
     renamed = []
     for entry in published:
-        slot = by_name.get((new_names.get(entry.event, entry.event), entry.code))
+        slot = by_name.get((new_names.get(entry.event, entry.event), entry.session.code))
         if slot is None or slot in places:
             renamed.append(entry)
         else:
-            places[slot] = entry.state
+            places[slot] = entry.session
     homeless = []
     for entry in renamed:
-        slot = None if entry.round is None else by_round.get((entry.round, entry.code))
+        slot = None if entry.round is None else by_round.get((entry.round, entry.session.code))
         if slot is None or slot in places:
             homeless.append(entry)
         else:
-            places[slot] = entry.state
+            places[slot] = entry.session
     return places, homeless
 
 
 def _home(schedule: list[Event], entry: Published) -> _Slot:
     """Make a place for a published session the schedule does not have; returns it."""
-    session = ScheduledSession(entry.code, entry.code, None)
+    code = entry.session.code
     for index, event in enumerate(schedule):
-        if event.name == entry.event and not event.testing and all(s.code != entry.code for s in event.sessions):
-            schedule[index] = replace(event, sessions=(*event.sessions, session))
-            return index, entry.code
-    schedule.append(Event(entry.round, entry.event, None, None, None, None, False, (session,)))
-    return len(schedule) - 1, entry.code
+        if event.name == entry.event and not event.testing and all(s.code != code for s in event.sessions):
+            schedule[index] = replace(event, sessions=(*event.sessions, entry.session))
+            return index, code
+    schedule.append(Event(entry.round, entry.event, None, None, None, None, False, (entry.session,)))
+    return len(schedule) - 1, code
 
 
 def _left_over(known: Sequence[Event], events: Sequence[Event]) -> list[Event]:
@@ -175,85 +181,62 @@ def _left_over(known: Sequence[Event], events: Sequence[Event]) -> list[Event]:
     return [replace(event, round=None) for event in gone]
 
 
-def _event_document(
+def _indexed(
     event: Event,
     index: int,
-    places: Mapping[_Slot, SessionState],
-    changes: Mapping[tuple[int, str], SessionState],
-    remembered: Mapping[tuple[str, str | None, str], SessionState],
+    places: Mapping[_Slot, IndexedSession],
+    states: Mapping[tuple[int, str], str],
+    remembered: Mapping[tuple[str, str | None, str], str],
     now: datetime,
-) -> Document:
+) -> IndexedEvent:
     sessions = []
     for session in event.sessions:
-        state = places.get((index, session.code))
-        if state is None and event.round is not None and not event.testing:
-            state = _reported(changes.get((event.round, session.code)))
+        published = places.get((index, session.code))
+        if published is not None:
+            sessions.append(replace(published, name=session.name, start_utc=session.start_utc))
+            continue
+        state = None
+        if event.round is not None and not event.testing:
+            state = _reported(states.get((event.round, session.code)))
         if state is None:
             memory = remembered.get((event.name, event.date if event.testing else None, session.code))
             state = _unpublished(event, session, memory, now)
-        start = utc_text(session.start_utc) if session.start_utc else None
-        sessions.append({"code": session.code, "name": session.name, "start_utc": start, **asdict(state)})
-    return {
-        "round": event.round,
-        "name": event.name,
-        "country": event.country,
-        "location": event.location,
-        "date": event.date,
-        "format": event.format,
-        "testing": event.testing,
-        "sessions": sessions,
-    }
+        sessions.append(not_published(session, state))
+    return IndexedEvent(**asdict(event) | {"sessions": tuple(sessions)})
 
 
-def _reported(state: SessionState | None) -> SessionState | None:
+def not_published(session: ScheduledSession, state: str) -> IndexedSession:
+    """Return how an index lists a session of which nothing is published."""
+    return IndexedSession(session.code, session.name, session.start_utc, state, None, None, None, None, None)
+
+
+def _reported(state: str | None) -> str | None:
     """What a run reported, unless it says published: only ``latest.json`` can say that."""
-    return None if state is None or state.state == PUBLISHED else state
+    return None if state == PUBLISHED else state
 
 
-def _unpublished(event: Event, session: ScheduledSession, memory: SessionState | None, now: datetime) -> SessionState:
-    if event.round is None:
-        return SessionState(CANCELLED)
-    if memory is not None and memory.state == CANCELLED:
-        return memory
+def _unpublished(event: Event, session: ScheduledSession, memory: str | None, now: datetime) -> str:
+    if event.round is None or memory == CANCELLED:
+        return CANCELLED
     start = session.start_utc or _day_of(event)
     if start is not None and start > now:
-        return SessionState(SCHEDULED)
+        return SCHEDULED
     if memory is not None:
         return memory
     if start is None:
-        return SessionState(SCHEDULED)
-    return SessionState(AWAITING_DATA if now < start + PATIENCE else UNAVAILABLE)
+        return SCHEDULED
+    return AWAITING_DATA if now < start + PATIENCE else UNAVAILABLE
 
 
 def _day_of(event: Event) -> datetime | None:
     return None if event.date is None else datetime.combine(date.fromisoformat(event.date[:10]), time(), UTC)
 
 
-def _remembered(document: Document | None) -> dict[tuple[str, str | None, str], SessionState]:
+def _remembered(events: Sequence[IndexedEvent]) -> dict[tuple[str, str | None, str], str]:
     """Failures and cancellations; those of events that had fallen off the schedule are forgotten if they come back."""
     return {
-        (event["name"], event["date"] if event["testing"] else None, session["code"]): _state_of(session)
-        for event, session in _sessions_of(document)
-        if session["state"] in (FAILED, CANCELLED) and event["round"] is not None
+        (event.name, event.date if event.testing else None, session.code): session.state
+        for event in events
+        for session in event.sessions
+        if session.state in (FAILED, CANCELLED) and event.round is not None
     }
-
-
-def _events_of(document: Document | None) -> list[Event]:
-    return [
-        Event(
-            **{name: event[name] for name in ("round", "name", "country", "location", "date", "format", "testing")},
-            sessions=tuple(
-                ScheduledSession(s["code"], s["name"], parse_utc(s["start_utc"]) if s["start_utc"] else None)
-                for s in event["sessions"]
-            ),
-        )
-        for event in (document or {}).get("events", ())
-    ]
-
-
-def _sessions_of(document: Document | None) -> list[tuple[Document, Document]]:
-    return [(event, session) for event in (document or {}).get("events", ()) for session in event["sessions"]]
-
-
-def _state_of(session: Document) -> SessionState:
-    return SessionState(**{name: session[name] for name in SessionState.__dataclass_fields__})

@@ -3,29 +3,32 @@
 How entries are made is in ``publish.season.document``; this module reads and writes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from typing import Annotated, Final, Literal
 
 from publish import keys
 from publish.revisions.latest import Latest, read_latest
 from publish.season.document import (
     PUBLISHED,
     Event,
+    IndexedSession,
     Published,
     ScheduledSession,
-    SessionState,
+    Season,
     published_in,
     season_document,
 )
 from publish.stores.base import Store
-from publish.stores.shared_documents import Document, read_document, update_document
+from publish.stores.shared_documents import read_document, update_document
+from publish.structs import Document, Part, Year, about
 from transforms.errors import PublicationError
 
 __all__ = [
     "Event",
     "ScheduledSession",
-    "SessionState",
+    "agrees",
     "finish_publication",
     "read_season",
     "rebuild_season",
@@ -33,38 +36,62 @@ __all__ = [
     "update_season",
 ]
 
-ROOT_SCHEMA = "parcferme/index/1"
-CONTRACT = 1
+CONTRACT: Final = 1
 _READERS = 8
 
-Changes = Mapping[tuple[int, str], SessionState]
+Links = Mapping[str, str | dict[str, str]]
 
 
-def read_season(store: Store, year: int) -> Document | None:
+class SeasonLink(Part):
+    """Where the index of one season is."""
+
+    year: Year
+    index: Annotated[str, about("Relative to the base URL")]
+
+
+class RootIndex(Document, tag="parcferme/index/1"):
+    """Where everything begins."""
+
+    contract: Literal[1]
+    seasons: tuple[SeasonLink, ...]
+    links: Annotated[dict[str, str | dict[str, str]], about("Further documents by name, relative to the base URL")]
+
+
+def read_season(store: Store, year: int) -> Season | None:
     """Return a year's index, or None if there is none yet."""
-    return read_document(store, keys.season(year))
+    return read_document(store, keys.season(year), Season)
+
+
+def read_years(store: Store) -> list[int]:
+    """Return the years of which there is an index, newest first."""
+    root = read_document(store, keys.INDEX, RootIndex)
+    return [season.year for season in root.seasons] if root else []
 
 
 def update_season(
-    store: Store, year: int, events: Sequence[Event] | None, now: datetime, changes: Changes | None = None
+    store: Store,
+    year: int,
+    events: Sequence[Event] | None,
+    now: datetime,
+    states: Mapping[tuple[int, str], str] | None = None,
+    session_keys: Iterable[int] = (),
 ) -> bool:
     """Bring a year's index up to date and say whether anything was written; the root index follows.
 
-    ``events`` is the present schedule (None: as the index has it), ``changes`` what happened to sessions, by round
-    number in that schedule and session code. What ``latest.json`` says is published always wins: a change with a
-    ``session_key`` only says which one to read.
+    ``events`` is the present schedule (None: as the index has it), ``states`` what became of sessions, by round
+    number in that schedule and session code, ``session_keys`` whose ``latest.json`` has changed. What that says is
+    published always wins.
     """
-    given = dict(changes or {})
-    session_keys = sorted({state.session_key for state in given.values() if state.session_key is not None})
+    given, changed = dict(states or {}), sorted(set(session_keys))
 
-    def change(before: Document | None) -> Document:
+    def change(before: Season | None) -> Season:
         # Read after the index was read: whoever makes another revision current later also writes the index later.
-        fresh = {key: latest for key in session_keys if (latest := read_latest(store, key)) is not None}
-        published = [entry for entry in published_in(before) if entry.state.session_key not in fresh]
+        fresh = {key: latest for key in changed if (latest := read_latest(store, key)) is not None}
+        published = [entry for entry in published_in(before) if entry.session.session_key not in fresh]
         published += [_published(latest) for latest in fresh.values() if latest.year == year]
         return season_document(year, events, before, published, given, now)
 
-    written = update_document(store, keys.season(year), change)
+    written = update_document(store, keys.season(year), Season, change)
     return update_root_index(store, years=(year,)) or written
 
 
@@ -75,11 +102,11 @@ def rebuild_season(store: Store, year: int, events: Sequence[Event] | None, now:
     it follows when rounds are renumbered. Failures and cancellations the present index knows of are kept.
     """
 
-    def change(before: Document | None) -> Document:
+    def change(before: Season | None) -> Season:
         published = published_of_year(store, year)
         return season_document(year, events, before, published, {}, now)
 
-    written = update_document(store, keys.season(year), change)
+    written = update_document(store, keys.season(year), Season, change)
     return update_root_index(store, years=(year,)) or written
 
 
@@ -92,32 +119,30 @@ def finish_publication(store: Store, session_key: int, now: datetime) -> bool:
     latest = read_latest(store, session_key)
     if latest is None:
         raise PublicationError(f"Session {session_key} is not published in {store.uri}. Publish it first.")
-    state = SessionState(PUBLISHED, session_key=session_key)
-    return update_season(store, latest.year, None, now, {(latest.round or 0, latest.session): state})
+    return update_season(store, latest.year, None, now, session_keys=(session_key,))
 
 
 def is_indexed(store: Store, latest: Latest) -> bool:
     """Whether the season index says of a session what ``latest`` says."""
-    published = published_in(read_season(store, latest.year))
-    return any(entry.state == _published(latest).state for entry in published)
+    return any(agrees(entry.session, latest) for entry in published_in(read_season(store, latest.year)))
 
 
-def update_root_index(store: Store, years: Sequence[int] = (), links: Mapping[str, object] | None = None) -> bool:
+def agrees(session: IndexedSession, latest: Latest) -> bool:
+    """Whether an index says of a session what ``latest`` says."""
+    said = (session.session_key, session.revision, session.manifest, session.grade, session.capabilities)
+    return said == (latest.session_key, latest.revision, latest.manifest_key, latest.grade, latest.capabilities)
+
+
+def update_root_index(store: Store, years: Iterable[int] = (), links: Links | None = None) -> bool:
     """Add seasons and links, to what is there already, to ``index.json``; says whether anything was written."""
 
-    def change(before: Document | None) -> Document:
-        present = before or {}
-        known = {int(season["year"]) for season in present.get("seasons", ())}
-        return {
-            "schema": ROOT_SCHEMA,
-            "contract": CONTRACT,
-            "seasons": [
-                {"year": year, "index": keys.season(year)} for year in sorted(known.union(years), reverse=True)
-            ],
-            "links": dict(sorted({**present.get("links", {}), **(links or {})}.items())),
-        }
+    def change(before: RootIndex | None) -> RootIndex:
+        known = {season.year for season in before.seasons} if before else set()
+        seasons = (SeasonLink(year, keys.season(year)) for year in sorted(known.union(years), reverse=True))
+        every = {**(before.links if before else {}), **(links or {})}
+        return RootIndex(CONTRACT, tuple(seasons), dict(sorted(every.items())))
 
-    return update_document(store, keys.INDEX, change)
+    return update_document(store, keys.INDEX, RootIndex, change)
 
 
 def published_of_year(store: Store, year: int) -> list[Published]:
@@ -126,15 +151,18 @@ def published_of_year(store: Store, year: int) -> list[Published]:
 
 
 def _published(latest: Latest) -> Published:
-    state = SessionState(
-        PUBLISHED,
+    session = IndexedSession(
+        code=latest.session,
+        name=latest.session,
+        start_utc=None,
+        state=PUBLISHED,
         session_key=latest.session_key,
         revision=latest.revision,
         manifest=latest.manifest_key,
-        grade=latest.summary.grade,
-        capabilities=latest.summary.capabilities,
+        grade=latest.grade,
+        capabilities=latest.capabilities,
     )
-    return Published(latest.event, latest.round, latest.session, state)
+    return Published(latest.event, latest.round, session)
 
 
 def _all_latest(store: Store) -> list[Latest]:

@@ -34,6 +34,19 @@ class OldParts:
         return f"pages {self.version or 'without a version'}"
 
 
+def prune_pages(
+    store: Store,
+    *,
+    older_than: timedelta,
+    now: datetime,
+    dry_run: bool,
+    on_removed: Callable[[OldParts], None] = lambda old: None,
+) -> tuple[OldParts, ...]:
+    """Remove the versions that no page has linked for long; return what has gone, with ``dry_run`` what would."""
+    plan = plan_prune_pages(store, older_than=older_than, now=now)
+    return tuple(plan) if dry_run else remove_pages(store, plan, on_removed=on_removed)
+
+
 def plan_prune_pages(store: Store, *, older_than: timedelta, now: datetime) -> list[OldParts]:
     """Return the versions that may go: no page links them, and the next one was published ``older_than`` ago.
 
@@ -59,12 +72,12 @@ def plan_prune_pages(store: Store, *, older_than: timedelta, now: datetime) -> l
 
 def remove_pages(
     store: Store, planned: Iterable[OldParts], *, on_removed: Callable[[OldParts], None] = lambda old: None
-) -> int:
-    """Remove what was planned and return the bytes gained; ``on_removed`` is told of each when it is done.
+) -> tuple[OldParts, ...]:
+    """Remove what was planned and return what has gone; ``on_removed`` is told of each when it is done.
 
     What a page links again meanwhile stays, or is put back.
     """
-    gained = 0
+    gone = []
     for old in planned:
         if old.version in _linked(store):
             continue
@@ -74,9 +87,9 @@ def remove_pages(
             for key, data in held.items():
                 store.write(key, data)
             continue
-        gained += old.bytes
+        gone.append(old)
         on_removed(old)
-    return gained
+    return tuple(gone)
 
 
 def _list_versions(store: Store) -> dict[str, list[Listed]]:

@@ -8,12 +8,14 @@ rebuilt from the others, while the car moves and the gap left is not longer than
 
 import argparse
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from scipy.interpolate import interp1d
 
-from flows.upstream.client import configure_cache
+from flows.upstream.calendar import read_schedule, resolve
+from flows.upstream.client import Client
 from flows.upstream.load import load_recording
 from transforms.frames import STATES
 from transforms.interpolate import MAX_GAP_MS, bracket
@@ -109,10 +111,11 @@ def main() -> None:
     parser.add_argument("sessions", nargs="+", help="year:round:code")
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    configure_cache(arguments.cache_dir, offline=True)
+    client = Client(arguments.cache_dir, offline=True)
     for session in arguments.sessions:
         year, round_number, code = session.split(":")
-        recording = load_recording(int(year), int(round_number), code)
+        events = read_schedule(client, int(year), datetime.now(UTC))
+        recording = load_recording(client, resolve(events, int(year), round_number, code).ref)
         data = transform_session(recording)
         say(f"{recording.identity.label}: grade {data.grade} {data.quality['reasons']}")
         report_order(recording, data)

@@ -35,7 +35,7 @@ def main() -> None:
         ]
         with tempfile.TemporaryDirectory() as folder:
             run_workers(api, limits, urls, Path(folder))
-        _report("limited_upstream", upstream.times(), allowed)
+        _report("SharedLimits", upstream.times(), allowed)
         sys.stdout.write(f"{'':18}refused (429): {upstream.refused}, at once per host: {dict(upstream.most_at_once)}\n")
         _report("rate_limit", _prefects_own(api, workers, each), allowed)
 

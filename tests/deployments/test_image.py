@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from delivered import DELIVERED, PINNED, ROOT
 
-import flows.cli.main
+from flows.cli.main import parse
 from flows.settings import Settings
 
 
@@ -108,7 +108,8 @@ def test_it_runs_as_a_fixed_user_that_is_not_root():
 def test_its_health_check_is_a_command_that_exists():
     command = json.loads(dict(final_stage())["HEALTHCHECK"].partition("CMD ")[2])
     assert command[0] == "parcferme"
-    assert flows.cli.main._parser().parse_args(command[1:]).live
+    typed = parse(command[1:])
+    assert typed is not None and (typed.name, typed.values["live"]) == ("health", True)
 
 
 def test_its_settings_exist():

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from delivered import manifests, pods
 
-import flows.cli.main
+from flows.cli.main import parse
 
 
 @pytest.mark.parametrize("version", ["1.30", "1.33", "1.37"])
@@ -43,7 +43,8 @@ def test_probes_ask_what_exists():
         (worker,) = pods()[name]["containers"]
         assert worker["livenessProbe"]["httpGet"] == {"path": "/health", "port": "health"}
         command = worker["readinessProbe"]["exec"]["command"]
-        assert flows.cli.main._parser().parse_args(command[1:]).ready
+        typed = parse(command[1:])
+        assert typed is not None and (typed.name, typed.values["ready"]) == ("health", True)
     (server,) = pods()["prefect-server"]["containers"]
     assert server["readinessProbe"]["httpGet"]["path"] == "/api/ready"
     assert server["livenessProbe"]["httpGet"]["path"] == "/api/health"

@@ -31,16 +31,16 @@ while True:
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_runs_end_before_their_worker(number: signal.Signals):
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, str(DELIVERED / "worker.py"), "20", sys.executable, "-u", "-c", _WORKER],
         stdout=subprocess.PIPE,
         text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    process.send_signal(number)
-    said = process.stdout.read().splitlines()
-    assert process.wait(timeout=30) == 0
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        said = process.stdout.read().splitlines()
+        assert process.wait(timeout=30) == 0
     assert said == [f"run ended {-signal.SIGTERM}", f"worker told; run {-signal.SIGTERM} other None"]
 
 

@@ -112,10 +112,10 @@ def most_in_any_window(times: list[float], window_s: float) -> int:
 
 
 WORKER = """
-import json, logging, sys
+import json, sys
 import fastf1
-from flows.upstream.load import configure_cache
-from flows.upstream.limits import UpstreamLimits, limited_upstream
+from flows.upstream.client import Client
+from flows.upstream.limits import SharedLimits, UpstreamLimits
 from flows.upstream.slots import Limit, Patience
 from pathlib import Path
 order = json.loads(sys.stdin.read())
@@ -124,9 +124,8 @@ limits = UpstreamLimits(
     Limit(*given["results"]), Limit(*given["everything"]),
     {host: Limit(*limit) for host, limit in given["downloads"].items()}, Limit(*given["other"]), "localhost",
 )
-configure_cache(Path(order["cache"]), offline=False)
 said, statuses = [], []
-with limited_upstream(logging.getLogger(), said.append, limits=limits, patience=Patience(60, 30, 0.1)):
+with Client(Path(order["cache"]), limits=SharedLimits(said.append, limits, Patience(60, 30, 0.1))).at_work():
     for url in order["urls"]:
         statuses.append(fastf1.Cache.requests_get(url).status_code)
 print(json.dumps({"said": said, "statuses": statuses}))

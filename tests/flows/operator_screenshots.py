@@ -1,4 +1,4 @@
-"""Makes the pictures of ``deployments/OPERATOR.md`` anew, in some minutes, when it is run as a script."""
+"""Makes the pictures of the README and of the operator's guide anew, in some minutes, when it is run as a script."""
 
 import base64
 import struct
@@ -31,6 +31,8 @@ UNTICKED = ("Sprint", "Sprint Qualifying", "Practice 1", "Practice 2", "Practice
 RACES = 6
 #: What does not fit into a window is shown smaller: width and height of the page.
 TALL, TALL_PHONE = (WIDTH, 1100), (390, 1250)
+#: What the README shows: a race of the sample season in its sixth lap, some cars in the pit lane, one of them chosen.
+VIEWER_SIZE, VIEWER_MOMENT = (1250, 754), "#session=99035&t=690000&car=17"
 _PIXELS = """(async () => {
   const picture = new Image();
   picture.src = "data:image/png;base64,DATA";
@@ -65,6 +67,7 @@ def main() -> None:
             show_health(page, it)
             with serving(it) as site:
                 show_backfill(page, it, site)
+                show_viewer(page, site)
             show_failed_run(page, it)
             show_deployments(page, it)
             worker.stop()
@@ -95,6 +98,14 @@ def show_backfill(page: Page, it: Installation, site: str) -> None:
     page.wait_for(f"look.all('tbody tr').length === {RACES}", "table of all sessions")
     take(page, "artifact")
     it.wait_for_state(backfill, "Completed", timeout_s=600)
+
+
+def show_viewer(page: Page, site: str) -> None:
+    page.resize(*VIEWER_SIZE)
+    page.open(f"{site}/{VIEWER_MOMENT}")
+    page.wait_for("document.body.dataset.complete", "session with all its parts")
+    take(page, "viewer")
+    page.resize(WIDTH, HEIGHT)
 
 
 def show_form(page: Page, it: Installation) -> None:

@@ -10,18 +10,28 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
+import msgspec
 import pytest
 from browser import Page, browser
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
+from publish.encode.chunks import CHUNK_MS, RATES
+from publish.encode.manifest import (
+    Manifest,
+    ManifestClock,
+    ManifestEvent,
+    ManifestFrames,
+    ManifestObject,
+    ManifestSession,
+)
 from publish.encode.objects import EncodedObject, EncodedRevision
 from publish.headers import headers_for
 from publish.revisions.latest import Summary
 from publish.stores.base import Store
 from publish.stores.choose import open_store
 from publish.stores.folder import FileStore
-from publish.stores.shared_documents import encode_document, parse_document
+from publish.structs import decode_document, encode_document
 from transforms.recording import SessionIdentity
 
 NOW = datetime(2024, 3, 3, 12, 0, tzinfo=UTC)
@@ -84,7 +94,7 @@ def make_revision(
         objects.append(
             EncodedObject(
                 path=path,
-                kind=path.partition("/")[0],
+                kind=path.partition("/")[0].removesuffix(".json.gz").replace("parquet", "table"),
                 file=file,
                 bytes=len(data),
                 sha256=hashlib.sha256(data).hexdigest(),
@@ -93,14 +103,28 @@ def make_revision(
                 content_encoding=headers.content_encoding,
             )
         )
-    manifest = {
-        "schema": "parcferme/manifest/1",
-        "session_key": session_key,
-        "revision": revision,
-        "capabilities": {"telemetry": True},
-        "objects": [{"path": o.path, "bytes": o.bytes, "sha256": o.sha256} for o in objects],
-    }
+    manifest = Manifest(
+        session_key=session_key,
+        meeting_key=1229,
+        year=2024,
+        round=1,
+        event=ManifestEvent("Bahrain Grand Prix", "Bahrain Grand Prix", "Bahrain", "Sakhir", None),
+        session=ManifestSession("R", "Race", "2024-03-02", None),
+        revision=revision,
+        clock=ManifestClock(None, 0, 0, None),
+        drivers=(),
+        total_laps=None,
+        grade="A",
+        capabilities={"telemetry": True},
+        frames=ManifestFrames(RATES, CHUNK_MS, {}),
+        objects=_listed(objects),
+        made_with={},
+    )
     return EncodedRevision(session_key, revision, encode_document(manifest), tuple(objects))
+
+
+def _listed(objects: list[EncodedObject]) -> tuple[ManifestObject, ...]:
+    return tuple(ManifestObject(o.path, o.kind, o.bytes, o.sha256, o.content_encoding) for o in objects)
 
 
 def with_files(encoded: EncodedRevision, files: dict[str, bytes]) -> EncodedRevision:
@@ -112,9 +136,9 @@ def with_files(encoded: EncodedRevision, files: dict[str, bytes]) -> EncodedRevi
             sha256 = hashlib.sha256(files[item.path]).hexdigest()
             item = dataclasses.replace(item, bytes=len(files[item.path]), sha256=sha256)
         objects.append(item)
-    manifest = parse_document(encoded.manifest, "manifest")
-    manifest["objects"] = [{"path": o.path, "bytes": o.bytes, "sha256": o.sha256} for o in objects]
-    return dataclasses.replace(encoded, manifest=encode_document(manifest), objects=tuple(objects))
+    manifest = decode_document(encoded.manifest, Manifest, "manifest")
+    changed = encode_document(msgspec.structs.replace(manifest, objects=_listed(objects)))
+    return dataclasses.replace(encoded, manifest=changed, objects=tuple(objects))
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ def kill_at(case: Case, store: Store, number: int, *, done: bool) -> Kill:
 def _seen_by_readers(case: Case, store: Store, before: set[str]) -> str:
     reached = check_readers_view(store)
     assert reached >= {key for key in before if "/seasons/" in key or key == keys.INDEX}, "a document is gone"
-    latest = read_document(store, keys.latest(9472))
+    latest = read_document(store, keys.latest(9472), dict)
     revision = latest["revision"] if latest else None
     names = {case.revision_before: "before", case.revision_after: "after"}
     assert revision in names, f"{revision} is current, which is neither what was nor what comes"
@@ -123,4 +123,4 @@ def _check_finished(case: Case, store: Store) -> None:
     assert there == set(case.copies_after)
     season = read_season(store, 2024)
     assert season is not None
-    assert season["events"][0]["sessions"][0]["revision"] == case.revision_after
+    assert season.events[0].sessions[0].revision == case.revision_after

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from publish import keys
 from publish.stores.base import Listed, ObjectInfo, Store, Stored
-from publish.stores.shared_documents import parse_document
+from publish.structs import decode_document
 
 Result = TypeVar("Result")
 WRITING = frozenset({"write", "upload_file", "copy", "delete"})
@@ -104,7 +104,7 @@ def check_readers_view(store: Store) -> set[str]:
     root = store.read(keys.INDEX)
     if root is not None:
         reached.add(keys.INDEX)
-        for season in parse_document(root.data, keys.INDEX)["seasons"]:
+        for season in decode_document(root.data, dict, keys.INDEX)["seasons"]:
             assert store.read(season["index"]) is not None, f"index.json links {season['index']}"
     for row in list(store.list("v1/seasons/")):
         reached |= _check_season(store, row.key)
@@ -112,7 +112,7 @@ def check_readers_view(store: Store) -> set[str]:
         latest_key = keys.latest(int(session_key))
         latest = store.read(latest_key)
         if latest is not None:
-            document = parse_document(latest.data, latest_key)
+            document = decode_document(latest.data, dict, latest_key)
             folder = latest_key.removesuffix("latest.json")
             reached |= {latest_key} | _check_manifest(store, folder + document["manifest"], document["revision"])
     return reached
@@ -122,7 +122,7 @@ def _check_season(store: Store, key: str) -> set[str]:
     reached = {key}
     stored = store.read(key)
     assert stored is not None
-    for event in parse_document(stored.data, key)["events"]:
+    for event in decode_document(stored.data, dict, key)["events"]:
         for session in event["sessions"]:
             assert (session["state"] == "published") == (session["manifest"] is not None)
             if session["manifest"]:
@@ -134,7 +134,7 @@ def _check_season(store: Store, key: str) -> set[str]:
 def _check_manifest(store: Store, key: str, revision: str) -> set[str]:
     stored = store.read(key)
     assert stored is not None, f"{key} is linked and not there"
-    manifest = parse_document(stored.data, key)
+    manifest = decode_document(stored.data, dict, key)
     assert manifest["revision"] == revision
     folder = key.removesuffix("manifest.json")
     for item in manifest["objects"]:
@@ -147,7 +147,7 @@ def _check_manifest(store: Store, key: str, revision: str) -> set[str]:
 def check_copies(store: Store, session_key: int, targets: dict[str, str]) -> None:
     """Check that stable copies (target key to path in the revision) are those of the current revision."""
     latest_key = keys.latest(session_key)
-    latest = parse_document(store.read(latest_key).data, latest_key)  # type: ignore[union-attr]
+    latest = decode_document(store.read(latest_key).data, dict, latest_key)  # type: ignore[union-attr]
     for target, path in targets.items():
         copied, source = store.read(target), store.read(keys.revision_object(session_key, latest["revision"], path))
         assert source is not None

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from transforms.columns import IDENTITY, TABLES, schema_of
+from transforms.columns import TABLES
 from transforms.frames import STATES, TICK_MS, CarFrames, Clock, Frames, RowFrames
 from transforms.recording import CircuitMarks, Corner, Driver, SessionIdentity
 from transforms.session import SessionData
@@ -175,21 +175,16 @@ def _value(kind: pa.DataType, row: int) -> object:
 
 
 def table(name: str, rows: int) -> pa.Table:
-    """Return a table with the declared columns, made-up values and the identity in every row."""
-    me = IDENTITY_OF_SESSION
-    known = {"year": me.year, "round": me.round, "event": me.event, "session": me.code, "session_key": me.session_key}
-    schema = schema_of(IDENTITY + TABLES[name])
-    columns = [
-        pa.array([known.get(field.name, _value(field.type, row)) for row in range(rows)], field.type)
-        for field in schema
-    ]
+    """Return a table with the declared columns and made-up values."""
+    schema = TABLES[name].schema
+    columns = [pa.array([_value(field.type, row) for row in range(rows)], field.type) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
 def native_table(name: str, rows: int, seed: int = 2) -> pa.Table:
     """Return a large ``telemetry`` or ``positions`` table, a few samples a second per car."""
     rng = np.random.default_rng(seed)
-    schema = schema_of(IDENTITY + TABLES[name])
+    schema = TABLES[name].schema
     small = table(name, 1)
     columns = []
     for field in schema:
@@ -211,10 +206,10 @@ def native_table(name: str, rows: int, seed: int = 2) -> pa.Table:
 
 
 def track() -> Track:
-    angle = np.linspace(0, 2 * np.pi, 101)
-    x, y = 700 * np.cos(angle), 700 * np.sin(angle)
-    distance = np.append(0, np.cumsum(np.hypot(np.diff(x), np.diff(y))))
-    return Track(x, y, distance, float(distance[-1]), (1500.0, 3000.0), 7)
+    points = np.arange(100)
+    angle = 2 * np.pi * points / len(points)
+    step_m = float(2 * 700 * np.sin(np.pi / len(points)))
+    return Track(700 * np.cos(angle), 700 * np.sin(angle), points * step_m, len(points) * step_m, (1500.0, 3000.0), 7)
 
 
 def session_data(ticks: int = 4000, cars: int = 3, *, source: Frames | None = None, native: int = 0) -> SessionData:
@@ -230,7 +225,7 @@ def session_data(ticks: int = 4000, cars: int = 3, *, source: Frames | None = No
         track=track(),
         rows=row_frames(source),
         capabilities={"positions": True, "telemetry": True, "drs": True},
-        quality={"coverage": [{"car": "1", "channel": "x", "share": 0.5}], "warnings": []},
+        quality={"reasons": [], "coverage": {"1": {"x_m": 0.5}}, "rows": []},
         grade="A",
         total_laps=57,
     )

@@ -3,15 +3,19 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
+
 from publish import keys
+from publish.live.health import Check, Health
 from publish.live.runs import PlannedEntry, RunEntry, replace_planned, run_ended, run_started
+from publish.live.status import Status
 from publish.publication import publish_site
-from publish.season.document import Event, Published, ScheduledSession, SessionState, season_document
+from publish.season.document import Event, IndexedSession, Published, ScheduledSession, season_document
 from publish.season.index import update_root_index
 from publish.site.files import site_files
 from publish.stores.base import Store
 from publish.stores.folder import FileStore
-from publish.stores.shared_documents import Document, encode_document, utc_text
+from publish.structs import encode_document
 
 NOW = datetime(2024, 5, 8, 14, 0, tzinfo=UTC)
 #: The status page with a clock that begins at ``NOW`` when it is opened, and goes on from there.
@@ -83,22 +87,20 @@ def end(store: Store, entry: RunEntry, state: str, message: str, ago: timedelta,
 
 def write_status(store: Store, entry: RunEntry, progress: int, message: str, **more: object) -> None:
     """Write a run's status document; ``more`` are other fields than those of a run that goes on well."""
-    document: Document = {
-        "schema": "parcferme/status/1",
-        "type": "progress",
-        "state": "Running",
-        "progress": progress,
-        "message": message,
-        "flow_run_id": entry.flow_run_id,
-        "flow_run_name": entry.flow_run_name,
-        "flow_run_url": entry.flow_run_url,
-        "started_at": utc_text(entry.started_at),
-        "updated_at": utc_text(NOW),
-        "next_attempt_at": None,
-        "error": None,
-        **more,
-    }
-    store.write(keys.status(entry.year, entry.round, entry.session), encode_document(document))
+    status = Status(
+        type="progress",
+        state="Running",
+        progress=progress,
+        message=message,
+        flow_run_id=entry.flow_run_id,
+        flow_run_name=entry.flow_run_name,
+        flow_run_url=entry.flow_run_url,
+        started_at=entry.started_at,
+        updated_at=NOW,
+        error=None,
+    )
+    document = encode_document(replace(status, **more))
+    store.write(keys.status(entry.year, entry.round, entry.session), document)
 
 
 def write_health(
@@ -106,14 +108,8 @@ def write_health(
 ) -> None:
     """Write a health document looked at ``age`` ago and valid for half an hour; ``checks`` differ from good ones."""
     said = {name: ("healthy", message) for name, message in GOOD_CHECKS.items()} | dict(checks or {})
-    document: Document = {
-        "schema": "parcferme/health/1",
-        "state": state,
-        "checked_at": utc_text(NOW - age),
-        "valid_until": utc_text(NOW - age + 30 * MINUTE),
-        "checks": [{"name": name, "state": one, "message": text} for name, (one, text) in said.items()],
-    }
-    store.write(keys.HEALTH, encode_document(document))
+    made = tuple(Check(name, one, text) for name, (one, text) in said.items())
+    store.write(keys.HEALTH, encode_document(Health(state, NOW - age, NOW - age + 30 * MINUTE, made)))
 
 
 def write_season(
@@ -137,12 +133,12 @@ def write_season(
         for i, code in enumerate(codes):
             if number <= published_rounds and (number, code) not in (states or {}):
                 grade = "CDF"[number % 3] if (number + i) % 7 == 0 else "BA"[(number * 3 + i) % 4 > 0]
-                state = SessionState(
-                    "published", 9000 + number * 10 + i, "a" * 16, "m.json", grade, {"telemetry": True}
+                key = 9000 + number * 10 + i
+                session = IndexedSession(
+                    code, code, None, "published", key, "a" * 16, "m.json", grade, {"telemetry": True}
                 )
-                published.append(Published(event_name, number, code, state))
-    changes = {slot: SessionState(state) for slot, state in (states or {}).items()}
-    document = season_document(year, events, None, published, changes, NOW)
+                published.append(Published(event_name, number, session))
+    document = season_document(year, events, None, published, states or {}, NOW)
     store.write(keys.season(year), encode_document(document))
     update_root_index(store, years=(year,))
 
@@ -150,12 +146,12 @@ def write_season(
 def plan(store: Store, count: int = 9) -> None:
     """Plan runs: a re-check soon, then the sessions of coming weekends."""
     planned = [
-        PlannedEntry(NOW.year, 3, CIRCUITS[2][0], "R", "recheck", NOW + 25 * MINUTE, "plan-0", "plan-0", PREFECT)
+        PlannedEntry(NOW.year, 3, CIRCUITS[2][0], "R", "plan-0", "plan-0", PREFECT, "recheck", NOW + 25 * MINUTE)
     ]
     for n in range(count - 1):
         event, code = CIRCUITS[5 + n // 5][0], SPRINT[n % 5]
         moment = NOW + 2 * DAY + n * DAY / 3 + 7 * MINUTE
-        planned.append(PlannedEntry(NOW.year, 6 + n // 5, event, code, "publish", moment, f"plan-{n + 1}"))
+        planned.append(PlannedEntry(NOW.year, 6 + n // 5, event, code, f"plan-{n + 1}", None, None, "publish", moment))
     replace_planned(store, planned, NOW)
 
 
@@ -195,11 +191,11 @@ def running(store: Store) -> None:
         write_status(store, entry, progress, message)
     silent = run(23, "FP2", event="Saudi Arabian Grand Prix", started=21 * MINUTE)
     run_started(store, silent, NOW)
-    write_status(store, silent, 38, "Interpolating car 44", updated_at=utc_text(NOW - 7 * MINUTE))
+    write_status(store, silent, 38, "Interpolating car 44", updated_at=NOW - 7 * MINUTE)
     waiting = run(24, "R", event="Chinese Grand Prix", started=80 * MINUTE)
     said = "The timing data is not out yet."
     end(store, waiting, "awaiting_data", said, 12 * MINUTE)
-    attempt = utc_text(NOW + 28 * MINUTE)
+    attempt = NOW + 28 * MINUTE
     write_status(store, waiting, 4, said, type="awaiting_data", state="AwaitingRetry", next_attempt_at=attempt)
     failed = run(25, "Q", event="Chinese Grand Prix", started=34 * MINUTE)
     error = "The results service answered 500 five times. Run the session again in an hour."
@@ -259,7 +255,7 @@ def hostile(store: Store) -> None:
     failed = run(2, "Q", event=HOSTILE)
     end(store, failed, "failed", HOSTILE, MINUTE)
     write_status(store, failed, 30, HOSTILE, type="error", error=HOSTILE, flow_run_url="javascript:top.hacked='yes'")
-    replace_planned(store, [PlannedEntry(NOW.year, 1, HOSTILE, "R", "publish", NOW + DAY)], NOW)
+    replace_planned(store, [PlannedEntry(NOW.year, 1, HOSTILE, "R", None, None, None, "publish", NOW + DAY)], NOW)
     # Past the writer, as another program could: an address that is a script.
     text = store.root.joinpath(keys.RUNS).read_bytes() if isinstance(store, FileStore) else b""
     store.write(keys.RUNS, text.replace(PREFECT.encode(), b"javascript:top.hacked='yes'//"))

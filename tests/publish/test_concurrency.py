@@ -71,12 +71,12 @@ def test_sixteen_sessions_of_a_season_at_once(
     season = read_season(store, 2024)
     assert season is not None
     indexed = {
-        session["session_key"]: (event["round"], event["name"], session["state"])
-        for event in season["events"]
-        for session in event["sessions"]
+        session.session_key: (event.round, event.name, session.state)
+        for event in season.events
+        for session in event.sessions
     }
     assert indexed == {key: (number, f"Grand Prix {number}", "published") for key, number in rounds.items()}
-    root = read_document(store, keys.INDEX)
+    root = read_document(store, keys.INDEX, dict)
     assert root is not None and [entry["year"] for entry in root["seasons"]] == [2024]
     assert {keys.latest(key) for key in rounds} <= check_readers_view(store)
 
@@ -86,13 +86,13 @@ def test_two_revisions_of_one_session_at_once(
 ) -> None:
     jobs = [_job(publishing, [f"{writer}{number}" for number in range(3)]) for writer in "ab"]
     run_at_once(store, jobs)
-    latest = read_document(store, keys.latest(9472))
+    latest = read_document(store, keys.latest(9472), dict)
     season = read_season(store, 2024)
     assert latest is not None and season is not None
     assert latest["revision"] in {job.revisions[-1].revision for job in jobs}
     made = {revision.revision for job in jobs for revision in job.revisions}
     assert {entry["revision"] for entry in latest["revisions"]} == made
-    (session,) = season["events"][0]["sessions"]
-    assert session["revision"] == latest["revision"]
+    (session,) = season.events[0].sessions
+    assert session.revision == latest["revision"]
     check_copies(store, 9472, COPIES)
     check_readers_view(store)

@@ -37,7 +37,7 @@ def test_killed_outright(file_store: Store, publishing) -> None:
         check_readers_view(file_store)
     last = revisions[-1]
     publish_revision(file_store, last, publishing.identity(), summary=publishing.summary, now=publishing.now)
-    latest = read_document(file_store, keys.latest(9472))
+    latest = read_document(file_store, keys.latest(9472), dict)
     assert latest is not None and latest["revision"] == last.revision
     assert len(latest["revisions"]) > 1, "no run came far enough to be interrupted in its work"
     check_copies(file_store, 9472, COPIES)

@@ -12,10 +12,11 @@ from session_data import CIRCUIT, IDENTITY_OF_SESSION, session_data
 
 from publish import keys
 from publish.encode.session import encode_session
-from publish.live.status import COMPLETE, StatusDocument, write_status
+from publish.live.status import COMPLETE, Status, write_status
 from publish.publication import publish_revision
 from publish.stores.base import Store
-from publish.stores.shared_documents import parse_document, read_document
+from publish.stores.shared_documents import read_document
+from publish.structs import decode_document
 from transforms.errors import PublicationError
 
 HOSTILE = [
@@ -57,7 +58,7 @@ def test_event_names_never_reach_a_key(request, publishing, tmp_path, store_name
             name=name,
         )
         publish_revision(store, publishing.revision("one"), identity, summary=publishing.summary, now=publishing.now)
-        latest = read_document(store, keys.latest(9472))
+        latest = read_document(store, keys.latest(9472), dict)
         assert latest is not None and latest["event"] == name
         check_readers_view(store)
         assert [row.key for row in store.list("") if not _PLAIN.fullmatch(row.key)] == []
@@ -86,14 +87,24 @@ def test_names_of_cars_and_drivers_never_reach_a_file_name(tmp_path):
     for item in encoded.objects:
         assert re.fullmatch(r"[a-z0-9_/]+\.(json\.gz|parquet)", item.path)
         assert keys.is_key(keys.revision_object(9472, encoded.revision, item.path))
-    assert [driver["number"] for driver in parse_document(encoded.manifest, "manifest")["drivers"]] == strange
+    assert [driver["number"] for driver in decode_document(encoded.manifest, dict, "manifest")["drivers"]] == strange
 
 
 @pytest.mark.parametrize("code", ["../R", "R/../../x", "r", "", "R.json", "R\0", "FP4", "a/b"])
 def test_session_codes_are_those_there_are(file_store, publishing, code):
     with pytest.raises(PublicationError, match="is not a session"):
         keys.status(2024, 1, code)
-    status = StatusDocument(COMPLETE, "Completed", 100, "", "run", "fox", publishing.now, publishing.now)
+    status = Status(
+        type=COMPLETE,
+        state="Completed",
+        progress=100,
+        message="",
+        flow_run_id="run",
+        flow_run_name="fox",
+        started_at=publishing.now,
+        updated_at=publishing.now,
+        error=None,
+    )
     with pytest.raises(PublicationError, match="is not a session"):
         write_status(file_store, 2024, 1, code, status)
     assert list(file_store.list("")) == []

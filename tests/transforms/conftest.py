@@ -1,12 +1,14 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from flows.upstream.client import configure_cache
+from flows.upstream.calendar import read_schedule, resolve
+from flows.upstream.client import Client
 from flows.upstream.load import load_recording
 from transforms.recording import Recording
 from transforms.session import SessionData, transform_session
@@ -25,8 +27,9 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int, st
 
     @cache
     def load(year: int, round_number: int, code: str) -> Recording:
-        configure_cache(folder, offline=True)
-        return load_recording(year, round_number, code)
+        client = Client(folder, offline=True)
+        events = read_schedule(client, year, datetime.now(UTC))
+        return load_recording(client, resolve(events, year, round_number, code).ref)
 
     return load
 

@@ -6,18 +6,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from sample_sessions import load_sample
 
-from flows.sample import SAMPLE_YEAR
-from flows.upstream.client import configure_cache
-from flows.upstream.load import load_recording
 from transforms.recording import Recording
 from transforms.session import SessionData, transform_session
 
 
 @pytest.fixture(scope="module", params=["S", "SQ"])
 def recording(request: pytest.FixtureRequest, sample_cache: Path) -> Recording:
-    configure_cache(sample_cache, offline=True)
-    return load_recording(SAMPLE_YEAR, 2, request.param)
+    return load_sample(sample_cache, 2, request.param)
 
 
 def with_nulls(table: pa.Table, columns: list[str], share: float, random: np.random.Generator) -> pa.Table:

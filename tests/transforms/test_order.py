@@ -1,4 +1,6 @@
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from transforms import order
 from transforms.progress import Anchors, Progress
@@ -28,8 +30,8 @@ def test_position_follows_progress_and_finish_keeps_the_order_across_the_line() 
     }
     endings = {"1": Ending(finish_ms=100_000.0), "2": Ending(finish_ms=99_500.0), "3": Ending()}
     grid = {"1": 2, "2": 1, "3": 3}
-    scores = order.race_scores(ticks, cars, made, endings, {}, grid, grid, 10.0)
-    np.testing.assert_array_equal(order.positions_of(scores).T, [[2, 1, 3], [1, 2, 3], [2, 1, 3], [2, 1, 3], [2, 1, 3]])
+    positions = order.positions_of(*order.race_keys(ticks, cars, made, endings, {}, grid, grid, 10.0))
+    np.testing.assert_array_equal(positions.T, [[2, 1, 3], [1, 2, 3], [2, 1, 3], [2, 1, 3], [2, 1, 3]])
 
 
 def test_cars_that_left_are_below_all_others_by_laps_then_as_classified() -> None:
@@ -44,8 +46,75 @@ def test_cars_that_left_are_below_all_others_by_laps_then_as_classified() -> Non
     }
     places = {"1": 3, "2": 2, "3": 1, "4": 4}
     leaves = {"1": (50_000.0, 4), "2": (60_000.0, 4)}
-    scores = order.race_scores(ticks, cars, made, endings, leaves, dict.fromkeys(cars, 1), places, 0.0)
-    assert order.positions_of(scores)[:, 0].tolist() == [3, 2, 1, 4]
+    keys = order.race_keys(ticks, cars, made, endings, leaves, dict.fromkeys(cars, 1), places, 0.0)
+    assert order.positions_of(*keys)[:, 0].tolist() == [3, 2, 1, 4]
+
+
+def test_the_order_across_the_line_is_right_after_78_laps_with_cars_a_millisecond_apart() -> None:
+    rng = np.random.default_rng(78)
+    cars = [str(number) for number in range(1, 21)]
+    flag = 6_500_000.0
+    grid = {car: slot for slot, car in enumerate(cars, start=1)}
+    for _ in range(200):
+        finish_ms = flag + rng.permutation(len(cars))
+        made = {car: progress((0, 0), (at, 78.0)) for car, at in zip(cars, finish_ms, strict=True)}
+        endings = {car: Ending(finish_ms=at) for car, at in zip(cars, finish_ms, strict=True)}
+        ticks = np.array([flag + len(cars), flag + 60_000], np.int64)
+        positions = order.positions_of(*order.race_keys(ticks, cars, made, endings, {}, grid, grid, 0.0))
+        np.testing.assert_array_equal(positions.T, np.tile(finish_ms - flag + 1, (2, 1)))
+
+
+START_MS = 1_000
+
+
+@st.composite
+def races(draw: st.DrawFn) -> tuple:
+    """A race of up to six cars on few distinct times and laps, so that much is equal: what ``race_keys`` takes."""
+    cars = [str(number) for number in range(draw(st.integers(1, 6)))]
+    slots, ranks = (draw(st.permutations(range(1, len(cars) + 1))) for _ in range(2))
+    grid, places = dict(zip(cars, slots, strict=True)), dict(zip(cars, ranks, strict=True))
+    moments = st.integers(0, 12).map(lambda step: step * 500)
+    made, endings, leaves = {}, {}, {}
+    for car in cars:
+        times = sorted(draw(st.sets(moments, min_size=1, max_size=4)))
+        laps = sorted(draw(st.integers(-1, 6)) / 2 for _ in times)
+        made[car] = progress(*zip(times, laps, strict=True))
+        how = draw(st.sampled_from(["finished", "out", "running", "never started"]))
+        later = draw(moments.filter(lambda at: at >= START_MS))
+        endings[car] = Ending(finish_ms=float(later) if how == "finished" else None, never_started=how[0] == "n")
+        if how == "out":
+            leaves[car] = (float(later), draw(st.integers(0, 3)))
+    ticks = np.arange(0, 7_000, 250, dtype=np.int64)
+    return ticks, cars, made, endings, leaves, grid, places, float(START_MS)
+
+
+def order_said_plainly(ticks, cars, made, endings, leaves, grid, places, start_ms) -> list[list[int]]:
+    """Positions per tick: the rules of quality.md, one tick and one car after the other."""
+    said = []
+    for tick in ticks:
+
+        def key(car: str, tick: int = tick) -> tuple[float, ...]:
+            ending = endings[car]
+            if ending.never_started:
+                return 2, 0, grid[car]
+            if tick < start_ms:
+                return 0, 0, grid[car]
+            if ending.finish_ms is not None and tick >= ending.finish_ms:
+                return 0, -round(made[car].at(np.array([ending.finish_ms]))[0]), ending.finish_ms
+            if car in leaves and tick >= leaves[car][0]:
+                return 1, -leaves[car][1], places[car]
+            return 0, -made[car].at(np.array([tick]))[0], 0
+
+        by_place = sorted(cars, key=key)
+        said.append([by_place.index(car) + 1 for car in cars])
+    return said
+
+
+@given(races())
+def test_the_order_of_a_race_is_that_of_its_rules(race: tuple) -> None:
+    positions = order.positions_of(*order.race_keys(*race))
+    assert positions.T.tolist() == order_said_plainly(*race)
+    assert (np.sort(positions, axis=0) == np.arange(1, len(race[1]) + 1)[:, None]).all()
 
 
 def test_a_slow_crossing_in_the_pit_lane_keeps_its_place_for_a_moment() -> None:
@@ -77,7 +146,8 @@ def test_gaps_are_exact_at_the_line_and_never_negative() -> None:
     ticks = np.array([92_500, 183_000, 260_000, 300_000], np.int64)
     scores = np.stack([made[car].at(ticks) for car in cars])
     until = {"1": 270_000.0, "2": 273_000.0, "3": 280_000.0}
-    gap, interval, down = order.gaps_s(ticks, cars, made, until, order.positions_of(scores), np.ones((3, 4), np.bool_))
+    positions = order.positions_of(scores, np.zeros(scores.shape, np.int8))
+    gap, interval, down = order.gaps_s(ticks, cars, made, until, positions, np.ones((3, 4), np.bool_))
     np.testing.assert_allclose(gap[0], 0.0)
     np.testing.assert_allclose(gap[1, [0, 1, 3]], [2.5, 3.0, 3.0], atol=1e-4)
     np.testing.assert_allclose(interval[1, [0, 1, 3]], [2.5, 3.0, 3.0], atol=1e-4)
@@ -95,7 +165,8 @@ def test_who_is_farther_behind_has_the_larger_gap_also_at_rest() -> None:
     ticks = np.arange(94_000, 118_000, 500)
     scores = np.stack([made[car].at(ticks) for car in cars])
     counted = np.ones(scores.shape, np.bool_)
-    gap, interval, _ = order.gaps_s(ticks, cars, made, dict.fromkeys(cars, 1e9), order.positions_of(scores), counted)
+    positions = order.positions_of(scores, np.zeros(scores.shape, np.int8))
+    gap, interval, _ = order.gaps_s(ticks, cars, made, dict.fromkeys(cars, 1e9), positions, counted)
     assert (gap[2] >= gap[1]).all() and (interval[2] >= 0).all()
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 
 from transforms.recording import CarSamples, PositionSamples
-from transforms.samples import Findings, clean_car, clean_positions
+from transforms.samples import clean_car, clean_positions
 
 
 def car_samples(speed: list[float], step_ms: int = 240, **other: list[int]) -> CarSamples:
@@ -32,79 +32,70 @@ def replaced(samples: PositionSamples, index: int | slice, x_m: float, y_m: floa
 
 
 def test_zero_fill_of_a_moving_car_is_a_gap() -> None:
-    found = Findings()
-    clean = clean_car(car_samples([200, 205, 0, 0, 215, 220]), found)
+    clean, found = clean_car(car_samples([200, 205, 0, 0, 215, 220]))
     np.testing.assert_array_equal(np.isnan(clean.speed_kmh), [False, False, True, True, False, False])
     np.testing.assert_array_equal(clean.gear, [5, 5, -1, -1, 5, 5])
-    assert found.counts["car_zero_fill"] == 2
+    assert found["car_zero_fill"] == 2
 
 
 def test_a_standing_car_with_its_electronics_off_really_stands() -> None:
-    found = Findings()
-    clean = clean_car(car_samples([20, 5, 0, 0, 0, 6]), found)
+    clean, found = clean_car(car_samples([20, 5, 0, 0, 0, 6]))
     assert clean.speed_kmh[2:5].tolist() == [0, 0, 0]
-    assert "car_zero_fill" not in found.counts
+    assert "car_zero_fill" not in found
 
 
 def test_impossible_gear_and_unknown_throttle_are_gaps() -> None:
-    found = Findings()
-    clean = clean_car(car_samples([100, 100, 100], gear=[5, 44, 6], throttle=[100, 104, 0]), found)
+    clean, found = clean_car(car_samples([100, 100, 100], gear=[5, 44, 6], throttle=[100, 104, 0]))
     np.testing.assert_array_equal(clean.gear, [5, -1, 6])
     np.testing.assert_array_equal(np.isnan(clean.throttle_percent), [False, True, False])
-    assert found.counts == {"car_impossible_gear": 1, "car_unknown_throttle": 1}
+    assert found == {"car_impossible_gear": 1, "car_unknown_throttle": 1}
 
 
 def test_samples_out_of_order_and_twice_are_put_right() -> None:
     samples = straight(6)
     order = np.array([0, 2, 1, 3, 3, 4, 5])
     shuffled = PositionSamples(*(getattr(samples, n)[order] for n in ("time_ms", "x_m", "y_m", "z_m", "on_track")))
-    found = Findings()
-    clean = clean_positions(shuffled, None, found)
+    clean, found = clean_positions(shuffled, None)
     np.testing.assert_array_equal(clean.time_ms, samples.time_ms)
     np.testing.assert_array_equal(clean.x_m, samples.x_m)
-    assert found.counts == {"position_out_of_order": 1, "position_duplicate_time": 1}
+    assert found == {"position_out_of_order": 1, "position_duplicate_time": 1}
 
 
 def test_zero_fill_of_coordinates_is_a_gap() -> None:
     samples = replaced(straight(8), slice(3, 5), 0.0, 0.0)
-    found = Findings()
-    clean = clean_positions(samples, None, found)
+    clean, found = clean_positions(samples, None)
     assert 720 not in clean.time_ms and 960 not in clean.time_ms
-    assert found.counts == {"position_zero_fill": 2}
+    assert found == {"position_zero_fill": 2}
 
 
 def test_a_spike_no_car_can_make_is_taken_out() -> None:
-    found = Findings()
-    clean = clean_positions(replaced(straight(9), 4, 5000.0, 5000.0), None, found)
+    clean, found = clean_positions(replaced(straight(9), 4, 5000.0, 5000.0), None)
     assert 4 * 240 not in clean.time_ms and len(clean.time_ms) == 8
-    assert found.counts == {"position_spike": 1} and not clean.breaks.any()
+    assert found == {"position_spike": 1} and not clean.breaks.any()
 
 
 def test_a_lasting_jump_is_not_bridged() -> None:
-    found = Findings()
-    clean = clean_positions(replaced(straight(12), slice(6, 12), 3000.0, 0.0), None, found)
+    clean, found = clean_positions(replaced(straight(12), slice(6, 12), 3000.0, 0.0), None)
     assert clean.breaks.tolist() == [False] * 5 + [True] + [False] * 5
-    assert found.counts == {"position_jump": 1}
+    assert found == {"position_jump": 1}
 
 
 def test_a_frozen_feed_is_a_gap_while_the_car_moves() -> None:
     samples = straight(30)
     frozen = replaced(samples, slice(10, 25), float(samples.x_m[10]), 7.0)
-    found = Findings()
-    clean = clean_positions(frozen, clean_car(car_samples([180.0] * 30), Findings()), found)
-    assert found.counts["position_frozen"] == 14
+    clean, found = clean_positions(frozen, clean_car(car_samples([180.0] * 30))[0])
+    assert found["position_frozen"] == 14
     assert set(clean.time_ms) == set(np.delete(samples.time_ms, np.arange(11, 25)))
 
 
 def test_a_parked_car_is_not_a_frozen_feed() -> None:
     parked = replaced(straight(30), slice(0, 30), 50.0, 60.0)
-    found = Findings()
-    clean = clean_positions(parked, clean_car(car_samples([0.0] * 30), Findings()), found)
-    assert len(clean.time_ms) == 30 and not found.counts
+    clean, found = clean_positions(parked, clean_car(car_samples([0.0] * 30))[0])
+    assert len(clean.time_ms) == 30 and not found
 
 
 def test_keep_remembers_breaks_between_kept_samples() -> None:
-    clean = clean_positions(replaced(straight(12), slice(6, 12), 3000.0, 0.0), None, Findings())
+    clean, _ = clean_positions(replaced(straight(12), slice(6, 12), 3000.0, 0.0), None)
     kept = clean.keep(np.arange(12) % 3 == 0)
     assert kept.breaks.tolist() == [False, True, False]
 
@@ -115,7 +106,6 @@ def test_noise_is_not_a_car() -> None:
     x, y = samples.x_m.copy(), samples.y_m.copy()
     x[20:], y[20:] = random.uniform(-3000, 3000, 40), random.uniform(-3000, 3000, 40)
     noisy = PositionSamples(samples.time_ms, x, y, samples.z_m, samples.on_track)
-    found = Findings()
-    clean = clean_positions(noisy, None, found)
+    clean, found = clean_positions(noisy, None)
     assert clean.time_ms.tolist() == samples.time_ms[:20].tolist()
-    assert found.counts.get("position_unconnected", 0) + found.counts.get("position_spike", 0) == 40
+    assert found.get("position_unconnected", 0) + found.get("position_spike", 0) == 40

@@ -4,7 +4,7 @@ import pytest
 from transforms.progress import Anchors, from_telemetry, from_timing
 from transforms.samples import CleanCar, CleanPositions
 from transforms.timing import CarTiming
-from transforms.track import Track, build_track, project
+from transforms.track import Track, build_track, nearest_m, project
 
 
 def figure_of_eight(share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -145,3 +145,13 @@ def test_progress_from_timing_uses_sector_lines() -> None:
     anchors = Anchors(np.array([0.0, 90_000.0, 180_000.0]), np.array([-0.01, 1.0, 2.0]))
     progress = from_timing(anchors, own, (0.3, 0.6))
     np.testing.assert_allclose(progress.at(np.array([90_000, 110_000, 130_000, 150_000])), [1.0, 1.15, 1.3, 1.6])
+
+
+def test_the_distance_of_a_point_is_that_of_the_nearest_place_on_the_outline() -> None:
+    corners = np.array([[0.0, 0.0], [100.0, 0.0], [100.0, 50.0], [0.0, 50.0]])
+    along = np.arange(60) * 5.0
+    x_m, y_m = (np.interp(along, [0, 100, 150, 250, 300], np.append(corners[:, i], corners[0, i])) for i in (0, 1))
+    square = Track(x_m, y_m, along, 300.0, None, 1)
+    # The last lies between the outline's last point and the line.
+    x_m, y_m = np.array([30.0, 104, -3, 40, -2]), np.array([-5.0, 20, 25, 49, 2])
+    np.testing.assert_allclose(nearest_m(square, x_m, y_m), [30, 120, 275, 210, 298])

@@ -1,17 +1,25 @@
 """What a user sees: exit code, one message, and nothing of the inside unless asked."""
 
+import inspect
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
+from typing import get_args
 
+import click
 import pytest
 
-from flows.cli.main import main as cli
+from flows.cli.main import main, parse
+from flows.cli.parser import cli
 from flows.sample import SAMPLE_YEAR
+from flows.upstream.archive import Source
 from transforms.errors import UpstreamError
 
+ROOT = Path(__file__).parents[3]
 YEAR = str(SAMPLE_YEAR)
 
 
@@ -49,16 +57,83 @@ def _said(capsys: pytest.CaptureFixture[str]) -> str:
 def test_what_cannot_be_meant_ends_with_2(
     sample_site: Path, capsys: pytest.CaptureFixture[str], typed: tuple[str, ...], hint: str
 ) -> None:
-    assert cli.main(typed) == 2
+    assert main(typed) == 2
     assert hint in _said(capsys)
     assert not (sample_site / "v1").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("", "Missing command. See `parcferme --help`."),
+        ("pblish", "No such command 'pblish'. Did you mean 'publish'? See `parcferme --help`."),
+        ("publish", "Missing argument 'YEAR'. See `parcferme publish --help`."),
+        ("publish x 1 R", "Invalid value for 'YEAR': 'x' is not a valid integer. See `parcferme publish --help`."),
+        (
+            "publish 2024 1 R --refetc",
+            "No such option '--refetc'. Did you mean '--refetch'? See `parcferme publish --help`.",
+        ),
+        (
+            "backfill 2024 --source x",
+            "Invalid value for '--source': 'x' is not one of 'upstream', 'archive'. See `parcferme backfill --help`.",
+        ),
+        ("health --live --ready", "--ready and --live exclude each other. See `parcferme health --help`."),
+        ("health --ready --live", "--live and --ready exclude each other. See `parcferme health --help`."),
+        ("verify all", "Got unexpected extra argument (all). See `parcferme verify --help`."),
+        ("diff", "Missing argument 'REVISIONS...'. See `parcferme diff --help`."),
+        (
+            "prune --older-than soon",
+            "--older-than 'soon' is not an age. Type a number of hours, days or weeks: 12h, 30d, 2w.",
+        ),
+    ],
+)
+def test_what_is_no_command_ends_with_2_and_a_sentence(
+    capsys: pytest.CaptureFixture[str], typed: str, said: str
+) -> None:
+    assert main(typed.split()) == 2
+    assert capsys.readouterr() == ("", f"parcferme: {said}\n")
+
+
+def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"parcferme {version('parcferme')}\n"
+    assert main(["--help"]) == 0
+    listed = capsys.readouterr().out
+    for name, command in cli.commands.items():
+        assert f"\n  {name} " in listed and command.help and command.help in listed
+        assert main([name, "--help"]) == 0
+        assert capsys.readouterr().out.startswith(f"Usage: parcferme {name} ")
+
+
+def test_every_function_takes_what_its_command_declares() -> None:
+    """Click passes values by name, which no type checker sees."""
+    for name, command in cli.commands.items():
+        assert command.callback is not None
+        takes = inspect.get_annotations(command.callback)
+        assert takes.pop("return") is int, name
+        assert takes.keys() == {option.name for option in command.params if option.expose_value}, name
+    source = next(option for option in cli.commands["publish"].params if option.name == "source")
+    assert isinstance(source.type, click.Choice)
+    assert tuple(source.type.choices) == get_args(Source)
+
+
+def test_what_is_typed_is_read_without_running_anything() -> None:
+    typed = parse(["--verbose", "prune", "--keep", "2", "--older-than", "12h"])
+    assert typed is not None and typed.verbose
+    assert (typed.name, typed.values) == ("prune", {"keep": 2, "older_than": timedelta(hours=12), "dry_run": False})
+    for words in (["index", "2024", "--verbose"], ["--verbose", "index", "2024"]):
+        typed = parse(words)
+        assert typed is not None and typed.values == {"year": 2024, "verbose": True}
+    typed = parse(["diff", "9472", "a", "b"])
+    assert typed is not None and typed.values == {"revisions": ("9472", "a", "b")} and not typed.verbose
+    assert parse(["publish", "--help"]) is None
 
 
 def test_a_session_of_the_future_says_when_it_starts(
     sample_site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PARCFERME_NOW", f"{YEAR}-01-01")
-    assert cli.main(["publish", YEAR, "1", "R"]) == 2
+    assert main(["publish", YEAR, "1", "R"]) == 2
     said = _said(capsys)
     assert "has not happened yet" in said
     assert f"{YEAR}-" in said
@@ -68,7 +143,7 @@ def test_a_setting_that_cannot_be_used_ends_with_2(
     sample_site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PARCFERME_OFFLINE", "perhaps")
-    assert cli.main(["publish", YEAR, "1", "R"]) == 2
+    assert main(["publish", YEAR, "1", "R"]) == 2
     assert "PARCFERME_OFFLINE=perhaps" in _said(capsys)
 
 
@@ -76,7 +151,7 @@ def test_offline_without_the_data_ends_with_1(
     sample_site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PARCFERME_CACHE_DIR", str(tmp_path / "empty"))
-    assert cli.main(["publish", YEAR, "1", "R"]) == 1
+    assert main(["publish", YEAR, "1", "R"]) == 1
     assert "PARCFERME_OFFLINE=0" in _said(capsys)
 
 
@@ -85,7 +160,7 @@ def test_a_destination_that_cannot_be_written_ends_with_1(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("PARCFERME_DESTINATION", (tmp_path / "file" / "site").as_uri())
-    assert cli.main(["publish", YEAR, "1", "R"]) == 1
+    assert main(["publish", YEAR, "1", "R"]) == 1
     assert str(tmp_path / "file") in _said(capsys)
     assert (tmp_path / "file").read_text() == "in the way"
 
@@ -99,7 +174,7 @@ def test_no_credentials_are_named(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("PARCFERME_DESTINATION", "s3://somebody-elses/bucket")
-    assert cli.main(["publish", YEAR, "1", "R"]) == 2
+    assert main(["publish", YEAR, "1", "R"]) == 2
     assert "AWS_ACCESS_KEY_ID" in _said(capsys)
 
 
@@ -110,13 +185,13 @@ def test_tracebacks_are_for_those_who_ask(
         raise ZeroDivisionError("by zero")
 
     monkeypatch.setattr("flows.season.indexing.read_schedule", _broken)
-    assert cli.main(["index", YEAR]) == 1
+    assert main(["index", YEAR]) == 1
     quiet = capsys.readouterr().err
     assert "Unexpected ZeroDivisionError: by zero" in quiet
     assert "Traceback" not in quiet
-    assert cli.main(["index", YEAR, "--verbose"]) == 1
+    assert main(["index", YEAR, "--verbose"]) == 1
     assert "Traceback" in capsys.readouterr().err
-    assert cli.main(["--verbose", "index", YEAR]) == 1
+    assert main(["--verbose", "index", YEAR]) == 1
     assert "Traceback" in capsys.readouterr().err
 
 
@@ -127,7 +202,7 @@ def test_an_interruption_ends_with_130(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("flows.season.indexing.read_schedule", _interrupted)
-    assert cli.main(["index", YEAR]) == 130
+    assert main(["index", YEAR]) == 130
     assert "Interrupted" in _said(capsys)
 
 
@@ -135,7 +210,7 @@ def test_an_interruption_ends_with_130(
 def test_a_backfill_ends_with_a_table_and_1_if_any_failed(
     sample_site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert cli.main(["backfill", YEAR, "--rounds", "1", "--sessions", "FP1"]) == 0
+    assert main(["backfill", YEAR, "--rounds", "1", "--sessions", "FP1"]) == 0
     out = capsys.readouterr().out
     header = next(line.split() for line in out.splitlines() if line.startswith("session"))
     assert header == ["session", "state", "grade", "frames", "bytes", "seconds"]
@@ -145,9 +220,9 @@ def test_a_backfill_ends_with_a_table_and_1_if_any_failed(
         raise UpstreamError("The feed is gone. Try later.")
 
     monkeypatch.setattr("flows.session.flow.load_recording", _gone)
-    assert cli.main(["backfill", YEAR, "--rounds", "1", "--sessions", "FP1"]) == 0
+    assert main(["backfill", YEAR, "--rounds", "1", "--sessions", "FP1"]) == 0
     assert "Everything is up to date" in capsys.readouterr().out
-    assert cli.main(["backfill", YEAR, "--rounds", "1", "--sessions", "FP1", "--force"]) == 1
+    assert main(["backfill", YEAR, "--rounds", "1", "--sessions", "FP1", "--force"]) == 1
     out = capsys.readouterr().out
     assert "1 of 1 sessions failed: round 1 FP1" in out
     assert "The feed is gone. Try later." in out
@@ -155,14 +230,14 @@ def test_a_backfill_ends_with_a_table_and_1_if_any_failed(
 
 @pytest.mark.usefixtures("prefect_server")
 def test_publish_without_data_ends_with_1(sample_site: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["publish", YEAR, "3", "FP1"]) == 1
+    assert main(["publish", YEAR, "3", "FP1"]) == 1
     assert "nothing on" in _said(capsys)
 
 
 def test_the_index_is_written_without_prefect(sample_site: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["index", YEAR]) == 0
+    assert main(["index", YEAR]) == 0
     assert (sample_site / "v1" / "seasons" / f"{YEAR}.json").is_file()
-    assert cli.main(["index", YEAR]) == 0
+    assert main(["index", YEAR]) == 0
     assert "up to date" in capsys.readouterr().out
 
 
@@ -172,15 +247,23 @@ def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
         capture_output=True,
         text=True,
         timeout=300,
-        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2]), **environment},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         check=False,
     )
 
 
 def test_help_and_typing_errors_do_not_wait_for_prefect(tmp_path: Path) -> None:
-    code = "import sys; from flows import cli\ntry: cli.main(sys.argv[1:])\nexcept SystemExit as e: print(e.code)\n"
-    code += "print(sorted({m.partition('.')[0] for m in sys.modules} & {'prefect', 'fastf1', 'pyarrow', 'pandas'}))"
-    for typed, expected in ((["--help"], "0"), (["publish"], "2"), (["publish", "x", "1", "R"], "2")):
+    code = "import sys; from flows.cli.main import main; print(main(sys.argv[1:]))\n"
+    code += "slow = {'prefect', 'fastf1', 'pyarrow', 'pandas', 'numpy', 'pydantic', 'rich', 'boto3', 'httpx'}\n"
+    code += "print(sorted({m.partition('.')[0] for m in sys.modules} & slow))"
+    for typed, expected in (
+        (["--help"], "0"),
+        (["--version"], "0"),
+        (["prune", "--help"], "0"),
+        (["publish"], "2"),
+        (["publish", "x", "1", "R"], "2"),
+        (["prune", "--older-than", "x"], "2"),
+    ):
         done = subprocess.run([sys.executable, "-c", code, *typed], capture_output=True, text=True, check=True)
         assert done.stdout.splitlines()[-2:] == [expected, "[]"]
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from flows.cli.main import main
 from flows.cli.maintenance import parse_age, parse_revisions
@@ -17,9 +18,10 @@ from flows.session.flow import publish_session
 from publish import keys
 from publish.publication import finish_publication
 from publish.revisions.copies import settle_copies
-from publish.revisions.latest import Changes, latest_document, read_latest, step_back
+from publish.revisions.latest import Changes, read_latest, step_back
+from publish.revisions.manifests import read_manifest
 from publish.stores.folder import FileStore
-from publish.stores.shared_documents import encode_document, read_document
+from publish.structs import encode_document
 from transforms.errors import InputError
 
 TWIN = "f" * 16
@@ -59,24 +61,25 @@ def _add_twin(store: FileStore, session_key: int) -> None:
     """Make a revision that differs in one result current, as a publication would."""
     latest = read_latest(store, session_key)
     assert latest is not None
-    manifest = read_document(store, latest.manifest_key)
-    assert manifest is not None
-    for item in manifest["objects"]:
-        source = keys.revision_object(session_key, latest.revision, item["path"])
+    manifest = read_manifest(store, session_key, latest.revision)
+    listed = []
+    for item in manifest.objects:
+        source = keys.revision_object(session_key, latest.revision, item.path)
         stored = store.read(source)
         assert stored is not None
         data = stored.data
-        if item["path"] == "results.json.gz":
+        if item.path == "results.json.gz":
             results = json.loads(gzip.decompress(data))
             results["rows"][0]["points"] = 99.0
             data = gzip.compress(json.dumps(results).encode(), mtime=0)
-            item |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        store.write(keys.revision_object(session_key, TWIN, item["path"]), data)
-    store.write(keys.manifest(session_key, TWIN), encode_document(manifest | {"revision": TWIN}))
+            item = replace(item, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+        listed.append(item)
+        store.write(keys.revision_object(session_key, TWIN, item.path), data)
+    twin = replace(manifest, revision=TWIN, objects=tuple(listed))
+    store.write(keys.manifest(session_key, TWIN), encode_document(twin))
     now = datetime(2099, 6, 1, tzinfo=UTC)
-    made = step_back(latest, TWIN, latest.summary.grade, latest.summary.capabilities, now, Changes())
-    document = latest_document(made) | {"withheld": []}
-    store.write(keys.latest(session_key), encode_document(document))
+    made = step_back(latest, TWIN, latest.grade, latest.capabilities, now, Changes())
+    store.write(keys.latest(session_key), encode_document(replace(made, withheld=())))
     settle_copies(store, session_key)
     finish_publication(store, session_key, now)
 

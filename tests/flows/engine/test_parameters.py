@@ -16,7 +16,7 @@ from flows.season.refresh_results import refresh_results
 from flows.session.flow import publish_session
 from flows.watch.flow import check_health
 from transforms.errors import InputError
-from transforms.recording import SESSION_CODES
+from transforms.session_types import SESSION_CODES
 
 FLOWS: tuple[Flow[Any, Any], ...] = (
     publish_session,

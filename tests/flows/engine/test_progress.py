@@ -110,7 +110,7 @@ def _run(flow_run_id: str = "run-1") -> RunEntry:
 
 
 def _status(store: Store) -> dict[str, object]:
-    document = read_document(store, "v1/status/2024/1/R.json")
+    document = read_document(store, "v1/status/2024/1/R.json", dict)
     assert document is not None
     return document
 

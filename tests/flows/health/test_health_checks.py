@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from flows.health.machine import (
     GB,
@@ -43,6 +44,8 @@ from flows.session_times import publication_due_utc, session_end_utc
 from flows.settings import Settings
 from publish.contract.dictionary import schema_documents
 from publish.live.health import DEGRADED, FAILING, HEALTHY
+from publish.live.status import Status
+from publish.season.document import IndexedEvent, ScheduledSession, Season, not_published
 
 NOW = datetime(2024, 3, 3, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -208,6 +211,22 @@ def session(code: str = "R", state: str = "awaiting_data", *, ended: timedelta =
     return SessionFact(2024, 1, "Bahrain Grand Prix", code, state, NOW - ended - length)
 
 
+def said(kind: str, **more: datetime) -> Status:
+    """What the last run of a session says of itself."""
+    status = Status(
+        type=kind,
+        state="",
+        progress=0,
+        message="",
+        flow_run_id="run",
+        flow_run_name="fox",
+        started_at=NOW,
+        updated_at=NOW,
+        error=None,
+    )
+    return replace(status, **more)
+
+
 def test_typical_ends() -> None:
     lengths = {code: session_end_utc(NOW, code) - NOW for code in ("R", "S", "Q", "SQ", "FP1", "FP2", "FP3", "?")}
     assert lengths == {"R": 2 * HOUR, "SQ": 45 * MINUTE, "?": 2 * HOUR} | dict.fromkeys(
@@ -228,15 +247,15 @@ def test_awaiting() -> None:
     under_way = session("R", ended=-HOUR)
     assert check_awaiting([under_way, session("Q", "published")], {}, NOW).message == "No session's data is awaited."
     fresh, old = session("R", ended=HOUR), session("Q", ended=5 * HOUR)
-    status = {"type": "awaiting_data", "next_attempt_at": "2024-03-03T12:20:00.000Z", "updated_at": "x"}
+    status = said("awaiting_data", next_attempt_at=NOW + 20 * MINUTE)
     check = check_awaiting([fresh], {fresh: status}, NOW)
     assert check.state == HEALTHY
     assert "R is awaited since 2024-03-03 11:00 UTC; the next attempt is at 2024-03-03 12:20 UTC." in check.message
     check = check_awaiting([fresh, old], {}, NOW)
     assert check.state == DEGRADED
     assert "Q is awaited since 2024-03-03 07:00 UTC; nothing has asked for it yet. 1 more is awaited." in check.message
-    assert "a run is at it" in check_awaiting([old], {old: {"type": "progress"}}, NOW).message
-    given_up = {"type": "error", "updated_at": "2024-03-03T09:00:00Z", "next_attempt_at": None}
+    assert "a run is at it" in check_awaiting([old], {old: said("progress")}, NOW).message
+    given_up = said("error", updated_at=NOW - 3 * HOUR)
     assert "last attempt was at 2024-03-03 09:00 UTC" in check_awaiting([old], {old: given_up}, NOW).message
 
 
@@ -261,9 +280,9 @@ def test_published_in_time(state, ended, expected) -> None:
 def test_what_is_published_cancelled_or_known_to_have_no_data_is_not_overdue() -> None:
     known = [session("R", "published", ended=DAY), session("Q", "cancelled", ended=DAY)]
     looked_for = session("FP1", "unavailable", ended=2 * DAY)
-    statuses = {looked_for: {"type": "error"}}
+    statuses = {looked_for: said("error")}
     assert check_published_in_time([*known, looked_for], statuses, NOW, deployed_at=None).state == HEALTHY
-    still_waiting = {looked_for: {"type": "awaiting_data"}}
+    still_waiting = {looked_for: said("awaiting_data")}
     assert check_published_in_time([looked_for], still_waiting, NOW, deployed_at=None).state == FAILING
 
 
@@ -281,11 +300,11 @@ def test_the_most_overdue_is_named_first() -> None:
 
 
 def test_sessions_of_tests_and_without_a_start_are_left_alone() -> None:
-    def event(testing: bool, start: str | None) -> dict:
-        sessions = [{"code": "FP1", "state": "awaiting_data", "start_utc": start}]
-        return {"round": 0 if testing else 1, "name": "E", "testing": testing, "sessions": sessions}
+    def event(testing: bool, start: datetime | None) -> IndexedEvent:
+        session = not_published(ScheduledSession("FP1", "Practice 1", start), "awaiting_data")
+        return IndexedEvent(0 if testing else 1, "E", None, None, None, None, testing, (session,))
 
-    facts = sessions_in([{"year": 2024, "events": [event(True, "2024-03-02T12:00:00Z"), event(False, None)]}])
+    facts = sessions_in([Season(2024, (event(True, NOW - DAY), event(False, None)))])
     assert [(fact.round, fact.start_utc) for fact in facts] == [(1, None)]
     assert check_published_in_time(facts, {}, NOW, deployed_at=None).state == HEALTHY
     assert check_awaiting(facts, {}, NOW).state == HEALTHY

@@ -27,7 +27,8 @@ from flows.watch.flow import check_health
 from publish.live.health import DEGRADED, FAILING, HEALTHY, STATES, Check, health_document, write_health
 from publish.season.index import Event, ScheduledSession, update_season
 from publish.stores.folder import FileStore
-from publish.stores.shared_documents import encode_document, read_document
+from publish.stores.shared_documents import read_document
+from publish.structs import encode_document
 
 DEADLINE_S = 120
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -163,7 +164,7 @@ def test_the_watch_runs_on_a_worker_and_its_event_arrives(installation, worker) 
     wait_until(ended, "the run ends")
     state = ended()
     assert state is not None and state.is_completed(), state
-    document = read_document(installation.store, "v1/health.json")
+    document = read_document(installation.store, "v1/health.json", dict)
     states = {check["name"]: check["state"] for check in document["checks"]}
     assert (states["api"], states["workers"], states["destination"]) == (HEALTHY, HEALTHY, HEALTHY)
     assert state.message is not None and state.message.startswith(document["state"])
@@ -287,14 +288,14 @@ def test_the_flow_writes_the_document_and_tells_what_changed_once(installation) 
     begin = now()
     state = check_health(return_state=True)
     assert state.is_completed(), state.message
-    document = read_document(installation.store, "v1/health.json")
+    document = read_document(installation.store, "v1/health.json", dict)
     assert document["state"] == HEALTHY, state.message
-    assert read_document(installation.store, "index.json")["links"]["health"] == "v1/health.json"
+    assert read_document(installation.store, "index.json", dict)["links"]["health"] == "v1/health.json"
     wait_until(lambda: announced(installation.api_url) == HEALTHY, "the event arrives")
     installation.deploy("publish-session")
     state = check_health(return_state=True)
     assert state.is_completed() and state.message.startswith("failing: workers: No worker")
-    assert read_document(installation.store, "v1/health.json")["state"] == FAILING
+    assert read_document(installation.store, "v1/health.json", dict)["state"] == FAILING
 
     def failing() -> list[dict]:
         found = events_since(installation.api_url, begin)
@@ -338,7 +339,8 @@ def test_the_command_fails_on_a_document_that_is_old_absent_or_broken(installati
     written(installation.store, HEALTHY, now() - HOUR)
     ended = installation.command()
     assert ended.returncode == 1 and "Out of date" in ended.stdout
-    for broken in (b"{broken", b'{"state": "healthy"}', encode_document(health_document([], now()) | {"checks": [1]})):
+    strange = encode_document(health_document([], now())).replace(b"[]", b"[1]")
+    for broken in (b"{broken", b'{"state": "healthy"}', strange):
         installation.store.write("v1/health.json", broken)
         ended = installation.command()
         assert ended.returncode == 1 and "document" in ended.stdout, ended.stdout + ended.stderr
@@ -361,7 +363,7 @@ def test_live_asks_neither_document_nor_workers(installation) -> None:
     ready = installation.command("--ready")
     assert ready.returncode == 1 and f"None online in the pool {installation.pool}" in ready.stdout
     elsewhere = installation.command("--ready", PARCFERME_WORK_POOL="there-is-none")
-    assert elsewhere.returncode == 1 and "parcferme deploy" in elsewhere.stdout
+    assert elsewhere.returncode == 1 and "Run `parcferme deploy`" in " ".join(elsewhere.stdout.split())
 
 
 def test_without_a_server_neither_probe_misses_it(installation) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flows.upstream.archive_format import SCHEMA, read_archive, write_archive
 from transforms.errors import UpstreamError
@@ -121,3 +123,64 @@ def test_a_full_disk_is_not_blamed_on_the_archive(tmp_path: Path, members: dict[
     (tmp_path / "out").write_bytes(b"a file where a folder should be")
     with pytest.raises(NotADirectoryError):
         read_archive(tmp_path / "a", tmp_path / "out", "here")
+
+
+_NAMES = st.from_regex(r"(topics|responses)/[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}", fullmatch=True)
+_MEMBERS = st.dictionaries(_NAMES, st.binary(max_size=2_000), max_size=4)
+_NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+_JSON = st.recursive(
+    st.none() | st.booleans() | _NUMBERS | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@given(_MEMBERS, st.dictionaries(st.sampled_from(("year", "round", "code")), _JSON))
+def test_any_members_come_back(
+    tmp_path_factory: pytest.TempPathFactory, members: dict[str, bytes], about: dict[str, object]
+) -> None:
+    folder = tmp_path_factory.mktemp("archive")
+    write_archive(folder / "a", about, members)
+    index = read_archive(folder / "a", folder / "out", "here")
+    assert _contents(folder / "out") == members
+    assert {name: index[name] for name in about} == about
+
+
+@given(st.data(), _MEMBERS.filter(bool))
+def test_a_changed_byte_is_refused_or_changes_no_member(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, members: dict[str, bytes]
+) -> None:
+    folder = tmp_path_factory.mktemp("archive")
+    path = folder / "a"
+    write_archive(path, {}, members)
+    whole = bytearray(path.read_bytes())
+    place = data.draw(st.integers(0, len(whole) - 1))
+    whole[place] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(whole)
+    try:
+        read_archive(path, folder / "out", "here")
+    except UpstreamError:
+        return
+    assert _contents(folder / "out") == members
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_refused(tmp_path_factory: pytest.TempPathFactory, noise: bytes) -> None:
+    path = tmp_path_factory.mktemp("archive") / "a"
+    for data in (noise, pa.Codec("zstd").compress(noise, asbytes=True)):
+        path.write_bytes(data)
+        with pytest.raises(UpstreamError, match="cannot be used"):
+            read_archive(path, None, "here")
+
+
+@given(_JSON | st.lists(st.fixed_dictionaries({"name": _JSON, "bytes": _JSON, "sha256": _JSON}), min_size=1))
+def test_any_list_of_other_members_is_refused(tmp_path_factory: pytest.TempPathFactory, listed: object) -> None:
+    folder = tmp_path_factory.mktemp("archive")
+    _pack(folder / "a", [("topics/x", b"1")], members=listed)
+    with pytest.raises(UpstreamError, match="cannot be used"):
+        read_archive(folder / "a", folder / "out", "here")
+    assert not (folder / "out").exists()

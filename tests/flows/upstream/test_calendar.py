@@ -4,17 +4,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sample_sessions import sample_session
 
-from flows.sample import MEETINGS, SAMPLE_YEAR
-from flows.settings import read_settings
+from flows.sample import MEETINGS, SAMPLE_NOW_UTC, SAMPLE_YEAR
 from flows.upstream.calendar import check_has_happened, find_event, read_schedule, resolve
+from flows.upstream.client import Client
 from publish.season.document import Event, ScheduledSession
 from transforms.errors import InputError, UpstreamError
 
 
 @pytest.fixture
-def events(sample_site: Path) -> tuple[Event, ...]:
-    return read_schedule(read_settings(), SAMPLE_YEAR)
+def events(sample_cache: Path) -> tuple[Event, ...]:
+    return read_schedule(Client(sample_cache, offline=True), SAMPLE_YEAR, SAMPLE_NOW_UTC)
 
 
 def _event(round_number: int, name: str, country: str, location: str, *, testing: bool = False) -> Event:
@@ -89,29 +90,26 @@ def test_what_is_not_there_is_said_with_what_is(typed: str | int, hints: tuple[s
 
 def test_sessions_by_code_or_name(events: tuple[Event, ...]) -> None:
     for typed in ("R", "r", "Race", "race"):
-        assert resolve(events, SAMPLE_YEAR, 1, typed)[1] == "R"
+        assert resolve(events, SAMPLE_YEAR, 1, typed).ref == sample_session(1, "R")
     with pytest.raises(InputError, match=r"no session 'FP9'.*R \(Race\)"):
         resolve(events, SAMPLE_YEAR, 1, "FP9")
 
 
 def test_a_session_that_has_not_happened_says_when_it_starts() -> None:
-    event = SEASON[1]
-    with pytest.raises(InputError, match="2024-03-02 at 15:00 UTC"):
-        check_has_happened(event, 2024, "R", datetime(2024, 3, 2, 14, 59, tzinfo=UTC))
-    check_has_happened(event, 2024, "R", datetime(2024, 3, 2, 15, tzinfo=UTC))
+    race = resolve(SEASON, 2024, 1, "R")
+    with pytest.raises(InputError, match=r"2024 round 1 Bahrain Grand Prix R .* 2024-03-02 at 15:00 UTC"):
+        check_has_happened(race, datetime(2024, 3, 2, 14, 59, tzinfo=UTC))
+    check_has_happened(race, datetime(2024, 3, 2, 15, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("year", [1949, 2017, SAMPLE_YEAR + 2])
-def test_years_without_timing_are_refused(sample_site: Path, year: int) -> None:
+def test_years_without_timing_are_refused(sample_cache: Path, year: int) -> None:
     with pytest.raises(InputError, match=f"no season {year}"):
-        read_schedule(read_settings(), year)
+        read_schedule(Client(sample_cache, offline=True), year, SAMPLE_NOW_UTC)
 
 
-def test_offline_without_the_schedule_names_the_cache(
-    sample_site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_offline_without_the_schedule_names_the_cache(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
-    monkeypatch.setenv("PARCFERME_CACHE_DIR", str(empty))
     with pytest.raises(UpstreamError, match="PARCFERME_OFFLINE") as caught:
-        read_schedule(read_settings(), 2024)
+        read_schedule(Client(empty, offline=True), 2024, SAMPLE_NOW_UTC)
     assert str(empty) in str(caught.value)

@@ -1,30 +1,33 @@
 """The door to FastF1 with an upstream that is late, refuses, fails or wants an account: FastF1 itself, over HTTPS."""
 
-import logging
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sample_sessions import sample_session
 from upstream_account import SIGN_IN_HOST
 from upstream_double import UpstreamDouble
 from upstream_season import CIRCUIT_HOST, MIRROR_HOST, RESULTS_HOST, SCHEDULE_HOST, TIMING_HOST
 
 from flows.health.machine import read_sign_in
 from flows.sample import SAMPLE_YEAR
-from flows.upstream.account import SignInOnce
-from flows.upstream.client import configure_cache
+from flows.upstream import client as client_module
+from flows.upstream.account import Account
+from flows.upstream.client import Client
 from flows.upstream.http_cache import read_bodies
-from flows.upstream.limits import limited_upstream
-from flows.upstream.load import load_recording, session_path
+from flows.upstream.limits import SharedLimits
+from flows.upstream.load import load_recording, locate
 from flows.upstream.outcomes import Outcomes
-from flows.upstream.services import refresh_results_answer, results_answer, service_urls
+from flows.upstream.results import refresh_results_answer, results_answer
+from flows.upstream.services import service_urls
 from flows.upstream.topics import missing_topics
 from transforms.errors import NotReadyError, UpstreamError
 
 LIVE = r"livetiming.*"
 PATH = "/static/2099/somewhere/"
+QUALIFYING, RACE = sample_session(1, "Q"), sample_session(1, "R")
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +37,8 @@ def _started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpstreamDoubl
 
 
 @pytest.fixture
-def double(_started: UpstreamDouble, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> UpstreamDouble:
-    """The double as it is at first, for FastF1 in this process, which has an empty cache and no account."""
+def double(_started: UpstreamDouble, monkeypatch: pytest.MonkeyPatch) -> UpstreamDouble:
+    """The double as it is at first, for FastF1 in this process, which has no account."""
     from fastf1.internals.f1account import token_manager
 
     _started.up()
@@ -47,8 +50,13 @@ def double(_started: UpstreamDouble, monkeypatch: pytest.MonkeyPatch, tmp_path: 
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(token_manager, "_token_path", _started.token_path)
     new_process(monkeypatch)
-    configure_cache(tmp_path / "cache", offline=False)
     return _started
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    """Where FastF1's cache is to be; there is none yet."""
+    return tmp_path / "cache"
 
 
 def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +64,7 @@ def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
     from fastf1.internals.f1account import token_manager
 
     monkeypatch.setattr(token_manager, "_token", None)
-    monkeypatch.setattr(token_manager, "_default_auth_func", SignInOnce(token_manager))
+    monkeypatch.setattr(client_module._process, "sign_in", None)
 
 
 @pytest.fixture
@@ -72,12 +80,13 @@ def need_account(double: UpstreamDouble, monkeypatch: pytest.MonkeyPatch, **opti
         monkeypatch.setenv(name, double.environment()[name])
 
 
-def ask_live_timing(count: int) -> list[int]:
+def ask_live_timing(cache: Path, count: int) -> list[int]:
     """Ask for what is nowhere, so that every request leaves the cache; the statuses of the answers."""
     import fastf1
 
     url = f"https://{TIMING_HOST}/static/{SAMPLE_YEAR}/nothing.json"
-    return [fastf1.Cache.requests_get(url).status_code for _ in range(count)]
+    with Client(cache).at_work():
+        return [fastf1.Cache.requests_get(url).status_code for _ in range(count)]
 
 
 def sign_ins(double: UpstreamDouble) -> int:
@@ -85,7 +94,7 @@ def sign_ins(double: UpstreamDouble) -> int:
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.name == "flows.upstream.account"]
+    return [record.getMessage() for record in caplog.records if record.name == "flows.upstream.client"]
 
 
 def calls(double: UpstreamDouble) -> dict[str, int]:
@@ -96,72 +105,72 @@ def calls(double: UpstreamDouble) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("hidden", [(), ("SessionInfo",)])
-def test_a_session_that_is_not_out_costs_two_requests(double: UpstreamDouble, hidden: tuple[str, ...]) -> None:
+def test_a_session_that_is_not_out_costs_two_requests(
+    double: UpstreamDouble, cache: Path, hidden: tuple[str, ...]
+) -> None:
     double.season.hide(1, "Q", *hidden)
     with pytest.raises(NotReadyError, match=r"nothing on 2099 round 1 .* Q yet"):
-        load_recording(SAMPLE_YEAR, 1, "Q")
+        load_recording(Client(cache), QUALIFYING)
     assert calls(double) == {SCHEDULE_HOST: 1, TIMING_HOST: 1, MIRROR_HOST: 1}
     assert {request.what for request in double.requests(LIVE)} == {"SessionInfo"}
 
 
-def test_what_may_be_out_but_cannot_be_reached_is_no_session_without_data(double: UpstreamDouble) -> None:
+def test_what_may_be_out_but_cannot_be_reached_is_no_session_without_data(double: UpstreamDouble, cache: Path) -> None:
     double.season.hide(1, "Q")
     double.down(MIRROR_HOST, "error")
     with pytest.raises(UpstreamError, match=r"SessionInfo.jsonStream from livetiming-mirror.* \(HTTP 503\)") as failed:
-        load_recording(SAMPLE_YEAR, 1, "Q")
+        load_recording(Client(cache), QUALIFYING)
     assert not isinstance(failed.value, NotReadyError)
 
 
-def test_with_everything_down_and_nothing_cached_the_message_says_what_to_do(double: UpstreamDouble) -> None:
+def test_with_everything_down_and_nothing_cached_the_message_says_what_to_do(
+    double: UpstreamDouble, cache: Path
+) -> None:
     double.down()
-    for ask in (session_path, load_recording):
-        with pytest.raises(UpstreamError, match=r"2099 round 1 R .*Check the network"):
-            ask(SAMPLE_YEAR, 1, "R")
+    for ask in (locate, load_recording):
+        with pytest.raises(UpstreamError, match=rf"{RACE.label} .*Check the network"):
+            ask(Client(cache), RACE)
 
 
-def test_a_session_that_the_weekend_does_not_have(double: UpstreamDouble) -> None:
+def test_a_session_that_the_weekend_does_not_have(double: UpstreamDouble, cache: Path) -> None:
     for code in ("SQ", "S"):
-        with pytest.raises(UpstreamError, match=f"2099 round 1 {code} could not be found"):
-            session_path(SAMPLE_YEAR, 1, code)
+        session = sample_session(1, code)
+        with pytest.raises(UpstreamError, match=f"{session.label} could not be found"):
+            locate(Client(cache), session)
 
 
 # A load that is cut short.
 
 
-def test_what_was_refused_is_asked_for_again_and_not_published_as_absent(
-    double: UpstreamDouble, tmp_path: Path
-) -> None:
+def test_what_was_refused_is_asked_for_again_and_not_published_as_absent(double: UpstreamDouble, cache: Path) -> None:
     double.limit(LIVE, calls=6, window_s=3600)
     with pytest.raises(UpstreamError, match=r"could not be fetched completely: .*HTTP 429.* and \d+ more"):
-        load_recording(SAMPLE_YEAR, 1, "Q")
-    kept = 10 - len(missing_topics(tmp_path / "cache", session_path(SAMPLE_YEAR, 1, "Q"), "Q"))
+        load_recording(Client(cache), QUALIFYING)
+    kept = 10 - len(missing_topics(cache, locate(Client(cache), QUALIFYING)))
     assert 0 < kept < 10
     double.no_limits()
     double.forget()
-    assert load_recording(SAMPLE_YEAR, 1, "Q").missing == ()
+    assert load_recording(Client(cache), QUALIFYING).missing == ()
     assert calls(double)[TIMING_HOST] == 10 - kept
 
 
-def test_what_both_hosts_do_not_have_is_absent(double: UpstreamDouble) -> None:
+def test_what_both_hosts_do_not_have_is_absent(double: UpstreamDouble, cache: Path) -> None:
     double.season.hide(1, "Q", "CarData.z", "Position.z")
-    assert {"car_data", "position_data"} <= set(load_recording(SAMPLE_YEAR, 1, "Q").missing)
+    assert {"car_data", "position_data"} <= set(load_recording(Client(cache), QUALIFYING).missing)
 
 
 @pytest.mark.parametrize("host", [RESULTS_HOST, CIRCUIT_HOST])
-def test_a_service_that_fails_is_asked_again(double: UpstreamDouble, host: str) -> None:
+def test_a_service_that_fails_is_asked_again(double: UpstreamDouble, cache: Path, host: str) -> None:
     double.season.hide(1, "Q", "CarData.z", "Position.z")
     double.down(host, "error")
     with pytest.raises(UpstreamError, match=rf"completely: .* from {host} \(HTTP 503\)"):
-        load_recording(SAMPLE_YEAR, 1, "Q")
+        load_recording(Client(cache), QUALIFYING)
 
 
-def test_a_refused_call_ends_a_limited_load(double: UpstreamDouble, prefect_server: str) -> None:
+def test_a_refused_call_ends_a_limited_load(double: UpstreamDouble, cache: Path, prefect_server: str) -> None:
     double.limit(LIVE, calls=3, window_s=3600)
-    with (
-        pytest.raises(UpstreamError, match="refuses calls"),
-        limited_upstream(logging.getLogger(__name__), lambda _: None),
-    ):
-        load_recording(SAMPLE_YEAR, 1, "Q")
+    with pytest.raises(UpstreamError, match="refuses calls"):
+        load_recording(Client(cache, limits=SharedLimits(lambda _: None)), QUALIFYING)
 
 
 @pytest.mark.parametrize(
@@ -177,42 +186,37 @@ def test_a_refused_call_ends_a_limited_load(double: UpstreamDouble, prefect_serv
         (401, 403, 0),
     ],
 )
-def test_how_a_topic_ended(live: int | str, mirror: int | None, failed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("F1_USERNAME", "F1_PASSWORD"):
-        monkeypatch.delenv(name, raising=False)
-    outcomes = Outcomes({f"https://{TIMING_HOST}{PATH}CarData.z.jsonStream": live})
-    if mirror is not None:
-        outcomes.by_url[f"https://{MIRROR_HOST}{PATH}CarData.z.jsonStream"] = mirror
-    assert len(outcomes.failures(PATH, ())) == failed
-    assert outcomes.failures("/static/2099/elsewhere/", ()) == []
-    assert outcomes.needs_account(PATH) == (live == 401)
-    monkeypatch.setenv("F1_USERNAME", "someone")
-    monkeypatch.setenv("F1_PASSWORD", "secret")
-    assert len(outcomes.failures(PATH, ())) == failed + (live == 401)
+def test_how_a_topic_ended(live: int | str, mirror: int | None, failed: int) -> None:
+    for account, more in ((Account("someone"), 0), (Account("someone", "secret"), live == 401)):
+        outcomes = Outcomes(account)
+        outcomes.note(f"https://{TIMING_HOST}{PATH}CarData.z.jsonStream", live)
+        if mirror is not None:
+            outcomes.note(f"https://{MIRROR_HOST}{PATH}CarData.z.jsonStream", mirror)
+        assert len(outcomes.failures(PATH, ())) == failed + more
+        assert outcomes.failures("/static/2099/elsewhere/", ()) == []
+        assert outcomes.needs_account(PATH) == (live == 401)
 
 
 # Results that come later.
 
 
-def test_answers_without_results_are_asked_for_again(double: UpstreamDouble, tmp_path: Path) -> None:
-    import fastf1
-
-    cache = tmp_path / "cache"
-    first_laps = service_urls(SAMPLE_YEAR, 1, None)["first-laps"]
+def test_answers_without_results_are_asked_for_again(double: UpstreamDouble, cache: Path) -> None:
+    client = Client(cache)
+    first_laps = service_urls(RACE, None)["first-laps"]
     double.season.hide(1, "R", "results", "first-laps")
-    fastf1.Cache.requests_get(first_laps)
-    refresh_results_answer(SAMPLE_YEAR, 1, "R")
-    empty = results_answer(cache, SAMPLE_YEAR, 1, "R")
+    client.refresh(first_laps, "first laps")
+    refresh_results_answer(client, RACE)
+    empty = results_answer(cache, RACE)
     assert empty is not None and b'"Races": []' in empty
     double.season.show(1, "R")
-    refresh_results_answer(SAMPLE_YEAR, 1, "R")
-    full = results_answer(cache, SAMPLE_YEAR, 1, "R")
+    refresh_results_answer(client, RACE)
+    full = results_answer(cache, RACE)
     assert full is not None and b'"position"' in full
     assert read_bodies(cache, [first_laps]) == {}
     double.forget()
-    fastf1.Cache.requests_get(first_laps)
+    client.refresh(first_laps, "first laps")
     for _ in range(2):
-        refresh_results_answer(SAMPLE_YEAR, 1, "R")
+        refresh_results_answer(client, RACE)
     assert [request.what for request in double.requests()] == ["first-laps"]
     assert read_bodies(cache, [first_laps]) != {}
 
@@ -221,70 +225,72 @@ def test_answers_without_results_are_asked_for_again(double: UpstreamDouble, tmp
 
 
 def test_without_an_account_the_log_says_so_once_and_the_recording_does_not(
-    double: UpstreamDouble, caplog: pytest.LogCaptureFixture
+    double: UpstreamDouble, cache: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    downloaded = load_recording(SAMPLE_YEAR, 1, "Q")
+    downloaded = load_recording(Client(cache), QUALIFYING)
     assert not [text for text in downloaded.warnings if "account" in text]
-    assert load_recording(SAMPLE_YEAR, 1, "Q").warnings == downloaded.warnings
+    assert load_recording(Client(cache), QUALIFYING).warnings == downloaded.warnings
     (once,) = said(caplog)
     assert "F1_USERNAME and F1_PASSWORD are not set" in once and "Set both" in once
 
 
-def test_a_session_that_only_accounts_get_says_so(account: UpstreamDouble, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_that_only_accounts_get_says_so(
+    account: UpstreamDouble, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     account.season.hide(1, "Q")
     monkeypatch.delenv("F1_PASSWORD")
     with pytest.raises(NotReadyError, match="set F1_USERNAME and F1_PASSWORD"):
-        load_recording(SAMPLE_YEAR, 1, "Q")
+        load_recording(Client(cache), QUALIFYING)
 
 
 def test_a_wrong_password_is_given_once(
-    account: UpstreamDouble, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    account: UpstreamDouble, cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("F1_PASSWORD", "wrong")
-    assert ask_live_timing(3) == [401, 401, 401]
+    assert ask_live_timing(cache, 3) == [401, 401, 401]
     assert sign_ins(account) == 1 and not account.token_path.exists()
     (once,) = said(caplog)
     assert "Incorrect username or password" in once and "wrong" not in once
 
     # Nor by the next run, which is another process; other credentials are another matter.
     new_process(monkeypatch)
-    assert ask_live_timing(2) == [401, 401]
+    assert ask_live_timing(cache, 2) == [401, 401]
     assert sign_ins(account) == 1 and "refused with the same credentials" in said(caplog)[-1]
     new_process(monkeypatch)
     monkeypatch.setenv("F1_PASSWORD", "wrong too")
-    assert ask_live_timing(1) == [401]
+    assert ask_live_timing(cache, 1) == [401]
     assert sign_ins(account) == 2
 
 
 def test_a_token_that_ends_soon_is_used_until_it_does(
-    double: UpstreamDouble, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    double: UpstreamDouble, cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     need_account(double, monkeypatch, valid_for_s=250)
-    assert ask_live_timing(3) == [403, 403, 403]
+    assert ask_live_timing(cache, 3) == [403, 403, 403]
     assert sign_ins(double) == 1 and said(caplog) == []
     # The next process signs in once too: the token that is stored is not good enough for FastF1.
     new_process(monkeypatch)
-    assert ask_live_timing(2) == [403, 403]
+    assert ask_live_timing(cache, 2) == [403, 403]
     assert sign_ins(double) == 2
 
 
 def test_a_token_taken_back_is_replaced_once(
-    account: UpstreamDouble, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    account: UpstreamDouble, cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ask_live_timing(1)
+    ask_live_timing(cache, 1)
     new_process(monkeypatch)
     account.revoke_tokens()
-    assert ask_live_timing(2) == [403, 403]
+    assert ask_live_timing(cache, 2) == [403, 403]
     assert sign_ins(account) == 2 and said(caplog) == []
     account.revoke_tokens()
-    assert ask_live_timing(3) == [401, 401, 401]
+    assert ask_live_timing(cache, 3) == [401, 401, 401]
     assert sign_ins(account) == 2
     (once,) = said(caplog)
     assert "rejects the token" in once
 
 
 def test_nobody_is_asked_at_the_terminal(
-    account: UpstreamDouble, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    account: UpstreamDouble, cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def _ask(*_: Any) -> str:
         pytest.fail("asked at the terminal")
@@ -293,13 +299,13 @@ def test_nobody_is_asked_at_the_terminal(
     monkeypatch.setattr("builtins.input", _ask)
     monkeypatch.setattr("getpass.getpass", _ask)
     monkeypatch.delenv("F1_PASSWORD")
-    assert ask_live_timing(2) == [401, 401]
+    assert ask_live_timing(cache, 2) == [401, 401]
     assert sign_ins(account) == 0
     (once,) = said(caplog)
     assert "F1_PASSWORD is not set" in once
 
 
-def test_the_health_check_looks_where_the_sign_in_is_kept(account: UpstreamDouble) -> None:
+def test_the_health_check_looks_where_the_sign_in_is_kept(account: UpstreamDouble, cache: Path) -> None:
     assert read_sign_in().expires_at is None
-    ask_live_timing(1)
+    ask_live_timing(cache, 1)
     assert account.token_path.exists() and read_sign_in().expires_at is not None

@@ -17,30 +17,31 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import requests
+from sample_sessions import load_sample, sample_session
 from upstream_double import Request, UpstreamDouble
 from upstream_season import CIRCUIT_HOST, RESULTS_HOST, SCHEDULE_HOST, TIMING_HOST
 
 from flows.sample import SAMPLE_YEAR
-from flows.upstream.client import configure_cache
-from flows.upstream.load import load_recording
 from transforms.recording import Recording
 
 #: Loads a session as the product does, and says how it went.
 _LOAD = """
 import json, pickle, sys
 from pathlib import Path
-from flows.session.fingerprint import inputs_fingerprint
-from flows.upstream.load import configure_cache, load_recording, session_path
+from flows.session_ref import SessionRef
+from flows.upstream.client import Client
+from flows.upstream.inputs import inputs_fingerprint
+from flows.upstream.load import load_recording, locate
 from transforms.errors import ParcfermeError
-cache, year, number, code = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-configure_cache(cache, offline=False)
+cache, (year, number, event, code) = Path(sys.argv[1]), sys.argv[2:]
+client, session = Client(cache), SessionRef(int(year), int(number), event, code)
 try:
-    recording = load_recording(year, number, code)
+    recording = load_recording(client, session)
 except ParcfermeError as error:
     print(json.dumps({"error": type(error).__name__}))
 else:
     (cache / "recording.pickle").write_bytes(pickle.dumps(recording))
-    print(json.dumps({"fingerprint": inputs_fingerprint(cache, session_path(year, number, code), year, number, code)}))
+    print(json.dumps({"fingerprint": inputs_fingerprint(cache, locate(client, session))}))
 """
 
 
@@ -61,8 +62,9 @@ class Loaded:
 def load(double: UpstreamDouble, cache: Path, round_number: int, code: str, **environment: str) -> Loaded:
     cache.mkdir(exist_ok=True)
     before = len(double.requests())
+    session = sample_session(round_number, code)
     ended = subprocess.run(
-        [sys.executable, "-c", _LOAD, str(cache), str(SAMPLE_YEAR), str(round_number), code],
+        [sys.executable, "-c", _LOAD, str(cache), str(session.year), str(session.round), session.event, code],
         env={**os.environ, **double.environment(), **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -134,8 +136,7 @@ def same(one: Any, other: Any) -> bool:
 def test_a_race_is_the_same_as_from_a_filled_cache(first_race: tuple[Loaded, Path], sample_cache: Path) -> None:
     loaded, _ = first_race
     assert loaded.recording is not None and loaded.recording.missing == ()
-    configure_cache(sample_cache, offline=True)
-    assert same(loaded.recording, load_recording(SAMPLE_YEAR, 1, "R"))
+    assert same(loaded.recording, load_sample(sample_cache, 1, "R"))
 
 
 def test_downloaded_twice_the_inputs_are_the_same(

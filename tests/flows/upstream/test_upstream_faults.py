@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from sample_sessions import load_sample
 
-from flows.sample import SAMPLE_YEAR, sample_truth
-from flows.upstream.client import configure_cache
-from flows.upstream.load import load_recording
+from flows.sample import sample_truth
 from transforms.frames import STATES
 from transforms.recording import Driver, PositionSamples, Recording
 from transforms.session import SessionData, transform_session
@@ -21,14 +20,12 @@ OUT, RUNNING = STATES.index("out"), STATES.index("running")
 
 @pytest.fixture(scope="module")
 def race(sample_cache: Path) -> Recording:
-    configure_cache(sample_cache, offline=True)
-    return load_recording(SAMPLE_YEAR, 1, "R")
+    return load_sample(sample_cache, 1, "R")
 
 
 @pytest.fixture(scope="module")
 def restarted(sample_cache: Path) -> Recording:
-    configure_cache(sample_cache, offline=True)
-    return load_recording(SAMPLE_YEAR, 2, "R")
+    return load_sample(sample_cache, 2, "R")
 
 
 def checks(data: SessionData, check: str, car: str | None = None) -> list[dict]:

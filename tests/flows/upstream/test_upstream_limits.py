@@ -6,8 +6,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 from logging import getLogger
@@ -19,12 +19,13 @@ import pytest
 from counting_upstream import LIVE, RESULTS, Upstream, most_in_any_window, run_workers, running_upstream, small_limits
 from prefect_servers import Server, wait_until
 
-from flows.upstream.client import configure_cache
-from flows.upstream.limits import LIMITS, _retry_after_s, ensure_limits, limited_upstream
+from flows.upstream.client import Client
+from flows.upstream.limits import LIMITS, SharedLimits, UpstreamLimits, _retry_after_s, ensure_limits
 from flows.upstream.slots import Limit, Patience, Slots, _wait_s, in_words
 from transforms.errors import UpstreamError
 
 LOGGER = getLogger(__name__)
+Limited = Callable[..., AbstractContextManager[None]]
 QUICK = Patience(slot_s=60.0, api_s=1.0, poll_s=0.1)
 
 
@@ -35,9 +36,15 @@ def upstream() -> Iterator[Upstream]:
 
 
 @pytest.fixture
-def fastf1_cache(tmp_path: Path) -> Path:
-    configure_cache(tmp_path / "cache", offline=False)
-    return tmp_path / "cache"
+def limited(tmp_path: Path) -> Limited:
+    """Lets FastF1 work within limits while a block runs, on a cache that is empty at first."""
+
+    def _limited(
+        on_wait: Callable[[str], None] = LOGGER.info, *, limits: UpstreamLimits
+    ) -> AbstractContextManager[None]:
+        return Client(tmp_path / "cache", limits=SharedLimits(on_wait, limits, QUICK)).at_work()
+
+    return _limited
 
 
 def get(url: str) -> Any:
@@ -200,10 +207,10 @@ def test_two_limits_are_taken_both_or_none(prefect_server: str) -> None:
 # One worker
 
 
-def test_waiting_is_said_and_that_it_is_over(prefect_server: str, upstream: Upstream, fastf1_cache: Path) -> None:
+def test_waiting_is_said_and_that_it_is_over(prefect_server: str, upstream: Upstream, limited: Limited) -> None:
     said: list[str] = []
     limits = small_limits(everything=(1, 2.0))
-    with limited_upstream(LOGGER, said.append, limits=limits, patience=QUICK):
+    with limited(said.append, limits=limits):
         get(upstream.url("a"))
         get(upstream.url("b"))
     assert said == [
@@ -212,22 +219,22 @@ def test_waiting_is_said_and_that_it_is_over(prefect_server: str, upstream: Upst
     ]
 
 
-def test_cached_answers_need_no_slot(prefect_server: str, upstream: Upstream, fastf1_cache: Path) -> None:
+def test_cached_answers_need_no_slot(prefect_server: str, upstream: Upstream, limited: Limited) -> None:
     limits = small_limits()
-    with limited_upstream(LOGGER, LOGGER.info, limits=limits, patience=QUICK):
+    with limited(limits=limits):
         get(upstream.url("a"))
-    with unreachable_api(), limited_upstream(LOGGER, LOGGER.info, limits=limits, patience=QUICK):
+    with unreachable_api(), limited(limits=limits):
         assert get(upstream.url("a")).json() == {"path": "/a"}
     assert len(upstream.arrivals) == 1
 
 
-def test_redirections_take_their_own_slots(prefect_server: str, upstream: Upstream, fastf1_cache: Path) -> None:
+def test_redirections_take_their_own_slots(prefect_server: str, upstream: Upstream, limited: Limited) -> None:
     upstream.answers = {
         "a": [(302, {"Location": upstream.url("b", RESULTS)})],
         "b": [(302, {"Location": upstream.url("c", RESULTS)})],
     }
     limits = small_limits(results=(50, 0.001), everything=(50, 0.001))
-    with limited_upstream(LOGGER, LOGGER.info, limits=limits, patience=QUICK):
+    with limited(limits=limits):
         assert get(upstream.url("a")).json() == {"path": "/c"}
     assert (active_slots(limits.everything), active_slots(limits.results)) == (3, 2)
     assert [active_slots(limit) for limit in limits.downloads.values()] == [0, 0]
@@ -235,25 +242,27 @@ def test_redirections_take_their_own_slots(prefect_server: str, upstream: Upstre
 
 def test_limits_hold_only_inside_the_block(prefect_server: str, upstream: Upstream, tmp_path: Path) -> None:
     limits = small_limits(everything=(50, 0.001))
-    configure_cache(tmp_path / "one", offline=False)
-    with limited_upstream(LOGGER, LOGGER.info, limits=limits, patience=QUICK):
+    one, two = (Client(tmp_path / name, limits=SharedLimits(LOGGER.info, limits, QUICK)) for name in ("one", "two"))
+    with one.at_work():
         get(upstream.url("a"))
-        configure_cache(tmp_path / "two", offline=False)  # FastF1 makes a new session
-        with limited_upstream(LOGGER, LOGGER.info, limits=limits, patience=QUICK):
-            get(upstream.url("a"))
-        get(upstream.url("b"))
-    assert active_slots(limits.everything) == 3
-    get(upstream.url("c"))
-    assert active_slots(limits.everything) == 3 and len(upstream.arrivals) == 4
+        with one.at_work():
+            get(upstream.url("b"))
+        get(upstream.url("c"))
+    with two.at_work():
+        get(upstream.url("a"))
+    assert active_slots(limits.everything) == 4
+    with Client(tmp_path / "two").at_work():
+        get(upstream.url("d"))
+    assert active_slots(limits.everything) == 4 and len(upstream.arrivals) == 5
 
 
-def test_slots_come_back_when_a_download_fails(prefect_server: str, fastf1_cache: Path) -> None:
+def test_slots_come_back_when_a_download_fails(prefect_server: str, limited: Limited) -> None:
     import requests
 
     limits = small_limits()
     with (
         pytest.raises(requests.ConnectionError),
-        limited_upstream(LOGGER, LOGGER.info, limits=limits, patience=QUICK),
+        limited(limits=limits),
     ):
         get("http://127.0.0.1:1/nobody")
     assert active_slots(limits.downloads[LIVE]) == 0
@@ -262,32 +271,32 @@ def test_slots_come_back_when_a_download_fails(prefect_server: str, fastf1_cache
 # The upstream refuses all the same
 
 
-def test_a_refusal_is_waited_out_once(prefect_server: str, upstream: Upstream, fastf1_cache: Path) -> None:
+def test_a_refusal_is_waited_out_once(prefect_server: str, upstream: Upstream, limited: Limited) -> None:
     upstream.answers = {"a": [(429, {"Retry-After": "1"})]}
     said: list[str] = []
-    with limited_upstream(LOGGER, said.append, limits=small_limits(), patience=QUICK):
+    with limited(said.append, limits=small_limits()):
         assert get(upstream.url("a")).json() == {"path": "/a"}
     first, second = upstream.times()
     assert second - first >= 1.0
     assert said == ["127.0.0.1 refused a call (HTTP 429); asking again in 1 s", "Downloading from 127.0.0.1"]
 
 
-def test_a_second_refusal_ends_the_run(prefect_server: str, upstream: Upstream, fastf1_cache: Path) -> None:
+def test_a_second_refusal_ends_the_run(prefect_server: str, upstream: Upstream, limited: Limited) -> None:
     upstream.answers = {"a": [(429, {"Retry-After": "0"})] * 2}
     limits = small_limits()
     with (
         pytest.raises(UpstreamError, match=r"127\.0\.0\.1 refused a call \(HTTP 429\), and again 1 s later"),
-        limited_upstream(LOGGER, LOGGER.info, limits=limits, patience=QUICK),
+        limited(limits=limits),
     ):
         get(upstream.url("a"))
     assert len(upstream.arrivals) == 2 and active_slots(limits.downloads[LIVE]) == 0
 
 
-def test_a_long_pause_is_not_sat_out(prefect_server: str, upstream: Upstream, fastf1_cache: Path) -> None:
+def test_a_long_pause_is_not_sat_out(prefect_server: str, upstream: Upstream, limited: Limited) -> None:
     upstream.answers = {"a": [(429, {"Retry-After": "7200"})]}
     with (
         pytest.raises(UpstreamError, match="asks to wait 2 h"),
-        limited_upstream(LOGGER, LOGGER.info, limits=small_limits(), patience=QUICK),
+        limited(limits=small_limits()),
     ):
         get(upstream.url("a"))
     assert len(upstream.arrivals) == 1
@@ -312,14 +321,14 @@ def unreachable_api() -> Iterator[None]:
         yield
 
 
-def test_without_the_api_the_upstream_is_not_asked(upstream: Upstream, fastf1_cache: Path) -> None:
+def test_without_the_api_the_upstream_is_not_asked(upstream: Upstream, limited: Limited) -> None:
     from fastf1.exceptions import FastF1CriticalError
 
     said: list[str] = []
     with (
         unreachable_api(),
         pytest.raises(UpstreamError, match="The Prefect API did not answer for 1 s"),
-        limited_upstream(LOGGER, said.append, limits=small_limits(), patience=QUICK),
+        limited(said.append, limits=small_limits()),
     ):
         # Whoever goes on after an error is stopped at the end of the block, and waits only once.
         with pytest.raises(FastF1CriticalError):
@@ -331,22 +340,22 @@ def test_without_the_api_the_upstream_is_not_asked(upstream: Upstream, fastf1_ca
     assert said == ["Waiting for the Prefect API, which does not answer", "second"]
 
 
-def test_fastf1_cannot_go_on_without_the_data(fastf1_cache: Path) -> None:
+def test_fastf1_cannot_go_on_without_the_data(limited: Limited) -> None:
     import fastf1
 
     with (
         unreachable_api(),
         pytest.raises(UpstreamError, match="The Prefect API did not answer"),
-        limited_upstream(LOGGER, LOGGER.info, limits=small_limits(), patience=QUICK),
+        limited(limits=small_limits()),
     ):
         fastf1.get_event_schedule(2024)
 
 
-def test_a_request_the_api_refuses_is_not_repeated(prefect_server: str, upstream: Upstream, fastf1_cache: Path) -> None:
+def test_a_request_the_api_refuses_is_not_repeated(prefect_server: str, upstream: Upstream, limited: Limited) -> None:
     limits = small_limits(everything=(5, 0.0))  # not a rate limit: the server answers 422
     with (
         pytest.raises(UpstreamError, match="run parcferme deploy"),
-        limited_upstream(LOGGER, LOGGER.info, limits=limits, patience=QUICK),
+        limited(limits=limits),
     ):
         get(upstream.url("a"))
     assert upstream.arrivals == []
@@ -355,16 +364,14 @@ def test_a_request_the_api_refuses_is_not_repeated(prefect_server: str, upstream
 # Left-over slots
 
 
-def test_a_slot_without_a_lease_comes_back_by_decay(
-    prefect_server: str, upstream: Upstream, fastf1_cache: Path
-) -> None:
+def test_a_slot_without_a_lease_comes_back_by_decay(prefect_server: str, upstream: Upstream, limited: Limited) -> None:
     limits = small_limits(left_over_s=2.0)
     with api_client() as client:
         ensure_limits(client, limits)
         # As a server that restarted leaves it: taken, and its lease forgotten.
         client.increment_concurrency_slots([limits.downloads[LIVE].name], 1, "concurrency")
     said: list[str] = []
-    with limited_upstream(LOGGER, said.append, limits=limits, patience=QUICK):
+    with limited(said.append, limits=limits):
         assert get(upstream.url("a")).status_code == 200
     assert said[0] == "Waiting for another download from 127.0.0.1 to end"
 

@@ -35,7 +35,7 @@ from publish.live.runs import RunEntry
 from publish.season.index import update_root_index
 from publish.stores.base import Store
 from publish.stores.choose import open_store
-from publish.stores.shared_documents import Document, read_document
+from publish.stores.shared_documents import read_document
 
 YEAR, ROUND, EVENT = 2099, 1, "Larkmoor Grand Prix"
 
@@ -71,13 +71,13 @@ class World:
         emit_event("prefect.flow-run.heartbeat", resource={"prefect.resource.id": f"prefect.flow-run.{run.id}"})
         wait_until(lambda: is_heard_of(self.client, run, since=before), "the heartbeat arrives")
 
-    def status(self, code: str = "R") -> Document:
+    def status(self, code: str = "R") -> dict[str, Any]:
         """The status document."""
-        return read_document(self.store, f"v1/status/{YEAR}/{ROUND}/{code}.json") or {}
+        return read_document(self.store, f"v1/status/{YEAR}/{ROUND}/{code}.json", dict) or {}
 
     def listed(self) -> tuple[list[str], list[str]]:
         """The ids that run, the outcomes of those that ran."""
-        document = read_document(self.store, "v1/runs.json") or {}
+        document = read_document(self.store, "v1/runs.json", dict) or {}
         return [run["flow_run_id"] for run in document["running"]], [run["state"] for run in document["recent"]]
 
     def sweep(self) -> Any:

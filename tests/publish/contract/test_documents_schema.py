@@ -11,10 +11,16 @@ from session_data import CIRCUIT, IDENTITY_OF_SESSION, frames, session_data, wit
 
 from publish.contract.dictionary import column_dictionary, schema_documents
 from publish.encode.session import encode_session
+from publish.live.health import Check, Health
+from publish.live.runs import EndedEntry, PlannedEntry, RunningEntry, Runs
+from publish.live.status import Status
 from publish.revisions.diff import ResultChange
-from publish.revisions.latest import Changes, Summary, latest_document, step_back, succeed
-from publish.season.document import Event, Published, ScheduledSession, SessionState, season_document
-from transforms.columns import CHANNELS, TABLES
+from publish.revisions.latest import Changes, Summary, step_back, succeed
+from publish.season.document import Event, IndexedSession, Published, ScheduledSession, season_document
+from publish.season.index import RootIndex, SeasonLink
+from publish.structs import encode_document
+from transforms.columns import TABLES
+from transforms.frames import CHANNELS
 
 ME = IDENTITY_OF_SESSION
 NOW = datetime(2024, 3, 3, 12, tzinfo=UTC)
@@ -99,60 +105,44 @@ def season():
         )
         for round_number, name, testing in ((1, ME.event, False), (0, "Pre-Season Testing", True))
     ]
-    state = SessionState("published", 9472, "a" * 16, f"v1/sessions/9472/{'a' * 16}/manifest.json", "A", {"drs": True})
-    return season_document(2024, events, None, [Published(ME.event, 1, "R", state)], {}, NOW)
+    manifest = f"v1/sessions/9472/{'a' * 16}/manifest.json"
+    session = IndexedSession("R", "R", None, "published", 9472, "a" * 16, manifest, "A", {"drs": True})
+    return season_document(2024, events, None, [Published(ME.event, 1, session)], {}, NOW)
 
 
 def status():
-    moment = "2024-03-03T12:00:00.000Z"
-    return {
-        "schema": "parcferme/status/1",
-        "type": "error",
-        "state": "Failed",
-        "progress": 42,
-        "message": "Encoding",
-        "flow_run_id": "4f1c",
-        "flow_run_name": "quick-fox",
-        "started_at": moment,
-        "updated_at": moment,
-        "error": "It went wrong.",
-    }
+    return Status(
+        type="error",
+        state="Failed",
+        progress=42,
+        message="Encoding",
+        flow_run_id="4f1c",
+        flow_run_name="quick-fox",
+        started_at=NOW,
+        updated_at=NOW,
+        error="It went wrong.",
+    )
 
 
 def index():
-    seasons = [{"year": 2024, "index": "v1/seasons/2024.json"}]
     links = {"schemas": {"laps": "v1/schemas/laps.json"}, "viewer": "viewer/index.html"}
-    return {"schema": "parcferme/index/1", "contract": 1, "seasons": seasons, "links": links}
+    return RootIndex(1, (SeasonLink(2024, "v1/seasons/2024.json"),), links)
 
 
 def health():
-    check = {"name": "store", "state": "healthy", "message": "None."}
-    return {
-        "schema": "parcferme/health/1",
-        "state": "degraded",
-        "checked_at": "2024-03-03T12:00:00.000Z",
-        "valid_until": "2024-03-04T12:00:00.000Z",
-        "checks": [check],
-    }
+    return Health("degraded", NOW, NOW, (Check("store", "healthy", "None."),))
 
 
 def runs():
-    moment = "2024-03-03T12:00:00.000Z"
-    session = {"year": 2024, "round": 1, "event": "Bahrain Grand Prix", "session": "R"}
-    run = {"flow_run_id": "4f1c", "flow_run_name": "quick-fox", "flow_run_url": "https://prefect.example/4f1c"}
-    started = {**session, **run, "started_at": moment, "status": "v1/status/2024/1/R.json"}
-    ended = {"ended_at": moment, "state": "published", "message": "All done.", "grade": "A", "revision": "a" * 16}
-    return {
-        "schema": "parcferme/runs/1",
-        "updated_at": moment,
-        "running": [started],
-        "recent": [{**started, **ended}],
-        "next": [{**session, **dict.fromkeys(run), "kind": "recheck", "expected_at": moment}],
-    }
+    of = (2024, 1, "Bahrain Grand Prix", "R")
+    run = (*of, "4f1c", "quick-fox", "https://prefect.example/4f1c", NOW, "v1/status/2024/1/R.json")
+    ended = EndedEntry(*run, NOW, "published", "All done.", "A", "a" * 16)
+    planned = PlannedEntry(*of, None, None, None, "recheck", NOW)
+    return Runs(NOW, (RunningEntry(*run),), (ended,), (planned,))
 
 
 SHARED = {
-    "latest": lambda: latest_document(latest()),
+    "latest": latest,
     "season": season,
     "status": status,
     "index": index,
@@ -163,7 +153,7 @@ SHARED = {
 
 @pytest.mark.parametrize("name", SHARED)
 def test_shared_documents_fit(name):
-    document = SHARED[name]()
+    document = json.loads(encode_document(SHARED[name]()))
     assert problems(name, document) == []
     for field in SCHEMAS[name]["required"]:
         broken = copy.deepcopy(document)
@@ -214,11 +204,12 @@ def test_broken_rows_are_noticed(made):
 def test_the_dictionary_has_every_column_and_channel():
     made = SCHEMAS["columns"]
     assert made == json.loads(json.dumps(column_dictionary()))
-    for name, columns in TABLES.items():
+    assert list(made["tables"]) == list(TABLES)
+    for name, table in TABLES.items():
         entries = made["tables"][name]["columns"]
-        assert [c["name"] for c in entries[5:]] == [c.name for c in columns]
+        assert [c["name"] for c in entries[5:]] == table.names
         assert [c["name"] for c in entries[:5]] == ["year", "round", "event", "session", "session_key"]
-        assert all(c["description"] and c["type"] for c in entries) and made["tables"][name]["description"]
+        assert all(c["description"] and c["type"] for c in entries) and made["tables"][name]["row"]
     assert set(made["channels"]) == {channel.name for channel in CHANNELS}
     start = next(c for c in made["tables"]["sessions"]["columns"] if c["name"] == "start_utc")
     assert start["type"] == "timestamp[ms, UTC]"

@@ -1,15 +1,13 @@
 import dataclasses
 import json
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from session_data import CIRCUIT, IDENTITY_OF_SESSION, session_data, table, track
 
-from publish.encode.documents import distance_along, iso_utc, json_values, session_documents, track_document
+from publish.encode.documents import iso_utc, json_values, session_documents, track_document
 from publish.encode.files import dump_json
 from transforms.columns import TABLES
-from transforms.track import Track
 
 ME = IDENTITY_OF_SESSION
 
@@ -22,11 +20,11 @@ def data():
 def test_a_table_becomes_objects_with_described_columns(data):
     laps = session_documents(ME, CIRCUIT, data)["laps"]
     assert laps["schema"] == "parcferme/laps/1" and laps["session_key"] == 9472
-    assert [c["name"] for c in laps["columns"]] == [c.name for c in TABLES["laps"]]
+    assert [c["name"] for c in laps["columns"]] == [c.name for c in TABLES["laps"].columns]
     assert {"name": "start_ms", "unit": "ms (clock)", "description": "Start of the lap"} in laps["columns"]
     assert len(laps["rows"]) == 12
     first, fifth = laps["rows"][0], laps["rows"][4]
-    assert list(first) == [c.name for c in TABLES["laps"]]
+    assert list(first) == [c.name for c in TABLES["laps"].columns]
     assert (first["car"], first["lap"], first["tyre_fresh"], first["speed_i1_kmh"]) == ("text é 0", 0, True, 0.1)
     assert set(fifth.values()) == {None}
 
@@ -68,24 +66,9 @@ def test_the_track_has_corners_at_their_distance():
     assert [c["distance_m"] for c in made["corners"]] == [0.0, pytest.approx(quarter, abs=0.01)]
     assert [(c["number"], c["letter"]) for c in made["corners"]] == [(1, ""), (2, "A")]
     assert made["sectors_m"] == [1500.0, 3000.0] and made["rotation_deg"] == 92.0 and made["laps_used"] == 7
-    assert made["x"][0] == 700.0 and len(made["x"]) == len(made["y"]) == len(made["distance"]) == 101
+    assert made["x"][0] == 700.0 and len(made["x"]) == len(made["y"]) == len(made["distance"]) == 100
 
 
 def test_a_track_without_marks_says_null():
     made = track_document(dataclasses.replace(track(), sector_m=None), None, 9472)
     assert made["sectors_m"] is made["rotation_deg"] is made["corners"] is None
-
-
-def test_the_distance_of_a_point_is_that_of_the_nearest_place_on_the_outline():
-    square = Track(
-        np.array([0.0, 100, 100, 0, 0]),
-        np.array([0.0, 0, 50, 50, 0]),
-        np.array([0.0, 100, 150, 250, 300]),
-        300,
-        None,
-        1,
-    )
-    assert distance_along(square, 30, -5) == pytest.approx(30)
-    assert distance_along(square, 104, 20) == pytest.approx(120)
-    assert distance_along(square, -3, 25) == pytest.approx(275)
-    assert distance_along(square, 40, 49) == pytest.approx(210)

@@ -66,6 +66,11 @@ def test_a_folder_that_cannot_be_made_is_explained(tmp_path):
         SpoolFile(tmp_path / "file" / "b.json")
 
 
+def test_what_could_not_be_opened_is_thrown_away_without_a_word():
+    # As Python does with an object whose making has failed.
+    SpoolFile.__new__(SpoolFile).close()
+
+
 def test_other_errors_pass():
     with pytest.raises(KeyError), spool_errors(Path("a")):
         raise KeyError("no disk involved")

@@ -59,7 +59,7 @@ def test_it_has_the_contract_fields(data):
         "scale": 0.1,
         "kind": "continuous",
         "column": "x_m",
-        "description": "East-like coordinate of the circuit's own frame",
+        "description": "East-like coordinate of the circuit's own frame; null in a gap",
     }
     assert sorted(made["frames"]["channels"]) == ["gear", "x"]
 

@@ -13,7 +13,7 @@ from publish.encode.channels import CONTINUOUS
 from publish.encode.chunks import encode_chunks
 from publish.encode.files import BoundedPool
 from publish.encode.parquet import GROUP_TICKS, ContentHash, write_frames_table, write_table
-from transforms.columns import FRAMES, IDENTITY, TABLES, schema_of
+from transforms.columns import FRAMES, IDENTITY, TABLES, published_schema
 from transforms.errors import PublicationError
 from transforms.frames import STATES
 
@@ -48,7 +48,7 @@ def test_the_object_is_described(written):
 
 def test_the_declared_schema_with_units_comes_back(written):
     schema = pq.read_schema(written.file)
-    assert schema.equals(schema_of(IDENTITY + FRAMES), check_metadata=False)
+    assert schema.equals(published_schema(FRAMES), check_metadata=False)
     assert schema.field("speed_kmh").metadata == {b"unit": b"km/h", b"description": b"Speed"} | {
         k: v for k, v in schema.field("speed_kmh").metadata.items() if k.startswith(b"PARQUET")
     }
@@ -174,10 +174,23 @@ def test_every_other_table_comes_back_as_given(tmp_path, name, rows):
     given = table(name, rows)
     entry = write_table(name, given, ME, tmp_path)
     assert entry.path == f"parquet/{name}.parquet" and entry.rows == rows
-    assert pq.read_table(entry.file).equals(given)
+    stored = pq.read_table(entry.file)
+    assert stored.schema.equals(published_schema(TABLES[name]), check_metadata=True)
+    assert stored.select(given.column_names).equals(given)
+    for attribute, column in IDENTITY.items():
+        assert stored[column.name].to_pylist() == [getattr(ME, attribute)] * rows
     assert duckdb.sql(f"select count(*) from '{entry.file}'").fetchall()[0] == (rows,)
     polars = pl.read_parquet(entry.file)
-    assert polars.height == rows and polars.columns == given.column_names
+    assert polars.height == rows and polars.columns == stored.column_names
+
+
+@pytest.mark.parametrize("name", ["laps", "weather", "drivers"])
+def test_a_table_says_how_it_is_sorted(tmp_path, name):
+    file = pq.ParquetFile(write_table(name, table(name, 5), ME, tmp_path).file)
+    columns = file.schema_arrow.names
+    sorting = file.metadata.row_group(0).sorting_columns
+    assert [columns[one.column_index] for one in sorting] == list(TABLES[name].sorted_by)
+    assert not any(one.descending or one.nulls_first for one in sorting)
 
 
 def test_nan_is_never_stored(tmp_path):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from session_data import frames, row_frames, with_gap
 
 import publish.encode.rows
@@ -120,3 +122,51 @@ def test_a_full_disk_stops_it(tmp_path, rows):
     (tmp_path / "rows/skip_4.json.gz").symlink_to("/dev/full")
     with pytest.raises(PublicationError, match="skip_4"):
         encode(rows, tmp_path)
+
+
+@st.composite
+def any_rows(draw: st.DrawFn) -> RowFrames:
+    """A few frames of any numbers that have a row's decimals or one more, but never lie in the middle of two."""
+    count, cars = draw(st.integers(0, 25)), draw(st.integers(1, 4))
+
+    def column(shape: tuple[int, ...], low: int, high: int, dtype: type) -> np.ndarray:
+        values = st.lists(st.integers(low, high), min_size=(size := math.prod(shape)), max_size=size)
+        return np.array(draw(values), np.int64).reshape(shape).astype(dtype)
+
+    def decimals(shape: tuple[int, ...], low: float, high: float, digits: int, dtype: type) -> np.ndarray:
+        whole = column(shape, int(low * 10**digits), int(high * 10**digits), np.int64)
+        fine = whole * 10 + column(shape, -4, 4, np.int64)
+        return (fine / 10 ** (digits + 1)).astype(dtype)
+
+    both = (count, cars)
+    x_dm = decimals(both, -20_000, 20_000, 1, np.float64)
+    x_dm[column(both, 0, 3, np.int64) == 0] = np.nan
+    y_dm = decimals(both, -20_000, 20_000, 1, np.float64)
+    y_dm[column(both, 0, 9, np.int64) == 0] = np.nan
+    return RowFrames(
+        t_s=decimals((count,), 0, 9_000, 2, np.float64),
+        leader_lap=column((count,), 1, 78, np.int16),
+        codes=tuple(draw(st.lists(st.text(max_size=4), min_size=cars, max_size=cars, unique=True))),
+        colors=tuple(draw(st.tuples(*[st.integers(0, 255)] * 3)) for _ in range(cars)),
+        x_dm=x_dm,
+        y_dm=y_dm,
+        distance_m=decimals(both, -10, 9_000, 1, np.float32),
+        lap=column(both, 0, 78, np.int16),
+        rel_dist=decimals(both, 0, 1, 1, np.float32),
+        tyre=column(both, 0, 5, np.int8),
+        position=column(both, 1, 22, np.int8),
+        speed_kmh=column(both, -1, 380, np.int16),
+        gear=column(both, -1, 8, np.int8),
+        drs=column(both, -1, 14, np.int8),
+        statuses=(("1", -12.5, 100.0), ("4", 100.0, None)),
+    )
+
+
+@settings(max_examples=30)
+@given(any_rows(), st.sampled_from((1, 3, 10, 2000)))
+def test_any_rows_are_the_same_as_the_slow_reference(tmp_path_factory, rows, block):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publish.encode.rows, "_BLOCK", block)
+        files = encode(rows, tmp_path_factory.mktemp("rows"))
+    for skip in range(1, 11):
+        assert json.loads(files[f"rows/skip_{skip}.json.gz"]) == reference(rows, skip), skip

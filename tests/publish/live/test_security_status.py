@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from publish.live.status import ERROR, StatusDocument, public_text, write_status
+from publish.live.status import ERROR, Status, public_text, write_status
 from publish.stores.shared_documents import read_document
 
 
@@ -48,13 +48,18 @@ def test_known_folders_may_have_spaces(monkeypatch):
 def test_status_documents_hold_no_path(file_store, tmp_path):
     moment = datetime(2024, 3, 2, 18, 0, tzinfo=UTC)
     error = f"Cannot write {file_store.root}/v1/a.json: No space left on device. Free some space."
-    write_status(
-        file_store,
-        2024,
-        1,
-        "R",
-        StatusDocument(ERROR, "Failed", 10, f"Working in {tmp_path}", "run", "clever-fox", moment, moment, error),
+    status = Status(
+        type=ERROR,
+        state="Failed",
+        progress=10,
+        message=f"Working in {tmp_path}",
+        flow_run_id="run",
+        flow_run_name="clever-fox",
+        started_at=moment,
+        updated_at=moment,
+        error=error,
     )
-    document = read_document(file_store, "v1/status/2024/1/R.json")
+    write_status(file_store, 2024, 1, "R", status)
+    document = read_document(file_store, "v1/status/2024/1/R.json", dict)
     assert document["message"] == "Working in (local path)"
     assert document["error"] == "Cannot write (local path): No space left on device. Free some space."

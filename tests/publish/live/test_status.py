@@ -1,6 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
-from publish.live.status import StatusDocument, write_status
+from publish.live.status import Status, write_status
 from publish.stores.shared_documents import read_document
 
 BEGIN = datetime(2024, 3, 2, 18, 0, tzinfo=UTC)
@@ -8,7 +8,7 @@ KEY = "v1/status/2024/1/R.json"
 
 
 def status(progress, run="run-1", kind="progress", started=BEGIN, seconds=10, error=None):
-    return StatusDocument(
+    return Status(
         type=kind,
         state="Running",
         progress=progress,
@@ -22,13 +22,13 @@ def status(progress, run="run-1", kind="progress", started=BEGIN, seconds=10, er
 
 
 def progress_of(store):
-    document = read_document(store, KEY)
+    document = read_document(store, KEY, dict)
     return document["flow_run_id"], document["type"], document["progress"]
 
 
 def test_document_has_exactly_the_contract(file_store):
     assert write_status(file_store, 2024, 1, "R", status(10))
-    assert read_document(file_store, KEY) == {
+    assert read_document(file_store, KEY, dict) == {
         "schema": "parcferme/status/1",
         "type": "progress",
         "state": "Running",
@@ -60,7 +60,7 @@ def test_nothing_but_an_error_follows_complete(file_store):
 def test_a_retry_of_a_failed_run_shows_progress_again(file_store):
     write_status(file_store, 2024, 1, "R", status(40, kind="error", error="x"))
     write_status(file_store, 2024, 1, "R", status(10, started=BEGIN + timedelta(minutes=5)))
-    document = read_document(file_store, KEY)
+    document = read_document(file_store, KEY, dict)
     assert (document["progress"], document["error"], document["started_at"]) == (40, None, "2024-03-02T18:00:00.000Z")
 
 

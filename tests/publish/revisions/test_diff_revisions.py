@@ -95,12 +95,12 @@ def test_the_schedule_does_not_undo_a_rollback(file_store, publishing):
     publish(file_store, publishing, two)
     back = roll_back(file_store, 9472, None, now=publishing.now)
     # What the next run compares with: the inputs and code are those that lead to the revision left.
-    assert (back.summary.inputs_sha256, back.summary.code_sha256) == ("inputs-1", "code-1")
+    assert (back.inputs_sha256, back.code_sha256) == ("inputs-1", "code-1")
     assert (back.revision, back.withheld) == (one.revision, (two.revision,))
     outcome = publish(file_store, publishing, two, code="code-2")
     assert outcome.withheld and outcome.unchanged and outcome.revision == one.revision
     latest = read_latest(file_store, 9472)
-    assert (latest.revision, latest.summary.code_sha256) == (one.revision, "code-2")
+    assert (latest.revision, latest.code_sha256) == (one.revision, "code-2")
     assert not publish(file_store, publishing, make(publishing, "three"), code="code-3").withheld
     assert read_latest(file_store, 9472).withheld == (two.revision,)
     assert publish(file_store, publishing, two, code="code-3", forced=True).revision == two.revision
@@ -131,7 +131,7 @@ def test_an_interrupted_rollback_is_finished_not_repeated(file_store, publishing
         latest_written = read_latest(file_store, 9472).revision != made[2].revision
         number += 1
     assert roll_back(file_store, 9472, None, now=publishing.now).revision == made[1].revision
-    assert read_season(file_store, 2024)["events"][0]["sessions"][0]["revision"] == made[1].revision
+    assert read_season(file_store, 2024).events[0].sessions[0].revision == made[1].revision
     check_readers_view(file_store)
 
 

@@ -9,10 +9,12 @@ from fault_store import KilledError, WatchedStore, check_copies, check_readers_v
 
 from publish import keys
 from publish.publication import publish_revision, roll_back
+from publish.revisions import prune as pruning
 from publish.revisions.latest import read_latest
 from publish.revisions.prune import carry_out, plan_prune
 from publish.stores.folder import FileStore
-from publish.stores.shared_documents import encode_document, read_document
+from publish.stores.shared_documents import read_document
+from publish.structs import encode_document
 from transforms.errors import InputError, PublicationError
 
 START = datetime(2024, 3, 3, 12, 0, tzinfo=UTC)
@@ -38,9 +40,12 @@ def five(publishing):
     return publish
 
 
-def prune(store, *, keep=3, older_than=30 * DAY, now=LATER):
-    plan = plan_prune(store, keep=keep, older_than=older_than, now=now)
-    return plan, carry_out(store, plan, keep=keep)
+def prune(store, *, keep=3, older_than=30 * DAY, now=LATER, dry_run=False):
+    """Return the revisions that went, or would go, and their bytes."""
+    told = []
+    gone = pruning.prune(store, keep=keep, older_than=older_than, now=now, dry_run=dry_run, on_removed=told.append)
+    assert tuple(told) == (() if dry_run else gone)
+    return [removal.revision for removal in gone], sum(removal.bytes for removal in gone)
 
 
 def stored_revisions(store):
@@ -52,9 +57,11 @@ def test_the_oldest_go(request, kind, five):
     store = request.getfixturevalue(f"{kind}_store")
     made = five(store)
     size = sum(r.bytes for rev in made[:2] for r in store.list(keys.revision_folder(9472, rev)))
-    plan, gained = prune(store)
-    assert [removal.revision for removal in plan] == sorted(made[:2])
-    assert gained == size > 0
+    expected = (sorted(made[:2]), size)
+    assert size > 0
+    assert prune(store, dry_run=True) == expected
+    assert stored_revisions(store) == set(made)
+    assert prune(store) == expected
     assert stored_revisions(store) == set(made[2:])
     assert read_latest(store, 9472).revisions == made[:1:-1]
     check_readers_view(store)
@@ -128,7 +135,7 @@ def test_what_becomes_current_while_it_goes_is_put_back(file_store, five):
     made = five(file_store)
     plan = [r for r in plan_prune(file_store, keep=1, older_than=0 * DAY, now=LATER) if r.revision == made[0]]
     key = "v1/sessions/9472/latest.json"
-    before_it = read_document(file_store, key)
+    before_it = read_document(file_store, key, dict)
 
     def before(request, at):
         if (request, at) == ("delete", keys.manifest(9472, made[0])):
@@ -136,7 +143,7 @@ def test_what_becomes_current_while_it_goes_is_put_back(file_store, five):
                 key, encode_document(before_it | {"revision": made[0], "manifest": f"{made[0]}/manifest.json"})
             )
 
-    assert carry_out(WatchedStore(file_store, before), plan, keep=1) == 0
+    assert carry_out(WatchedStore(file_store, before), plan, keep=1) == ()
     check_readers_view(file_store)
 
 
@@ -149,12 +156,13 @@ def test_what_nobody_finished_goes_when_it_is_old(file_store, five):
     assert not {"0" * 16, "1" * 16} & {
         r.revision for r in plan_prune(file_store, keep=9, older_than=DAY, now=datetime.now(UTC))
     }
-    plan, gained = prune(file_store, keep=9, older_than=DAY)
+    plan = plan_prune(file_store, keep=9, older_than=DAY, now=LATER)
     assert {(r.session_key, r.revision, r.reason) for r in plan} == {
         (9472, "0" * 16, "in no history"),
         (5, "1" * 16, "in no history"),
     }
-    assert gained == 6 and file_store.read(torn) is None and file_store.read(alone) is None
+    assert prune(file_store, keep=9, older_than=DAY) == (["1" * 16, "0" * 16], 6)
+    assert file_store.read(torn) is None and file_store.read(alone) is None
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
@@ -173,7 +181,7 @@ def test_killed_at_every_request(file_store, five, done):
             prune(killed_at(store, number, done=done), keep=2)
         check_readers_view(store)
         for revision in read_latest(store, 9472).revisions:
-            manifest = read_document(store, keys.manifest(9472, revision))
+            manifest = read_document(store, keys.manifest(9472, revision), dict)
             assert manifest is not None, "the history names what is gone"
             assert all(store.head(keys.revision_object(9472, revision, o["path"])) for o in manifest["objects"])
         prune(store, keep=2)

@@ -1,11 +1,11 @@
 """The session key is the identity: a renumbered calendar moves aliases, and nothing is published twice."""
 
 import itertools
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from fault_store import KilledError, WatchedStore, check_copies, check_readers_view, killed_at
+from msgspec.structs import replace
 
 from publish import keys
 from publish.publication import publish_revision
@@ -13,7 +13,8 @@ from publish.revisions.latest import read_latest
 from publish.season.aliases import follow_schedule
 from publish.season.index import Event, ScheduledSession, read_season, rebuild_season
 from publish.stores.folder import FileStore
-from publish.stores.shared_documents import encode_document, read_document
+from publish.stores.shared_documents import read_document
+from publish.structs import encode_document
 
 NOW = datetime(2024, 6, 3, 12, 0, tzinfo=UTC)
 PATHS = ("parquet/laps.parquet", "rows/skip_1.json.gz")
@@ -59,16 +60,16 @@ def aliases(store):
         data = store.read(row.key).data.decode()
         rows[row.key.removeprefix("telemetry/2024/")] = int(data.split(" of ")[1].split()[0])
     found = [row.key for row in store.list("v1/status/")]
-    status = {key.removeprefix("v1/status/2024/"): read_document(store, key)["of"] for key in found}
+    status = {key.removeprefix("v1/status/2024/"): read_document(store, key, dict)["of"] for key in found}
     return rows, status
 
 
 def in_index(store):
     document = read_season(store, 2024)
     return {
-        (e["name"], s["code"]): (e["round"], s["state"], s["session_key"])
-        for e in document["events"]
-        for s in e["sessions"]
+        (event.name, session.code): (event.round, session.state, session.session_key)
+        for event in document.events
+        for session in event.sessions
     }
 
 

@@ -16,7 +16,7 @@ from publish import keys
 from publish.contract.schemas import document_schemas
 from publish.live.runs import run_ended, run_started
 from publish.stores.folder import FileStore
-from publish.stores.shared_documents import utc_text
+from publish.structs import utc_text
 
 pytestmark = needs_chromium
 

@@ -63,7 +63,7 @@ def test_the_page_decodes_what_was_encoded(site, drive, fps, index):
             # Rounded twice: to what Parquet stores, then to the scale.
             np.testing.assert_allclose(values, truth, atol=0.6 * channel.scale, rtol=1e-6, err_msg=channel.name)
         for channel in HELD:
-            names = code_names(frames, channel.column)
+            names = code_names(frames, channel)
             codes = held_codes(car, channel)[cut].tolist()
             assert decoded[channel.name] == [None if c < 0 else names[c] if names else c for c in codes], channel.name
     assert chunk["status"] == [None if c < 0 else made.STATUSES[c] for c in frames.track_status[cut].tolist()]

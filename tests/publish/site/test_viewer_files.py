@@ -83,5 +83,5 @@ def test_publishing_twice_writes_once_and_links_the_page(tmp_path):
     files = site_files()
     assert publish_site(store, files) == len(files)
     assert publish_site(store, files) == 0
-    assert read_document(store, keys.INDEX)["links"]["viewer"] == "index.html"
-    assert read_document(store, keys.INDEX)["links"]["status_page"] == "status.html"
+    assert read_document(store, keys.INDEX, dict)["links"]["viewer"] == "index.html"
+    assert read_document(store, keys.INDEX, dict)["links"]["status_page"] == "status.html"

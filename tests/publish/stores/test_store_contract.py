@@ -184,23 +184,23 @@ class StoreContract:
             def change(document: dict | None) -> dict:
                 return {"names": sorted({*(document or {"names": []})["names"], name})}
 
-            update_document(store, "v1/names.json", change)
+            update_document(store, "v1/names.json", dict, change)
 
         in_parallel(add, [f"n{n}" for n in range(8)], workers=8)
-        document = read_document(store, "v1/names.json")
+        document = read_document(store, "v1/names.json", dict)
         assert document is not None and document["names"] == [f"n{n}" for n in range(8)]
 
     def test_update_writes_only_changes(self, store: Store) -> None:
-        assert update_document(store, "v1/a.json", lambda _: {"a": 1})
-        assert not update_document(store, "v1/a.json", lambda _: {"a": 1})
-        assert not update_document(store, "v1/a.json", lambda _: None)
-        assert update_document(store, "v1/a.json", lambda before: {**(before or {}), "b": 2})
-        assert read_document(store, "v1/a.json") == {"a": 1, "b": 2}
+        assert update_document(store, "v1/a.json", dict, lambda _: {"a": 1})
+        assert not update_document(store, "v1/a.json", dict, lambda _: {"a": 1})
+        assert not update_document(store, "v1/a.json", dict, lambda _: None)
+        assert update_document(store, "v1/a.json", dict, lambda before: {**(before or {}), "b": 2})
+        assert read_document(store, "v1/a.json", dict) == {"a": 1, "b": 2}
 
     def test_a_document_that_is_no_json_is_named(self, store: Store) -> None:
         store.write("v1/a.json", b'{"a":')
         with pytest.raises(PublicationError, match=r"v1/a\.json"):
-            update_document(store, "v1/a.json", lambda _: {"a": 1})
+            update_document(store, "v1/a.json", dict, lambda _: {"a": 1})
         assert store.read("v1/a.json").data == b'{"a":'  # type: ignore[union-attr]
 
 

@@ -138,14 +138,14 @@ def test_a_body_that_breaks_off_is_read_again(store, proxy):
 
 
 def test_an_update_whose_answer_is_lost_is_neither_lost_nor_done_twice(store, proxy):
-    update_document(store, "v1/names.json", lambda _: {"names": ["first"]})
+    update_document(store, "v1/names.json", dict, lambda _: {"names": ["first"]})
     proxy.fail(["lost"], "PUT")
-    update_document(store, "v1/names.json", lambda before: {"names": sorted({*before["names"], "second"})})
-    assert read_document(store, "v1/names.json") == {"names": ["first", "second"]}
+    update_document(store, "v1/names.json", dict, lambda before: {"names": sorted({*before["names"], "second"})})
+    assert read_document(store, "v1/names.json", dict) == {"names": ["first", "second"]}
     proxy.heal()
     proxy.fail(["lost"], "PUT", "new")
-    update_document(store, "v1/new.json", lambda _: {"names": ["first"]})
-    assert read_document(store, "v1/new.json") == {"names": ["first"]}
+    update_document(store, "v1/new.json", dict, lambda _: {"names": ["first"]})
+    assert read_document(store, "v1/new.json", dict) == {"names": ["first"]}
 
 
 @pytest.mark.parametrize(

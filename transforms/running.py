@@ -1,4 +1,4 @@
-"""How a session went: every car's progress along it, and how each one's race ends."""
+"""How a session went: every car's progress along it and, in a race, how it ends for each."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from transforms import order, states
 from transforms.alignment import Alignment
-from transforms.clock import session_status_ms
+from transforms.classification import Comparison
+from transforms.completeness import Extent
 from transforms.frames import Clock
 from transforms.progress import (
     Anchors,
@@ -20,25 +21,36 @@ from transforms.progress import (
     sector_shares,
 )
 from transforms.recording import Recording
-from transforms.samples import CleanCar, CleanPositions
-from transforms.timing import CarTiming, Ending, flag_ms, race_endings
+from transforms.samples import CleanCar, CleanPositions, Findings
+from transforms.timing import CarTiming, Ending, race_endings
 from transforms.track import Track
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """A session's samples and timing after cleaning, by racing number, and the track made from them."""
+    """A session's samples and timing after cleaning, by racing number, and the track made from them.
+
+    ``findings`` says of every car how many samples were treated, by kind of fault; ``extent`` how far the recording
+    goes; ``finish`` what official results and crossings say of the end, which ``timing`` follows.
+    """
 
     cars: dict[str, CleanCar]
     positions: dict[str, CleanPositions]
     timing: dict[str, CarTiming]
     track: Track | None
     alignment: Alignment
+    findings: dict[str, Findings]
+    extent: Extent
+    finish: Comparison
 
 
 @dataclass(frozen=True)
-class Race:
-    """What order and states are made from: progress, anchors and how each car's session ends, by racing number."""
+class Running:
+    """What order and states of any session are made from, by racing number.
+
+    ``progress`` and the ``anchors`` it hangs on; ``endings`` and ``leaves_ms`` (when a car that stopped leaves the
+    order) of races alone; ``offsets_m`` (n,) how far each position sample lies from the outline, left positive.
+    """
 
     progress: dict[str, Progress]
     anchors: dict[str, Anchors]
@@ -48,19 +60,20 @@ class Race:
 
 
 def grid_slots(recording: Recording) -> dict[str, int]:
-    """Grid slot by car, 1 is pole. Cars without a sound one (0 is the pit lane; -1, none) follow in result order."""
+    """Grid slot by car, 1 is pole. Cars without a sound one (0 is the pit lane; -1, none) follow as classified."""
     slots = {r["car"]: r["grid"] for r in recording.results.to_pylist()}
-    numbers = [d.number for d in recording.drivers]
-    placed = [n for n in numbers if (slots.get(n) or 0) > 0]
-    placed.sort(key=lambda n: slots[n])
-    return {n: i + 1 for i, n in enumerate(placed + [n for n in numbers if n not in placed])}
+    places = official_places(recording)
+    ordered = sorted(places, key=lambda n: ((slots.get(n) or 0) <= 0, max(slots.get(n) or 0, 0), places[n]))
+    return {n: i + 1 for i, n in enumerate(ordered)}
 
 
 def official_places(recording: Recording) -> dict[str, int]:
-    """Place of every car in the results; cars without one follow in the order of the driver list."""
-    places = {r["car"]: r["position"] for r in recording.results.to_pylist()}
+    """Place of every car in the results; cars without one follow in the order of the results, then by number."""
+    rows = recording.results.to_pylist()
+    places = {r["car"]: r["position"] for r in rows}
+    listed = {r["car"]: row for row, r in enumerate(rows)}
     numbers = [d.number for d in recording.drivers]
-    ordered = sorted(numbers, key=lambda n: (places.get(n) is None, places.get(n) or 0))
+    ordered = sorted(numbers, key=lambda n: (places.get(n) is None, places.get(n) or 0, listed.get(n, len(rows))))
     return {n: i + 1 for i, n in enumerate(ordered)}
 
 
@@ -74,7 +87,7 @@ def start_ms_of(clock: Clock) -> float:
     return float(clock.session_time_origin_ms + (clock.race_start_ms or 0))
 
 
-def make_race(recording: Recording, cleaned: Cleaned, clock: Clock) -> Race:
+def make_running(recording: Recording, cleaned: Cleaned, clock: Clock) -> Running:
     """Work out every car's progress and ending."""
     race_like = recording.identity.is_race_like
     numbers = [d.number for d in recording.drivers]
@@ -96,21 +109,28 @@ def make_race(recording: Recording, cleaned: Cleaned, clock: Clock) -> Race:
         else:
             progress[car], offsets[car] = made
     if not race_like:
-        return Race(progress, anchors, {}, {}, offsets)
+        return Running(progress, anchors, {}, {}, offsets)
     if cleaned.track is not None:
         for car in pit_lane_starters(recording):
             progress[car] = _behind_the_field(car, progress, start_ms)
-    finished = session_status_ms(recording, "Finished")
-    flag = flag_ms(cleaned.timing, finished[-1] if finished else None, recording.total_laps)
+    flag = cleaned.finish.flag_ms
     motion = {c: states.last_motion_ms(cleaned.cars.get(c), cleaned.positions.get(c)) for c in numbers}
     known = {c: t for c, t in motion.items() if t is not None}
-    endings = race_endings(numbers, cleaned.timing, recording.results, known, start_ms, flag)
+    endings = race_endings(
+        numbers,
+        cleaned.timing,
+        recording.results,
+        known,
+        start_ms,
+        flag,
+        cut_ms=None if cleaned.extent.is_complete else cleaned.extent.until_ms,
+    )
     leaves = {
         car: order.leaves_order_ms(ending.out_ms, last_lap(cleaned.timing.get(car)), car, cleaned.timing, endings, flag)
         for car, ending in endings.items()
         if ending.out_ms is not None
     }
-    return Race(progress, anchors, endings, leaves, offsets)
+    return Running(progress, anchors, endings, leaves, offsets)
 
 
 def last_lap(own: CarTiming | None) -> int:

@@ -1,0 +1,304 @@
+"""FastF1's insides: everything this project changes or reads there, in one place.
+
+FastF1 offers no way to see what became of its requests, to let them wait for their turn, or to sign in otherwise; three
+hooks do that:
+
+- :func:`sign_in_with`: FastF1 signs in through a function of ours (``token_manager._default_auth_func``).
+- :func:`requests_through`: every request that leaves goes through a function of ours
+  (``_SessionWithRateLimiting.get_adapter``).
+- :func:`requests_heard`: what becomes of each request is told (``Cache._cached_request``).
+
+They are written for FastF1 3.9, which is the only one ``pyproject.toml`` allows. :func:`find_moved` says what another
+one has moved of all that is touched, there and in :mod:`flows.upstream.load`.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import reduce
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+from flows.upstream.services import LIVE_TIMING, LIVE_TIMING_MIRROR
+from flows.upstream.topics import PARSERS_LOGGER, STREAMS
+from transforms.errors import UpstreamError
+
+if TYPE_CHECKING:
+    import requests
+
+#: FastF1's loggers of the sign-in have it in their names, the one of its downloads ends with it.
+SIGN_IN_LOGGER_PART, DOWNLOAD_LOGGER_END = "f1account", ".req"
+#: FastF1 sets none for most requests: seconds to connect, and between two parts of the answer.
+_TIMEOUT_S = (10.0, 60.0)
+
+#: Loggers by what their names end with, after a dot.
+_LOGGERS = {
+    "fastf1._api._logger": PARSERS_LOGGER.removeprefix("fastf1"),
+    "fastf1.req._logger": DOWNLOAD_LOGGER_END,
+    "fastf1.internals.f1account.common.logger": f".{SIGN_IN_LOGGER_PART}",
+}
+#: Callables by their parameters.
+_PARAMETERS = {
+    "fastf1.req.Cache._cached_request": ("method", "url", "kwargs"),
+    "fastf1.req._SessionWithRateLimiting.get_adapter": ("self", "url"),
+    "fastf1.internals.f1account.login.login": ("username", "password"),
+    "fastf1.internals.f1account.token_manager.get_stored": (),
+    "fastf1.core.Session._load_session_info": ("self", "livedata"),
+}
+_PRESENT = (
+    "fastf1.req.Cache._requests_session_cached",
+    "fastf1.req.Cache._API_CORE_VERSION",
+    "fastf1.internals.f1account.token_manager._default_auth_func",
+    "fastf1.internals.f1account.token_manager._token_path",
+)
+#: Attributes that methods of ``fastf1.core.Session`` set while it loads.
+_SESSION_ATTRIBUTES = (
+    "_session_info",
+    "_laps",
+    "_car_data",
+    "_pos_data",
+    "_t0_date",
+    "_session_start_time",
+    "_race_control_messages",
+    "_weather_data",
+    "_track_status",
+    "_session_status",
+    "_total_laps",
+    "_results",
+)
+
+
+class Token(Protocol):
+    """FastF1's token for live timing; ``expires_at`` is in seconds of Unix time."""
+
+    expires_at: float
+
+
+class NotSignedInError(Exception):
+    """There is no token for live timing; the message says why, and FastF1 goes on without."""
+
+
+def sign_in_with(sign_in: Callable[[], Token]) -> None:
+    """Let FastF1 sign in by calling ``sign_in``, which raises :class:`NotSignedInError` where there is no token."""
+    from fastf1.exceptions import F1AuthError
+    from fastf1.internals.f1account import token_manager
+
+    def _authenticate() -> Token:
+        try:
+            return sign_in()
+        except NotSignedInError as error:
+            raise F1AuthError(str(error)) from error
+
+    # FastF1's adapters hold this object; which way it signs in is decided by this attribute alone.
+    token_manager._default_auth_func = _authenticate
+
+
+def request_token(username: str, password: str) -> Token:
+    """Sign in to a Formula 1 account over the network.
+
+    :raises NotSignedInError: it was refused, or did not come so far.
+    """
+    from fastf1.exceptions import F1AuthError
+    from fastf1.internals.f1account.login import login
+
+    try:
+        token: Token = login(username, password)
+    except F1AuthError as error:
+        raise NotSignedInError(str(error)) from error
+    return token
+
+
+def holds_token() -> bool:
+    """Whether FastF1 in this process holds a token, valid or not."""
+    from fastf1.internals.f1account import token_manager
+
+    return token_manager.get_stored() is not None
+
+
+def token_folder() -> Path:
+    """Return the folder in which FastF1 keeps its token."""
+    from fastf1.internals.f1account import token_manager
+
+    return Path(token_manager._token_path).parent
+
+
+def stored_sign_in_end() -> datetime | None:
+    """Return until when (aware) the token holds that FastF1 has stored on this machine; None: there is none."""
+    from fastf1.internals.f1account.tokens import TokenManager
+
+    def _never() -> None:
+        raise RuntimeError("a look at what is stored signs nobody in")
+
+    token = TokenManager(_never).get_stored()
+    return None if token is None else datetime.fromtimestamp(token.expires_at, UTC)
+
+
+def topic_format() -> int:
+    """Return the version of the format in which FastF1 keeps what it has parsed."""
+    from fastf1.req import Cache
+
+    return int(Cache._API_CORE_VERSION)
+
+
+#: Lets a request to a host through: called with what sends it, and with the host's name; returns the answer.
+LetThrough = Callable[[Callable[[], "requests.Response"], str], "requests.Response"]
+
+
+@contextmanager
+def requests_through(let_through: LetThrough) -> Iterator[None]:
+    """Let every request that FastF1 sends while the block runs go through ``let_through``; cached answers do not.
+
+    An :class:`UpstreamError` raised there ends FastF1's work, which logs other errors and goes on without the data.
+    """
+    from fastf1.req import _SessionWithRateLimiting
+
+    choose_adapter = _SessionWithRateLimiting.get_adapter
+
+    # On the class: FastF1 makes a new session whenever its cache is configured.
+    def get_adapter(session: Any, url: str) -> _Adapter:
+        return _Adapter(choose_adapter(session, url), let_through)
+
+    with _replaced(_SessionWithRateLimiting, "get_adapter", get_adapter):
+        yield
+
+
+class _Adapter:
+    """What a session sends its requests through: FastF1's own adapter, behind ``let_through``.
+
+    A session asks for an adapter for every request that leaves, redirections included, never for a cached answer.
+    """
+
+    def __init__(self, adapter: Any, let_through: LetThrough) -> None:
+        self._adapter = adapter
+        self._let_through = let_through
+
+    def send(
+        self, request: "requests.PreparedRequest", stream: bool = False, timeout: Any = None, **options: Any
+    ) -> "requests.Response":
+        """Send ``request`` in its turn and return the answer, read to its end unless it is to be streamed."""
+        from fastf1.exceptions import FastF1CriticalError
+
+        def _send() -> "requests.Response":
+            response: requests.Response = self._adapter.send(
+                request, stream=stream, timeout=timeout or _TIMEOUT_S, **options
+            )
+            if not stream:
+                _ = response.content  # the download is the answer's body, not its head
+            return response
+
+        try:
+            return self._let_through(_send, urlsplit(request.url or "").hostname or "")
+        except UpstreamError as error:
+            raise FastF1CriticalError(str(error)) from error
+
+    def close(self) -> None:
+        """Close FastF1's adapter."""
+        self._adapter.close()
+
+
+@contextmanager
+def requests_heard(hear: Callable[[str, int | str], None]) -> Iterator[None]:
+    """Call ``hear`` with address and outcome of what FastF1 asks for through its cache; offline with nothing.
+
+    The outcome is the status of the answer, cached or not, or the kind of error that came instead of one.
+    """
+    import requests
+    from fastf1.req import Cache
+
+    ask = Cache._cached_request
+
+    def _cached_request(method: str, url: str, **options: Any) -> "requests.Response":
+        try:
+            response: requests.Response = ask(method, url, **options)
+        except (requests.RequestException, ConnectionError, TimeoutError) as error:
+            hear(url, type(error).__name__)
+            raise
+        session = Cache._requests_session_cached
+        if session is not None and not session.settings.only_if_cached:
+            hear(url, int(response.status_code))
+        return response
+
+    with _replaced(Cache, "_cached_request", staticmethod(_cached_request)):
+        yield
+
+
+@contextmanager
+def _replaced(owner: type, name: str, value: object) -> Iterator[None]:
+    """Set an attribute of a class while the block runs; afterwards it has, or inherits, what it did before."""
+    before = vars(owner).get(name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        if before is None:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, before)
+
+
+def find_moved() -> list[str]:
+    """Return in words what this FastF1 has otherwise than it is touched here; empty for the one that is pinned."""
+    return [*_moved_parts(), *_moved_sessions(), *_moved_streams()]
+
+
+def _moved_parts() -> Iterator[str]:
+    for name, parameters in _PARAMETERS.items():
+        try:
+            found = tuple(inspect.signature(_part(name)).parameters)
+        except (ImportError, AttributeError):
+            yield f"{name} is gone"
+            continue
+        if found != parameters:
+            yield f"{name} takes ({', '.join(found)}) instead of ({', '.join(parameters)})"
+    for name in _PRESENT:
+        try:
+            _part(name)
+        except (ImportError, AttributeError):
+            yield f"{name} is gone"
+    for name, end in _LOGGERS.items():
+        try:
+            found_name = _part(name).name
+        except (ImportError, AttributeError):
+            yield f"{name} is gone"
+            continue
+        if not found_name.endswith(end):
+            yield f"{name} logs as {found_name} instead of ...{end}"
+
+
+def _part(name: str) -> Any:
+    """Return what ``name`` (``fastf1.req.Cache.configure``) names, importing as much of it as is a module."""
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        try:
+            module = import_module(".".join(parts[:end]))
+        except ModuleNotFoundError:
+            continue
+        return reduce(getattr, parts[end:], module)
+    raise ModuleNotFoundError(name)
+
+
+def _moved_sessions() -> Iterator[str]:
+    from fastf1.core import Session
+    from fastf1.req import _CachedSessionWithRateLimiting, _SessionWithRateLimiting
+
+    if not issubclass(_CachedSessionWithRateLimiting, _SessionWithRateLimiting):
+        yield "fastf1.req._CachedSessionWithRateLimiting is no _SessionWithRateLimiting"
+    methods = [inspect.unwrap(member) for member in vars(Session).values() if inspect.isfunction(member)]
+    named = {name for method in methods for name in method.__code__.co_names}
+    yield from (f"fastf1.core.Session.{name} is gone" for name in _SESSION_ATTRIBUTES if name not in named)
+
+
+def _moved_streams() -> Iterator[str]:
+    from fastf1 import _api
+
+    for name, address in (("base_url", LIVE_TIMING), ("base_url_mirror", LIVE_TIMING_MIRROR)):
+        if getattr(_api, name, None) != address:
+            yield f"fastf1._api.{name} is {getattr(_api, name, None)} instead of {address}"
+    for topic, stream in STREAMS.items():
+        parser = getattr(_api, topic, None)
+        constants = () if parser is None else inspect.unwrap(parser).__code__.co_consts
+        if stream not in {_api.pages.get(name) for name in constants if isinstance(name, str)}:
+            yield f"fastf1._api.{topic} is gone or not made from {stream}"

@@ -1,0 +1,152 @@
+"""What is inside the JSON objects of a revision, by kind, made from the declared columns and channels."""
+
+from typing import Annotated, Any, Literal
+
+import pyarrow as pa
+from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
+
+from publish.encode.channels import CONTINUOUS, HELD
+from publish.encode.chunks import Rate
+from publish.encode.documents import TABLE_DOCUMENTS
+from publish.revisions.quality import Quality
+from publish.structs import Count, Document, Part, UtcText, about, one_of
+from transforms.columns import TABLES
+from transforms.declare import Channel, Column
+from transforms.frames import STATES
+
+_Byte = Annotated[int, Meta(ge=0, le=255)]
+_TextRuns = Annotated[list[tuple[Count, str | None]], Meta(min_length=1)]
+_IntegerRuns = Annotated[list[tuple[Count, int | None]], Meta(min_length=1)]
+_StateRuns = Annotated[list[tuple[Count, Annotated[str, one_of(*STATES)] | None]], Meta(min_length=1)]
+
+
+def _described(description: str, unit: str) -> Meta:
+    return about(f"{description} ({unit})" if unit else description)
+
+
+def _channel_field(channel: Channel) -> tuple[str, Any, Any]:
+    runs: Any = {"": _IntegerRuns, "states": _StateRuns}.get(channel.names, _TextRuns)
+    values: Any = list[int | None] if channel.kind == "continuous" else runs
+    return channel.name, Annotated[values, _described(channel.description, channel.unit)] | UnsetType, UNSET
+
+
+#: The channels of one car; one without a value in the chunk is left out.
+CarChunk = defstruct("CarChunk", [_channel_field(channel) for channel in CONTINUOUS + HELD], bases=(Part,))
+
+
+class Chunk(Document, tag="parcferme/frames/1"):
+    """A run of ticks of all cars: continuous channels as integers and differences, held ones as runs."""
+
+    session_key: int
+    fps: Rate
+    start_ms: Count
+    ticks: Annotated[Count, about("Tick i is at start_ms + i * 1000 / fps")]
+    track_status: Annotated[_TextRuns, about("Runs: tick, value")]
+    leader_lap: Annotated[_IntegerRuns, about("Runs: tick, value; null where there is no order on track")]
+    cars: dict[str, CarChunk]  # type: ignore[valid-type]
+
+
+class TrackCorner(Part):
+    """One corner."""
+
+    number: int
+    letter: str
+    x: float
+    y: float
+    angle_deg: float
+    distance_m: float
+
+
+class Track(Document, tag="parcferme/track/1"):
+    """The outline of the circuit."""
+
+    session_key: int
+    unit: Literal["m"]
+    x: list[float]
+    y: list[float]
+    distance: list[float]
+    length_m: float
+    sectors_m: tuple[float, float] | None
+    rotation_deg: float | None
+    corners: list[TrackCorner] | None
+    laps_used: Count
+
+
+class RowCar(Part, gc=False):
+    """One car in one frame."""
+
+    x: float
+    y: float | None
+    dist: float | None
+    lap: int
+    rel_dist: float
+    tyre: int
+    position: int
+    speed: int | None
+    gear: int | None
+    drs: int | None
+
+
+class RowFrame(Part):
+    """All cars at one time."""
+
+    t: float
+    lap: int
+    drivers: dict[str, RowCar]
+
+
+class RowStatus(Part):
+    """One track status and how long it held."""
+
+    status: str
+    start_time: float
+    end_time: float | None
+
+
+class Rows(Part):
+    """The older row format."""
+
+    frames: list[RowFrame]
+    driver_colors: dict[str, tuple[_Byte, _Byte, _Byte]]
+    track_statuses: list[RowStatus]
+
+
+class TableColumn(Part):
+    """What a field of the rows is."""
+
+    name: str
+    unit: str
+    description: str
+
+
+def _table_document(name: str, columns: tuple[Column, ...]) -> type[Struct]:
+    fields = [(c.name, Annotated[_json_type(c.type) | None, _described(c.description, c.unit)]) for c in columns]
+    row = defstruct(f"{name.capitalize()}Row", fields, bases=(Part,))
+    return defstruct(
+        name.capitalize(),
+        [("session_key", int), ("columns", list[TableColumn]), ("rows", list[row])],  # type: ignore[valid-type]
+        bases=(Document,),
+        tag=f"parcferme/{name}/1",
+    )
+
+
+def _json_type(kind: pa.DataType) -> Any:
+    """Return what a column's value is in JSON."""
+    if pa.types.is_boolean(kind):
+        return bool
+    if pa.types.is_integer(kind):
+        return int
+    if pa.types.is_floating(kind):
+        return float
+    return UtcText if pa.types.is_timestamp(kind) else str
+
+
+#: The document an object of a kind holds.
+OBJECT_KINDS: dict[str, type[Struct]] = {
+    "frames": Chunk,
+    "overview": Chunk,
+    "track": Track,
+    "quality": Quality,
+    "rows": Rows,
+    **{name: _table_document(name, TABLES[table].columns) for name, table in TABLE_DOCUMENTS.items()},
+}

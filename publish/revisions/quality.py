@@ -1,0 +1,90 @@
+"""The quality report of a session, as published: ``quality.json.gz``."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import msgspec
+from msgspec import field
+
+from publish import keys
+from publish.revisions.latest import read_latest
+from publish.stores.base import Store
+from publish.structs import Document, Grade, Part, about, decode_packed, one_of
+
+REPORT = "quality.json.gz"
+
+
+class _Open(Part, forbid_unknown_fields=False):
+    """Reports are only ever read, and one of another time may say more."""
+
+
+class LapChart(_Open):
+    """How the published order agrees with the official one at the line."""
+
+    crossings: int
+    agree: int
+    agreement: Annotated[float | None, about("Share; null where nothing could be compared")]
+
+
+class ClockAlignment(_Open):
+    """What was found between the clocks of car data and coordinates."""
+
+    car_data_later_ms: float | None
+    spread_ms: float | None
+    corrected: bool
+    coordinate_scale: Annotated[float, about("What coordinates were multiplied by")]
+
+
+class QualityRow(_Open):
+    """One thing that was checked and found; the columns are those of the Parquet table ``quality``."""
+
+    check: str
+    car: str | None
+    channel: str | None
+    start_ms: int | None
+    end_ms: int | None
+    value: float | None
+    unit: str
+    severity: Annotated[str, one_of("info", "warning", "error")]
+    cause: str
+
+
+class Quality(Document, tag="parcferme/quality/1", forbid_unknown_fields=False):
+    """What was checked of a session and found. The page ``quality.md`` says what each grade means.
+
+    Only the grade is in every report; there may be more in it than is described here.
+    """
+
+    session_key: int
+    grade: Grade
+    reasons: Annotated[tuple[str, ...], about("Why it is no better")] = ()
+    lap_chart: LapChart | None = None
+    alignment: ClockAlignment | None = None
+    laps: int = 0
+    cars: int = 0
+    median_coverage: Annotated[dict[str, float], about("Median over cars of the share of ticks with a value")] = field(
+        default_factory=dict
+    )
+    coverage: Annotated[dict[str, dict[str, float | None]], about("That share, by car and column")] = field(
+        default_factory=dict
+    )
+    missing: Annotated[tuple[str, ...], about("Topics the upstream did not have")] = ()
+    rows: tuple[QualityRow, ...] = ()
+
+
+def quality_of(report: Mapping[str, object], session_key: int) -> Quality:
+    """Return the report that :mod:`transforms.quality` makes, as it is published."""
+    return msgspec.convert({**report, "session_key": session_key}, Quality)
+
+
+def read_quality(store: Store, session_key: int) -> Quality | None:
+    """Return the report of the session's current revision, None where there is none.
+
+    :raises PublicationError: it cannot be used.
+    """
+    latest = read_latest(store, session_key)
+    if latest is None:
+        return None
+    key = keys.revision_object(session_key, latest.revision, REPORT)
+    stored = store.read(key)
+    return None if stored is None else decode_packed(stored.data, Quality, f"{key} in {store.uri}")

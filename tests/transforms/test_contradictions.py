@@ -1,0 +1,191 @@
+"""Sources that contradict each other, on the sample season: a stream cut in the middle, results that are wrong."""
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from sample_sessions import load_sample
+
+from transforms.completeness import measure_extent
+from transforms.frames import STATES
+from transforms.recording import Recording
+from transforms.session import SessionData, transform_session
+from transforms.timing import read_timing
+
+FINISHED, OUT = STATES.index("finished"), STATES.index("out")
+
+
+@pytest.fixture(scope="module")
+def race(sample_cache: Path) -> Recording:
+    return load_sample(sample_cache, 1, "R")
+
+
+@pytest.fixture(scope="module")
+def qualifying(sample_cache: Path) -> Recording:
+    return load_sample(sample_cache, 1, "Q")
+
+
+def cut(recording: Recording, until_ms: float) -> Recording:
+    """``recording`` as it is when every stream ends at ``until_ms``; official results are complete."""
+
+    def before(table: pa.Table, name: str) -> pa.Table:
+        return table.filter(pc.fill_null(pc.less_equal(table[name], until_ms), True))
+
+    def samples(feed):
+        kept = {car: s.time_ms <= until_ms for car, s in feed.items()}
+        return {
+            car: replace(s, **{f.name: v[kept[car]] for f in fields(s) if (v := getattr(s, f.name)) is not None})
+            for car, s in feed.items()
+            if kept[car].any()
+        }
+
+    return replace(
+        recording,
+        laps=before(recording.laps, "end_ms"),
+        weather=before(recording.weather, "time_ms"),
+        track_status=before(recording.track_status, "time_ms"),
+        session_status=before(recording.session_status, "time_ms"),
+        messages=before(recording.messages, "time_ms"),
+        cars=samples(recording.cars),
+        positions=samples(recording.positions),
+    )
+
+
+def middle(recording: Recording, share: float = 0.5) -> float:
+    ends = [end for end in recording.laps["end_ms"].to_pylist() if end is not None]
+    start = recording.start_ms or 0
+    return start + (max(ends) - start) * share
+
+
+def with_results(recording: Recording, change: Callable[[dict[str, dict]], None]) -> Recording:
+    rows = {row["car"]: row for row in recording.results.to_pylist()}
+    change(rows)
+    return replace(recording, results=pa.Table.from_pylist(list(rows.values()), schema=recording.results.schema))
+
+
+def findings(data: SessionData, check: str) -> list[dict]:
+    return [row for row in data.quality["rows"] if row["check"] == check]
+
+
+def last_order(data: SessionData) -> list[str]:
+    return sorted(data.frames.cars, key=lambda car: data.frames.cars[car].position[-1])
+
+
+def test_the_sample_season_reaches_its_end(race, qualifying):
+    for recording in (race, qualifying):
+        assert measure_extent(recording, read_timing(recording.laps)).is_complete
+
+
+def test_a_race_cut_in_the_middle_is_incomplete(race):
+    until_ms = middle(race)
+    data = transform_session(cut(race, until_ms))
+    assert data.grade == "D"
+    assert "the stream ends before the session" in data.quality["reasons"][0]
+    assert data.capabilities["complete"] is False
+    [finding] = findings(data, "incomplete")
+    assert finding["severity"] == "error"
+    states = np.stack([car.state for car in data.frames.cars.values()])
+    assert not (states == FINISHED).any()
+    whole = transform_session(race)
+    for car, frames in data.frames.cars.items():
+        retired = whole.frames.cars[car].state[-1] == OUT
+        assert retired or not (frames.state == OUT).any(), car
+    end_ms = data.frames.clock.session_time_origin_ms + data.frames.clock.duration_ms
+    assert until_ms - 60_000 < end_ms <= until_ms + 1_000
+
+
+def test_without_results_a_cut_race_is_incomplete_too(race):
+    recording = cut(race, middle(race))
+    data = transform_session(replace(recording, results=recording.results.slice(0, 0)))
+    assert data.grade == "D" and not data.capabilities["complete"]
+
+
+def test_a_qualifying_cut_in_its_second_part_is_incomplete(qualifying):
+    starts = [r["time_ms"] for r in qualifying.session_status.to_pylist() if r["status"] == "Started"]
+    data = transform_session(cut(qualifying, starts[1] + 120_000))
+    assert data.grade == "D" and not data.capabilities["complete"]
+    states = np.stack([car.state for car in data.frames.cars.values()])
+    assert not (states == FINISHED).any()
+    assert not (states == OUT).any()
+
+
+def test_a_race_without_session_status_is_judged_by_its_distance(race):
+    nothing = race.session_status.slice(0, 0)
+    whole = replace(race, session_status=nothing)
+    assert measure_extent(whole, read_timing(whole.laps)).is_complete
+    silent = replace(cut(race, middle(race)), session_status=nothing, messages=race.messages.slice(0, 0))
+    assert "laps" in (measure_extent(silent, read_timing(silent.laps)).missing_end or "")
+
+
+def test_telemetry_that_ends_before_timing_is_said(race):
+    short = cut(race, middle(race, 0.8))
+    data = transform_session(replace(race, cars=short.cars, positions=short.positions))
+    assert data.capabilities["complete"]
+    assert findings(data, "telemetry_incomplete")
+    assert "telemetry ends before the last lap" in data.quality["reasons"]
+    assert data.grade != "A"
+
+
+def test_a_wrong_last_crossing_does_not_swap_two_finishers(race):
+    places = {r["position"]: r["car"] for r in race.results.to_pylist()}
+    timing = read_timing(race.laps)
+    whole = transform_session(race)
+    lead = [c for c in last_order(whole) if c in timing and timing[c].crossing_laps[-1] == race.total_laps]
+    ahead, behind = lead[1], lead[2]
+    assert [places[2], places[3]] == [ahead, behind]
+    at_ms = timing[behind].crossing_ms[-1] + 6
+    rows = race.laps.to_pylist()
+    for row in rows:
+        if row["car"] == ahead and row["lap"] == race.total_laps:
+            row["end_ms"], row["position"] = int(at_ms), 3
+        elif row["car"] == behind and row["lap"] == race.total_laps:
+            row["position"] = 2
+    swapped = replace(race, laps=pa.Table.from_pylist(rows, schema=race.laps.schema))
+    data = transform_session(swapped)
+    assert last_order(data) == last_order(whole)
+    [finding] = findings(data, "finish_order_differs")
+    assert finding["car"] == behind and "shown as classified" in finding["cause"]
+    assert data.grade != "A"
+
+
+def test_an_official_gap_that_nothing_explains_lowers_the_grade(race):
+    def change(rows):
+        third = next(r for r in rows.values() if r["position"] == 3)
+        third["time_ms"] += 2_300
+
+    data = transform_session(with_results(race, change))
+    assert findings(data, "gap_differs")
+    assert any("official gaps contradict" in reason for reason in data.quality["reasons"])
+    assert data.grade == "B"
+
+
+def test_two_cars_with_one_place_are_said(race):
+    def change(rows):
+        next(r for r in rows.values() if r["position"] == 4)["position"] = 3
+
+    data = transform_session(with_results(race, change))
+    assert len(findings(data, "place_twice")) == 2
+    assert data.grade == "B"
+
+
+def test_a_result_that_has_a_stopped_car_finishing_is_said(race):
+    whole = transform_session(race)
+    out = next(car for car, frames in whole.frames.cars.items() if frames.state[-1] == OUT and frames.lap.max() > 1)
+
+    def change(rows):
+        rows[out]["status"], rows[out]["laps"] = "Finished", race.total_laps
+
+    data = transform_session(with_results(race, change))
+    assert [f["car"] for f in findings(data, "status_differs")] == [out]
+    assert data.frames.cars[out].state[-1] == OUT
+
+
+def test_the_whole_sample_race_contradicts_nothing(race):
+    data = transform_session(race)
+    assert not [f for f in data.quality["rows"] if f["severity"] == "error"]
+    for check in ("gap_differs", "finish_order_differs", "place_twice", "place_missing", "status_differs"):
+        assert not findings(data, check), check

@@ -1,0 +1,116 @@
+"""What declares a published table and a frame channel: all that is said of them anywhere follows from it.
+
+The declarations are in ``transforms.columns`` and ``transforms.frames``. Arrow and Parquet schemas with their metadata,
+the shift of recorded times onto the clock, the order of rows, the JSON Schemas, the column dictionary, the manifest's
+channels and the page on tables are made from them.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import pyarrow as pa
+
+TEXT = pa.string()
+#: A text of few different values.
+CATEGORY = pa.dictionary(pa.int32(), pa.string())
+#: A time or a length of time in milliseconds.
+MS = pa.int64()
+#: Unit of a point in time: milliseconds since the origin of the session's clock (in a recording, of session time).
+CLOCK = "ms (clock)"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One published column: Arrow type, unit ('' where there is none) and what it means."""
+
+    name: str
+    type: pa.DataType
+    unit: str
+    description: str
+
+
+def schema_of(columns: Iterable[Column]) -> pa.Schema:
+    """Return the Arrow schema of ``columns``, with unit and description in every field's metadata."""
+    return pa.schema(
+        [pa.field(c.name, c.type, metadata={"unit": c.unit, "description": c.description}) for c in columns]
+    )
+
+
+@dataclass(frozen=True)
+class Table:
+    """One published table; ``row`` says what one of its rows is.
+
+    ``recorded`` names the attribute of the recording it comes from, '' where it is computed (in
+    ``transforms.tables``). Rows are ``sorted_by`` these columns, ascending, nulls last, and otherwise stay in the order
+    they come in. ``document`` is the name of the JSON document that holds the same rows, '' where there is none.
+    """
+
+    name: str
+    row: str
+    columns: tuple[Column, ...]
+    recorded: str = ""
+    sorted_by: tuple[str, ...] = ()
+    document: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns."""
+        return [column.name for column in self.columns]
+
+    @property
+    def clock_columns(self) -> tuple[str, ...]:
+        """Names of the columns that are points in time."""
+        return tuple(column.name for column in self.columns if column.unit == CLOCK)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Arrow schema of its own columns, as transforms hand it on."""
+        return schema_of(self.columns)
+
+    def of_rows(self, rows: Iterable[Mapping[str, object]]) -> pa.Table:
+        """Return ``rows`` as this table; what a row does not say is null."""
+        return pa.Table.from_pylist(list(rows), schema=self.schema)
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel of the frames: the field of :class:`transforms.frames.CarFrames` that declares it.
+
+    In the chunks it is called ``name`` and is ``continuous`` (first value and differences of integers; value = integer
+    times ``scale``) or ``held`` (runs). In the ``frames`` table it is ``column``, of ``type``, with ``decimals``.
+    ``names`` is the attribute of :class:`transforms.frames.Frames` with the names behind its codes, '' where its codes
+    are numbers. The quality report says of an ``is_covered`` channel how much of it there is.
+    """
+
+    name: str
+    column: str
+    type: pa.DataType
+    unit: str
+    kind: str
+    description: str
+    scale: float = 1
+    decimals: int = 0
+    names: str = ""
+    is_covered: bool = False
+
+
+def continuous(
+    name: str, unit: str, description: str, *, scale: float, decimals: int, is_covered: bool = False
+) -> dict[str, Any]:
+    """Return the metadata of a dataclass field that declares a continuous :class:`Channel`."""
+    facts = {"scale": scale, "decimals": decimals, "is_covered": is_covered}
+    return {"name": name, "type": pa.float32(), "unit": unit, "kind": "continuous", "description": description, **facts}
+
+
+def held(
+    name: str, kind: pa.DataType, unit: str, description: str, *, names: str = "", is_covered: bool = False
+) -> dict[str, Any]:
+    """Return the metadata of a dataclass field that declares a held :class:`Channel` of the type ``kind``."""
+    facts = {"names": names, "is_covered": is_covered}
+    return {"name": name, "type": kind, "unit": unit, "kind": "held", "description": description, **facts}
+
+
+def channels_of(declaring: type) -> tuple[Channel, ...]:
+    """Return the channels that the fields of a dataclass declare, in their order."""
+    return tuple(Channel(column=declared.name, **declared.metadata) for declared in fields(declaring))
