@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from session_data import IDENTITY_OF_SESSION, drivers, session_data
 
-from publish.contract.contents import document_problem
-from publish.encode.manifest import build_manifest
+from publish.encode.manifest import Manifest, build_manifest
 from publish.encode.objects import EncodedObject
+from publish.structs import decode_document
+from transforms.errors import PublicationError
 from transforms.parts import Part
 
 ME = IDENTITY_OF_SESSION
@@ -73,9 +74,10 @@ def test_parts_are_those_of_qualifying_or_practice(data):
         {"name": "Q1", "start_ms": 30_000, "end_ms": 1_110_000, "stopped_ms": [[60_000, 90_000]], "advance": 15},
         {"name": "Q2", "start_ms": 1_500_000, "end_ms": None, "stopped_ms": [], "advance": None},
     ]
-    assert document_problem("manifest", made) is None
+    assert decode_document(json.dumps(made).encode(), Manifest, "the manifest").parts[0].advance == 15
     made["parts"][0]["advance"] = "15"
-    assert document_problem("manifest", made) is not None
+    with pytest.raises(PublicationError, match="advance"):
+        decode_document(json.dumps(made).encode(), Manifest, "the manifest")
 
 
 def test_objects_are_sorted_and_have_what_means_something(data):
