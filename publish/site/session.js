@@ -51,7 +51,7 @@ export async function readSession(sessionKey, signal) {
   const folder = `v1/sessions/${sessionKey}/`;
   const latest = await readLatest(sessionKey, `${folder}latest.json`, signal);
   const manifest = await readDocument("manifest", folder + latest.manifest, { signal });
-  return new Session(manifest, `${folder}${manifest.revision}/`, signal);
+  return new Session(manifest, folder + latest.manifest.slice(0, -"manifest.json".length), signal);
 }
 
 /**
