@@ -88,7 +88,7 @@ def publish(folder: Path) -> None:
     """Write the race's revision and everything below ``v1/schemas/`` into ``folder``; every object is as its schema."""
     made = encode_session(IDENTITY, None, transform_session(recording()), folder, made_with={})
     (folder / "manifest.json").write_bytes(made.manifest)
-    for item in decode_document(made.manifest, Manifest, "the manifest").objects:
+    for item in decode_document(made.manifest, Manifest, "manifest.json").objects:
         problem = object_problem(item, IDENTITY.session_key, (folder / item.path).read_bytes())
         if problem is not None:
             raise AssertionError(f"{item.path}: {problem}")
