@@ -17,6 +17,9 @@ RUNS = "v1/runs.json"
 CHECK = "v1/check.json"
 SESSIONS = "v1/sessions/"
 SCHEMAS = "v1/schemas/"
+#: Below these are the stable copies of current tables and rows.
+TABLE_COPIES = "v1/parquet/"
+ROWS_COPIES = "telemetry/"
 STATUS = "v1/status/"
 #: Of the raw archive alone, which is a store of its own and never public.
 RAW = "raw/"
@@ -34,10 +37,13 @@ _PREFIX = re.compile(rf"(?:{_PART}/)*")
 _MAX_LENGTH = 900
 
 _TABLE_OBJECT = re.compile(r"parquet/([a-z0-9_]+)\.parquet")
+_TABLE_COPY = re.compile(rf"{TABLE_COPIES}[a-z0-9_]+/year=[0-9]+/session_key=([0-9]+)\.parquet")
 _ROWS_OBJECT = re.compile(r"rows/skip_([0-9]+)\.json\.gz")
-_REVISION = re.compile(r"[0-9a-f]{16}")
+#: Sixteen digits of what a revision says and eight of how it is written; those of before have only the former.
+REVISION_PATTERN = "[0-9a-f]{16}(-[0-9a-f]{8})?"
+_REVISION = re.compile(REVISION_PATTERN)
 _STATUS_OBJECT = re.compile(r"v1/status/[0-9]+/[0-9]+/[A-Z0-9]+\.json")
-_REVISION_OBJECT = re.compile(r"v1/sessions/[0-9]+/[0-9a-f]{16}/.+")
+_REVISION_OBJECT = re.compile(rf"v1/sessions/[0-9]+/{REVISION_PATTERN}/.+")
 _PAGE_PART = re.compile(rf"{PAGE_PARTS}[0-9a-f]{{16}}/.+")
 
 
@@ -79,12 +85,22 @@ def latest(session_key: int) -> str:
     return f"{session_folder(session_key)}latest.json"
 
 
+def is_revision(text: str) -> bool:
+    """Whether ``text`` can be the name of a revision."""
+    return _REVISION.fullmatch(text) is not None
+
+
+def content_of(revision: str) -> str:
+    """Return the part of a revision's name that says what is in it, however that is compressed."""
+    return revision.partition("-")[0]
+
+
 def revision_folder(session_key: int, revision: str) -> str:
-    """Prefix of everything of one revision; raises PublicationError if ``revision`` is no hash of a content."""
-    if _REVISION.fullmatch(revision) is None:
+    """Prefix of everything of one revision; raises PublicationError if ``revision`` is no name of one."""
+    if not is_revision(revision):
         raise PublicationError(
-            f"{revision!r} is not a revision of session {session_key:d}: it must be 16 hexadecimal digits. If "
-            "latest.json or the season index names it, restore an earlier version of that document."
+            f"{revision!r} is not a revision of session {session_key:d}: it must be 16 and 8 hexadecimal digits with a "
+            "- between. If latest.json or the season index names it, restore an earlier version of that document."
         )
     return f"{session_folder(session_key)}{revision}/"
 
@@ -111,12 +127,23 @@ def page_parts(version: str) -> str:
 
 def table_copy(table: str, year: int, session_key: int) -> str:
     """Key of the copy of a session's current table that a glob finds."""
-    return f"v1/parquet/{table}/year={year:d}/session_key={session_key:d}.parquet"
+    return f"{TABLE_COPIES}{table}/year={year:d}/session_key={session_key:d}.parquet"
+
+
+def session_of_table_copy(key: str) -> int | None:
+    """Return the session of whose table ``key`` is the stable copy; None if it is the name of something else."""
+    found = _TABLE_COPY.fullmatch(key)
+    return None if found is None else int(found[1])
 
 
 def rows_copy(year: int, round_number: int, skip: int) -> str:
     """Key of the copy of a race's current rows, under the older backend's name."""
-    return f"telemetry/{year:d}/{round_number:d}/skip_{skip:d}.json.gz"
+    return f"{rows_folder(year, round_number)}skip_{skip:d}.json.gz"
+
+
+def rows_folder(year: int, round_number: int) -> str:
+    """Prefix of the copies of a race's current rows."""
+    return f"{ROWS_COPIES}{year:d}/{round_number:d}/"
 
 
 def stable_copy(path: str, *, year: int, round_number: int, code: str, session_key: int) -> str | None:

@@ -1,52 +1,72 @@
-"""The order of publication: objects, manifest, stable copies, ``latest.json``, season index, root index.
+"""The order of publication: objects, manifest, ``latest.json``, stable copies, season index, root index.
 
 Everything a document links is there before the document is. A publisher that dies between any two requests leaves
 a valid store, and the next run finishes the job; two publishers of one session end with one of them current and
-nothing mixed.
+nothing mixed. What holds at which step is in ``docs/publication.md``.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from msgspec.structs import replace
 
 from publish import keys
-from publish.encode.manifest import Manifest
+from publish.encode.manifest import Manifest, named_anew
 from publish.encode.objects import EncodedObject, EncodedRevision
 from publish.headers import headers_for
-from publish.revisions.copies import make_copies, settle_copies
 from publish.revisions.diff import changed_groups, object_changes, read_result_changes
 from publish.revisions.gate import check_gate
 from publish.revisions.latest import (
     ROLLED_BACK,
     Changes,
+    HistoryEntry,
     Latest,
     Summary,
     hold_back,
     read_latest,
+    replace_latest,
     step_back,
     succeed,
 )
-from publish.revisions.manifests import read_manifest
-from publish.season.index import finish_publication, is_indexed, update_root_index, update_season
+from publish.revisions.prune import Removal, condemn, delete_removed, plan_prune
+from publish.revisions.stored import find_content, read_revision, upload_revision
+from publish.season.document import home_in
+from publish.season.finish import finish_publication
+from publish.season.index import is_indexed, read_season, update_root_index, update_season
 from publish.stores.base import Store
 from publish.stores.parallel import OnProgress, in_parallel
-from publish.stores.shared_documents import update_document
+from publish.stores.shared_documents import read_document
 from publish.structs import decode_document
 from transforms.errors import InputError, PublicationError
 from transforms.recording import SessionIdentity
 
-__all__ = ["PublishOutcome", "Summary", "finish_publication", "publish_revision", "publish_site", "roll_back"]
+__all__ = [
+    "PublishOutcome",
+    "Summary",
+    "finish_publication",
+    "prune",
+    "prune_revisions",
+    "publish_revision",
+    "publish_site",
+    "roll_back",
+]
 
 logger = logging.getLogger(__name__)
 
 _LISTED_SESSIONS = 40
+_ATTEMPTS = 20
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class PublishOutcome:
-    """What a publication did. ``unchanged``: the revision was current already and nothing was uploaded.
+    """What a publication did. ``unchanged``: the content was current already and nothing was uploaded.
 
+    ``revision`` is what is current: the one handed in or, of the same content, one that was stored before.
     ``withheld``: an operator has rolled back from what was to be published, so ``revision``, the one that is current,
     stays.
     """
@@ -68,104 +88,185 @@ def publish_revision(
     forced: bool = False,
     on_progress: OnProgress | None = None,
 ) -> PublishOutcome:
-    """Store a revision and make it current. Publishing the same again uploads nothing.
+    """Store a revision and make it current. Publishing the same content again uploads nothing.
+
+    Everything is decided from what is current when it begins; if that is something else when ``latest.json`` is to be
+    written, it is decided anew. ``forced`` also proves by their hashes that the objects of what is current are there.
 
     ``on_progress`` gets the number of objects done and the number of all, in the calling thread. Raises
     PublicationError or InputError when the destination does not take it, QualityGateError when the revision is worse
     than the current one beyond the gate's limits and not ``forced``; what was current before then still is.
     """
     _check_consistent(encoded, identity)
-    if not forced:
-        if (held := _hold_back(store, encoded, summary)) is not None:
-            logger.info("%s was rolled back from; %s stays current", encoded.revision, held.revision)
-            return PublishOutcome(held.revision, 0, 0, unchanged=True, withheld=True)
-        check_gate(store, encoded, identity)
-    manifest, uploaded = _store_revision(store, encoded, on_progress)
-    before = read_latest(store, identity.session_key)
-    manifest_before = read_manifest(store, before.session_key, before.revision) if before else None
-    objects_before = manifest_before.hashes if manifest_before else {}
-    make_copies(store, manifest, identity, objects_before, before)
-    changes = _changes(store, manifest_before, manifest)
+    session_key = identity.session_key
+    uploaded: dict[str, EncodedObject] = {}
 
-    def following(present: Latest | None) -> Latest:
-        return succeed(present, identity, encoded.revision, summary, now=now, forced=forced, changes=changes)
+    def attempt() -> tuple[Latest | None, Latest] | None:
+        before = read_latest(store, session_key)
+        if before is not None and not forced:
+            if before.withholds(encoded.revision):
+                return _replaced(before, before.revision, lambda present: hold_back(present or before, summary))
+            check_gate(store, encoded, identity, before)
+        manifest = find_content(store, before, encoded.revision, by_hash=forced) if before else None
+        if manifest is None:
+            ours = named_anew(encoded, before.removed if before else ())
+            uploaded.update({f"{ours.revision}/{one.path}": one for one in upload_revision(store, ours, on_progress)})
+            manifest = decode_document(ours.manifest, Manifest, "The manifest")
+        elif on_progress:
+            on_progress(len(encoded.objects), len(encoded.objects))
+        revision = manifest.revision
+        changes = _changes(store, before, manifest)
+        event, number = home_in(read_season(store, identity.year), session_key, identity.event, identity.round)
 
-    replaced = _make_current(store, identity.session_key, following)
-    if (replaced and replaced.revision) != (before and before.revision):
-        logger.info("Another run published %s at the same time; both revisions are kept", identity.label)
-        settle_copies(store, identity.session_key)
-    update_season(store, identity.year, None, now, session_keys=(identity.session_key,))
+        def following(present: Latest | None) -> Latest:
+            after = succeed(present, identity, revision, summary, now=now, forced=forced, changes=changes)
+            return replace(after, event=event, round=number)
+
+        return _replaced(before, revision, following)
+
+    def _replaced(
+        before: Latest | None, revision: str, following: Callable[[Latest | None], Latest]
+    ) -> tuple[Latest | None, Latest] | None:
+        after = replace_latest(store, session_key, before, revision, following)
+        return None if after is None else (before, after)
+
+    before, after = _attempted(store, session_key, attempt)
+    is_new = before is None or before.revision != after.revision
+    if after.withholds(encoded.revision):
+        logger.info("%s was rolled back from; %s stays current", encoded.revision, after.revision)
+        return PublishOutcome(after.revision, 0, 0, unchanged=True, withheld=True)
+    finish_publication(store, session_key, now, touch=is_new, former_round=before.round if before else None)
     return PublishOutcome(
-        revision=encoded.revision,
+        revision=after.revision,
         uploaded_objects=len(uploaded),
-        uploaded_bytes=sum(item.bytes for item in uploaded),
-        unchanged=not uploaded and before is not None and before.revision == encoded.revision,
+        uploaded_bytes=sum(item.bytes for item in uploaded.values()),
+        unchanged=not uploaded and not is_new,
     )
-
-
-def _hold_back(store: Store, encoded: EncodedRevision, summary: Summary) -> Latest | None:
-    """Return what is current and stays so if an operator has rolled back from ``encoded``, else None."""
-    latest = read_latest(store, encoded.session_key)
-    if latest is None or encoded.revision not in latest.withheld:
-        return None
-    return _replace_latest(store, latest, lambda present: hold_back(present, summary))
 
 
 def roll_back(store: Store, session_key: int, revision: str | None, *, now: datetime) -> Latest:
     """Make an earlier revision current again and return what is current then.
 
     None goes to the newest one before the present one that was not rolled back from itself; it finishes a rollback
-    that was interrupted instead. The revision left, and all that came after the target, stay out until a forced run:
-    other inputs or code may bring another revision, not these.
+    that was interrupted instead. What the revision left holds, and all that came after the target, stays out until a
+    forced run: other inputs or code may bring another revision, not these.
 
     :raises InputError: the session or the revision is not in the history.
     :raises PublicationError: not everything of the target is there.
     """
-    before = read_latest(store, session_key)
-    if before is None:
-        raise InputError(_unknown_session(store, session_key))
-    target = revision or _step_before(store, before)
-    entry = next((e for e in before.history if e.revision == target), None)
+
+    def attempt() -> tuple[Latest, Latest] | None:
+        before = read_latest(store, session_key)
+        if before is None:
+            raise InputError(_unknown_session(store, session_key))
+        entry = _target(store, before, revision)
+        manifest, lost = read_revision(store, session_key, entry.revision)
+        if manifest is None or lost:
+            if read_latest(store, session_key) != before:
+                return None
+            raise PublicationError(
+                f"{len(lost)} objects of revision {entry.revision} of session {session_key} are gone from {store.uri} "
+                f"or have another size, {lost[0]} for one. What is current stays. Choose another revision, or restore "
+                "them."
+            )
+        if entry.revision == before.revision:
+            return before, before
+        changes, capabilities = _changes(store, before, manifest), manifest.capabilities
+
+        def following(present: Latest | None) -> Latest:
+            return step_back(present or before, entry.revision, entry.grade, capabilities, now, changes)
+
+        after = replace_latest(store, session_key, before, entry.revision, following)
+        return None if after is None else (before, after)
+
+    before, after = _attempted(store, session_key, attempt)
+    finish_publication(store, session_key, now, touch=before.revision != after.revision)
+    return read_latest(store, session_key) or after
+
+
+def prune(
+    store: Store,
+    *,
+    keep: int,
+    older_than: timedelta,
+    now: datetime,
+    dry_run: bool,
+    on_removed: Callable[[Removal], None] = lambda removal: None,
+) -> tuple[Removal, ...]:
+    """Remove what nobody needs and what killed writers left unfinished; return what has gone.
+
+    With ``dry_run`` nothing goes and what would is returned.
+
+    :raises InputError, PublicationError: as :func:`~publish.revisions.prune.plan_prune` does; nothing is removed then.
+    """
+    plan = plan_prune(store, keep=keep, older_than=older_than, now=now)
+    if dry_run:
+        return tuple(plan)
+    removed = prune_revisions(store, plan, keep=keep, now=now, on_removed=on_removed)
+    store.remove_unfinished(now - older_than)
+    return removed
+
+
+def prune_revisions(
+    store: Store,
+    removals: Iterable[Removal],
+    *,
+    keep: int,
+    now: datetime,
+    on_removed: Callable[[Removal], None] = lambda removal: None,
+) -> tuple[Removal, ...]:
+    """Remove what was planned and return what has gone; ``on_removed`` is told of each when it is done.
+
+    What has become current or linked meanwhile stays.
+
+    :raises PublicationError: a document cannot be read or understood; nothing is removed then.
+    """
+    condemned = condemn(store, removals, keep=keep)
+    found = [read_latest(store, session_key) for session_key in sorted({one.session_key for one in condemned})]
+    for year in sorted({latest.year for latest in found if latest}):
+        # A publisher may still hold a season index and a latest.json of before: its write of the index fails now.
+        session_keys = [latest.session_key for latest in found if latest and latest.year == year]
+        update_season(store, year, None, now, session_keys=session_keys, touch=True)
+    for removal in condemned:
+        delete_removed(store, removal)
+        on_removed(removal)
+    return tuple(condemned)
+
+
+def _attempted(store: Store, session_key: int, attempt: Callable[[], T | None]) -> T:
+    """Return what ``attempt`` gives, tried again while others change what is current of the session meanwhile."""
+    for _ in range(_ATTEMPTS):
+        if (result := attempt()) is not None:
+            return result
+        logger.info("Another run changed what is current of session %s at the same time", session_key)
+    raise PublicationError(
+        f"Session {session_key} in {store.uri} was changed by other runs each of the {_ATTEMPTS} times this one was to "
+        "make a revision current. See what starts them, then run again: what is already stored is not uploaded twice."
+    )
+
+
+def _target(store: Store, latest: Latest, revision: str | None) -> HistoryEntry:
+    """Return the step of the history to go back to; raises InputError if there is none."""
+    target = revision or _step_before(store, latest)
+    entry = next((entry for entry in latest.history if entry.revision == target), None)
     if entry is None:
         raise InputError(
-            f"Session {session_key} has no {'revision ' + revision if revision else 'earlier revision'}. Known "
-            f"ones, newest first: {', '.join(before.revisions)}."
+            f"Session {latest.session_key} has no {'revision ' + revision if revision else 'earlier revision'}. Known "
+            f"ones, newest first: {', '.join(latest.revisions)}."
         )
-    manifest = read_manifest(store, session_key, entry.revision)
-    _check_complete(store, session_key, entry.revision, manifest)
-    if entry.revision != before.revision:
-        changes = _changes(store, read_manifest(store, session_key, before.revision), manifest)
-
-        def following(present: Latest) -> Latest:
-            return step_back(present, entry.revision, entry.grade, manifest.capabilities, now, changes)
-
-        _replace_latest(store, before, following)
-    settle_copies(store, session_key)
-    finish_publication(store, session_key, now)
-    return read_latest(store, session_key) or before
+    return entry
 
 
 def _step_before(store: Store, latest: Latest) -> str | None:
     if latest.history[0].reason == ROLLED_BACK and not is_indexed(store, latest):
         return latest.revision
-    return next((r for r in latest.revisions if r != latest.revision and r not in latest.withheld), None)
+    return next((r for r in latest.revisions if r != latest.revision and not latest.withholds(r)), None)
 
 
 def _unknown_session(store: Store, session_key: int) -> str:
     known = sorted(int(name) for name in store.list_folders(keys.SESSIONS) if name.isdecimal())
     listed = ", ".join(map(str, known[:_LISTED_SESSIONS])) + (", ..." if len(known) > _LISTED_SESSIONS else "")
     return f"Session {session_key} is not published in {store.uri}. Published are: {listed or 'none'}."
-
-
-def _check_complete(store: Store, session_key: int, revision: str, manifest: Manifest) -> None:
-    folder = keys.revision_folder(session_key, revision)
-    sizes = {row.key.removeprefix(folder): row.bytes for row in store.list(folder)}
-    missing = [item.path for item in manifest.objects if sizes.get(item.path) != item.bytes]
-    if missing:
-        raise PublicationError(
-            f"{len(missing)} objects of revision {revision} of session {session_key} are gone from {store.uri} or have "
-            f"another size, {missing[0]} for one. What is current stays. Choose another revision, or restore them."
-        )
 
 
 def publish_site(store: Store, files: Mapping[str, bytes]) -> int:
@@ -223,72 +324,11 @@ def _check_consistent(encoded: EncodedRevision, identity: SessionIdentity) -> No
             )
 
 
-def _store_revision(
-    store: Store, encoded: EncodedRevision, on_progress: OnProgress | None
-) -> tuple[Manifest, list[EncodedObject]]:
-    """Store what is not there yet, the manifest last; returns the manifest and the objects uploaded."""
-    session_key, revision = encoded.session_key, encoded.revision
-    folder = keys.revision_folder(session_key, revision)
-    sizes = {row.key.removeprefix(folder): row.bytes for row in store.list(folder)}
-    manifest_key = keys.manifest(session_key, revision)
-    stored = store.read(manifest_key) if "manifest.json" in sizes else None
-    if stored is not None and (complete := _complete_manifest(stored.data, sizes)) is not None:
-        if on_progress:
-            on_progress(len(encoded.objects), len(encoded.objects))
-        return complete, []
-
-    def upload(item: EncodedObject) -> EncodedObject | None:
-        key = folder + item.path
-        if sizes.get(item.path) == item.bytes and (info := store.head(key)) and info.sha256 == item.sha256:
-            return None
-        store.upload_file(key, item.file, item.sha256)
-        return item
-
-    uploaded = [item for item in in_parallel(upload, encoded.objects, on_progress) if item is not None]
-    store.write(manifest_key, encoded.manifest)
-    return decode_document(encoded.manifest, Manifest, manifest_key), uploaded
-
-
-def _complete_manifest(data: bytes, sizes: Mapping[str, int]) -> Manifest | None:
-    """Return the stored manifest if everything it names is there. It stays as it is: a revision never changes.
-
-    Its bytes and hashes can differ from what this run encoded (another compressor version); the content does not.
-    """
-    try:
-        manifest = decode_document(data, Manifest, "manifest.json")
-    except PublicationError:
-        return None  # torn by something else; it is written again
-    return manifest if all(sizes.get(item.path) == item.bytes for item in manifest.objects) else None
-
-
-def _make_current(store: Store, session_key: int, following: Callable[[Latest | None], Latest]) -> Latest | None:
-    """Change ``latest.json`` without losing anybody's entry; returns what was current just before."""
-    seen: list[Latest | None] = []
-
-    def change(present: Latest | None) -> Latest:
-        seen.append(present)
-        return following(present)
-
-    update_document(store, keys.latest(session_key), Latest, change)
-    return seen[-1]
-
-
-def _replace_latest(store: Store, known: Latest, change: Callable[[Latest], Latest]) -> Latest:
-    """Change the ``latest.json`` of a published session and return what it says then."""
-    made: list[Latest] = []
-
-    def following(present: Latest | None) -> Latest:
-        made.append(change(present or known))
-        return made[-1]
-
-    _make_current(store, known.session_key, following)
-    return made[-1]
-
-
-def _changes(store: Store, before: Manifest | None, after: Manifest) -> Changes:
-    """Return what differs between two stored revisions; nothing for the first one."""
+def _changes(store: Store, latest: Latest | None, after: Manifest) -> Changes:
+    """Return what differs between what is current and a stored revision; nothing for the first one."""
+    before = None if latest is None else read_document(store, latest.manifest_key, Manifest)
     if before is None:
-        return Changes()
+        return Changes()  # lost or just replaced, which must not keep a new revision from being published
     objects = tuple(changed_groups(object_changes(before, after)))
     try:
         return Changes(objects, tuple(read_result_changes(store, before, after)))

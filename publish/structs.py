@@ -20,6 +20,7 @@ import msgspec
 import orjson
 from msgspec import Meta, Struct, field
 
+from publish import keys
 from transforms.errors import PublicationError
 from transforms.grades import GRADES
 from transforms.session_types import SESSION_CODES
@@ -50,7 +51,7 @@ Count = Annotated[int, Meta(ge=0)]
 Year = Annotated[int, Meta(ge=1950)]
 Grade = Annotated[str, one_of(*GRADES)]
 SessionCode = Annotated[str, one_of(*SESSION_CODES)]
-Revision = Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
+Revision = Annotated[str, Meta(pattern=f"^{keys.REVISION_PATTERN}$")]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Date = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d")]
 #: A time with a zone, published in UTC with milliseconds.

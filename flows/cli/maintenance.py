@@ -99,8 +99,8 @@ def prune(keep: int, older_than: timedelta, dry_run: bool) -> int:
     from flows.cli.tables import describe_removal
     from flows.destination import open_destination
     from flows.settings import read_settings
+    from publish.publication import prune as prune_revisions
     from publish.revisions.prune import Removal
-    from publish.revisions.prune import prune as prune_revisions
     from publish.site.prune import OldParts, prune_pages
 
     settings = read_settings()

@@ -16,8 +16,8 @@ from flows.engine.progress import ArtifactSink, Progress
 from flows.season.indexing import rebuild
 from flows.settings import read_settings
 from publish.contract.verify import verdict_of, verify_store
+from publish.publication import prune as prune_revisions
 from publish.revisions.prune import Removal
-from publish.revisions.prune import prune as prune_revisions
 from publish.site.prune import OldParts, prune_pages
 
 #: Rows of a table that somebody still reads; the log has all of them.

@@ -148,7 +148,7 @@ def publish_task(run: SessionRun, encoded_box: Box[Encoded], force: bool) -> Pub
     tell_cdn(run.settings, encoded.identity, revision.objects, run.logger)
     return run.finish_published(
         revision.session_key,
-        revision.revision,
+        outcome.revision,
         encoded.grade,
         frames=encoded.ticks,
         size=sum(entry.bytes for entry in revision.objects),

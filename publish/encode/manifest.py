@@ -1,18 +1,26 @@
-"""The manifest: what a revision consists of, and the revision's name, which is a hash of its content."""
+"""The manifest: what a revision consists of, and the revision's name.
 
+A name has two parts: a hash of what a reader gets after decoding, and one of the bytes, which are others where another
+version of a library has written them. The same name means the same bytes, for ever and whoever stores them; the same
+first part means the same content.
+"""
+
+import dataclasses
 import hashlib
-from collections.abc import Iterable
+import itertools
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
+from publish import keys
 from publish.encode.channels import CONTINUOUS, HELD
 from publish.encode.chunks import CHUNK_MS, RATES, AllRates, Rate
 from publish.encode.documents import TABLE_DOCUMENTS, iso_utc
 from publish.encode.files import canonical_json
-from publish.encode.objects import EncodedObject
+from publish.encode.objects import EncodedObject, EncodedRevision
 from publish.structs import (
     Capabilities,
     Count,
@@ -26,6 +34,7 @@ from publish.structs import (
     UtcText,
     Year,
     about,
+    decode_document,
     one_of,
     plain_values,
 )
@@ -33,8 +42,8 @@ from transforms.frames import Clock
 from transforms.recording import SessionIdentity
 from transforms.session import SessionData
 
-#: Hexadecimal digits of a revision's name.
-_REVISION_DIGITS = 16
+#: Hexadecimal digits of the two parts of a revision's name.
+_CONTENT_DIGITS, _BYTES_DIGITS = 16, 8
 #: What an object can be.
 KINDS = ("frames", "overview", "rows", "table", "track", "quality", *TABLE_DOCUMENTS)
 
@@ -137,7 +146,7 @@ class Manifest(Document, tag="parcferme/manifest/1"):
     capabilities: Capabilities
     frames: ManifestFrames
     objects: tuple[ManifestObject, ...]
-    made_with: Annotated[dict[str, str], about("Versions; not part of the revision's name")]
+    made_with: Annotated[dict[str, str], about("Versions; no part of the content that the revision's name begins with")]
     parts: Annotated[tuple[ManifestPart, ...] | UnsetType, about("Q1, Q2 and Q3, or a practice; not of a race")] = UNSET
 
     @property
@@ -155,9 +164,9 @@ def build_manifest(
 ) -> tuple[str, bytes]:
     """Return the revision and the manifest as canonical JSON.
 
-    ``channels`` are the names of the frame channels that have a value; only these are declared. The revision depends
-    on what a reader gets, neither on ``made_with`` nor on how the objects were compressed. Raises PublicationError if
-    something is not as the manifest's schema says.
+    ``channels`` are the names of the frame channels that have a value; only these are declared. The first part of the
+    name depends on what a reader gets, neither on ``made_with`` nor on how the objects were compressed. Raises
+    PublicationError if something is not as the manifest's schema says.
     """
     ordered = sorted(objects, key=lambda entry: entry.path)
     unnamed = Manifest(
@@ -169,7 +178,7 @@ def build_manifest(
             identity.event, identity.official_event, identity.country, identity.location, identity.circuit
         ),
         session=ManifestSession(identity.code, identity.name, identity.date, identity.start_utc),
-        revision="0" * _REVISION_DIGITS,
+        revision="0" * _CONTENT_DIGITS,
         clock=_clock(data.frames.clock),
         drivers=tuple(ManifestDriver(**asdict(driver)) for driver in data.drivers),
         total_laps=data.total_laps,
@@ -181,19 +190,44 @@ def build_manifest(
         # Absent in a race, which has none.
         parts=tuple(ManifestPart(**asdict(part)) for part in data.parts) or UNSET,
     )
-    revision = revision_of(unnamed, [entry.content_sha256 for entry in ordered])
-    return revision, canonical_json(plain_values(replace(unnamed, revision=revision)))
+    return named(unnamed, [entry.content_sha256 for entry in ordered])
 
 
-def revision_of(manifest: Manifest, content_sha256: Iterable[str]) -> str:
-    """Return the name of the revision that ``manifest`` describes; ``content_sha256`` is of its objects, in order."""
+def named(manifest: Manifest, content_sha256: Iterable[str], number: int = 0) -> tuple[str, bytes]:
+    """Return the name of the revision that ``manifest`` describes, whatever it says itself, and the manifest with it.
+
+    ``content_sha256`` is of what a reader gets of its objects, in order. Each ``number`` gives another name.
+    """
+    return _with_name(manifest, content_name(manifest, content_sha256), number)
+
+
+def content_name(manifest: Manifest, content_sha256: Iterable[str]) -> str:
+    """Return the first part of the name of the revision that ``manifest`` describes; arguments as for :func:`named`."""
     body = plain_values(manifest)
     del body["revision"], body["made_with"]
     for entry, content in zip(body["objects"], content_sha256, strict=True):
         # How an object is packed is no content.
         del entry["bytes"], entry["sha256"]
         entry["content_sha256"] = content
-    return hashlib.sha256(canonical_json(body)).hexdigest()[:_REVISION_DIGITS]
+    return hashlib.sha256(canonical_json(body)).hexdigest()[:_CONTENT_DIGITS]
+
+
+def named_anew(encoded: EncodedRevision, taken: Collection[str]) -> EncodedRevision:
+    """Return ``encoded`` under a name that is not in ``taken``: its own, or another one with the same first part."""
+    if encoded.revision not in taken:
+        return encoded
+    manifest = decode_document(encoded.manifest, Manifest, "The manifest")
+    names = (_with_name(manifest, keys.content_of(encoded.revision), number) for number in itertools.count())
+    revision, data = next((revision, data) for revision, data in names if revision not in taken)
+    return dataclasses.replace(encoded, revision=revision, manifest=data)
+
+
+def _with_name(manifest: Manifest, content: str, number: int) -> tuple[str, bytes]:
+    facts = plain_values(manifest)
+    del facts["revision"]
+    digest = hashlib.sha256(canonical_json([facts, number])).hexdigest()
+    revision = f"{content}-{digest[:_BYTES_DIGITS]}"
+    return revision, canonical_json(plain_values(replace(manifest, revision=revision)))
 
 
 def _channels(names: frozenset[str]) -> dict[str, ManifestChannel]:

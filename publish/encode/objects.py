@@ -29,7 +29,7 @@ class EncodedObject:
 
 @dataclass(frozen=True)
 class EncodedRevision:
-    """A whole encoded session: its name (hash of content), its manifest document and its objects."""
+    """A whole encoded session: its name (hashes of content and of bytes), its manifest document and its objects."""
 
     session_key: int
     revision: str

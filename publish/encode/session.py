@@ -29,7 +29,8 @@ def encode_session(
 ) -> EncodedRevision:
     """Encode everything of a session below ``spool``, with the paths it has in the revision.
 
-    The same arguments give the same bytes; ``made_with`` goes into the manifest but not into the revision's name.
+    The same arguments give the same bytes; ``made_with`` goes into the manifest but not into the first part of
+    the revision's name, which is that of its content.
     ``on_progress`` is told the part done (0 to 1) and what is being done, from the calling thread. Files already at
     these paths are overwritten. Raises PublicationError when the disk refuses or a table is not as declared; what is
     then left below ``spool`` is incomplete.

@@ -1,19 +1,18 @@
-"""Copies of a session's current tables and rows under names that stay: for globs and the older readers."""
+"""Copies of a session's current tables and rows under names that stay: for globs and the older readers.
+
+They are made from ``latest.json`` once it has been written, never ahead of it: a copy is of what is current, or of what
+was. A publisher that dies before it gets here leaves the copies of the revision before, whole.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from publish import keys
 from publish.encode.manifest import Manifest
-from publish.revisions.latest import Latest, read_latest
-from publish.revisions.manifests import read_manifest
-from publish.stores.base import Store
+from publish.revisions.latest import Latest
+from publish.stores.base import Conflict, Store
 from publish.stores.parallel import in_parallel
 from publish.stores.shared_documents import read_document
-from transforms.errors import PublicationError
-from transforms.recording import SessionIdentity
-
-_SETTLE_ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
@@ -34,67 +33,33 @@ class Alias:
     code: str
 
 
-def make_copies(
-    store: Store,
-    manifest: Manifest,
-    identity: SessionIdentity,
-    objects_before: Mapping[str, str],
-    before: Latest | None,
-) -> None:
-    """Copy a stored revision's tables and rows to their stable names where they are not there yet.
-
-    Copies the current revision (``before``, with ``objects_before`` path to SHA-256) has and this one has not are
-    removed, also those under a round number the session had before.
-    """
-    alias = Alias(identity.year, identity.round, identity.code)
-    wanted = planned_copies(manifest, alias)
-    copy_missing(store, wanted)
-    if before is None:
-        return
-    kept = {copy.target for copy in wanted}
-    old_alias = Alias(before.year, before.round, before.session)
-    old = _copies(before.session_key, before.revision, objects_before, old_alias)
-    remove_copies(store, [copy for copy in old if copy.target not in kept])
-
-
 def planned_copies(manifest: Manifest, alias: Alias) -> list[Copy]:
     """Return every stable copy of the revision a manifest describes."""
     return _copies(manifest.session_key, manifest.revision, manifest.hashes, alias)
 
 
-def settle_copies(store: Store, session_key: int) -> None:
-    """Make the stable copies those of the current revision, whatever other publishers of the session are doing.
+def settle_copies(store: Store, latest: Latest) -> None:
+    """Make a session's stable copies those of the revision ``latest`` names; any other of that session go.
 
-    Whoever makes a revision current last also settles last or sees here that somebody else did.
+    Whoever has made a revision current calls this, and looks at ``latest.json`` again afterwards.
+
+    :raises Conflict: the revision is gone; either another one is current by now, or the store has lost it.
     """
-    latest = read_latest(store, session_key)
-    for _ in range(_SETTLE_ATTEMPTS):
-        if latest is None:
-            return
-        manifest = read_manifest(store, session_key, latest.revision)
-        wanted = planned_copies(manifest, Alias(latest.year, latest.round, latest.session))
-        copy_missing(store, wanted)
-        remove_copies(store, _stale_copies(store, latest, {copy.target for copy in wanted}))
-        settled, latest = latest.revision, read_latest(store, session_key)
-        if latest is not None and latest.revision == settled:
-            return
-    raise PublicationError(
-        f"Session {session_key} in {store.uri} keeps being published by other runs. See what starts them, then "
-        "run again."
-    )
+    manifest = read_document(store, latest.manifest_key, Manifest)
+    if manifest is None:
+        raise Conflict(latest.manifest_key)
+    wanted = planned_copies(manifest, Alias(latest.year, latest.round, latest.session))
+    _copy_missing(store, wanted)
+    kept = {copy.target for copy in wanted}
+    remove_objects(store, [name for name in _names(store, latest) if name not in kept])
 
 
-def _stale_copies(store: Store, latest: Latest, kept: set[str]) -> list[Copy]:
-    alias = Alias(latest.year, latest.round, latest.session)
-    stale: dict[str, Copy] = {}
-    for revision in {entry.revision for entry in latest.history} - {latest.revision}:
-        manifest = read_document(store, keys.manifest(latest.session_key, revision), Manifest)
-        for copy in planned_copies(manifest, alias) if manifest else ():
-            if copy.target not in kept:
-                info = store.head(copy.target)
-                if info is not None and info.sha256 == copy.sha256:
-                    stale[copy.target] = copy
-    return list(stale.values())
+def _names(store: Store, latest: Latest) -> list[str]:
+    """Return every name that copies of the session may have: of its tables, and under its round of its rows."""
+    names = [keys.table_copy(table, latest.year, latest.session_key) for table in store.list_folders(keys.TABLE_COPIES)]
+    if latest.round is not None and latest.session == "R":
+        names += [row.key for row in store.list(keys.rows_folder(latest.year, latest.round))]
+    return names
 
 
 def _copies(session_key: int, revision: str, objects: Mapping[str, str], alias: Alias) -> list[Copy]:
@@ -110,7 +75,7 @@ def _copies(session_key: int, revision: str, objects: Mapping[str, str], alias: 
     return copies
 
 
-def copy_missing(store: Store, copies: list[Copy]) -> None:
+def _copy_missing(store: Store, copies: list[Copy]) -> None:
     """Make those copies that are not there yet."""
 
     def copy_one(copy: Copy) -> None:
@@ -121,13 +86,11 @@ def copy_missing(store: Store, copies: list[Copy]) -> None:
     in_parallel(copy_one, copies)
 
 
-def remove_copies(store: Store, copies: list[Copy]) -> None:
-    """Remove those copies whose name still holds what they are copies of."""
+def remove_objects(store: Store, names: list[str]) -> None:
+    """Remove what there is under ``names``."""
 
-    def remove_one(copy: Copy) -> None:
-        # Another session may own the name by now: rounds are renumbered.
-        info = store.head(copy.target)
-        if info is not None and info.sha256 == copy.sha256:
-            store.delete(copy.target)
+    def remove_one(name: str) -> None:
+        if store.head(name) is not None:
+            store.delete(name)
 
-    in_parallel(remove_one, copies)
+    in_parallel(remove_one, names)

@@ -1,6 +1,5 @@
 """What differs between two revisions of a session: objects, official results, laps."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -19,8 +18,6 @@ RESULTS = "results.json.gz"
 LAPS = "laps.json.gz"
 #: As many changes of results a history entry lists; twenty cars with every field changed would be 260.
 MAX_LISTED_RESULTS = 60
-
-_REVISION = re.compile("[0-9a-f]{16}")
 
 Row = Mapping[str, Any]
 Value = str | int | float | bool | None
@@ -76,8 +73,11 @@ def read_diff(store: Store, before: str, after: str, session_key: int | None = N
     :raises PublicationError: a document of theirs cannot be read.
     """
     for revision in (before, after):
-        if _REVISION.fullmatch(revision) is None:
-            raise InputError(f"{revision!r} is not a revision: that is 16 hexadecimal digits. latest.json lists them.")
+        if not keys.is_revision(revision):
+            raise InputError(
+                f"{revision!r} is not a revision: that is hexadecimal digits such as 0123456789abcdef-01234567. "
+                "latest.json lists them."
+            )
     key = _find_session(store, before, after) if session_key is None else session_key
     if (missing := _first_missing(store, key, before, after)) is not None:
         raise InputError(

@@ -4,7 +4,8 @@ Upstreams lose data they once had. A run that gets less than what is published m
 """
 
 from publish.encode.objects import EncodedRevision
-from publish.revisions.quality import REPORT, Quality, read_quality
+from publish.revisions.latest import Latest
+from publish.revisions.quality import REPORT, Quality, read_report
 from publish.stores.base import Store
 from publish.structs import decode_packed
 from transforms.errors import QualityGateError
@@ -41,14 +42,14 @@ def losses(current: Quality, new: Quality) -> list[str]:
     return found
 
 
-def check_gate(store: Store, encoded: EncodedRevision, identity: SessionIdentity) -> None:
-    """Compare an encoded revision with the current one.
+def check_gate(store: Store, encoded: EncodedRevision, identity: SessionIdentity, latest: Latest) -> None:
+    """Compare an encoded revision with the one that is current by ``latest``.
 
     :raises QualityGateError: it is worse beyond the limits.
     :raises PublicationError: the report of the current one cannot be used.
     """
     report = next((item for item in encoded.objects if item.path == REPORT), None)
-    current = None if report is None else read_quality(store, encoded.session_key)
+    current = None if report is None else read_report(store, latest)
     if report is None or current is None:
         return
     found = losses(current, decode_packed(report.file.read_bytes(), Quality, f"The quality report of {identity.label}"))

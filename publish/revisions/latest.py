@@ -1,5 +1,6 @@
 """Which revision of a session is current, and which came before: ``latest.json``."""
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 from publish import keys
 from publish.revisions.diff import MAX_LISTED_RESULTS, ResultChange
 from publish.stores.base import Store
-from publish.stores.shared_documents import read_document
+from publish.stores.shared_documents import read_document, update_document
 from publish.structs import (
     Capabilities,
     Count,
@@ -88,6 +89,7 @@ class Latest(Document, tag="parcferme/latest/1"):
     code_sha256: str
     history: Annotated[tuple[HistoryEntry, ...], Meta(min_length=1), about("Newest first")] = field(name="revisions")
     withheld: Annotated[tuple[Revision, ...], about("Rolled back from; only a forced run brings one back")] = ()
+    removed: Annotated[tuple[Revision, ...], about("Taken away, or about to be; no name is used twice")] = ()
 
     @property
     def revisions(self) -> list[str]:
@@ -99,10 +101,39 @@ class Latest(Document, tag="parcferme/latest/1"):
         """Key of the current revision's manifest."""
         return keys.manifest(self.session_key, self.revision)
 
+    def withholds(self, revision: str) -> bool:
+        """Whether an operator rolled back from what ``revision`` holds, however it was compressed."""
+        return any(keys.content_of(name) == keys.content_of(revision) for name in self.withheld)
+
 
 def read_latest(store: Store, session_key: int) -> Latest | None:
     """Return what is current of a session, or None if it was never published."""
     return read_document(store, keys.latest(session_key), Latest)
+
+
+def replace_latest(
+    store: Store,
+    session_key: int,
+    before: Latest | None,
+    revision: str,
+    following: Callable[[Latest | None], Latest],
+) -> Latest | None:
+    """Write what ``following`` makes of the present ``latest.json``, in which ``revision`` is current, and return it.
+
+    Only if what is current is still that of ``before``, and ``revision`` has not been removed, so that a prune may be
+    deleting it; else None. Nobody's entry is lost.
+    """
+    made: list[Latest | None] = []
+
+    def change(present: Latest | None) -> Latest | None:
+        # At a second attempt it may be this one's own write that is there: its answer was lost.
+        expected = {before and before.revision} | ({revision} if any(made) else set())
+        is_free = present is None or revision not in present.removed
+        made.append(following(present) if is_free and (present and present.revision) in expected else None)
+        return made[-1]
+
+    update_document(store, keys.latest(session_key), Latest, change)
+    return made[-1]
 
 
 def succeed(
@@ -132,7 +163,8 @@ def succeed(
         inputs_sha256=summary.inputs_sha256,
         code_sha256=summary.code_sha256,
         history=history,
-        withheld=tuple(name for name in (before.withheld if before else ()) if name != revision),
+        withheld=_without(before.withheld if before else (), revision),
+        removed=before.removed if before else (),
     )
 
 
@@ -154,13 +186,32 @@ def step_back(
         grade=grade,
         capabilities=capabilities,
         history=(_entry(revision, now, ROLLED_BACK, grade, changes), *before.history),
-        withheld=tuple(dict.fromkeys(name for name in (*later, *before.withheld) if name != revision)),
+        withheld=_without((*later, *before.withheld), revision),
     )
 
 
 def hold_back(before: Latest, summary: Summary) -> Latest:
     """Remember that ``summary``'s inputs and code lead to a withheld revision: what is current stays."""
     return replace(before, inputs_sha256=summary.inputs_sha256, code_sha256=summary.code_sha256)
+
+
+def forget(before: Latest, revision: str) -> Latest:
+    """Return what is known once ``revision``, which is not current, is in no history: nobody takes it up any more."""
+    history = tuple(entry for entry in before.history if entry.revision != revision)
+    return replace(before, history=history, removed=(*before.removed, revision))
+
+
+def rename(before: Latest, names: Mapping[str, str]) -> Latest:
+    """Return what is known once revisions are stored under other names (old name to new one)."""
+    revision = names.get(before.revision, before.revision)
+    history = tuple(replace(entry, revision=names.get(entry.revision, entry.revision)) for entry in before.history)
+    return replace(before, revision=revision, manifest=_manifest_of(revision), history=history)
+
+
+def _without(withheld: Iterable[str], revision: str) -> tuple[str, ...]:
+    """Return those of ``withheld`` that do not hold what ``revision`` holds."""
+    content = keys.content_of(revision)
+    return tuple(dict.fromkeys(name for name in withheld if keys.content_of(name) != content))
 
 
 def _manifest_of(revision: str) -> str:

@@ -1,34 +1,36 @@
 """Remove revisions nobody needs any more, so that no document ever links what is gone.
 
-A revision leaves its session's history first, then its manifest goes, then its objects. Killed in between it is one
-without a manifest or in no history, which the next prune removes too.
+A revision that goes is first taken out of its session's history and its name is written down as removed, both in one
+write of ``latest.json``. Whoever wants to make it current again has to write the same document: one of the two is too
+late and sees it. A name once removed is never used again, so that what is then deleted, by whoever and however late, is
+nobody's. Killed in between, the next prune deletes the rest.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from publish import keys
-from publish.revisions.latest import Latest, read_latest
+from publish.revisions.latest import Latest, forget, read_latest
 from publish.stores.base import Listed, Store
 from publish.stores.parallel import in_parallel
 from publish.stores.shared_documents import read_document, update_document
 from publish.structs import Document
-from transforms.errors import InputError, PublicationError
+from transforms.errors import InputError
 
 
 @dataclass(frozen=True)
 class Removal:
-    """One revision that goes, its manifest first. ``reason`` says why it may."""
+    """One revision that goes, its manifest first. ``reason`` says why it may: not current since ``before`` (aware)."""
 
     session_key: int
     revision: str
     objects: tuple[str, ...]
     bytes: int
     reason: str
+    before: datetime
 
     @property
     def name(self) -> str:
@@ -58,34 +60,12 @@ class _Index(Document, tag="parcferme/index/1", forbid_unknown_fields=False):
     seasons: list[_Link]
 
 
-def prune(
-    store: Store,
-    *,
-    keep: int,
-    older_than: timedelta,
-    now: datetime,
-    dry_run: bool,
-    on_removed: Callable[[Removal], None] = lambda removal: None,
-) -> tuple[Removal, ...]:
-    """Remove what nobody needs and what killed writers left unfinished; return what has gone.
-
-    With ``dry_run`` nothing goes and what would is returned.
-
-    :raises InputError, PublicationError: as :func:`plan_prune` and :func:`carry_out` do.
-    """
-    plan = plan_prune(store, keep=keep, older_than=older_than, now=now)
-    if dry_run:
-        return tuple(plan)
-    removed = carry_out(store, plan, keep=keep, on_removed=on_removed)
-    store.remove_unfinished(now - older_than)
-    return removed
-
-
 def plan_prune(store: Store, *, keep: int, older_than: timedelta, now: datetime) -> list[Removal]:
     """Return what may go: revisions beyond a session's newest ``keep`` that have not been current for ``older_than``.
 
-    Also what is in no history and has not been written to for as long: uploads that never ended, half-done removals.
-    The current revision and whatever a season index links stay, whatever their age.
+    Also what is in no history and has not been written to for as long, such as uploads that never ended, and what is
+    left of removals, whatever its age. The current revision and whatever a season index links stay. So does all that
+    lies below a session that was never published: there is no document yet in which a publisher at work would see it.
 
     :raises InputError: ``keep`` is less than 1 or ``older_than`` negative.
     :raises PublicationError: a document cannot be read or understood. Then nothing may go.
@@ -98,47 +78,47 @@ def plan_prune(store: Store, *, keep: int, older_than: timedelta, now: datetime)
 
     def plan(session_key: int) -> list[Removal]:
         latest = read_latest(store, session_key)
+        if latest is None:
+            return []
         found = _list_revisions(store, session_key)
-        superseded = _superseded(latest) if latest else {}
-        kept = {(session_key, revision) for revision in (latest.revisions[:keep] if latest else ())} | linked
+        superseded = _superseded(latest)
+        kept = {(session_key, revision) for revision in latest.revisions[:keep]} | linked
         removals = []
         for revision, rows in sorted(found.items()):
             if (session_key, revision) in kept:
                 continue
-            if revision in superseded:
+            if revision in latest.removed:
+                reason, since = "half removed", before
+            elif revision in superseded:
                 reason, since = f"not current since {superseded[revision]:%Y-%m-%d}", superseded[revision]
             else:
                 reason, since = "in no history", max(row.modified for row in rows)
             if since <= before:
-                removals.append(_removal(session_key, revision, rows, reason))
+                removals.append(_removal(session_key, revision, rows, reason, before))
         return removals
 
     return [removal for removals in in_parallel(plan, names) for removal in removals]
 
 
-def carry_out(
-    store: Store,
-    removals: Iterable[Removal],
-    *,
-    keep: int,
-    on_removed: Callable[[Removal], None] = lambda removal: None,
-) -> tuple[Removal, ...]:
-    """Remove what was planned and return what has gone; ``on_removed`` is told of each when it is done.
+def condemn(store: Store, removals: Iterable[Removal], *, keep: int) -> list[Removal]:
+    """Take revisions out of their sessions' histories for good and return those for which that was right.
 
-    Every document is read again before anything goes, and the session's own before each revision: what has become
-    current or linked meanwhile stays.
+    Every document is read again: what has become current, is linked or is among the newest ``keep`` by now stays.
 
-    :raises PublicationError: a document cannot be read or understood; nothing is removed then.
+    :raises PublicationError: a document cannot be read or understood; nothing is taken out then.
     """
     linked = _read_linked(store)
-    removed = []
-    for removal in removals:
-        if (removal.session_key, removal.revision) in linked:
-            continue
-        if _forget(store, removal, keep) and _remove(store, removal):
-            removed.append(removal)
-            on_removed(removal)
-    return tuple(removed)
+    return [one for one in removals if (one.session_key, one.revision) not in linked and _condemn(store, one, keep)]
+
+
+def delete_removed(store: Store, removal: Removal) -> None:
+    """Delete everything of a condemned revision, its manifest first."""
+    manifest_key = keys.manifest(removal.session_key, removal.revision)
+    store.delete(manifest_key)
+    folder = keys.revision_folder(removal.session_key, removal.revision)
+    # What was stored since the plan was made is nobody's either.
+    names = {*removal.objects, *(row.key for row in store.list(folder))} - {manifest_key}
+    in_parallel(store.delete, sorted(names))
 
 
 def _read_linked(store: Store) -> set[tuple[int, str]]:
@@ -177,45 +157,27 @@ def _superseded(latest: Latest) -> dict[str, datetime]:
     return since
 
 
-def _removal(session_key: int, revision: str, rows: list[Listed], reason: str) -> Removal:
+def _removal(session_key: int, revision: str, rows: list[Listed], reason: str, before: datetime) -> Removal:
     manifest = keys.manifest(session_key, revision)
     objects = sorted((row.key for row in rows), key=lambda key: (key != manifest, key))
-    return Removal(session_key, revision, tuple(objects), sum(row.bytes for row in rows), reason)
+    return Removal(session_key, revision, tuple(objects), sum(row.bytes for row in rows), reason, before)
 
 
-def _forget(store: Store, removal: Removal, keep: int) -> bool:
-    """Take a revision out of its session's history and say whether it may go now."""
-    allowed: list[bool] = [True]
+def _condemn(store: Store, removal: Removal, keep: int) -> bool:
+    """Write down that a revision is removed; False if it stays."""
+    condemned: list[bool] = []
 
     def change(latest: Latest | None) -> Latest | None:
-        if latest is None:
-            allowed.append(True)
+        condemned.append(latest is not None and not _is_needed(latest, removal, keep))
+        if latest is None or not condemned[-1] or removal.revision in latest.removed:
             return None
-        allowed.append(removal.revision not in latest.revisions[:keep])
-        if not allowed[-1] or removal.revision not in latest.revisions:
-            return None
-        history = tuple(entry for entry in latest.history if entry.revision != removal.revision)
-        return replace(latest, history=history)
+        return forget(latest, removal.revision)
 
     update_document(store, keys.latest(removal.session_key), Latest, change)
-    return allowed[-1]
+    return condemned[-1]
 
 
-def _remove(store: Store, removal: Removal) -> bool:
-    manifest_key = keys.manifest(removal.session_key, removal.revision)
-    manifest = store.read(manifest_key)
-    store.delete(manifest_key)
-    # Without its manifest nobody takes the revision for complete; whoever did just before has it current by now.
-    latest = read_latest(store, removal.session_key)
-    if latest is not None and removal.revision in latest.revisions:
-        if manifest is not None:
-            store.write(manifest_key, manifest.data)
-        return False
-    in_parallel(store.delete, [key for key in removal.objects if key != manifest_key])
-    latest = read_latest(store, removal.session_key)
-    if latest is not None and latest.revision == removal.revision:
-        raise PublicationError(
-            f"Revision {removal.revision} of session {removal.session_key} was published again while it was being "
-            "removed. Publish the session with --force now."
-        )
-    return True
+def _is_needed(latest: Latest, removal: Removal, keep: int) -> bool:
+    superseded = _superseded(latest).get(removal.revision)
+    is_young = superseded is not None and superseded > removal.before
+    return is_young or removal.revision in (latest.revision, *latest.revisions[:keep])

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import field
 
 from publish import keys
-from publish.revisions.latest import read_latest
+from publish.revisions.latest import Latest, read_latest
 from publish.stores.base import Store
 from publish.structs import Document, Grade, Part, about, decode_packed, one_of
 
@@ -83,8 +83,11 @@ def read_quality(store: Store, session_key: int) -> Quality | None:
     :raises PublicationError: it cannot be used.
     """
     latest = read_latest(store, session_key)
-    if latest is None:
-        return None
-    key = keys.revision_object(session_key, latest.revision, REPORT)
+    return None if latest is None else read_report(store, latest)
+
+
+def read_report(store: Store, latest: Latest) -> Quality | None:
+    """Return the report of what is current by ``latest``, as :func:`read_quality` does."""
+    key = keys.revision_object(latest.session_key, latest.revision, REPORT)
     stored = store.read(key)
     return None if stored is None else decode_packed(stored.data, Quality, f"{key} in {store.uri}")

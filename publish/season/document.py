@@ -63,6 +63,9 @@ class Season(Document, tag="parcferme/season/1"):
 
     year: Year
     events: tuple[IndexedEvent, ...]
+    serial: Annotated[
+        Count, about("One more each time this document is written: of two copies the higher one is newer")
+    ] = 0
 
 
 @dataclass(frozen=True)
@@ -89,16 +92,19 @@ def season_document(
 
     Published sessions find their place by event name and code, then by round and code; one without a place keeps
     an event of its own. An event that fell off the schedule has no round; its sessions are cancelled unless published.
-    A failure stays until the session is published, a cancellation until the event is on the schedule again.
+    A failure stays until the session is published, a cancellation until the event is on the schedule again. The serial
+    number is that of ``before``; whoever writes the document raises it.
     """
     known = before.events if before else ()
-    schedule: list[Event] = list(known) if events is None else [*events, *_left_over(known, events)]
+    schedule = _following(known, published) if events is None else [*events, *_left_over(known, events)]
     places, homeless = _placed(schedule, published, renamed_events(before, events or ()))
     for entry in homeless:
         places[_home(schedule, entry)] = entry.session
     remembered = _remembered(known)
     return Season(
-        year, tuple(_indexed(event, index, places, states, remembered, now) for index, event in enumerate(schedule))
+        year,
+        tuple(_indexed(event, index, places, states, remembered, now) for index, event in enumerate(schedule)),
+        before.serial if before else 0,
     )
 
 
@@ -108,6 +114,24 @@ def renamed_events(before: Season | None, events: Sequence[Event]) -> dict[str, 
     names, known_names = {event.name for event in events}, {event.name for event in known}
     by_date = {e.date: e.name for e in events if e.date is not None and not e.testing and e.name not in known_names}
     return {e.name: by_date[e.date] for e in known if e.name not in names and e.date in by_date}
+
+
+def home_in(season: Season | None, session_key: int, event: str, round_number: int | None) -> tuple[str, int | None]:
+    """Return the event and the round under which a session belongs by what an index says.
+
+    ``event`` and ``round_number`` are what is known of it otherwise, and stand where the index has no calendar for it.
+    An event that fell off the schedule keeps its number until another one takes it.
+    """
+    events = season.events if season else ()
+    home = next((one for one in events if any(s.session_key == session_key for s in one.sessions)), None)
+    if home is None:
+        home = next((one for one in events if one.name == event and not one.testing), None)
+    if home is None or home.testing or home.date is None:
+        return event, round_number
+    if home.round is not None:
+        return home.name, home.round
+    taken = {one.round for one in events if not one.testing}
+    return event, None if round_number in taken else round_number
 
 
 def homes_of(
@@ -170,6 +194,17 @@ def _home(schedule: list[Event], entry: Published) -> _Slot:
             return index, code
     schedule.append(Event(entry.round, entry.event, None, None, None, None, False, (entry.session,)))
     return len(schedule) - 1, code
+
+
+def _following(known: Sequence[Event], published: Sequence[Published]) -> list[Event]:
+    """Return ``known`` with what no calendar has dated under the numbers it was published under last."""
+    rounds = {entry.event: entry.round for entry in published}
+    return [
+        replace(event, round=rounds[event.name])
+        if event.date is None and not event.testing and event.name in rounds
+        else event
+        for event in known
+    ]
 
 
 def _left_over(known: Sequence[Event], events: Sequence[Event]) -> list[Event]:

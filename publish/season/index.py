@@ -3,10 +3,11 @@
 How entries are made is in ``publish.season.document``; this module reads and writes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Final, Literal
+
+from msgspec.structs import replace
 
 from publish import keys
 from publish.revisions.latest import Latest, read_latest
@@ -20,16 +21,15 @@ from publish.season.document import (
     published_in,
     season_document,
 )
-from publish.stores.base import Store
+from publish.stores.base import Conflict, Store
+from publish.stores.parallel import in_parallel
 from publish.stores.shared_documents import read_document, update_document
-from publish.structs import Document, Part, Year, about
-from transforms.errors import PublicationError
+from publish.structs import Document, Part, Year, about, encode_document
 
 __all__ = [
     "Event",
     "ScheduledSession",
     "agrees",
-    "finish_publication",
     "read_season",
     "rebuild_season",
     "update_root_index",
@@ -37,7 +37,6 @@ __all__ = [
 ]
 
 CONTRACT: Final = 1
-_READERS = 8
 
 Links = Mapping[str, str | dict[str, str]]
 
@@ -75,23 +74,31 @@ def update_season(
     now: datetime,
     states: Mapping[tuple[int, str], str] | None = None,
     session_keys: Iterable[int] = (),
+    *,
+    touch: bool = False,
+    serial: int | None = None,
 ) -> bool:
     """Bring a year's index up to date and say whether anything was written; the root index follows.
 
     ``events`` is the present schedule (None: as the index has it), ``states`` what became of sessions, by round
     number in that schedule and session code, ``session_keys`` whose ``latest.json`` has changed. What that says is
-    published always wins.
+    published always wins. With ``touch`` it is written even if nothing in it has changed: whoever has read it before,
+    and ``latest.json`` before that was changed, has to read both again.
+
+    :raises Conflict: ``serial`` is given and the index has another serial number (0: there is none).
     """
     given, changed = dict(states or {}), sorted(set(session_keys))
 
     def change(before: Season | None) -> Season:
+        if serial is not None and (before.serial if before else 0) != serial:
+            raise Conflict(keys.season(year))
         # Read after the index was read: whoever makes another revision current later also writes the index later.
         fresh = {key: latest for key in changed if (latest := read_latest(store, key)) is not None}
         published = [entry for entry in published_in(before) if entry.session.session_key not in fresh]
         published += [_published(latest) for latest in fresh.values() if latest.year == year]
         return season_document(year, events, before, published, given, now)
 
-    written = update_document(store, keys.season(year), Season, change)
+    written = _write(store, year, change, touch=touch)
     return update_root_index(store, years=(year,)) or written
 
 
@@ -106,20 +113,24 @@ def rebuild_season(store: Store, year: int, events: Sequence[Event] | None, now:
         published = published_of_year(store, year)
         return season_document(year, events, before, published, {}, now)
 
-    written = update_document(store, keys.season(year), Season, change)
+    written = _write(store, year, change)
     return update_root_index(store, years=(year,)) or written
 
 
-def finish_publication(store: Store, session_key: int, now: datetime) -> bool:
-    """Let the indexes say what ``latest.json`` says of a session: the last steps of a publication, alone.
+def _write(store: Store, year: int, change: Callable[[Season | None], Season], *, touch: bool = False) -> bool:
+    """Write a year's index if ``change`` makes another one of it, or always with ``touch``.
 
-    For a run that finds its session up to date and must still finish what a killed one began. Costs three reads
-    when there is nothing to do. Raises PublicationError if the session was never published.
+    The serial number makes two writes differ, and so their ETags, also where the second one takes the first one back:
+    who has read an index that was written since never succeeds in writing one.
     """
-    latest = read_latest(store, session_key)
-    if latest is None:
-        raise PublicationError(f"Session {session_key} is not published in {store.uri}. Publish it first.")
-    return update_season(store, latest.year, None, now, session_keys=(session_key,))
+
+    def changed(before: Season | None) -> Season | None:
+        after = change(before)
+        if before is not None and not touch and encode_document(after) == encode_document(before):
+            return None
+        return replace(after, serial=after.serial + 1)
+
+    return update_document(store, keys.season(year), Season, changed)
 
 
 def is_indexed(store: Store, latest: Latest) -> bool:
@@ -147,7 +158,7 @@ def update_root_index(store: Store, years: Iterable[int] = (), links: Links | No
 
 def published_of_year(store: Store, year: int) -> list[Published]:
     """Return every published session of a year, from every ``latest.json``."""
-    return [_published(latest) for latest in _all_latest(store) if latest.year == year]
+    return [_published(latest) for latest in all_latest(store) if latest.year == year]
 
 
 def _published(latest: Latest) -> Published:
@@ -165,8 +176,8 @@ def _published(latest: Latest) -> Published:
     return Published(latest.event, latest.round, session)
 
 
-def _all_latest(store: Store) -> list[Latest]:
+def all_latest(store: Store) -> list[Latest]:
+    """Return every ``latest.json`` there is, by session key."""
     session_keys = [int(name) for name in store.list_folders(keys.SESSIONS) if name.isdecimal()]
-    with ThreadPoolExecutor(_READERS) as pool:
-        found = pool.map(lambda session_key: read_latest(store, session_key), sorted(session_keys))
-        return [latest for latest in found if latest is not None]
+    found = in_parallel(lambda session_key: read_latest(store, session_key), sorted(session_keys))
+    return [latest for latest in found if latest is not None]

@@ -96,7 +96,10 @@ class Store(ABC):
 
     @abstractmethod
     def copy(self, source: str, target: str, sha256: str) -> None:
-        """Copy inside the store, without moving bytes through this machine. ``sha256`` is the source's, in hex."""
+        """Copy inside the store, without moving bytes through this machine. ``sha256`` is the source's, in hex.
+
+        Raises Conflict if the source is not there any more.
+        """
 
     @abstractmethod
     def list(self, prefix: str) -> Iterator[Listed]:

@@ -110,12 +110,17 @@ class FileStore(Store):
                 )
 
     def copy(self, source: str, target: str, sha256: str) -> None:
-        """Give the file a second name (a hard link; a real copy where the file system has none)."""
+        """Give the file a second name (a hard link; a real copy where the file system has none).
+
+        Raises Conflict if there is no such file.
+        """
         source_path, target_path = self._path(source), self._path(target)
         with _explained("write", target_path):
             temporary = _temporary_beside(target_path)
             try:
                 os.link(source_path, temporary)
+            except FileNotFoundError as error:
+                raise Conflict(source) from error
             except OSError as error:
                 if error.errno not in _NO_HARD_LINK:
                     raise

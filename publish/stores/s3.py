@@ -143,7 +143,7 @@ class S3Store(Store):
             raise self._stored_other_bytes(key)
 
     def copy(self, source: str, target: str, sha256: str) -> None:
-        """Copy on the server."""
+        """Copy on the server; raises Conflict if the source is not there."""
         with self._explained("write", target) as at:
             answer = self._client.copy_object(
                 **at,

@@ -61,10 +61,12 @@ def is_missing(error: ClientError) -> bool:
 
 
 def is_lost_race(error: ClientError) -> bool:
-    """Whether a condition of the request did not hold; a conditional write over nothing is told by 'no such key'."""
+    """Whether a condition of the request did not hold; 'no such key' tells of a conditional write over nothing, and of
+    a copy of what is gone.
+    """
     if _code(error) in _LOST_RACE:
         return True
-    return _code(error) == "NoSuchKey" and error.operation_name == "PutObject"
+    return _code(error) == "NoSuchKey" and error.operation_name in ("PutObject", "CopyObject")
 
 
 def explained(error: Exception, action: str, key: str, uri: str) -> ParcfermeError:

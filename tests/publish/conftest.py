@@ -24,6 +24,7 @@ from publish.encode.manifest import (
     ManifestFrames,
     ManifestObject,
     ManifestSession,
+    named,
 )
 from publish.encode.objects import EncodedObject, EncodedRevision
 from publish.headers import headers_for
@@ -31,7 +32,7 @@ from publish.revisions.latest import Summary
 from publish.stores.base import Store
 from publish.stores.choose import open_store
 from publish.stores.folder import FileStore
-from publish.structs import decode_document, encode_document
+from publish.structs import decode_document
 from transforms.recording import SessionIdentity
 
 NOW = datetime(2024, 3, 3, 12, 0, tzinfo=UTC)
@@ -81,8 +82,7 @@ def make_revision(
     paths: tuple[str, ...] = PATHS,
     compressor: str = "",
 ) -> EncodedRevision:
-    """A tiny encoded session; ``content`` decides the revision, ``compressor`` changes bytes but not the revision."""
-    revision = hashlib.sha256(f"{session_key} {content} {paths}".encode()).hexdigest()[:16]
+    """A tiny encoded session; ``content`` decides what is in it, ``compressor`` only its bytes."""
     source = folder / uuid.uuid4().hex
     source.mkdir()
     objects = []
@@ -90,7 +90,7 @@ def make_revision(
         data = f"{path} of {session_key} {content}{compressor}\n".encode()
         file = source / path.replace("/", "_")
         file.write_bytes(data)
-        headers = headers_for(f"v1/sessions/{session_key}/{revision}/{path}")
+        headers = headers_for(path)
         objects.append(
             EncodedObject(
                 path=path,
@@ -110,17 +110,23 @@ def make_revision(
         round=1,
         event=ManifestEvent("Bahrain Grand Prix", "Bahrain Grand Prix", "Bahrain", "Sakhir", None),
         session=ManifestSession("R", "Race", "2024-03-02", None),
-        revision=revision,
+        revision="0" * 16,
         clock=ManifestClock(None, 0, 0, None),
         drivers=(),
         total_laps=None,
         grade="A",
         capabilities={"telemetry": True},
         frames=ManifestFrames(RATES, CHUNK_MS, {}),
-        objects=_listed(objects),
+        objects=(),
         made_with={},
     )
-    return EncodedRevision(session_key, revision, encode_document(manifest), tuple(objects))
+    return _encoded(session_key, manifest, objects)
+
+
+def _encoded(session_key: int, manifest: Manifest, objects: list[EncodedObject]) -> EncodedRevision:
+    listed = msgspec.structs.replace(manifest, objects=_listed(objects))
+    revision, data = named(listed, [item.content_sha256 for item in objects])
+    return EncodedRevision(session_key, revision, data, tuple(objects))
 
 
 def _listed(objects: list[EncodedObject]) -> tuple[ManifestObject, ...]:
@@ -128,7 +134,7 @@ def _listed(objects: list[EncodedObject]) -> tuple[ManifestObject, ...]:
 
 
 def with_files(encoded: EncodedRevision, files: dict[str, bytes]) -> EncodedRevision:
-    """The same revision with other bytes in some of its objects."""
+    """The same content with other bytes in some of its objects."""
     objects = []
     for item in encoded.objects:
         if item.path in files:
@@ -136,9 +142,7 @@ def with_files(encoded: EncodedRevision, files: dict[str, bytes]) -> EncodedRevi
             sha256 = hashlib.sha256(files[item.path]).hexdigest()
             item = dataclasses.replace(item, bytes=len(files[item.path]), sha256=sha256)
         objects.append(item)
-    manifest = decode_document(encoded.manifest, Manifest, "manifest")
-    changed = encode_document(msgspec.structs.replace(manifest, objects=_listed(objects)))
-    return dataclasses.replace(encoded, manifest=changed, objects=tuple(objects))
+    return _encoded(encoded.session_key, decode_document(encoded.manifest, Manifest, "manifest"), objects)
 
 
 @pytest.fixture

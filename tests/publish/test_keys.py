@@ -14,6 +14,11 @@ from transforms.columns import TABLES
 from transforms.errors import PublicationError
 from transforms.session_types import SESSION_CODES
 
+
+def _digits(count: int) -> st.SearchStrategy[str]:
+    return st.text("0123456789abcdef", min_size=count, max_size=count)
+
+
 _NUMBER = st.integers(0, 12) | st.integers(0, 10**9)
 _PATH = st.sampled_from(("overview.json.gz", "frames/25/0003.json.gz", "parquet/laps.parquet", "rows/skip_7.json.gz"))
 #: What each parameter of the functions in ``keys`` can be.
@@ -21,15 +26,23 @@ _ARGUMENTS: dict[str, st.SearchStrategy] = {
     "code": st.sampled_from(SESSION_CODES),
     "name": st.sampled_from(("manifest", "latest", "columns")),
     "path": _PATH,
-    "revision": st.text("0123456789abcdef", min_size=16, max_size=16),
+    "revision": _digits(16) | st.builds("{}-{}".format, _digits(16), _digits(8)),
     "round_number": _NUMBER,
     "session_key": _NUMBER,
     "skip": _NUMBER,
     "table": st.sampled_from(sorted(TABLES)),
     "year": _NUMBER,
 }
-#: They judge a key that they are given.
-_JUDGES = ("checked_key", "checked_prefix", "is_immutable", "is_key")
+#: They judge a key, or a part of one, that they are given.
+_JUDGES = (
+    "checked_key",
+    "checked_prefix",
+    "content_of",
+    "is_immutable",
+    "is_key",
+    "is_revision",
+    "session_of_table_copy",
+)
 _MAKERS: dict[str, Callable[..., str | None]] = {
     name: made
     for name, made in vars(keys).items()

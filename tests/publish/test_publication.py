@@ -1,5 +1,5 @@
 import pytest
-from fault_store import WatchedStore, check_copies, check_readers_view
+from fault_store import KilledError, WatchedStore, check_copies, check_readers_view
 
 from publish import keys
 from publish.publication import finish_publication, publish_revision, publish_site, roll_back
@@ -74,6 +74,7 @@ def test_first_publication_is_complete(store, publishing):
             }
         ],
         "withheld": [],
+        "removed": [],
     }
     entry = read_season(store, 2024).events[0].sessions[0]
     assert entry.state == "published"
@@ -85,7 +86,7 @@ def test_order_of_requests(file_store, publishing):
     watched = WatchedStore(file_store)
     outcome = publish(watched, publishing)
     order = [_kind(key, outcome.revision) for _, key in watched.writes]
-    expected = ["object"] * 7 + ["manifest"] + ["copy"] * 4 + ["latest", "season", "root"]
+    expected = ["object"] * 7 + ["manifest", "latest"] + ["copy"] * 4 + ["season", "root"]
     assert order == expected
 
 
@@ -114,6 +115,75 @@ def test_another_compressor_uploads_nothing(store, publishing):
     assert publish(watched, publishing, compressor=" packed otherwise").unchanged
     assert watched.writes == []
     check_readers_view(store)
+
+
+def test_what_a_killed_run_left_is_finished_by_one_with_another_compressor(store, publishing):
+    def die(request, key):
+        if key.endswith("parquet/laps.parquet"):
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        publish(WatchedStore(store, die), publishing)
+    outcome = publish(store, publishing, compressor=" packed otherwise")
+    assert outcome.uploaded_objects == len(publishing.paths) and not outcome.unchanged
+    assert read_latest(store, 9472).revision == outcome.revision
+    check_readers_view(store)
+    check_copies(store, 9472, COPIES)
+
+
+def test_of_two_compressors_at_once_one_is_published(store, publishing):
+    others = []
+
+    def before(request, key):
+        if not others and (request, key) == ("write", "v1/sessions/9472/latest.json"):
+            others.append("begun")
+            others.append(publish(store, publishing, compressor=" packed otherwise"))
+
+    ours = publish(WatchedStore(store, before), publishing)
+    assert ours.revision == others[1].revision and len(read_latest(store, 9472).history) == 1
+    check_readers_view(store)
+    check_copies(store, 9472, COPIES)
+
+
+def test_a_forced_run_repairs_what_has_other_bytes(file_store, publishing):
+    first = publish(file_store, publishing)
+    key = keys.revision_object(9472, first.revision, "overview.json.gz")
+    whole = file_store.read(key).data
+    file_store.write(key, whole[::-1])
+    assert publish(file_store, publishing).unchanged
+    again = publish(file_store, publishing, forced=True)
+    assert (again.revision, again.uploaded_objects, again.unchanged) == (first.revision, 1, False)
+    assert file_store.read(key).data == whole
+    file_store.write(key, whole[::-1])
+    other = publish(file_store, publishing, compressor=" packed otherwise", forced=True)
+    assert other.revision != first.revision
+    assert [entry.reason for entry in read_latest(file_store, 9472).history] == ["forced", "first"]
+    check_copies(file_store, 9472, COPIES)
+
+
+def test_what_was_rolled_back_from_stays_out_however_it_is_compressed(file_store, publishing):
+    first = publish(file_store, publishing)
+    publish(file_store, publishing, "two")
+    roll_back(file_store, 9472, None, now=publishing.now)
+    again = publish(file_store, publishing, "two", compressor=" packed otherwise")
+    assert again.withheld and again.revision == first.revision
+    forced = publish(file_store, publishing, "two", compressor=" packed otherwise", forced=True)
+    assert not forced.withheld and forced.uploaded_objects == 0
+    assert read_latest(file_store, 9472).withheld == ()
+
+
+def test_a_rollback_while_a_run_uploads_keeps_it_out(file_store, publishing):
+    first = publish(file_store, publishing)
+    publish(file_store, publishing, "two")
+    done = []
+
+    def before(request, key):
+        if not done and request == "upload_file":
+            done.append(publish(file_store, publishing, "three"))
+            done.append(roll_back(file_store, 9472, first.revision, now=publishing.now))
+
+    outcome = publish(WatchedStore(file_store, before), publishing, "three", compressor=" packed otherwise")
+    assert outcome.withheld and read_latest(file_store, 9472).revision == first.revision
 
 
 def test_new_code_with_the_same_content_is_remembered_without_a_new_revision(store, publishing):
@@ -193,8 +263,10 @@ def test_rows_of_another_race_under_the_old_number_stay(file_store, publishing):
     assert file_store.read("telemetry/2024/6/skip_1.json.gz").data == file_store.read(source).data
 
 
-@pytest.mark.parametrize("moment", ["upload_file", "copy", "write v1/sessions/9472/latest.json"])
-def test_two_publishers_of_one_session_both_end_well(file_store, publishing, moment):
+@pytest.mark.parametrize(
+    ("moment", "last"), [("upload_file", "ours"), ("write v1/sessions/9472/latest.json", "ours"), ("copy", "theirs")]
+)
+def test_two_publishers_of_one_session_both_end_well(file_store, publishing, moment, last):
     publish(file_store, publishing, "zero")
     others = []
 
@@ -205,11 +277,12 @@ def test_two_publishers_of_one_session_both_end_well(file_store, publishing, mom
 
     ours = publish(WatchedStore(file_store, before), publishing, "ours")
     latest = read_latest(file_store, 9472)
-    assert [entry.revision for entry in latest.history][:2] == [ours.revision, others[1].revision]
+    both = [others[1].revision, ours.revision] if last == "theirs" else [ours.revision, others[1].revision]
+    assert [entry.revision for entry in latest.history][:2] == both
     check_readers_view(file_store)
     check_copies(file_store, 9472, COPIES)
-    assert file_store.read("telemetry/2024/1/skip_3.json.gz") is None
-    assert read_season(file_store, 2024).events[0].sessions[0].revision == ours.revision
+    assert (file_store.read("telemetry/2024/1/skip_3.json.gz") is None) == (last == "ours")
+    assert read_season(file_store, 2024).events[0].sessions[0].revision == both[0]
 
 
 def test_index_follows_whoever_was_last(file_store, publishing):

@@ -17,7 +17,6 @@ from flows.session import fingerprint
 from flows.session.flow import publish_session
 from publish import keys
 from publish.publication import finish_publication
-from publish.revisions.copies import settle_copies
 from publish.revisions.latest import Changes, read_latest, step_back
 from publish.revisions.manifests import read_manifest
 from publish.stores.folder import FileStore
@@ -80,7 +79,6 @@ def _add_twin(store: FileStore, session_key: int) -> None:
     now = datetime(2099, 6, 1, tzinfo=UTC)
     made = step_back(latest, TWIN, latest.grade, latest.capabilities, now, Changes())
     store.write(keys.latest(session_key), encode_document(replace(made, withheld=())))
-    settle_copies(store, session_key)
     finish_publication(store, session_key, now)
 
 

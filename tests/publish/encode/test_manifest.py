@@ -2,13 +2,13 @@ import dataclasses
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from session_data import IDENTITY_OF_SESSION, drivers, session_data
 
-from publish.encode.manifest import Manifest, build_manifest
-from publish.encode.objects import EncodedObject
-from publish.structs import decode_document
-from transforms.errors import PublicationError
+from publish import keys
+from publish.encode.manifest import Manifest, build_manifest, content_name, named_anew
+from publish.encode.objects import EncodedObject, EncodedRevision
 from transforms.parts import Part
 
 ME = IDENTITY_OF_SESSION
@@ -39,7 +39,7 @@ def test_it_has_the_contract_fields(data):
         "capabilities clock drivers event frames grade made_with meeting_key objects revision round schema session "
         "session_key total_laps year"
     )
-    assert made["schema"] == "parcferme/manifest/1" and made["revision"] == revision and len(revision) == 16
+    assert made["schema"] == "parcferme/manifest/1" and made["revision"] == revision and keys.is_revision(revision)
     assert made["clock"] == {
         "utc_origin": "2024-03-02T15:03:42.123Z",
         "duration_ms": 4000,
@@ -74,10 +74,10 @@ def test_parts_are_those_of_qualifying_or_practice(data):
         {"name": "Q1", "start_ms": 30_000, "end_ms": 1_110_000, "stopped_ms": [[60_000, 90_000]], "advance": 15},
         {"name": "Q2", "start_ms": 1_500_000, "end_ms": None, "stopped_ms": [], "advance": None},
     ]
-    assert decode_document(json.dumps(made).encode(), Manifest, "the manifest").parts[0].advance == 15
+    assert msgspec.convert(made, Manifest).revision == revision
     made["parts"][0]["advance"] = "15"
-    with pytest.raises(PublicationError, match="advance"):
-        decode_document(json.dumps(made).encode(), Manifest, "the manifest")
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(made, Manifest)
 
 
 def test_objects_are_sorted_and_have_what_means_something(data):
@@ -105,11 +105,36 @@ def test_objects_are_sorted_and_have_what_means_something(data):
     ]
 
 
-def test_the_revision_does_not_depend_on_how_it_was_made(data):
+def test_the_name_says_apart_what_is_in_it_and_how_it_was_made(data):
     revision, _ = build(data)
-    assert build(data, made_with={**MADE_WITH, "parcferme": "9.9.9"})[0] == revision
-    repacked = [entry("frames/25/0000.json.gz", bytes=99), entry("laps.json.gz", sha256="b" * 64, file=Path("else"))]
-    assert build(data, objects=repacked)[0] == revision
+    assert build(data)[0] == revision
+    others = [
+        build(data, made_with={**MADE_WITH, "parcferme": "9.9.9"})[0],
+        build(data, objects=[entry("frames/25/0000.json.gz"), entry("laps.json.gz", bytes=99)])[0],
+        build(data, objects=[entry("frames/25/0000.json.gz"), entry("laps.json.gz", sha256="b" * 64)])[0],
+    ]
+    assert len({revision, *others}) == 4
+    assert {keys.content_of(other) for other in others} == {keys.content_of(revision)}
+
+
+def test_a_name_that_is_taken_is_never_used(data):
+    revision, text = build(data)
+    encoded = EncodedRevision(ME.session_key, revision, json.dumps(text).encode(), ())
+    assert named_anew(encoded, ()) is encoded
+    taken = [revision]
+    for _ in range(3):
+        other = named_anew(encoded, taken)
+        assert other.revision not in taken and keys.content_of(other.revision) == keys.content_of(revision)
+        assert json.loads(other.manifest) == text | {"revision": other.revision}
+        taken.append(other.revision)
+
+
+def test_the_content_can_be_proved_from_what_is_stored(data):
+    objects = [entry("frames/25/0000.json.gz", "d" * 64), entry("laps.json.gz")]
+    revision, text = build(data, objects=objects)
+    stored = msgspec.convert(text, Manifest)
+    assert content_name(stored, ["d" * 64, "c" * 64]) == keys.content_of(revision)
+    assert content_name(stored, ["d" * 64, "e" * 64]) != keys.content_of(revision)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +150,7 @@ def test_the_revision_does_not_depend_on_how_it_was_made(data):
     ],
 )
 def test_the_revision_depends_on_what_a_reader_gets(data, change):
-    assert build(data, **change)[0] != build(data)[0]
+    assert keys.content_of(build(data, **change)[0]) != keys.content_of(build(data)[0])
 
 
 def test_the_revision_depends_on_the_session(data):

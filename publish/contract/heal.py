@@ -1,0 +1,134 @@
+"""Mends what ``verify`` finds wrong, as far as the destination itself holds what is needed.
+
+- A revision whose objects have other bytes than its manifest says, written over by another version of a library when
+  names did not yet tell bytes apart: if what is in them is what the name promises, they are described anew, under a
+  name of their own, which takes the old one's place. Nothing that a reader may keep for a year gets other bytes.
+- Stable copies and indexes that are not those of what is current.
+
+What is lost, or is not what was published under its name, has to be published again.
+"""
+
+import hashlib
+import itertools
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from publish import keys
+from publish.contract.verify import Verification, read_latest_or_none, verify_store
+from publish.encode.content import content_sha256
+from publish.encode.manifest import Manifest, ManifestObject, content_name, named
+from publish.revisions.copies import remove_objects
+from publish.revisions.latest import Latest, rename
+from publish.revisions.stored import read_revision
+from publish.season.finish import finish_publication, settle_unowned_rows
+from publish.stores.base import Conflict, Store
+from publish.stores.parallel import OnProgress, in_parallel
+from publish.stores.shared_documents import update_document
+from transforms.errors import PublicationError
+
+logger = logging.getLogger(__name__)
+
+#: Objects read whole at once; the largest is some tens of megabytes.
+_READERS = 4
+
+
+def heal_store(
+    store: Store, now: datetime, *, deep: bool = False, on_progress: OnProgress | None = None
+) -> Verification:
+    """Mend what can be mended and return what ``verify`` finds then; ``deep`` and ``on_progress`` as there.
+
+    Asks for the hash of every object of every revision. Safe beside publishers, prune and other healers; running it
+    again finishes what was interrupted.
+    """
+    names = sorted(int(name) for name in store.list_folders(keys.SESSIONS) if name.isdecimal())
+    years = set()
+    for session_key in names:
+        latest = read_latest_or_none(store, session_key)
+        if latest is not None:
+            years.add(latest.year)
+            _heal_session(store, latest, now)
+    for year in sorted(years):
+        settle_unowned_rows(store, year)
+    for session_key in _remove_foreign_copies(store):
+        if read_latest_or_none(store, session_key) is not None:  # published just now
+            finish_publication(store, session_key, now)
+    return verify_store(store, deep=deep, on_progress=on_progress)
+
+
+def _heal_session(store: Store, latest: Latest, now: datetime) -> None:
+    renamed = False
+    for revision in latest.revisions:
+        manifest, lost = read_revision(store, latest.session_key, revision, by_hash=True)
+        if lost:
+            try:
+                renamed |= manifest is not None and _describe_anew(store, latest, manifest)
+            except (PublicationError, Conflict) as error:
+                logger.warning("Revision %s of session %s stays as it is: %s", revision, latest.session_key, error)
+    try:
+        finish_publication(store, latest.session_key, now, touch=renamed)
+    except PublicationError as error:
+        logger.warning("Copies and indexes of session %s stay as they are: %s", latest.session_key, error)
+
+
+def _describe_anew(store: Store, latest: Latest, manifest: Manifest) -> bool:
+    """Store the objects of a revision once more under a name that is theirs, and let the history name that one.
+
+    :raises PublicationError: an object is lost, or together they are not what was published under the name.
+    :raises Conflict: an object has just gone.
+    """
+    old = manifest.revision
+    folder = keys.revision_folder(latest.session_key, old)
+    found = in_parallel(lambda item: _look(store, folder, item), manifest.objects, workers=_READERS)
+    described = replace(manifest, objects=tuple(item for item, _ in found))
+    contents = [content for _, content in found]
+    if content_name(described, contents) != keys.content_of(old):
+        raise PublicationError(f"what is in its objects is not what {old} promises. Publish it again with --force.")
+    new, data = next(made for made in _names(described, contents) if made[0] not in (old, *latest.removed))
+    target = keys.revision_folder(latest.session_key, new)
+    in_parallel(lambda item: store.copy(folder + item.path, target + item.path, item.sha256), described.objects)
+    store.write(keys.manifest(latest.session_key, new), data)
+    _, lost = read_revision(store, latest.session_key, new, by_hash=True)
+    if lost:
+        raise PublicationError(f"{lost[0]} has changed meanwhile. Run it again.")
+    return _rename(store, latest, old, new)
+
+
+def _rename(store: Store, latest: Latest, old: str, new: str) -> bool:
+    """Let the history name a revision by ``new``, and prune count from now for what is left under ``old``."""
+    manifest_key = keys.manifest(latest.session_key, old)
+    stored = store.read(manifest_key)
+    if stored is not None:
+        store.write(manifest_key, stored.data)
+    done: list[bool] = []
+
+    def change(present: Latest | None) -> Latest | None:
+        done.append(present is not None and old in present.revisions and new not in present.removed)
+        return rename(present, {old: new}) if present and done[-1] else None
+
+    return update_document(store, keys.latest(latest.session_key), Latest, change) and done[-1]
+
+
+def _look(store: Store, folder: str, item: ManifestObject) -> tuple[ManifestObject, str]:
+    """Return an object's entry as its bytes are, and the hash of what is in it."""
+    stored = store.read(folder + item.path)
+    if stored is None:
+        raise PublicationError(f"{folder}{item.path} is not there. Publish it again with --force.")
+    sha256 = hashlib.sha256(stored.data).hexdigest()
+    return replace(item, bytes=len(stored.data), sha256=sha256), content_sha256(item.path, stored.data)
+
+
+def _names(manifest: Manifest, contents: list[str]) -> Iterator[tuple[str, bytes]]:
+    return (named(manifest, contents, number) for number in itertools.count())
+
+
+def _remove_foreign_copies(store: Store) -> set[int]:
+    """Remove tables under stable names of sessions that are not published; returns these sessions."""
+    rows = [row.key for row in store.list(keys.TABLE_COPIES)]
+    sessions = {key: session_key for key in rows if (session_key := keys.session_of_table_copy(key)) is not None}
+    published = {key for key in set(sessions.values()) if store.head(keys.latest(key)) is not None}
+    foreign = {key: session_key for key, session_key in sessions.items() if session_key not in published}
+    remove_objects(store, sorted(foreign))
+    return set(foreign.values())

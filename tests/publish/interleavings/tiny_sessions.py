@@ -1,0 +1,160 @@
+"""Sessions of a few hundred bytes, encoded, hashed and named as real ones are, and the schedules they are in."""
+
+import dataclasses
+import gzip
+import hashlib
+import io
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from publish.encode.chunks import CHUNK_MS, RATES
+from publish.encode.manifest import (
+    Manifest,
+    ManifestClock,
+    ManifestEvent,
+    ManifestFrames,
+    ManifestObject,
+    ManifestSession,
+    named,
+)
+from publish.encode.objects import EncodedObject, EncodedRevision
+from publish.encode.parquet import ContentHash
+from publish.headers import headers_for
+from publish.revisions.latest import Summary
+from publish.season.document import Event, ScheduledSession
+from transforms.recording import SessionIdentity
+
+YEAR = 2024
+#: Every table name a session may have here.
+TABLES = ("laps", "results")
+_NAMES = {9472: "Bahrain Grand Prix", 9480: "Saudi Arabian Grand Prix", 9488: "Australian Grand Prix"}
+_SCHEMA = pa.schema([pa.field("car", pa.string()), pa.field("lap", pa.int32(), nullable=False)])
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What a session holds: ``content`` decides every value, ``tables`` which tables there are, ``level`` the bytes."""
+
+    content: str = "one"
+    session_key: int = 9472
+    round: int = 1
+    tables: tuple[str, ...] = TABLES[:1]
+    level: int = 9
+
+
+def identity_of(wanted: Wanted) -> SessionIdentity:
+    """Return what the publisher of ``wanted`` takes the session for."""
+    name = _NAMES[wanted.session_key]
+    return SessionIdentity(
+        session_key=wanted.session_key,
+        meeting_key=1229,
+        year=YEAR,
+        round=wanted.round,
+        event=name,
+        official_event=name,
+        country="Country",
+        location="Place",
+        code="R",
+        name="Race",
+        date="2024-03-02",
+        start_utc="2024-03-02T15:00:00Z",
+    )
+
+
+def summary_of(wanted: Wanted) -> Summary:
+    """Return what ``latest.json`` says of ``wanted``."""
+    return Summary("A", {"telemetry": True}, f"inputs-{wanted.content}", "code-1")
+
+
+@cache
+def encode(wanted: Wanted) -> EncodedRevision:
+    """Return ``wanted``, encoded. Two levels of compression give other bytes of the same content."""
+    folder = Path(mkdtemp(dir=_spool()))
+    objects = sorted(
+        [_json(wanted, "laps.json.gz", "laps", folder), _json(wanted, "rows/skip_1.json.gz", "rows", folder)]
+        + [_table(wanted, name, folder) for name in wanted.tables],
+        key=lambda one: one.path,
+    )
+    revision, manifest = named(_manifest(wanted, objects), [one.content_sha256 for one in objects])
+    return EncodedRevision(wanted.session_key, revision, manifest, tuple(objects))
+
+
+@cache
+def _spool() -> str:
+    return mkdtemp(prefix="interleavings-")
+
+
+def _json(wanted: Wanted, path: str, kind: str, folder: Path) -> EncodedObject:
+    text = f'{{"session_key":{wanted.session_key},"path":"{path}","content":"{wanted.content}"}}'.encode() * 20
+    return _object(path, kind, gzip.compress(text, wanted.level, mtime=0), hashlib.sha256(text), folder)
+
+
+def _table(wanted: Wanted, name: str, folder: Path) -> EncodedObject:
+    table = pa.table({"car": [wanted.content, name], "lap": [1, wanted.session_key]}, schema=_SCHEMA)
+    content, out = ContentHash(_SCHEMA), io.BytesIO()
+    content.update(table)
+    pq.write_table(table, out, compression="zstd" if wanted.level == 9 else "snappy")
+    return _object(f"parquet/{name}.parquet", "table", out.getvalue(), content, folder)
+
+
+def _object(path: str, kind: str, data: bytes, content: "ContentHash | hashlib._Hash", folder: Path) -> EncodedObject:
+    file = folder / path.replace("/", "_")
+    file.write_bytes(data)
+    headers = headers_for(path)
+    return EncodedObject(
+        path=path,
+        kind=kind,
+        file=file,
+        bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        content_sha256=content.hexdigest(),
+        content_type=headers.content_type,
+        content_encoding=headers.content_encoding,
+        rows=2,
+    )
+
+
+def _manifest(wanted: Wanted, objects: list[EncodedObject]) -> Manifest:
+    identity = identity_of(wanted)
+    return Manifest(
+        session_key=identity.session_key,
+        meeting_key=identity.meeting_key,
+        year=identity.year,
+        round=identity.round,
+        event=ManifestEvent(identity.event, identity.event, identity.country, identity.location, None),
+        session=ManifestSession(identity.code, identity.name, identity.date, identity.start_utc),
+        revision="0" * 16,
+        clock=ManifestClock(None, 40, 0, None),
+        drivers=(),
+        total_laps=1,
+        grade="A",
+        capabilities={"telemetry": True},
+        frames=ManifestFrames(RATES, CHUNK_MS, {}),
+        objects=tuple(
+            ManifestObject(one.path, one.kind, one.bytes, one.sha256, one.content_encoding, rows=2) for one in objects
+        ),
+        made_with={"parcferme": "1"},
+    )
+
+
+def schedule(*session_keys: int) -> tuple[Event, ...]:
+    """Return a season in which these sessions are the races of rounds 1, 2, ..."""
+    start = datetime(2024, 3, 2, 15, tzinfo=UTC)
+    return tuple(
+        Event(
+            round=number,
+            name=_NAMES[session_key],
+            country="Country",
+            location="Place",
+            date=f"2024-03-{list(_NAMES).index(session_key) + 1:02}",
+            format="conventional",
+            testing=False,
+            sessions=(ScheduledSession("R", "Race", start),),
+        )
+        for number, session_key in enumerate(session_keys, start=1)
+    )
