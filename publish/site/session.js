@@ -5,8 +5,6 @@ import { Parts } from "./parts.js";
 
 /** @import { Documents, Latest, Manifest } from "./types.d.ts" */
 
-const RACES = new Set(["R", "S"]);
-
 /** The current revision of a session. */
 export class Session {
   /**
@@ -19,7 +17,7 @@ export class Session {
     this.folder = folder;
     this.signal = signal;
     this.key = manifest.session_key;
-    this.isRace = RACES.has(manifest.session.code);
+    this.isRace = manifest.capabilities.order;
     this.startMs = manifest.clock.race_start_ms ?? 0;
     this.parts = new Parts(manifest.parts ?? []);
     this.hasFrames = manifest.objects.some((object) => object.kind === "frames");

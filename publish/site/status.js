@@ -2,6 +2,7 @@
 
 import { byId, setText } from "./dom.js";
 import { LoadError, readDocument } from "./fetch.js";
+import { learnSessionTypes } from "./session_types.js";
 import { judge, showHealth } from "./status_health.js";
 import { progressOf, showNext, showRecent, showRunning, statusKey, waitingRuns } from "./status_runs.js";
 import { failSeason, fillSeason, isOpen, replayLink, showLegend, showSeasons } from "./status_seasons.js";
@@ -104,6 +105,7 @@ async function loadStatuses() {
 /** @param {RequestInit} options of the requests */
 async function loadSeasons(options = {}) {
   const index = await readIfThere("index", "index.json", options);
+  learnSessionTypes(index);
   const listed = (index?.seasons ?? []).filter((entry) => Number.isInteger(entry.year));
   showSeasons(listed);
   // A season that is folded away is read once, for its summary.
