@@ -22,6 +22,7 @@ from msgspec import Meta, Struct, field
 
 from publish import keys
 from transforms.errors import PublicationError
+from transforms.grades import GRADES
 from transforms.session_types import SESSION_CODES
 
 _MOMENT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
@@ -48,13 +49,13 @@ def one_of(*values: str) -> Meta:
 
 Count = Annotated[int, Meta(ge=0)]
 Year = Annotated[int, Meta(ge=1950)]
-Grade = Annotated[str, one_of("A", "B", "C", "D", "F")]
+Grade = Annotated[str, one_of(*GRADES)]
 SessionCode = Annotated[str, one_of(*SESSION_CODES)]
 Revision = Annotated[str, Meta(pattern=f"^{keys.REVISION_PATTERN}$")]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Date = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d")]
 #: A time with a zone, published in UTC with milliseconds.
-Utc = Annotated[datetime, Meta(tz=True, extra_json_schema={"pattern": _MOMENT})]
+Utc = Annotated[datetime, Meta(tz=True, extra_json_schema={"pattern": _MOMENT + r".*(Z|[+-]\d\d:\d\d)$"})]
 #: The same where it stays the text it is.
 UtcText = Annotated[str, Meta(pattern=_MOMENT, extra_json_schema={"format": "date-time"})]
 Capabilities = dict[str, bool]

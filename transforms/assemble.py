@@ -6,11 +6,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from transforms import order, states
-from transforms.clock import session_status_ms, suspensions_ms
+from transforms import order, states, timed
+from transforms.clock import last_lap_end_ms, session_status_ms, suspensions_ms
 from transforms.frames import CarFrames, Clock, Frames
 from transforms.interpolate import MAX_GAP_MS, Bracket, bracket, held, linear, steps
-from transforms.parts import read_parts
 from transforms.path import coordinates as path_coordinates
 from transforms.path import velocities
 from transforms.recording import Recording
@@ -18,7 +17,6 @@ from transforms.running import Cleaned, Running, grid_slots, last_lap, official_
 from transforms.timing import CarTiming
 
 Ticks = NDArray[np.int64]
-Floats = NDArray[np.float64]
 #: Gap and interval (car, tick) in s, laps down; NaN and -1 where they mean nothing.
 Gaps = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int8]]
 
@@ -94,12 +92,12 @@ def _race_order(
             for car in numbers
         ]
     )
-    until = {}
+    known = {}
     for car in numbers:
-        ending = running.endings[car]
-        until[car] = ending.finish_ms or running.leaves_ms.get(car) or float(ticks_ms[-1])
+        until = running.endings[car].finish_ms or running.leaves_ms.get(car) or float(ticks_ms[-1])
+        known[car] = order.known_from_ms(running.progress[car], start_ms), until
     counted = (ticks_ms >= start_ms) & (state != states.OUT)
-    gap, interval, down = order.gaps_s(ticks_ms, numbers, settled, until, positions, counted)
+    gap, interval, down = order.gaps_s(ticks_ms, numbers, settled, known, positions, counted)
     # While a race is suspended the field queues in the pit lane; seconds between its cars mean nothing.
     for begin, end in suspensions_ms(recording):
         standing = (ticks_ms >= begin) & (ticks_ms < end)
@@ -124,27 +122,13 @@ def _other_order(
             for car in numbers
         ]
     )
-    set_ms, times = _valid_laps(recording.laps, numbers)
-    segments = [float(part.start_ms) for part in read_parts(recording)[1:]]
-    positions = order.best_lap_positions(ticks_ms, numbers, set_ms, times, segments)
+    positions = timed.positions_by_time(recording, ticks_ms, numbers)
+    official, end_ms = timed.classification(recording, numbers), last_lap_end_ms(cleaned.timing)
+    if cleaned.extent.is_complete and official is not None and end_ms is not None:
+        positions[:, ticks_ms >= end_ms] = official[:, None]
     shape = (len(numbers), len(ticks_ms))
     nothing = np.full(shape, np.nan, np.float32)
     return state, positions, (nothing, nothing, np.full(shape, -1, np.int8))
-
-
-def _valid_laps(laps: pa.Table, numbers: list[str]) -> tuple[dict[str, Floats], dict[str, Floats]]:
-    set_ms: dict[str, list[float]] = {car: [] for car in numbers}
-    times: dict[str, list[float]] = {car: [] for car in numbers}
-    for lap in laps.to_pylist():
-        sound = lap["lap_time_ms"] is not None and lap["end_ms"] is not None and not lap["deleted"]
-        if sound and lap["car"] in set_ms:
-            set_ms[lap["car"]].append(float(lap["end_ms"]))
-            times[lap["car"]].append(float(lap["lap_time_ms"]))
-    ordered = {car: np.argsort(np.array(set_ms[car]), kind="stable") for car in numbers}
-    return (
-        {car: np.array(set_ms[car])[ordered[car]] for car in numbers},
-        {car: np.array(times[car])[ordered[car]] for car in numbers},
-    )
 
 
 def _channels(cleaned: Cleaned, car: str, ticks_ms: Ticks) -> dict[str, Any]:

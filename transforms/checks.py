@@ -10,6 +10,7 @@ from transforms.alignment import Alignment
 from transforms.findings import Row, row
 from transforms.frames import CHANNELS, TICK_MS, Frames
 from transforms.interpolate import MAX_GAP_MS
+from transforms.notes import Note
 from transforms.recording import Recording
 from transforms.running import Cleaned
 from transforms.samples import Findings
@@ -143,6 +144,35 @@ def _gap_cause(unusable: int, last: bool, share: float) -> str:
     return "the feed of this car ended" if last else "nothing was sent for this car"
 
 
+def early_gap_rows(frames: Frames) -> list[Row]:
+    """Gaps larger than the time since the start of the race: measured back to before it, so made up."""
+    start_ms = frames.clock.race_start_ms
+    if start_ms is None:
+        return []
+    since_s = (np.arange(frames.clock.ticks) * TICK_MS - start_ms) / 1000.0
+    rows = []
+    for car, channels in frames.cars.items():
+        for channel in ("gap_s", "interval_s"):
+            values = getattr(channels, channel)
+            # NaN is larger than nothing; half a millisecond is what rounding may add.
+            wrong = np.flatnonzero(values > np.maximum(since_s, 0.0) + 0.0005)
+            if len(wrong):
+                rows.append(
+                    row(
+                        "gap_before_start",
+                        car=car,
+                        channel=channel,
+                        start_ms=wrong[0] * TICK_MS,
+                        end_ms=wrong[-1] * TICK_MS,
+                        value=float(values[wrong].max()),
+                        unit="s",
+                        severity="error",
+                        cause="larger than the time since the start",
+                    )
+                )
+    return rows
+
+
 def findings_rows(findings: dict[str, Findings]) -> list[Row]:
     """How many samples of which fault were treated, per car."""
     return [
@@ -262,9 +292,21 @@ def topic_rows(recording: Recording, frames: Frames) -> list[Row]:
     return rows
 
 
-def note_rows(notes: Iterable[tuple[str, str, str]]) -> list[Row]:
-    """What reconciling the sources found."""
-    return [row(check, car=car, cause=cause) for check, car, cause in notes]
+def note_rows(notes: Iterable[Note], origin: int) -> list[Row]:
+    """What was found while the recording was put right, its times moved to the clock."""
+    return [
+        row(
+            note.check,
+            car=note.car,
+            start_ms=None if note.start_ms is None else note.start_ms - origin,
+            end_ms=None if note.end_ms is None else note.end_ms - origin,
+            value=note.value,
+            unit=note.unit,
+            severity=note.severity,
+            cause=note.cause,
+        )
+        for note in notes
+    ]
 
 
 def warning_rows(recording: Recording) -> list[Row]:

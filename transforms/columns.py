@@ -191,7 +191,7 @@ SESSIONS = Table(
         Column("race_start_ms", MS, CLOCK, "Start of the race or of the session"),
         Column("total_laps", pa.int16(), "lap", "Scheduled distance"),
         Column("cars", pa.int16(), "", "Cars in the session"),
-        Column("grade", TEXT, "", "Verdict on the data, A-F"),
+        Column("grade", TEXT, "", "Verdict on the data: A, B, C, D or F"),
     ),
 )
 

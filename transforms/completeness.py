@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.compute as pc
 
+from transforms.columns import LAPS
 from transforms.parts import read_parts
 from transforms.recording import Recording
 from transforms.timing import CarTiming
@@ -20,8 +21,6 @@ _SILENT_TIMING_MS = 300_000.0
 #: Telemetry that ends this long before timing has been cut, ms. Both go on for minutes after the last lap.
 _SILENT_TELEMETRY_MS = 60_000.0
 _OVER = ("Finalised", "Ends")
-_SEGMENTS = 3
-_TIMES = ("start_ms", "end_ms", "sector1_end_ms", "sector2_end_ms", "sector3_end_ms", "pit_in_ms", "pit_out_ms")
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def measure_extent(recording: Recording, timing: dict[str, CarTiming]) -> Extent
     telemetry_ms = _last_sample_ms(recording)
     laps_ms = _last_crossing_ms(timing)
     timed = recording.laps.filter(pc.invert(pc.fill_null(recording.laps["generated"], False)))
-    signs = [_last_of(timed, name) for name in _TIMES]
+    signs = [_last_of(timed, name) for name in LAPS.clock_columns]
     signs += [_last_of(table, "time_ms") for table in (recording.session_status, recording.messages)]
     signs += [_last_of(table, "time_ms") for table in (recording.weather, recording.track_status)]
     known = [at for at in (telemetry_ms, *signs) if at is not None]
@@ -83,7 +82,7 @@ def _missing_end(recording: Recording, timing: dict[str, CarTiming]) -> str | No
             return f"its last session status is {statuses[-1]}"
         return _missing_timing(recording, timing)
     if flags := _chequered_flags(recording):
-        wanted = _SEGMENTS if recording.identity.type.has_segments else 1
+        wanted = max(len(recording.identity.type.parts), 1)
         return None if flags >= wanted else f"race control showed {flags} of {wanted} chequered flags"
     return _missing_distance(recording, timing)
 
@@ -94,7 +93,7 @@ def _status_is_over(statuses: list[str], recording: Recording) -> bool:
     finished = sum(
         after == "Finished" and before != "Finished" for before, after in zip(["", *statuses], statuses, strict=False)
     )
-    wanted = _SEGMENTS if recording.identity.type.has_segments else 1
+    wanted = max(len(recording.identity.type.parts), 1)
     return finished >= wanted and statuses[-1] != "Started"
 
 
@@ -107,7 +106,7 @@ def _missing_timing(recording: Recording, timing: dict[str, CarTiming]) -> str |
     last = _last_crossing_ms(timing)
     if last is None:
         return None
-    if recording.identity.type.has_segments:
+    if recording.identity.type.parts:
         return _missing_segment(recording, timing)
     if not recording.identity.is_race_like:
         return None
@@ -126,7 +125,7 @@ def _missing_segment(recording: Recording, timing: dict[str, CarTiming]) -> str 
     """The last part of qualifying in which somebody has an official time but no lap was timed, said as a reason."""
     starts = [part.start_ms for part in read_parts(recording)]
     ends = np.concatenate([own.end_ms[np.isfinite(own.end_ms)] for own in timing.values()] or [np.empty(0)])
-    for part in range(min(len(starts), _SEGMENTS), 1, -1):
+    for part in range(min(len(starts), len(recording.identity.type.parts)), 1, -1):
         official = any(r[f"q{part}_ms"] is not None for r in recording.results.to_pylist())
         if official and not (ends > starts[part - 1]).any():
             return f"part {part} has official times but no lap"

@@ -72,8 +72,9 @@ def race_keys(
     """Return what orders the cars of a race at every tick, (cars, ticks) each: laps, and the rank among equal laps.
 
     More laps are ahead, then the lower rank. Before ``start_ms`` all have no laps and their rank is the grid's
-    (``grid``: slot by car, 1 is pole). After its finish a car keeps its laps and its rank is that across the line. A
-    car that left the order has fewer laps than all others: by laps completed, then as classified.
+    (``grid``: slot by car, 1 is pole). Cars equally far are in the order of the result. After its finish a car keeps
+    its laps and its rank is that across the line, behind a car just as far that goes on. A car that left the order has
+    fewer laps than all others: by laps completed, then as classified.
 
     :param leaves: per car that stopped for good when it leaves the order, session ms, and its laps completed.
     :param places: official place by car.
@@ -81,7 +82,8 @@ def race_keys(
     laps = np.empty((len(cars), len(ticks_ms)))
     rank = np.zeros(laps.shape, np.int8)
     finish_ms = np.array([endings[car].finish_ms or np.inf for car in cars])
-    across_the_line = np.searchsorted(np.sort(finish_ms), finish_ms) + 1
+    across_the_line = np.empty(len(cars), np.int8)
+    across_the_line[np.lexsort((np.array([places[car] for car in cars]), finish_ms))] = np.arange(1, len(cars) + 1)
     begin = int(np.searchsorted(ticks_ms, start_ms))
     for row, car in enumerate(cars):
         ending = endings[car]
@@ -89,7 +91,7 @@ def race_keys(
             laps[row], rank[row] = _NEVER_STARTED_LAPS, grid[car]
             continue
         laps[row, :begin], rank[row, :begin] = 0.0, grid[car]
-        laps[row, begin:] = progress[car].at(ticks_ms[begin:])
+        laps[row, begin:], rank[row, begin:] = progress[car].at(ticks_ms[begin:]), places[car] - len(cars)
         if ending.finish_ms is not None:
             end = int(np.searchsorted(ticks_ms, ending.finish_ms))
             laps[row, end:] = round(progress[car].at(np.array([ending.finish_ms]))[0])
@@ -116,7 +118,7 @@ def gaps_s(
     ticks_ms: NDArray[np.int64],
     cars: list[str],
     progress: dict[str, Progress],
-    until_ms: dict[str, float],
+    known_ms: dict[str, tuple[float, float]],
     positions: NDArray[np.int8],
     counted: NDArray[np.bool_],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int8]]:
@@ -134,7 +136,7 @@ def gaps_s(
     down = np.full(shape, -1, np.int8)
     at_position = np.argsort(positions, axis=0, kind="stable")
     leader = at_position[0]
-    now = [np.minimum(ticks_ms, until_ms[car]).astype(np.float64) for car in cars]
+    now = [np.minimum(ticks_ms, known_ms[car][1]).astype(np.float64) for car in cars]
     laps = np.stack([progress[car].at(at) for car, at in zip(cars, now, strict=True)])
     inverse = {row: _strictly_rising(progress[car]) for row, car in enumerate(cars)}
     for row in range(len(cars)):
@@ -151,8 +153,20 @@ def gaps_s(
                 if not len(chosen):
                     continue
                 was_there = np.interp(laps[row, chosen], inverse[other].laps, inverse[other].time_ms)
-                target[row, chosen] = np.maximum(now[row][chosen] - was_there, 0.0) / 1000.0
+                known = (was_there >= known_ms[cars[other]][0]) & (now[row][chosen] >= known_ms[cars[row]][0])
+                target[row, chosen[known]] = np.maximum(now[row][chosen] - was_there, 0.0)[known] / 1000.0
     return gap, interval, down
+
+
+def known_from_ms(progress: Progress, start_ms: float) -> float:
+    """Time from which a car's progress is known in a race: its start, for a car that was followed before it.
+
+    Else the first moment after it that tells where the car is, a timing line for example; infinity without one.
+    """
+    if (progress.time_ms < start_ms).any():
+        return start_ms
+    after = progress.time_ms[progress.time_ms > start_ms]
+    return float(after[0]) if len(after) else np.inf
 
 
 def _strictly_rising(progress: Progress) -> Progress:
@@ -172,29 +186,20 @@ def best_lap_positions(
 ) -> NDArray[np.int8]:
     """Position of every car at every tick of a session that is not a race, (cars, ticks), by best lap so far.
 
-    With several segments (``segments_ms``: the starts of Q2 and Q3) a time in a later one beats any earlier one.
-    Cars without a time come last, in the order of ``cars``.
+    With several segments (``segments_ms``: the starts of Q2 and Q3) a time in a later one beats any earlier one; of two
+    equal times the one set first is ahead. A car without a time has no position: -1.
 
     :param set_ms: per car when its valid laps were set, ascending, with ``lap_time_ms`` the times.
     """
     moments = np.unique(np.concatenate([set_ms[car] for car in cars] or [np.empty(0)]))
-    table = np.empty((len(moments) + 1, len(cars)), np.int8)
-    keys: dict[str, tuple[int, float]] = dict.fromkeys(cars, (0, np.inf))
-    table[0] = _ranks(cars, keys)
+    table = np.full((len(moments) + 1, len(cars)), -1, np.int8)
+    keys: dict[str, tuple[int, float, float]] = {}
     for index, moment in enumerate(moments):
         for car in cars:
             for lap_ms in lap_time_ms[car][set_ms[car] == moment]:
                 segment = int(np.searchsorted(segments_ms, moment - lap_ms, side="right"))
-                best = keys[car]
-                if segment > -best[0] or (segment == -best[0] and lap_ms < best[1]):
-                    keys[car] = (-segment, float(lap_ms))
-        table[index + 1] = _ranks(cars, keys)
+                keys[car] = min(keys.get(car, (1, np.inf, np.inf)), (-segment, float(lap_ms), float(moment)))
+        by_time = sorted(keys, key=lambda car: keys[car])
+        table[index + 1] = [by_time.index(car) + 1 if car in keys else -1 for car in cars]
     at = np.searchsorted(moments, ticks_ms, side="right")
     return np.ascontiguousarray(table[at].T)
-
-
-def _ranks(cars: list[str], keys: dict[str, tuple[int, float]]) -> NDArray[np.int8]:
-    order = sorted(range(len(cars)), key=lambda row: (np.isinf(keys[cars[row]][1]), keys[cars[row]], row))
-    ranks = np.empty(len(cars), np.int8)
-    ranks[order] = np.arange(1, len(cars) + 1)
-    return ranks

@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from transforms.frames import Clock
 from transforms.recording import Recording
 
-#: Names of the parts, by session; any other session that is no race has one, named like the session.
-_NAMES = {"Q": ("Q1", "Q2", "Q3"), "SQ": ("SQ1", "SQ2", "SQ3")}
 #: Cars in the last part of a qualifying; those eliminated are spread evenly over the parts before it (FIA Formula 1
 #: Sporting Regulations 2024, article 39.2, for 20 cars; 2026, for 22).
 _IN_LAST_PART = 10
@@ -35,7 +33,8 @@ def read_parts(recording: Recording) -> tuple[Part, ...]:
     """
     if recording.identity.is_race_like:
         return ()
-    names = _NAMES.get(recording.identity.code, (recording.identity.name,))
+    # A practice has one, named like the session.
+    names = recording.identity.type.parts or (recording.identity.name,)
     parts: list[Part] = []
     stopped_at: int | None = None
     for row in recording.session_status.to_pylist():

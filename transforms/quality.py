@@ -21,6 +21,7 @@ from transforms import checks, classification, columns
 from transforms.completeness import Extent
 from transforms.findings import Row, row
 from transforms.frames import Frames
+from transforms.notes import Note
 from transforms.recording import Recording
 from transforms.running import Cleaned, Running
 
@@ -53,7 +54,7 @@ def judge(
     cleaned: Cleaned,
     running: Running,
     frames: Frames,
-    notes: tuple[tuple[str, str, str], ...],
+    notes: tuple[Note, ...],
 ) -> Verdict:
     """Return the verdict on a session."""
     origin = frames.clock.session_time_origin_ms
@@ -65,6 +66,7 @@ def judge(
     rows = [
         *disagreements,
         *checks.gaps(recording, cleaned, frames),
+        *checks.early_gap_rows(frames),
         *checks.findings_rows(cleaned.findings),
         *checks.alignment_rows(cleaned.alignment),
         *checks.lap_rows(recording, origin),
@@ -75,7 +77,7 @@ def judge(
         *classification.place_rows(recording.results, race_like=recording.identity.is_race_like),
         *_status_rows(recording, cleaned, running),
         *_extent_rows(cleaned.extent, origin),
-        *checks.note_rows(notes),
+        *checks.note_rows(notes, origin),
         *checks.topic_rows(recording, frames),
         *checks.warning_rows(recording),
     ]

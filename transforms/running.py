@@ -60,19 +60,20 @@ class Running:
 
 
 def grid_slots(recording: Recording) -> dict[str, int]:
-    """Grid slot by car, 1 is pole. Cars without a sound one (0 is the pit lane; -1, none) follow in result order."""
+    """Grid slot by car, 1 is pole. Cars without a sound one (0 is the pit lane; -1, none) follow as classified."""
     slots = {r["car"]: r["grid"] for r in recording.results.to_pylist()}
-    numbers = [d.number for d in recording.drivers]
-    placed = [n for n in numbers if (slots.get(n) or 0) > 0]
-    placed.sort(key=lambda n: slots[n])
-    return {n: i + 1 for i, n in enumerate(placed + [n for n in numbers if n not in placed])}
+    places = official_places(recording)
+    ordered = sorted(places, key=lambda n: ((slots.get(n) or 0) <= 0, max(slots.get(n) or 0, 0), places[n]))
+    return {n: i + 1 for i, n in enumerate(ordered)}
 
 
 def official_places(recording: Recording) -> dict[str, int]:
-    """Place of every car in the results; cars without one follow in the order of the driver list."""
-    places = {r["car"]: r["position"] for r in recording.results.to_pylist()}
+    """Place of every car in the results; cars without one follow in the order of the results, then by number."""
+    rows = recording.results.to_pylist()
+    places = {r["car"]: r["position"] for r in rows}
+    listed = {r["car"]: row for row, r in enumerate(rows)}
     numbers = [d.number for d in recording.drivers]
-    ordered = sorted(numbers, key=lambda n: (places.get(n) is None, places.get(n) or 0))
+    ordered = sorted(numbers, key=lambda n: (places.get(n) is None, places.get(n) or 0, listed.get(n, len(rows))))
     return {n: i + 1 for i, n in enumerate(ordered)}
 
 

@@ -20,6 +20,7 @@ from transforms.running import Cleaned, make_running
 from transforms.samples import CleanCar, CleanPositions, Findings, clean_car, clean_positions, together
 from transforms.strays import without_strays
 from transforms.tables import published_tables
+from transforms.timed import classification_notes, without_impossible_times
 from transforms.timing import flag_ms, read_timing
 from transforms.track import Track, build_track, sector_distances
 
@@ -59,12 +60,11 @@ def clean(recording: Recording) -> Cleaned:
     cars: dict[str, CleanCar] = {}
     positions: dict[str, CleanPositions] = {}
     findings: dict[str, Findings] = {d.number: {} for d in recording.drivers}
-    for car, samples in recording.cars.items():
-        if car in findings:
-            cars[car], findings[car] = clean_car(samples)
-    for car, coordinates in recording.positions.items():
-        if car in findings:
-            feed, found = clean_positions(coordinates, cars.get(car))
+    for car in findings:
+        if car in recording.cars:
+            cars[car], findings[car] = clean_car(recording.cars[car])
+        if car in recording.positions:
+            feed, found = clean_positions(recording.positions[car], cars.get(car))
             findings[car] = together(findings[car], found)
             if len(feed.time_ms):
                 positions[car] = feed
@@ -91,7 +91,7 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
     """
     on_progress(0.0, "Cleaning samples")
     reconciled = reconcile(recording)
-    recording = reconciled.recording
+    recording, impossible = without_impossible_times(reconciled.recording)
     cleaned = clean(recording)
     clock = make_clock(recording, cleaned.timing, cleaned.extent)
     on_progress(0.3, "Working out progress and order")
@@ -100,7 +100,9 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
     on_progress(0.6, "Putting cars on the common clock")
     frames = assemble(recording, cleaned, running, clock)
     on_progress(0.9, "Judging quality")
-    verdict = judge(recording, cleaned, running, frames, reconciled.notes)
+    compared = classification_notes(recording) if cleaned.extent.is_complete else ()
+    notes = (*reconciled.notes, *impossible, *compared)
+    verdict = judge(recording, cleaned, running, frames, notes)
     rows = make_rows(recording, cleaned, running, frames)
     tables = published_tables(recording, cleaned, running, clock, verdict.table, verdict.grade)
     return SessionData(

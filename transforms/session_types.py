@@ -22,7 +22,8 @@ class SessionType:
 
     ``code`` is FastF1's identifier, ``name`` what people and FastF1's schedule call it, ``other_names`` what the
     schedules of some seasons called it; ``typical_length`` from its start to its end. ``results`` names what the
-    results service has of it, its official results first; it is empty where there are none.
+    results service has of it, its official results first; it is empty where there are none. ``parts`` names the parts
+    of a qualifying: a time in a later one beats any in an earlier one.
     """
 
     code: str
@@ -30,6 +31,7 @@ class SessionType:
     kind: Kind
     typical_length: timedelta
     results: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
     other_names: tuple[str, ...] = ()
 
     @property
@@ -42,20 +44,22 @@ class SessionType:
         """Whether cars race each other, so that there is an order on track."""
         return self.kind is Kind.RACE
 
-    @property
-    def has_segments(self) -> bool:
-        """Whether it has parts (Q1, Q2, Q3), a time in a later one of which beats any in an earlier one."""
-        return self.kind is Kind.QUALIFYING
-
 
 _HOUR = timedelta(hours=1)
 _DECLARED = (
     SessionType("FP1", "Practice 1", Kind.PRACTICE, _HOUR),
     SessionType("FP2", "Practice 2", Kind.PRACTICE, _HOUR),
     SessionType("FP3", "Practice 3", Kind.PRACTICE, _HOUR),
-    SessionType("SQ", "Sprint Qualifying", Kind.QUALIFYING, timedelta(minutes=45), other_names=("Sprint Shootout",)),
+    SessionType(
+        "SQ",
+        "Sprint Qualifying",
+        Kind.QUALIFYING,
+        timedelta(minutes=45),
+        parts=("SQ1", "SQ2", "SQ3"),
+        other_names=("Sprint Shootout",),
+    ),
     SessionType("S", "Sprint", Kind.RACE, _HOUR, results=("sprint",)),
-    SessionType("Q", "Qualifying", Kind.QUALIFYING, _HOUR, results=("qualifying",)),
+    SessionType("Q", "Qualifying", Kind.QUALIFYING, _HOUR, results=("qualifying",), parts=("Q1", "Q2", "Q3")),
     # A race may take two hours of running within three.
     SessionType("R", "Race", Kind.RACE, 2 * _HOUR, results=("results", "first-laps")),
 )

@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from transforms.session_types import SESSION_CODES
+
 _VERBOSE = "parcferme.verbose"
 
 
@@ -77,7 +79,7 @@ cli = click.version_option(package_name="parcferme", message="%(prog)s %(version
 
 YEAR = click.argument("year", type=int)
 EVENT = click.argument("event", help="round or name, for example 1 or Bahrain")
-SESSION = click.argument("session", help="R, S, Q, SQ, FP1, FP2 or FP3")
+SESSION = click.argument("session", help=f"one of {', '.join(SESSION_CODES)}")
 FORCE = click.option("--force", is_flag=True, help="compute even if nothing has changed")
 SOURCE = click.option(
     "--source",

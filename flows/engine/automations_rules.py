@@ -41,6 +41,8 @@ _ENDS = _BAD_ENDS | _states("Completed", "Cancelled", "RolledBack")
 _AT_REST = _states(
     "Scheduled", "AwaitingRetry", "AwaitingConcurrencySlot", "Late", "Paused", "Suspended", "Resuming", "Cancelling"
 )
+#: After one of these a run is not dead, or known to be.
+_SIGNS_OF_LIFE = {_HEARTBEAT} | _ENDS | _AT_REST
 
 Related = list[ResourceSpecification | dict[str, str | list[str]]]
 Notify = Callable[[Notice], list[ActionTypes]]
@@ -78,32 +80,25 @@ def wanted_automations(health_deployment: UUID, notify: Notify | None, windows: 
 
 
 def _caretakers(windows: Windows) -> list[AutomationCore]:
-    silent = _mark(
-        StateType.CRASHED,
-        f"{NOT_HEARD_OF} for {windows.silence.total_seconds():.0f} s: it was killed, "
-        "or its machine is gone or out of reach.",
-    )
+    silence = f"{NOT_HEARD_OF} for {windows.silence.total_seconds():.0f} s"
+    silent = _mark(StateType.CRASHED, f"{silence}: it was killed, or its machine is gone or out of reach.")
     return [
         _automation(
             "silent runs have crashed",
             "A run whose heartbeats stop was killed, or its machine is gone.",
-            _absence(after={_HEARTBEAT}, expect={_HEARTBEAT} | _ENDS | _AT_REST, within=windows.silence),
+            _absence(after={_HEARTBEAT}, expect=_SIGNS_OF_LIFE, within=windows.silence),
             [silent],
         ),
         _automation(
             "runs that are never heard of have crashed",
             "A run was killed before its first heartbeat got out.",
-            _absence(after=_states("Running"), expect={_HEARTBEAT} | _ENDS | _AT_REST, within=windows.silence),
+            _absence(after=_states("Running"), expect=_SIGNS_OF_LIFE, within=windows.silence),
             [silent],
         ),
         _automation(
             "runs that never begin have crashed",
             "A worker took the run and then went away.",
-            _absence(
-                after=_states("Pending"),
-                expect={_HEARTBEAT} | _ENDS | _AT_REST | _states("Running"),
-                within=windows.start,
-            ),
+            _absence(after=_states("Pending"), expect=_SIGNS_OF_LIFE | _states("Running"), within=windows.start),
             [_mark(StateType.CRASHED, "A worker took the run, but it never began.")],
         ),
         _automation(
@@ -142,64 +137,56 @@ def _health_check(deployment: UUID, windows: Windows) -> AutomationCore:
 
 
 def _run_notices(notify: Notify, windows: Windows) -> list[AutomationCore]:
+    sessions, others = _flow_runs(SESSION_FLOW), _flow_runs(*_OTHER_FLOWS)
+
+    def tell(of: str, description: str, trigger: EventTrigger, notice: str) -> AutomationCore:
+        return _automation(f"tell of {of}", description, trigger, notify(Notice(notice, RUN)))
+
+    def now_and_then(states: set[str]) -> EventTrigger:
+        return _presence(states, related=others, for_each={_EACH_FLOW}, within=windows.repeat)
+
+    waiting = _absence(
+        after=_states("Late"),
+        expect=_states("Pending", "Running") | _ENDS,
+        within=windows.waiting,
+        related=sessions,
+        for_each={_EACH_FLOW},
+    )
     return [
-        _automation(
-            "tell of failed sessions",
+        tell(
+            "failed sessions",
             "Each session's run that failed, crashed or timed out.",
-            _presence(_BAD_ENDS, related=_flow_runs(SESSION_FLOW)),
-            notify(Notice("failed session", RUN)),
+            _presence(_BAD_ENDS, related=sessions),
+            "failed session",
         ),
-        _automation(
-            "tell of other failed runs",
+        tell(
+            "other failed runs",
             "For each flow at most once in a while: some run every few minutes.",
-            _presence(
-                _BAD_ENDS,
-                related=_flow_runs(*_OTHER_FLOWS),
-                for_each={_EACH_FLOW},
-                within=windows.repeat,
-            ),
-            notify(Notice("failed run", RUN)),
+            now_and_then(_BAD_ENDS),
+            "failed run",
         ),
-        _automation(
-            "tell of late runs",
+        tell(
+            "late runs",
             "Runs nobody takes: there is no worker, or all are busy. For each flow at most once in a while.",
-            _presence(
-                _states("Late"),
-                related=_flow_runs(*_OTHER_FLOWS),
-                for_each={_EACH_FLOW},
-                within=windows.repeat,
-            ),
-            notify(Notice("late run", RUN)),
+            now_and_then(_states("Late")),
+            "late run",
         ),
-        _automation(
-            "tell of waiting sessions",
+        tell(
+            "waiting sessions",
             "Sessions are due and none is begun. In a backfill most wait for a while; that is no trouble.",
-            _absence(
-                after=_states("Late"),
-                expect=_states("Pending", "Running") | _ENDS,
-                within=windows.waiting,
-                related=_flow_runs(SESSION_FLOW),
-                for_each={_EACH_FLOW},
-            ),
-            notify(Notice("late session", RUN)),
+            waiting,
+            "late session",
         ),
     ]
 
 
 def _health_notices(notify: Notify) -> list[AutomationCore]:
+    def tell(of: str, description: str, event: str) -> AutomationCore:
+        return _automation(f"tell of {of}", description, _on_health(event), notify(Notice(of, HEALTH)))
+
     return [
-        _automation(
-            "tell of failing health",
-            "The health document has become failing.",
-            _on_health(events.HEALTH_FAILING),
-            notify(Notice("failing health", HEALTH)),
-        ),
-        _automation(
-            "tell of recovered health",
-            "The health document is no longer failing.",
-            _on_health(events.HEALTH_RECOVERED),
-            notify(Notice("recovered health", HEALTH)),
-        ),
+        tell("failing health", "The health document has become failing.", events.HEALTH_FAILING),
+        tell("recovered health", "The health document is no longer failing.", events.HEALTH_RECOVERED),
     ]
 
 

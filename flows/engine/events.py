@@ -7,9 +7,21 @@ from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL
 from prefect.utilities.urls import url_for
 
+from publish.live.runs import RunEntry
+
 _logger = logging.getLogger(__name__)
 
 Kind = Literal["started", "published", "unchanged", "awaiting_data", "failed", "cancelled", "crashed"]
+#: What Prefect calls the state of a run of which that is said.
+_STATES: dict[Kind, str] = {
+    "started": "Running",
+    "published": "Completed",
+    "unchanged": "Completed",
+    "awaiting_data": "AwaitingRetry",
+    "failed": "Failed",
+    "cancelled": "Cancelled",
+    "crashed": "Crashed",
+}
 
 HEALTH_CHANGED = "parcferme.health.changed"
 HEALTH_FAILING = "parcferme.health.failing"
@@ -22,46 +34,34 @@ _LONGEST_MESSAGE = 2000
 
 
 def emit_session_event(
-    kind: Kind,
-    *,
-    year: int,
-    round: int,
-    code: str,
-    event: str,
-    flow_run_id: str,
-    flow_run_name: str,
-    state: str,
-    progress: int,
-    message: str,
-    revision: str | None = None,
-    grade: str | None = None,
+    kind: Kind, run: RunEntry, message: str, *, revision: str | None = None, grade: str | None = None
 ) -> None:
-    """Tell Prefect what has become of a session; an event that cannot be sent is a warning, never an error.
+    """Tell Prefect what a run has made of its session; an event that cannot be sent is a warning, never an error.
 
-    ``code`` is one of R, S, Q, SQ, FP1, FP2, FP3, ``event`` the race weekend, ``state`` Prefect's name of the
-    run's state, ``progress`` 0 to 100. Sent in the background; what is left is sent before the process ends.
+    Sent in the background; what is left is sent before the process ends.
     """
     resource = {
-        "prefect.resource.id": f"parcferme.session.{year}.{round}.{code}",
-        "prefect.resource.name": f"{year} {event} {code}",
+        "prefect.resource.id": f"parcferme.session.{run.year}.{run.round}.{run.session}",
+        "prefect.resource.name": f"{run.year} {run.event} {run.session}",
     }
     related = [
         {
-            "prefect.resource.id": f"prefect.flow-run.{flow_run_id}",
+            "prefect.resource.id": f"prefect.flow-run.{run.flow_run_id}",
             "prefect.resource.role": "flow-run",
-            "prefect.resource.name": flow_run_name,
+            "prefect.resource.name": run.flow_run_name,
         }
     ]
+    state = _STATES[kind]
     payload = {
         "state": state,
-        "progress": progress,
+        "progress": 100 if state == "Completed" else 0,
         "message": message[:_LONGEST_MESSAGE],
-        "year": year,
-        "round": round,
-        "event": event,
-        "session": code,
-        "flow_run_name": flow_run_name,
-        "flow_run_url": flow_run_url(flow_run_id),
+        "year": run.year,
+        "round": run.round,
+        "event": run.event,
+        "session": run.session,
+        "flow_run_name": run.flow_run_name,
+        "flow_run_url": flow_run_url(run.flow_run_id),
         "revision": revision,
         "grade": grade,
     }

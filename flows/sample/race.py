@@ -1,14 +1,13 @@
 """Simulates a race or sprint from its script: who is how fast, who stops when, and what goes wrong."""
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 import numpy as np
 
 from flows.sample.circuit import CIRCUITS, PIT_EXIT_M, Circuit
 from flows.sample.messages import race_messages
 from flows.sample.motion import STEADY, Clock, Drive, Stop, Trajectory, drive
-from flows.sample.run import CarRun, FeedGap, SessionRun, Stint, lap_runs, weather_log
+from flows.sample.run import CarRun, Script, SessionRun, Stint, lap_runs, weather_log
 
 #: Seconds of session time: the first car leaves its box, the formation lap begins, the lights go out.
 _LEAVE_S, _FORMATION_S, LIGHTS_S = 20.0, 175.0, 310.0
@@ -29,24 +28,17 @@ class PitStop:
     age: int = 0
 
 
-@dataclass(frozen=True)
-class RaceScript:
-    """What is to happen. Cars by racing number; moments in seconds after the lights go out.
+@dataclass(frozen=True, kw_only=True)
+class RaceScript(Script):
+    """What is to happen in a race or sprint; moments in seconds after the lights go out. ``deleted`` are laps.
 
     ``safety_car`` is (start, end), ``virtual`` likewise, ``red_flag`` (start, restart); some change tyres meanwhile
-    (``red_flag_tyres``). ``retire`` gives the distance
-    in laps after which a car stands beside the track. ``gaps`` are (car, start, end, kind) of the position feed.
-    ``yellow`` are (start, end). ``deleted`` are (car, lap) whose time the stewards delete. ``rain_from_s`` is session
-    time.
+    (``red_flag_tyres``). ``retire`` gives the distance in laps after which a car stands beside the track.
+    ``yellow`` are (start, end).
     """
 
-    round: int
-    code: str
-    origin: datetime
     laps: int
     grid: tuple[str, ...]
-    pace: dict[str, float]
-    seed: int
     tyres: dict[str, str] = field(default_factory=dict)
     stops: dict[str, tuple[PitStop, ...]] = field(default_factory=dict)
     retire: dict[str, float] = field(default_factory=dict)
@@ -57,11 +49,6 @@ class RaceScript:
     red_flag_tyres: dict[str, str] = field(default_factory=dict)
     yellow: tuple[tuple[float, float], ...] = ()
     penalties_s: dict[str, int] = field(default_factory=dict)
-    deleted: tuple[tuple[str, int], ...] = ()
-    gaps: tuple[tuple[str, float, float, str], ...] = ()
-    corrupt_at_s: float | None = None
-    rain_from_s: float | None = None
-    has_drs: bool = True
 
 
 @dataclass(frozen=True)
@@ -268,11 +255,7 @@ def _car_run(
         feed_end_ms=None if stopped is None else stopped + round(_FEED_AFTER_STOP_S * 1000),
         stopped_ms=stopped,
         finished_ms=None if retired else lap_list[laps - 1].end_ms,
-        gaps=tuple(
-            FeedGap(round((LIGHTS_S + start) * 1000), round((LIGHTS_S + end) * 1000), kind)
-            for number, start, end, kind in script.gaps
-            if number == car.number
-        ),
+        gaps=script.gaps_of(car.number, LIGHTS_S),
         first_pit_out_ms=round(left * 1000),
         deleted_laps=frozenset(lap for number, lap in script.deleted if number == car.number),
     )

@@ -89,6 +89,35 @@ class CarRun:
         return tuple(zip(entered, [*left, 10**9][: len(entered)], strict=True))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """What is to happen in any session. Cars by racing number.
+
+    ``pace`` is the factor of the fastest speed. ``deleted`` are (car, lap or part) whose time the stewards delete,
+    ``gaps`` (car, start, end, kind) of the position feed, in seconds. ``corrupt_at_s`` and ``rain_from_s`` are session
+    time.
+    """
+
+    round: int
+    code: str
+    origin: datetime
+    pace: dict[str, float]
+    seed: int
+    deleted: tuple[tuple[str, int], ...] = ()
+    gaps: tuple[tuple[str, float, float, str], ...] = ()
+    corrupt_at_s: float | None = None
+    rain_from_s: float | None = None
+    has_drs: bool = True
+
+    def gaps_of(self, number: str, begin_s: float = 0.0) -> tuple[FeedGap, ...]:
+        """Return the gaps of one car, whose moments count from ``begin_s`` of session time."""
+        return tuple(
+            FeedGap(round((begin_s + start) * 1000), round((begin_s + end) * 1000), kind)
+            for car, start, end, kind in self.gaps
+            if car == number
+        )
+
+
 @dataclass(frozen=True)
 class SessionRun:
     """A whole session. Times are seconds or milliseconds since the data stream began; ``origin`` is that moment.

@@ -1,7 +1,6 @@
 """Simulates sessions in which cars drive for a time, not against each other: practice and qualifying."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 
@@ -9,7 +8,7 @@ from flows.sample.circuit import CIRCUITS, PIT_EXIT_M, Circuit
 from flows.sample.entry import NUMBERS
 from flows.sample.messages import Message, deletions, flag, other
 from flows.sample.motion import Drive, Stop, Trajectory, drive
-from flows.sample.run import CarRun, FeedGap, LapRun, SessionRun, Stint, lap_runs, weather_log
+from flows.sample.run import CarRun, LapRun, Script, SessionRun, Stint, lap_runs, weather_log
 
 _FIRST_PART_S = 60.0
 #: Between the flag of one part of qualifying and the start of the next.
@@ -17,27 +16,16 @@ _BREAK_S = 130.0
 _ELIMINATED = 5
 
 
-@dataclass(frozen=True)
-class TimedScript:
-    """What is to happen in practice or qualifying.
+@dataclass(frozen=True, kw_only=True)
+class TimedScript(Script):
+    """What is to happen in practice or qualifying; moments in session time.
 
-    ``parts`` are the lengths in seconds of Q1, Q2 and Q3, or of a practice session. ``pace`` is the factor of the
-    fastest speed by racing number, ``no_time`` stay in their box, ``deleted`` are (car, part) whose first timed lap the
-    stewards delete, ``gaps`` are (car, start, end, kind) of the position feed in session time.
+    ``parts`` are the lengths in seconds of Q1, Q2 and Q3, or of a practice session. ``no_time`` stay in their box;
+    ``deleted`` are parts, whose first timed lap the stewards delete.
     """
 
-    round: int
-    code: str
-    origin: datetime
     parts: tuple[float, ...]
-    pace: dict[str, float]
-    seed: int
     no_time: tuple[str, ...] = ()
-    deleted: tuple[tuple[str, int], ...] = ()
-    gaps: tuple[tuple[str, float, float, str], ...] = ()
-    corrupt_at_s: float | None = None
-    rain_from_s: float | None = None
-    has_drs: bool = True
 
 
 @dataclass(frozen=True)
@@ -157,9 +145,7 @@ def _car_run(
         back = way.when(outings[index - 1].last_lap * circuit.length_m) if index else None
         fitted_s = max(outing.leave_s - 2.0, (back or 0.0) + 12.0)
         stints.append(Stint(round(fitted_s * 1000), outing.compound, index == 0, 3 * index))
-    gaps = tuple(
-        FeedGap(round(start * 1000), round(end * 1000), kind) for car, start, end, kind in script.gaps if car == number
-    )
+    gaps = script.gaps_of(number)
     deleted = frozenset(outing.lap + 1 for outing in outings if (number, outing.part) in script.deleted)
     return CarRun(
         number, way, laps, tuple(stints), gaps=gaps, first_pit_out_ms=round(left * 1000), deleted_laps=deleted

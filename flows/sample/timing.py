@@ -188,7 +188,9 @@ def _part_events(run: SessionRun) -> Iterator[Event]:
         laps += [(lap.end_ms or 0, part_of(run, lap), car.number, lap.time_ms or 0) for lap in timed_laps(run, car)]
     for part in range(1, len(run.parts)):
         through = {number for _, began, number, _ in laps if began >= part}
-        lines: dict[str, Any] = {number: {"BestLapTimes": {str(part): {"Value": ""}}} for number in through}
+        lines: dict[str, Any] = {
+            number: {"BestLapTimes": {str(part): {"Value": ""}}} for number in run.cars if number in through
+        }
         lines |= {number: {"KnockedOut": True} for number in run.cars if number not in through}
         yield round(run.parts[part][0] * 1000) - 2000, 0, {"SessionPart": part + 1, "Lines": lines}
     for moment, part, number, time_ms in sorted(laps):

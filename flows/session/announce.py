@@ -24,62 +24,35 @@ class Announcer:
 
     def started(self) -> None:
         """Say that the run has begun its work."""
-        self._emit("started", "Running", 0, "Started")
+        self._emit("started", "Started")
         self._list_started()
 
     def published(self, revision: str, grade: str | None) -> None:
         """Say that there is a new current revision."""
-        message = f"Published {revision}"
-        self._emit("published", "Completed", 100, message, revision=revision, grade=grade)
-        self._list_ended("published", message, grade, revision)
+        self._ended("published", f"Published {revision}", revision, grade)
 
     def unchanged(self, revision: str, grade: str | None) -> None:
         """Say that the current revision is up to date."""
-        message = UP_TO_DATE
-        self._emit("unchanged", "Completed", 100, message, revision=revision, grade=grade)
-        self._list_ended("unchanged", message, grade, revision)
+        self._ended("unchanged", UP_TO_DATE, revision, grade)
 
     def awaiting(self, message: str) -> None:
         """Say that the run waits for its data."""
-        self._emit("awaiting_data", "AwaitingRetry", 0, message)
-        self._list_ended("awaiting_data", message)
+        self._ended("awaiting_data", message)
 
     def failed(self, message: str, *, cancelled: bool) -> None:
         """Say that the run has ended without doing its work."""
-        outcome: Kind = "cancelled" if cancelled else "failed"
-        self._emit(outcome, outcome.capitalize(), 0, message)
-        self._list_ended(outcome, message)
+        self._ended("cancelled" if cancelled else "failed", message)
 
     def crashed(self, message: str) -> None:
         """Say that the run ended without a word."""
-        self._emit("crashed", "Crashed", 0, message)
-        self._list_ended("crashed", message)
+        self._ended("crashed", message)
 
-    def _emit(
-        self,
-        kind: Kind,
-        state: str,
-        progress: int,
-        message: str,
-        *,
-        revision: str | None = None,
-        grade: str | None = None,
-    ) -> None:
-        entry = self._entry
-        emit_session_event(
-            kind,
-            year=entry.year,
-            round=entry.round,
-            code=entry.session,
-            event=entry.event,
-            flow_run_id=entry.flow_run_id,
-            flow_run_name=entry.flow_run_name,
-            state=state,
-            progress=progress,
-            message=public_text(message),
-            revision=revision,
-            grade=grade,
-        )
+    def _ended(self, outcome: Kind, message: str, revision: str | None = None, grade: str | None = None) -> None:
+        self._emit(outcome, message, revision, grade)
+        self._list_ended(outcome, message, revision, grade)
+
+    def _emit(self, kind: Kind, message: str, revision: str | None = None, grade: str | None = None) -> None:
+        emit_session_event(kind, self._entry, public_text(message), revision=revision, grade=grade)
 
     def _list_started(self) -> None:
         try:
@@ -87,7 +60,7 @@ class Announcer:
         except Exception as error:
             self._logger.warning("That the run has begun cannot be published: %s", error)
 
-    def _list_ended(self, outcome: str, message: str, grade: str | None = None, revision: str | None = None) -> None:
+    def _list_ended(self, outcome: str, message: str, revision: str | None, grade: str | None) -> None:
         now = datetime.now(UTC)
         try:
             runs.run_ended(

@@ -204,17 +204,38 @@ def publish_session(
     except UpstreamError as error:
         return _awaiting_or_raise(error, None, settings)
     except NotStartedError as error:
-        if PLANNED_TAG not in (this_run.tags or ()):
-            raise
-        # It was postponed since this run was planned, or while it waited. Re-checks keep their distance.
-        first = session_end_utc(error.start_utc, session.code) + settings.start_delay
-        until = first + (_recheck_after() or timedelta())
-        text = f"{error.what} Next attempt on {until:%Y-%m-%d at %H:%M} UTC."
-        postpone_wait(open_destination(settings), year, str(this_run.id), text, until, settings.current_time())
-        _pause(AwaitingRetry(scheduled_time=until, message=text))
+        _postpone_or_raise(error, settings, year, session.code)
     if _recheck_after() is not None and (awaited := run.awaited_by_another()) is not None:
         until = recheck_utc(awaited, settings.current_time())
         _pause(AwaitingRetry(scheduled_time=until, message="There is nothing to check: another run awaits the data."))
+    return _publish_or_wait(run, settings, force=force, refetch=refetch, source=source)
+
+
+def _has_waited() -> bool:
+    return int(this_run.run_count or 1) > 1
+
+
+def _recheck_after() -> timedelta | None:
+    """Return how long after a session's first run this one was planned to look at it again; None: it was not."""
+    return next((after for kind, after in RECHECKS.items() if kind_tag(kind) in (this_run.tags or ())), None)
+
+
+def _postpone_or_raise(error: NotStartedError, settings: Settings, year: int, code: str) -> NoReturn:
+    """Let a planned run wait for a session that is still to come; raise ``error`` where nobody planned it."""
+    if PLANNED_TAG not in (this_run.tags or ()):
+        raise error
+    # It was postponed since this run was planned, or while it waited. Re-checks keep their distance.
+    first = session_end_utc(error.start_utc, code) + settings.start_delay
+    until = first + (_recheck_after() or timedelta())
+    text = f"{error.what} Next attempt on {until:%Y-%m-%d at %H:%M} UTC."
+    postpone_wait(open_destination(settings), year, str(this_run.id), text, until, settings.current_time())
+    _pause(AwaitingRetry(scheduled_time=until, message=text))
+
+
+def _publish_or_wait(
+    run: SessionRun, settings: Settings, *, force: bool, refetch: bool, source: Source
+) -> PublishReport | State[Any]:
+    """Publish, through an empty cache with ``refetch``, and return what the flow does."""
     with fresh_cache(settings) if refetch else nullcontext(settings) as used:
         try:
             if refetch:
@@ -231,15 +252,6 @@ def publish_session(
         # Where somebody looks at the run, its state says what came of it.
         return Completed(message=UP_TO_DATE if report.unchanged else f"Published {report.revision}, {report.grade}")
     return report
-
-
-def _has_waited() -> bool:
-    return int(this_run.run_count or 1) > 1
-
-
-def _recheck_after() -> timedelta | None:
-    """Return how long after a session's first run this one was planned to look at it again; None: it was not."""
-    return next((after for kind, after in RECHECKS.items() if kind_tag(kind) in (this_run.tags or ())), None)
 
 
 def _awaiting_or_raise(error: UpstreamError, run: SessionRun | None, settings: Settings) -> State[Any]:

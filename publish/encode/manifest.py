@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from publish import keys
 from publish.encode.channels import CONTINUOUS, HELD
-from publish.encode.chunks import CHUNK_MS, RATES, Rate
+from publish.encode.chunks import CHUNK_MS, RATES, AllRates, Rate
 from publish.encode.documents import TABLE_DOCUMENTS, iso_utc
 from publish.encode.files import canonical_json
 from publish.encode.objects import EncodedObject, EncodedRevision
@@ -46,8 +46,6 @@ from transforms.session import SessionData
 _CONTENT_DIGITS, _BYTES_DIGITS = 16, 8
 #: What an object can be.
 KINDS = ("frames", "overview", "rows", "table", "track", "quality", *TABLE_DOCUMENTS)
-
-_ALL_RATES = Meta(min_length=len(RATES), max_length=len(RATES), extra_json_schema={"const": list(RATES)})
 
 
 class ManifestEvent(Part):
@@ -112,7 +110,7 @@ class ManifestChannel(Part):
 class ManifestFrames(Part):
     """How the frame chunks are cut."""
 
-    fps: Annotated[tuple[Rate, ...], _ALL_RATES]
+    fps: AllRates
     chunk_ms: Annotated[int, Meta(ge=CHUNK_MS, le=CHUNK_MS)]
     channels: dict[str, ManifestChannel]
 

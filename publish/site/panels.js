@@ -96,7 +96,7 @@ export class CarPanel {
   show(car, chunk, tick, { isChosen, isHiding }) {
     const { driver } = car;
     if (this.shown !== driver.number) this.build(driver);
-    setText(this.role, `${driver.team} · car ${driver.number}${isChosen ? "" : " · leads now"}`);
+    setText(this.role, `${driver.team} · car ${driver.number}${isChosen ? "" : " · in front"}`);
     // Whoever has taken the flag has its result; anything earlier would tell what is ahead.
     this.setResult(driver.number, car.state === "finished" || (isChosen && (this.isAsked || !isHiding)), isChosen);
     if (!this.hasTelemetry) return;

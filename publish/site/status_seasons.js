@@ -240,7 +240,8 @@ function row(year, event, columns, runOf) {
 function cell(year, event, session, run) {
   const { look, sign, words } = standing(session, run);
   const startMs = parseTime(session.start_utc);
-  const told = `${event.name}, ${session.name}: ${words}${startMs === null ? "" : `; starts ${momentText(startMs)}`}`;
+  const said = sign.endsWith("%") ? `${sign} ${words}` : words;
+  const told = `${event.name}, ${session.name}: ${said}${startMs === null ? "" : `; starts ${momentText(startMs)}`}`;
   const slot = `${event.round} ${event.name} ${session.code}`;
   const common = { class: `slot slot-${look}`, title: told, "aria-label": told, data: { slot } };
   const link = replayLink(session);

@@ -7,11 +7,11 @@ below ``v1/schemas/``.
 import sys
 from pathlib import Path
 
-import orjson
-
 from publish.contract.contents import object_problem
 from publish.contract.dictionary import schema_documents
+from publish.encode.manifest import Manifest
 from publish.encode.session import encode_session
+from publish.structs import decode_document
 from transforms import columns
 from transforms.recording import Driver, Recording, SessionIdentity
 from transforms.session import transform_session
@@ -88,10 +88,10 @@ def publish(folder: Path) -> None:
     """Write the race's revision and everything below ``v1/schemas/`` into ``folder``; every object is as its schema."""
     made = encode_session(IDENTITY, None, transform_session(recording()), folder, made_with={})
     (folder / "manifest.json").write_bytes(made.manifest)
-    for item in orjson.loads(made.manifest)["objects"]:
-        problem = object_problem(item, IDENTITY.session_key, (folder / item["path"]).read_bytes())
+    for item in decode_document(made.manifest, Manifest, "manifest.json").objects:
+        problem = object_problem(item, IDENTITY.session_key, (folder / item.path).read_bytes())
         if problem is not None:
-            raise AssertionError(f"{item['path']}: {problem}")
+            raise AssertionError(f"{item.path}: {problem}")
     for key, text in schema_documents().items():
         path = folder / key
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,15 +5,7 @@ import dataclasses
 import pyarrow as pa
 import pytest
 
-from transforms.columns import (
-    LAPS,
-    MESSAGES,
-    RESULTS,
-    SESSION_STATUS,
-    TRACK_STATUS,
-    WEATHER,
-    schema_of,
-)
+from transforms.columns import LAPS, MESSAGES, RESULTS, SESSION_STATUS, TRACK_STATUS, WEATHER
 from transforms.frames import Clock
 from transforms.parts import Part, onto_clock, read_parts
 from transforms.recording import Driver, Recording, SessionIdentity
@@ -37,16 +29,8 @@ QUALIFYING = (
 
 
 def recording(status: tuple[tuple[int, str], ...], code: str = "Q", name: str = "Qualifying", cars: int = 20):
-    empty = {
-        key: schema_of(columns).empty_table()
-        for key, columns in {
-            "laps": LAPS,
-            "results": RESULTS,
-            "weather": WEATHER,
-            "track_status": TRACK_STATUS,
-            "messages": MESSAGES,
-        }.items()
-    }
+    tables = {"laps": LAPS, "results": RESULTS, "weather": WEATHER, "track_status": TRACK_STATUS, "messages": MESSAGES}
+    empty = {name: table.schema.empty_table() for name, table in tables.items()}
     rows = [{"time_ms": time_ms, "status": said} for time_ms, said in status]
     return Recording(
         identity=dataclasses.replace(ME, code=code, name=name),
@@ -54,7 +38,7 @@ def recording(status: tuple[tuple[int, str], ...], code: str = "Q", name: str = 
         utc_origin_ms=None,
         start_ms=None,
         total_laps=None,
-        session_status=pa.Table.from_pylist(rows, schema=schema_of(SESSION_STATUS)),
+        session_status=pa.Table.from_pylist(rows, schema=SESSION_STATUS.schema),
         cars={},
         positions={},
         circuit=None,

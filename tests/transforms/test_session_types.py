@@ -38,5 +38,5 @@ def test_every_name_is_of_one_type() -> None:
 def test_the_order_is_that_of_a_weekend_and_races_come_after_what_sets_their_grid() -> None:
     assert SESSION_CODES == ("FP1", "FP2", "FP3", "SQ", "S", "Q", "R")
     assert [code for code, known in SESSION_TYPES.items() if known.is_race_like] == ["S", "R"]
-    assert [code for code, known in SESSION_TYPES.items() if known.has_segments] == ["SQ", "Q"]
+    assert [code for code, known in SESSION_TYPES.items() if len(known.parts) == 3] == ["SQ", "Q"]
     assert all(timedelta(minutes=30) <= known.typical_length <= timedelta(hours=2) for known in SESSION_TYPES.values())

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 from uuid import uuid4
@@ -16,22 +17,23 @@ from prefect_servers import PATIENCE_S, wait_until
 
 from flows.engine import events
 from flows.engine.events import emit_health_event, emit_session_event, flow_run_url
+from publish.live.runs import RunEntry
 
 RUN_ID = "6f1d3a2e-0000-4000-8000-000000000001"
-FACTS: dict[str, Any] = {
-    "year": 2024,
-    "round": 1,
-    "code": "R",
-    "event": "Bahrain Grand Prix",
-    "flow_run_id": RUN_ID,
-    "flow_run_name": "2024 Bahrain Grand Prix Race",
-    "state": "Completed",
-    "progress": 100,
-    "message": "Published",
-    "revision": "abc123",
-    "grade": "A",
-}
-SCRIPT = "from flows.engine.events import emit_session_event; emit_session_event({kind!r}, **{facts!r})"
+STARTED = datetime(2024, 3, 2, 17, 0, tzinfo=UTC)
+
+
+def run_entry(flow_run_id: str = RUN_ID) -> RunEntry:
+    name = "2024 Bahrain Grand Prix Race"
+    return RunEntry(2024, 1, "Bahrain Grand Prix", "R", flow_run_id, name, None, STARTED)
+
+
+SCRIPT = """
+import datetime
+from flows.engine.events import emit_session_event
+from publish.live.runs import RunEntry
+emit_session_event({kind!r}, {run!r}, "Published", revision="abc123", grade="A")
+"""
 
 
 @pytest.fixture
@@ -43,12 +45,10 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, dict[str, 
         yield sent
 
 
-def _emit_in_a_process(
-    kind: str, facts: dict[str, Any], api_url: str, folder: Path
-) -> subprocess.CompletedProcess[str]:
+def _emit_in_a_process(kind: str, run: RunEntry, api_url: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Send one event from a process that does nothing else."""
     return subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(kind=kind, facts=facts)],
+        [sys.executable, "-c", SCRIPT.format(kind=kind, run=run)],
         env={**os.environ, "PREFECT_API_URL": api_url, "PREFECT_HOME": str(folder)},
         capture_output=True,
         text=True,
@@ -57,18 +57,18 @@ def _emit_in_a_process(
 
 
 def test_a_process_that_ends_at_once_has_sent_its_event(prefect_server: str, tmp_path: Path) -> None:
-    facts = {**FACTS, "flow_run_id": str(uuid4())}
-    ended = _emit_in_a_process("published", facts, prefect_server, tmp_path)
+    run = run_entry(str(uuid4()))
+    ended = _emit_in_a_process("published", run, prefect_server, tmp_path)
     assert ended.returncode == 0, ended.stderr
 
-    event = _wait_for_event("parcferme.session.published", f"prefect.flow-run.{facts['flow_run_id']}")
+    event = _wait_for_event("parcferme.session.published", f"prefect.flow-run.{run.flow_run_id}")
     assert event["resource"] == {
         "prefect.resource.id": "parcferme.session.2024.1.R",
         "prefect.resource.name": "2024 Bahrain Grand Prix R",
     }
     assert event["related"] == [
         {
-            "prefect.resource.id": f"prefect.flow-run.{facts['flow_run_id']}",
+            "prefect.resource.id": f"prefect.flow-run.{run.flow_run_id}",
             "prefect.resource.role": "flow-run",
             "prefect.resource.name": "2024 Bahrain Grand Prix Race",
         }
@@ -82,7 +82,7 @@ def test_a_process_that_ends_at_once_has_sent_its_event(prefect_server: str, tmp
         "event": "Bahrain Grand Prix",
         "session": "R",
         "flow_run_name": "2024 Bahrain Grand Prix Race",
-        "flow_run_url": f"{prefect_server.removesuffix('/api')}/runs/flow-run/{facts['flow_run_id']}",
+        "flow_run_url": f"{prefect_server.removesuffix('/api')}/runs/flow-run/{run.flow_run_id}",
         "revision": "abc123",
         "grade": "A",
     }
@@ -99,7 +99,7 @@ def _wait_for_event(name: str, related_id: str) -> dict[str, Any]:
 
 
 def test_a_server_that_is_not_there_is_no_error(tmp_path: Path) -> None:
-    ended = _emit_in_a_process("failed", FACTS, "http://127.0.0.1:9/api", tmp_path)
+    ended = _emit_in_a_process("failed", run_entry(), "http://127.0.0.1:9/api", tmp_path)
     assert ended.returncode == 0
     assert "Traceback" not in ended.stderr
 
@@ -108,7 +108,7 @@ def test_without_a_server_nothing_is_sent_and_none_is_started(monkeypatch: pytes
     sent: list[str] = []
     monkeypatch.setattr(events, "emit_event", lambda name, **_: sent.append(name))
     with temporary_settings(restore_defaults=[PREFECT_API_URL]):
-        emit_session_event("started", **FACTS)
+        emit_session_event("started", run_entry(), "Started")
         emit_health_event("failing", "healthy", "")
     assert sent == []
 
@@ -119,7 +119,7 @@ def test_whatever_goes_wrong_is_one_warning(monkeypatch: pytest.MonkeyPatch, cap
 
     monkeypatch.setattr(events, "emit_event", _refuse)
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}), caplog.at_level(logging.WARNING):
-        emit_session_event("published", **FACTS)
+        emit_session_event("published", run_entry(), "Published")
     assert [record.message for record in caplog.records] == [
         "The event parcferme.session.published of 2024 Bahrain Grand Prix R could not be sent: "
         "Cannot put items in a stopped service instance."
@@ -128,20 +128,21 @@ def test_whatever_goes_wrong_is_one_warning(monkeypatch: pytest.MonkeyPatch, cap
 
 def test_every_kind_has_a_name(sent: list[tuple[str, dict[str, Any]]]) -> None:
     for kind in get_args(events.Kind):
-        emit_session_event(kind, **FACTS)
-    assert [name for name, _ in sent] == [
-        "parcferme.session.started",
-        "parcferme.session.published",
-        "parcferme.session.unchanged",
-        "parcferme.session.awaiting_data",
-        "parcferme.session.failed",
-        "parcferme.session.cancelled",
-        "parcferme.session.crashed",
+        emit_session_event(kind, run_entry(), "Said")
+    told = [(name, facts["payload"]["state"], facts["payload"]["progress"]) for name, facts in sent]
+    assert told == [
+        ("parcferme.session.started", "Running", 0),
+        ("parcferme.session.published", "Completed", 100),
+        ("parcferme.session.unchanged", "Completed", 100),
+        ("parcferme.session.awaiting_data", "AwaitingRetry", 0),
+        ("parcferme.session.failed", "Failed", 0),
+        ("parcferme.session.cancelled", "Cancelled", 0),
+        ("parcferme.session.crashed", "Crashed", 0),
     ]
 
 
 def test_a_message_of_any_length_can_be_sent(sent: list[tuple[str, dict[str, Any]]]) -> None:
-    emit_session_event("failed", **{**FACTS, "message": "x" * 2_000_000})
+    emit_session_event("failed", run_entry(), "x" * 2_000_000)
     ((_, facts),) = sent
     assert len(facts["payload"]["message"]) == 2000
 

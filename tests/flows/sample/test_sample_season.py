@@ -6,7 +6,10 @@ Tolerances are what the upstream's formats round away: 0.1 m, 1 km/h, 1 ms.
 import base64
 import json
 import logging
+import os
 import re
+import subprocess
+import sys
 import zlib
 from dataclasses import dataclass
 from functools import cache
@@ -120,6 +123,29 @@ def test_fastf1_says_nothing_but_what_is_meant(load, round_number: int, code: st
     meant = MEANT.get((round_number, code), set())
     assert [text for text in said if not any(part in text for part in meant)] == []
     assert [part for part in meant if not any(part in text for text in said)] == []
+
+
+def test_the_season_is_the_same_in_every_process() -> None:
+    """Strings hash differently in each, so that whoever walks through a set of car numbers makes another season."""
+    script = """if True:
+        import hashlib
+        from flows.sample.meetings import meeting_of
+        from flows.sample.season import sample_run
+        from flows.sample.topics import session_topics
+        topics = session_topics(sample_run(2, "Q"), meeting_of(2))
+        print(hashlib.sha256(repr(topics).encode()).hexdigest())
+    """
+    made = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(made) == 1
 
 
 @every_session

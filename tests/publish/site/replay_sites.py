@@ -19,7 +19,7 @@ from publish.revisions.latest import Summary
 from publish.season.index import Event, ScheduledSession, update_season
 from publish.site.files import site_files
 from publish.stores.folder import FileStore
-from transforms.columns import IDENTITY, TABLES, schema_of
+from transforms.columns import TABLES
 from transforms.frames import STATES, Frames
 from transforms.order import best_lap_positions
 from transforms.parts import Part
@@ -87,11 +87,8 @@ def timing_only(frames: Frames) -> Frames:
 
 def table_of(name: str, rows: Sequence[dict[str, Any]]) -> pa.Table:
     """A published table with these values; every other one is null."""
-    me = made.IDENTITY_OF_SESSION
-    known = {"year": me.year, "round": me.round, "event": me.event, "session": me.code, "session_key": me.session_key}
-    schema = schema_of(IDENTITY + TABLES[name])
-    empty = dict.fromkeys(schema.names)
-    return pa.Table.from_pylist([empty | known | row for row in rows], schema=schema)
+    schema = TABLES[name].schema
+    return pa.Table.from_pylist([dict.fromkeys(schema.names) | row for row in rows], schema=schema)
 
 
 def publish(

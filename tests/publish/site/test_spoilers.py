@@ -50,7 +50,7 @@ def test_a_recent_session_hides_its_results_until_the_flag(look):
         return out;"""
     )
     assert seen["isOn"] is True
-    assert "Official" not in seen["onOpening"] and "leads now" in seen["onOpening"]
+    assert "Official" not in seen["onOpening"] and "in front" in seen["onOpening"]
     assert seen["chosen"] == []
     assert (seen["before"], seen["canAsk"]) == (None, "Show the official result")
     assert seen["reasons"] is False, "why the grade is what it is may tell, too"
