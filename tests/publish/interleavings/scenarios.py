@@ -13,7 +13,7 @@ from typing import Any
 
 from memory_store import MemoryStore
 from msgspec.structs import replace
-from scheduler import START, Actor, KilledError, RefusedError, Scheduler, draw_faults
+from scheduler import START, Actor, KilledError, RefusedError, Scheduler, Turn, draw_faults
 from tiny_sessions import TABLES, YEAR, Wanted, encode, identity_of, schedule, summary_of
 from watch import StumbleError, Watch, expect
 
@@ -292,15 +292,20 @@ class Played:
     found: StumbleError | None
     trace: tuple[str, ...]
     steps: int
+    missed: tuple[Turn, ...]
 
 
-def play(scenario: Scenario, seed: int) -> Played:
-    """Play the schedule ``seed`` of a scenario; the same seed plays the same schedule."""
+def play(scenario: Scenario, seed: int, turns: Sequence[Turn] | None = None) -> Played:
+    """Play the schedule ``seed`` of a scenario; the same seed plays the same schedule.
+
+    With ``turns`` it begins with these, and nothing fails.
+    """
     rng = random.Random(f"{scenario.name} {seed}")
     store = scenario.store(lambda: START)
     watch = Watch(store)
-    faults = draw_faults(rng, [part.name for part in scenario.parts if not part.steady], 60)
-    scheduler = Scheduler(store, rng, watch.look, faults)
+    disturbed = [part.name for part in scenario.parts if not part.steady]
+    faults = draw_faults(rng, disturbed, 60) if turns is None else []
+    scheduler = Scheduler(store, rng, watch.look, faults, turns or ())
     store.clock = scheduler.now
     actors = [Actor(part.name, lambda s, part=part: part.work(s, scheduler.now)) for part in scenario.parts]
     found = None
@@ -322,7 +327,7 @@ def play(scenario: Scenario, seed: int) -> Played:
         watch.check_end()
     except StumbleError as error:
         found = error
-    return Played(found, tuple(scheduler.trace), scheduler.steps)
+    return Played(found, tuple(scheduler.trace), scheduler.steps, tuple(scheduler.missed))
 
 
 def _check_ending(part: Part, actor: Actor) -> None:
@@ -346,9 +351,15 @@ def finish_all(store: MemoryStore, clock: Clock) -> None:
             finish_publication(store, int(name), clock())
 
 
+def told(scenario: Scenario, seed: int, played: Played) -> str:
+    """Return what was found, every request before it, and how to play it again."""
+    again = f"python tests/publish/interleavings/scenarios.py {scenario.name} {seed}"
+    return "\n".join([*played.trace, str(played.found or "Nothing was found."), f"Again: {again}"])
+
+
 def main(name: str, seed: str) -> None:
     played = play(SCENARIOS[name], int(seed))
-    sys.stdout.write("\n".join([*played.trace, str(played.found or "nothing was found")]) + "\n")
+    sys.stdout.write(told(SCENARIOS[name], int(seed), played) + "\n")
 
 
 if __name__ == "__main__":
