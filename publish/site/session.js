@@ -17,7 +17,8 @@ export class Session {
     this.folder = folder;
     this.signal = signal;
     this.key = manifest.session_key;
-    this.isRace = manifest.capabilities.order;
+    /** Whether cars race each other, so that there is an order on track. */
+    this.isRace = Boolean(manifest.capabilities.order);
     this.startMs = manifest.clock.race_start_ms ?? 0;
     this.parts = new Parts(manifest.parts ?? []);
     this.hasFrames = manifest.objects.some((object) => object.kind === "frames");

@@ -34,6 +34,8 @@ const state = {
   statuses: new Map(),
   /** @type {Map<number, Season>} */
   seasons: new Map(),
+  /** Whether the index was asked for: it says what sessions are called. */
+  isIndexAsked: false,
   /** The lists of planned and ended runs as they are on the page. */
   shown: "",
 };
@@ -104,7 +106,7 @@ async function loadStatuses() {
 
 /** @param {RequestInit} options of the requests */
 async function loadSeasons(options = {}) {
-  const index = await readIfThere("index", "index.json", options);
+  const index = await readIfThere("index", "index.json", options).finally(() => { state.isIndexAsked = true; });
   learnSessionTypes(index);
   const listed = (index?.seasons ?? []).filter((entry) => Number.isInteger(entry.year));
   showSeasons(listed);
@@ -133,7 +135,7 @@ function drawHealth() {
 }
 
 function drawRuns() {
-  if (state.runs === undefined) return;
+  if (state.runs === undefined || !state.isIndexAsked) return;
   const waiting = waitingRuns(recent(), statusOf);
   showRunning(running(), waiting, statusOf, next());
   const shown = JSON.stringify([next(), recent(), waiting.length, state.seasons.size]);
