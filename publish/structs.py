@@ -70,12 +70,19 @@ class Document(Part, tag_field="schema"):
     """A JSON object that says in ``schema`` what it is; subclasses name it: ``tag="parcferme/latest/1"``."""
 
 
+def _plain_time(value: object) -> datetime:
+    """Return a time of a class of its own (Prefect's are pendulum's) as a plain one."""
+    if isinstance(value, datetime):
+        return datetime.fromisoformat(value.isoformat())
+    raise TypeError(f"a {type(value).__name__} is no value of a document")
+
+
 def plain_values(document: object) -> Any:
     """Return a struct as dicts, tuples and plain values, times as they are.
 
     :raises PublicationError: it is not what it is declared to be, so nobody could read it.
     """
-    plain = msgspec.to_builtins(document, builtin_types=(datetime,))
+    plain = msgspec.to_builtins(document, builtin_types=(datetime,), enc_hook=_plain_time)
     try:
         msgspec.convert(plain, type(document), builtin_types=(datetime,))
     except msgspec.ValidationError as error:

@@ -240,3 +240,12 @@ def test_reading_is_as_strict_as_the_published_schema(name, data) -> None:
             assert not VALIDATORS[name].is_valid(document), document
         else:
             assert VALIDATORS[name].is_valid(document), document
+
+
+def test_times_of_a_class_of_their_own_are_written_like_plain_ones():
+    class Moment(datetime):
+        """What Prefect's client gives: a subclass."""
+
+    at = datetime(2024, 3, 2, 15, 0, tzinfo=UTC)
+    moment = Moment(2024, 3, 2, 15, 0, tzinfo=UTC)
+    assert encode_document({"at": moment}) == encode_document({"at": at})
