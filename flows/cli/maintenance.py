@@ -61,19 +61,30 @@ def rollback(session_key: int, revision: str | None) -> int:
 
 @cli.command(help="check that everything published is there and right")
 @click.option("--deep", is_flag=True, help="read every object, prove its hash, look inside")
-def verify(deep: bool) -> int:
-    """Check everything published; 1 and a table if something is wrong."""
+@click.option("--heal", is_flag=True, help="mend first what can be mended from what is there")
+def verify(deep: bool, heal: bool) -> int:
+    """Check everything published, after mending it if so wanted; 1 and a table if something is wrong."""
     from rich.markup import escape
 
     from flows.cli.console import make_console
     from flows.cli.tables import findings_table
     from flows.destination import open_destination
     from flows.settings import read_settings
+    from publish.contract.heal import heal_store
     from publish.contract.verify import verdict_of, verify_store
 
-    store = open_destination(read_settings())
+    settings = read_settings()
+    store = open_destination(settings)
     console = make_console()
     with console.status(f"Verifying {escape(store.uri)}") as status:
+        if heal:
+            store.check()
+            mended = heal_store(
+                store,
+                settings.current_time(),
+                on_progress=lambda done, total: status.update(f"Mended {done} of {total} sessions"),
+            )
+            console.print(f"{mended} revisions were described anew.", markup=False)
         found = verify_store(
             store, deep=deep, on_progress=lambda done, total: status.update(f"Verified {done} of {total} sessions")
         )
