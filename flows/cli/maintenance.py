@@ -61,9 +61,9 @@ def rollback(session_key: int, revision: str | None) -> int:
 
 @cli.command(help="check that everything published is there and right")
 @click.option("--deep", is_flag=True, help="read every object, prove its hash, look inside")
-@click.option("--heal", is_flag=True, help="mend first what can be mended from what is there")
+@click.option("--heal", is_flag=True, help="mend first what the destination itself holds all that is needed for")
 def verify(deep: bool, heal: bool) -> int:
-    """Check everything published, after mending it if so wanted; 1 and a table if something is wrong."""
+    """Check everything published; 1 and a table if something is wrong, with ``heal`` after mending what can be."""
     from rich.markup import escape
 
     from flows.cli.console import make_console

@@ -45,7 +45,8 @@ def heal_store(store: Store, now: datetime, on_progress: OnProgress | None = Non
     again finishes what was interrupted. ``on_progress`` gets the number of sessions done and the number of all.
     """
     names = sorted(int(name) for name in store.list_folders(keys.SESSIONS) if name.isdecimal())
-    years, mended = set(), 0
+    years: set[int] = set()
+    mended = 0
     for done, session_key in enumerate(names, start=1):
         latest = read_latest_or_none(store, session_key)
         if latest is not None:

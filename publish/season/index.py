@@ -24,7 +24,8 @@ from publish.season.document import (
 from publish.stores.base import Conflict, Store
 from publish.stores.parallel import in_parallel
 from publish.stores.shared_documents import read_document, update_document
-from publish.structs import Document, Part, Year, about, encode_document
+from publish.structs import Document, Part, SessionCode, Year, about, encode_document
+from transforms.session_types import SESSION_TYPES
 
 __all__ = [
     "Event",
@@ -48,12 +49,24 @@ class SeasonLink(Part):
     index: Annotated[str, about("Relative to the base URL")]
 
 
+class TypeOfSession(Part):
+    """A type of session."""
+
+    code: SessionCode
+    name: str
+    is_race_like: Annotated[bool, about("Cars race each other, so that there is an order on track")]
+
+
 class RootIndex(Document, tag="parcferme/index/1"):
     """Where everything begins."""
 
     contract: Literal[1]
     seasons: tuple[SeasonLink, ...]
     links: Annotated[dict[str, str | dict[str, str]], about("Further documents by name, relative to the base URL")]
+    session_types: Annotated[tuple[TypeOfSession, ...], about("In the order of a weekend")] = ()
+
+
+_SESSION_TYPES = tuple(TypeOfSession(each.code, each.name, each.is_race_like) for each in SESSION_TYPES.values())
 
 
 def read_season(store: Store, year: int) -> Season | None:
@@ -151,7 +164,7 @@ def update_root_index(store: Store, years: Iterable[int] = (), links: Links | No
         known = {season.year for season in before.seasons} if before else set()
         seasons = (SeasonLink(year, keys.season(year)) for year in sorted(known.union(years), reverse=True))
         every = {**(before.links if before else {}), **(links or {})}
-        return RootIndex(CONTRACT, tuple(seasons), dict(sorted(every.items())))
+        return RootIndex(CONTRACT, tuple(seasons), dict(sorted(every.items())), _SESSION_TYPES)
 
     return update_document(store, keys.INDEX, RootIndex, change)
 

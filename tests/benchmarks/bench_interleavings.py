@@ -1,7 +1,7 @@
 """How many schedules of every scenario end with a reader who stumbled or with something that does not fit together.
 
-Run: ``python tests/benchmarks/bench_interleavings.py [seeds] [scenario ...]``; 20,000 and all by default, on all cores.
-Prints a line a scenario and plays the first schedule again that failed.
+Run: ``python tests/benchmarks/bench_interleavings.py [seeds] [scenario ...]`` (20,000 and all by default), on every
+core. Prints a line a scenario and plays the first schedule again that failed.
 """
 
 import logging

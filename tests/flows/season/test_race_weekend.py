@@ -68,7 +68,7 @@ def test_a_race_weekend(weekend: Weekend) -> None:
 
 def plan(weekend: Weekend) -> Run:
     run = weekend.order("plan-season")
-    assert run["state_name"] == "Completed", run["state"]
+    assert run["state_name"] == "Completed", run["state"]["message"]
     return run
 
 

@@ -1,6 +1,7 @@
 import multiprocessing
 from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 from fault_store import check_readers_view
 from msgspec.structs import replace
@@ -16,6 +17,7 @@ from publish.season.index import (
 )
 from publish.stores.folder import FileStore
 from publish.stores.shared_documents import read_document
+from transforms.session_types import SESSION_TYPES
 
 NOW = datetime(2024, 3, 3, 12, 0, tzinfo=UTC)
 
@@ -207,7 +209,20 @@ def test_root_index_keeps_links_and_years(file_store):
             {"year": 2023, "index": "v1/seasons/2023.json"},
         ],
         "links": {"health": "v1/health.json", "viewer": "index.html"},
+        "session_types": [
+            {"code": code, "name": known.name, "is_race_like": code in ("S", "R")}
+            for code, known in SESSION_TYPES.items()
+        ],
     }
+
+
+def test_a_root_index_of_before_session_types_is_brought_up_to_date(file_store):
+    before = {"schema": "parcferme/index/1", "contract": 1, "seasons": [], "links": {"viewer": "index.html"}}
+    file_store.write("index.json", orjson.dumps(before), if_none_match=True)
+    assert update_root_index(file_store)
+    made = read_document(file_store, "index.json", dict)
+    assert made["links"] == before["links"] and len(made["session_types"]) == len(SESSION_TYPES)
+    assert not update_root_index(file_store)
 
 
 def _publish_some(root, encoded, identities, summary, begin):
