@@ -75,18 +75,19 @@ def verify(deep: bool, heal: bool) -> int:
 
     settings = read_settings()
     store = open_destination(settings)
-    if heal:
-        store.check()
     console = make_console()
     with console.status(f"Verifying {escape(store.uri)}") as status:
-
-        def tell(done: int, total: int) -> None:
-            status.update(f"Verified {done} of {total} sessions")
-
         if heal:
-            found = heal_store(store, settings.current_time(), deep=deep, on_progress=tell)
-        else:
-            found = verify_store(store, deep=deep, on_progress=tell)
+            store.check()
+            mended = heal_store(
+                store,
+                settings.current_time(),
+                on_progress=lambda done, total: status.update(f"Mended {done} of {total} sessions"),
+            )
+            console.print(f"{mended} revisions were described anew.", markup=False)
+        found = verify_store(
+            store, deep=deep, on_progress=lambda done, total: status.update(f"Verified {done} of {total} sessions")
+        )
     if found.findings:
         console.print(findings_table(found.findings))
     console.print(verdict_of(found, store.uri), markup=False, soft_wrap=True)

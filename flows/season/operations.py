@@ -15,6 +15,7 @@ from flows.engine.parameters import Year
 from flows.engine.progress import ArtifactSink, Progress
 from flows.season.indexing import rebuild
 from flows.settings import read_settings
+from publish.contract.heal import heal_store
 from publish.contract.verify import verdict_of, verify_store
 from publish.publication import prune as prune_revisions
 from publish.revisions.prune import Removal
@@ -25,14 +26,18 @@ _MOST_ROWS = 500
 
 
 @flow(name="verify", flow_run_name="verify deep={deep}", persist_result=False)
-def verify(deep: bool = False) -> State[Any]:
+def verify(deep: bool = False, heal: bool = False) -> State[Any]:
     """Check that everything published is there and right. Failed, with a table, if something is wrong.
 
     Args:
         deep: Read every object, prove its SHA-256 and look inside. Takes a minute for a few races, hours for all.
+        heal: Mend first what can be mended from what is there: objects written over, stale copies and indexes.
     """
     logger = get_run_logger()
-    store = open_destination(read_settings())
+    settings = read_settings()
+    store = open_destination(settings)
+    if heal:
+        logger.info("%d revisions were described anew", heal_store(store, settings.current_time()))
     progress = Progress((ArtifactSink("verify-progress"),), stages={"verify": 1.0}, logger=logger)
     progress.begin("verify", "Verifying")
     found = verify_store(

@@ -5,5 +5,5 @@ entry; ``verify`` proves a whole destination against them. May import every room
 
 - ``schemas``, ``dictionary``: what is published about the documents and columns.
 - ``kinds``: what is inside the objects of a revision. ``contents``: whether one object is what its kind says.
-- ``verify``: whether a destination holds what it links.
+- ``verify``: whether a destination holds what it links. ``heal``: mends what it can of what is found.
 """

@@ -3,6 +3,7 @@
 - A revision whose objects have other bytes than its manifest says, written over by another version of a library when
   names did not yet tell bytes apart: if what is in them is what the name promises, they are described anew, under a
   name of their own, which takes the old one's place. Nothing that a reader may keep for a year gets other bytes.
+- The same where the content has been published again since, under a name of its own.
 - Stable copies and indexes that are not those of what is current.
 
 What is lost, or is not what was published under its name, has to be published again.
@@ -18,12 +19,12 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from publish import keys
-from publish.contract.verify import Verification, read_latest_or_none, verify_store
+from publish.contract.verify import read_latest_or_none
 from publish.encode.content import content_sha256
 from publish.encode.manifest import Manifest, ManifestObject, content_name, named
 from publish.revisions.copies import remove_objects
 from publish.revisions.latest import Latest, read_latest, rename
-from publish.revisions.stored import read_revision
+from publish.revisions.stored import find_content, read_revision
 from publish.season.finish import finish_publication, settle_unowned_rows
 from publish.stores.base import Conflict, Store
 from publish.stores.parallel import OnProgress, in_parallel
@@ -37,47 +38,51 @@ _READERS = 4
 _ATTEMPTS = 20
 
 
-def heal_store(
-    store: Store, now: datetime, *, deep: bool = False, on_progress: OnProgress | None = None
-) -> Verification:
-    """Mend what can be mended and return what ``verify`` finds then; ``deep`` and ``on_progress`` as there.
+def heal_store(store: Store, now: datetime, on_progress: OnProgress | None = None) -> int:
+    """Mend what can be mended and return how many revisions were described anew; what cannot be is a warning.
 
     Asks for the hash of every object of every revision. Safe beside publishers, prune and other healers; running it
-    again finishes what was interrupted.
+    again finishes what was interrupted. ``on_progress`` gets the number of sessions done and the number of all.
     """
     names = sorted(int(name) for name in store.list_folders(keys.SESSIONS) if name.isdecimal())
-    years = set()
-    for session_key in names:
+    years: set[int] = set()
+    mended = 0
+    for done, session_key in enumerate(names, start=1):
         latest = read_latest_or_none(store, session_key)
         if latest is not None:
             years.add(latest.year)
-            _heal_session(store, latest, now)
+            mended += _heal_session(store, latest, now)
+        if on_progress:
+            on_progress(done, len(names))
     for year in sorted(years):
         settle_unowned_rows(store, year)
     for session_key in _remove_foreign_copies(store):
         if read_latest_or_none(store, session_key) is not None:  # published just now
             finish_publication(store, session_key, now)
-    return verify_store(store, deep=deep, on_progress=on_progress)
+    return mended
 
 
 class _UnprovenError(Exception):
     """What is in the objects of a revision is not known to be what its name promises."""
 
 
-def _heal_session(store: Store, latest: Latest, now: datetime) -> None:
-    renamed = False
+def _heal_session(store: Store, latest: Latest, now: datetime) -> int:
+    mended = 0
     for revision in latest.revisions:
         try:
-            renamed |= _heal_revision(store, latest.session_key, revision)
+            mended += _heal_revision(store, latest.session_key, revision)
         except _UnprovenError as error:
             logger.warning("Revision %s of session %s stays as it is: %s", revision, latest.session_key, error)
             if revision == latest.revision:
-                return  # its copies would be no better
-    finish_publication(store, latest.session_key, now, touch=renamed)
+                return mended  # its copies would be no better
+    finish_publication(store, latest.session_key, now, touch=mended > 0)
+    return mended
 
 
 def _heal_revision(store: Store, session_key: int, revision: str) -> bool:
     """Let the history name a revision that is whole in place of a broken one, and say whether it does so now.
+
+    It is one of the same content that has been published since, or the objects of the broken one, described anew.
 
     :raises _UnprovenError: an object is lost, or together they are not what was published under the name.
     """
@@ -86,9 +91,16 @@ def _heal_revision(store: Store, session_key: int, revision: str) -> bool:
         if latest is None or revision not in latest.revisions:
             return False
         manifest, lost = read_revision(store, session_key, revision, by_hash=True)
-        if manifest is None or not lost:
+        if not lost:
             return False
-        if _describe_anew(store, latest, manifest):
+        whole = find_content(store, latest, revision, by_hash=True)
+        if whole is not None:
+            done = _rename(store, latest, revision, whole.revision)
+        elif manifest is not None:
+            done = _describe_anew(store, latest, manifest)
+        else:
+            raise _UnprovenError("its manifest is lost. Publish the session again with --force.")
+        if done:
             return True
     raise _UnprovenError("others changed it each time it was to be mended. See what they are, then run it again.")
 

@@ -4,5 +4,5 @@ Promises: an index is made from the schedule and every session's ``latest.json``
 May import ``revisions`` and ``stores``.
 
 - ``document``: what an index says, decided without a store. ``index``: read and written. ``aliases``: what lives under
-  year and round follows when a calendar is renumbered.
+  year and round follows when a calendar is renumbered. ``finish``: copies and indexes follow ``latest.json``.
 """
