@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SITE ?= $(CURDIR)/site
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo serve test audit clean
+.PHONY: help install demo serve test bench audit clean
 
 help: ## say what can be done
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ test: install ## lint, format, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+
+bench: install ## play 20,000 schedules of all who publish at once; takes an hour of processor time or two
+	$(BIN)/python tests/benchmarks/bench_interleavings.py
 
 audit: install ## look for known vulnerabilities in what is pinned
 	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt

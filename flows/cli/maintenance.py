@@ -61,22 +61,32 @@ def rollback(session_key: int, revision: str | None) -> int:
 
 @cli.command(help="check that everything published is there and right")
 @click.option("--deep", is_flag=True, help="read every object, prove its hash, look inside")
-def verify(deep: bool) -> int:
-    """Check everything published; 1 and a table if something is wrong."""
+@click.option("--heal", is_flag=True, help="mend first what the destination itself holds all that is needed for")
+def verify(deep: bool, heal: bool) -> int:
+    """Check everything published; 1 and a table if something is wrong, with ``heal`` after mending what can be."""
     from rich.markup import escape
 
     from flows.cli.console import make_console
     from flows.cli.tables import findings_table
     from flows.destination import open_destination
     from flows.settings import read_settings
+    from publish.contract.heal import heal_store
     from publish.contract.verify import verdict_of, verify_store
 
-    store = open_destination(read_settings())
+    settings = read_settings()
+    store = open_destination(settings)
+    if heal:
+        store.check()
     console = make_console()
     with console.status(f"Verifying {escape(store.uri)}") as status:
-        found = verify_store(
-            store, deep=deep, on_progress=lambda done, total: status.update(f"Verified {done} of {total} sessions")
-        )
+
+        def tell(done: int, total: int) -> None:
+            status.update(f"Verified {done} of {total} sessions")
+
+        if heal:
+            found = heal_store(store, settings.current_time(), deep=deep, on_progress=tell)
+        else:
+            found = verify_store(store, deep=deep, on_progress=tell)
     if found.findings:
         console.print(findings_table(found.findings))
     console.print(verdict_of(found, store.uri), markup=False, soft_wrap=True)

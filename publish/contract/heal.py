@@ -12,6 +12,7 @@ import hashlib
 import itertools
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -21,7 +22,7 @@ from publish.contract.verify import Verification, read_latest_or_none, verify_st
 from publish.encode.content import content_sha256
 from publish.encode.manifest import Manifest, ManifestObject, content_name, named
 from publish.revisions.copies import remove_objects
-from publish.revisions.latest import Latest, rename
+from publish.revisions.latest import Latest, read_latest, rename
 from publish.revisions.stored import read_revision
 from publish.season.finish import finish_publication, settle_unowned_rows
 from publish.stores.base import Conflict, Store
@@ -33,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 #: Objects read whole at once; the largest is some tens of megabytes.
 _READERS = 4
+_ATTEMPTS = 20
 
 
 def heal_store(
@@ -58,26 +60,43 @@ def heal_store(
     return verify_store(store, deep=deep, on_progress=on_progress)
 
 
+class _UnprovenError(Exception):
+    """What is in the objects of a revision is not known to be what its name promises."""
+
+
 def _heal_session(store: Store, latest: Latest, now: datetime) -> None:
     renamed = False
     for revision in latest.revisions:
-        manifest, lost = read_revision(store, latest.session_key, revision, by_hash=True)
-        if lost:
-            try:
-                renamed |= manifest is not None and _describe_anew(store, latest, manifest)
-            except (PublicationError, Conflict) as error:
-                logger.warning("Revision %s of session %s stays as it is: %s", revision, latest.session_key, error)
-    try:
-        finish_publication(store, latest.session_key, now, touch=renamed)
-    except PublicationError as error:
-        logger.warning("Copies and indexes of session %s stay as they are: %s", latest.session_key, error)
+        try:
+            renamed |= _heal_revision(store, latest.session_key, revision)
+        except _UnprovenError as error:
+            logger.warning("Revision %s of session %s stays as it is: %s", revision, latest.session_key, error)
+            if revision == latest.revision:
+                return  # its copies would be no better
+    finish_publication(store, latest.session_key, now, touch=renamed)
+
+
+def _heal_revision(store: Store, session_key: int, revision: str) -> bool:
+    """Let the history name a revision that is whole in place of a broken one, and say whether it does so now.
+
+    :raises _UnprovenError: an object is lost, or together they are not what was published under the name.
+    """
+    for _ in range(_ATTEMPTS):
+        latest = read_latest(store, session_key)
+        if latest is None or revision not in latest.revisions:
+            return False
+        manifest, lost = read_revision(store, session_key, revision, by_hash=True)
+        if manifest is None or not lost:
+            return False
+        if _describe_anew(store, latest, manifest):
+            return True
+    raise _UnprovenError("others changed it each time it was to be mended. See what they are, then run it again.")
 
 
 def _describe_anew(store: Store, latest: Latest, manifest: Manifest) -> bool:
     """Store the objects of a revision once more under a name that is theirs, and let the history name that one.
 
-    :raises PublicationError: an object is lost, or together they are not what was published under the name.
-    :raises Conflict: an object has just gone.
+    False if somebody else, a prune perhaps, was faster.
     """
     old = manifest.revision
     folder = keys.revision_folder(latest.session_key, old)
@@ -85,15 +104,15 @@ def _describe_anew(store: Store, latest: Latest, manifest: Manifest) -> bool:
     described = replace(manifest, objects=tuple(item for item, _ in found))
     contents = [content for _, content in found]
     if content_name(described, contents) != keys.content_of(old):
-        raise PublicationError(f"what is in its objects is not what {old} promises. Publish it again with --force.")
+        raise _UnprovenError("together its objects are not what was published. Publish the session again with --force.")
     new, data = next(made for made in _names(described, contents) if made[0] not in (old, *latest.removed))
     target = keys.revision_folder(latest.session_key, new)
-    in_parallel(lambda item: store.copy(folder + item.path, target + item.path, item.sha256), described.objects)
-    store.write(keys.manifest(latest.session_key, new), data)
-    _, lost = read_revision(store, latest.session_key, new, by_hash=True)
-    if lost:
-        raise PublicationError(f"{lost[0]} has changed meanwhile. Run it again.")
-    return _rename(store, latest, old, new)
+    with suppress(Conflict):  # the source has just gone
+        in_parallel(lambda item: store.copy(folder + item.path, target + item.path, item.sha256), described.objects)
+        store.write(keys.manifest(latest.session_key, new), data)
+        _, lost = read_revision(store, latest.session_key, new, by_hash=True)
+        return not lost and _rename(store, latest, old, new)
+    return False
 
 
 def _rename(store: Store, latest: Latest, old: str, new: str) -> bool:
@@ -115,9 +134,12 @@ def _look(store: Store, folder: str, item: ManifestObject) -> tuple[ManifestObje
     """Return an object's entry as its bytes are, and the hash of what is in it."""
     stored = store.read(folder + item.path)
     if stored is None:
-        raise PublicationError(f"{folder}{item.path} is not there. Publish it again with --force.")
+        raise _UnprovenError(f"{item.path} is not there. Publish the session again with --force.")
     sha256 = hashlib.sha256(stored.data).hexdigest()
-    return replace(item, bytes=len(stored.data), sha256=sha256), content_sha256(item.path, stored.data)
+    try:
+        return replace(item, bytes=len(stored.data), sha256=sha256), content_sha256(item.path, stored.data)
+    except PublicationError as error:
+        raise _UnprovenError(str(error)) from error
 
 
 def _names(manifest: Manifest, contents: list[str]) -> Iterator[tuple[str, bytes]]:

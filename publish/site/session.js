@@ -5,8 +5,6 @@ import { Parts } from "./parts.js";
 
 /** @import { Documents, Latest, Manifest } from "./types.d.ts" */
 
-const RACES = new Set(["R", "S"]);
-
 /** The current revision of a session. */
 export class Session {
   /**
@@ -19,7 +17,8 @@ export class Session {
     this.folder = folder;
     this.signal = signal;
     this.key = manifest.session_key;
-    this.isRace = RACES.has(manifest.session.code);
+    /** Whether cars race each other, so that there is an order on track. */
+    this.isRace = Boolean(manifest.capabilities.order);
     this.startMs = manifest.clock.race_start_ms ?? 0;
     this.parts = new Parts(manifest.parts ?? []);
     this.hasFrames = manifest.objects.some((object) => object.kind === "frames");
@@ -51,7 +50,7 @@ export async function readSession(sessionKey, signal) {
   const folder = `v1/sessions/${sessionKey}/`;
   const latest = await readLatest(sessionKey, `${folder}latest.json`, signal);
   const manifest = await readDocument("manifest", folder + latest.manifest, { signal });
-  return new Session(manifest, `${folder}${manifest.revision}/`, signal);
+  return new Session(manifest, folder + latest.manifest.slice(0, -"manifest.json".length), signal);
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import { byId, setText } from "./dom.js";
 import { LoadError, readDocument } from "./fetch.js";
+import { learnSessionTypes } from "./session_types.js";
 import { judge, showHealth } from "./status_health.js";
 import { progressOf, showNext, showRecent, showRunning, statusKey, waitingRuns } from "./status_runs.js";
 import { failSeason, fillSeason, isOpen, replayLink, showLegend, showSeasons } from "./status_seasons.js";
@@ -33,6 +34,8 @@ const state = {
   statuses: new Map(),
   /** @type {Map<number, Season>} */
   seasons: new Map(),
+  /** Whether the index was asked for: it says what sessions are called. */
+  isIndexAsked: false,
   /** The lists of planned and ended runs as they are on the page. */
   shown: "",
 };
@@ -103,7 +106,8 @@ async function loadStatuses() {
 
 /** @param {RequestInit} options of the requests */
 async function loadSeasons(options = {}) {
-  const index = await readIfThere("index", "index.json", options);
+  const index = await readIfThere("index", "index.json", options).finally(() => { state.isIndexAsked = true; });
+  learnSessionTypes(index);
   const listed = (index?.seasons ?? []).filter((entry) => Number.isInteger(entry.year));
   showSeasons(listed);
   // A season that is folded away is read once, for its summary.
@@ -131,7 +135,7 @@ function drawHealth() {
 }
 
 function drawRuns() {
-  if (state.runs === undefined) return;
+  if (state.runs === undefined || !state.isIndexAsked) return;
   const waiting = waitingRuns(recent(), statusOf);
   showRunning(running(), waiting, statusOf, next());
   const shown = JSON.stringify([next(), recent(), waiting.length, state.seasons.size]);

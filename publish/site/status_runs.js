@@ -1,6 +1,7 @@
 // What runs now, what is next, what ran last: v1/runs.json and the status documents of its runs.
 
 import { byId, element, setText } from "./dom.js";
+import { sessionName } from "./session_types.js";
 import { lengthText, liveText, moment, momentText, parseTime } from "./times.js";
 
 /** @import { EndedRun, PlannedRun, Run, Status } from "./types.d.ts" */
@@ -21,8 +22,6 @@ import { lengthText, liveText, moment, momentText, parseTime } from "./times.js"
 /** A live run is heard of every half minute; one silent for this long shows no sign of life. */
 export const SILENCE_MS = 180_000;
 
-/** @type {Record<string, string>} */
-const SESSION_NAMES = { FP1: "Practice 1", FP2: "Practice 2", FP3: "Practice 3", SQ: "Sprint Qualifying", S: "Sprint", Q: "Qualifying", R: "Race" };
 /** @type {Record<string, [string, string, string]>} */
 const OUTCOMES = {
   published: ["✓", "published", "good"],
@@ -36,14 +35,6 @@ const OUTCOMES = {
 const KINDS = { publish: "publish", recheck: "check again" };
 const SHOWN = 6;
 const SHOWN_RECENT = 9;
-
-/**
- * The name people use for a session.
- *
- * @param {string} code of the session
- * @returns {string} its name
- */
-export const sessionName = (code) => SESSION_NAMES[code] ?? String(code);
 
 /**
  * The name of a run's status document, or null if it is not one: names come from a document, too.

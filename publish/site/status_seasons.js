@@ -2,7 +2,7 @@
 
 import { byId, element, setText } from "./dom.js";
 import { LoadError, readDocument } from "./fetch.js";
-import { sessionName } from "./status_runs.js";
+import { inWeekendOrder, sessionName } from "./session_types.js";
 import { momentText, parseTime } from "./times.js";
 
 /** @import { Season, SeasonEvent, SeasonSession } from "./types.d.ts" */
@@ -11,8 +11,7 @@ import { momentText, parseTime } from "./times.js";
 /** @typedef {(event: SeasonEvent, session: SeasonSession) => Running | null} RunOf what runs for a session now */
 /** @typedef {{ look: string, sign: string, words: string }} Standing how a session stands */
 
-const ORDER = ["FP1", "FP2", "FP3", "SQ", "S", "Q", "R"];
-const GRADES = ["A", "B", "C", "D", "E", "F"];
+const GRADES = ["A", "B", "C", "D", "F"];
 /** @type {Record<string, [string, string]>} */
 const STATES = {
   scheduled: ["○", "scheduled"],
@@ -199,7 +198,7 @@ function showCounts(fold, season, runOf) {
  */
 function grid(season, runOf) {
   const codes = new Set(season.events.flatMap((event) => event.sessions.map((session) => session.code)));
-  const columns = [...ORDER.filter((code) => codes.has(code)), ...[...codes].filter((code) => !ORDER.includes(code))];
+  const columns = inWeekendOrder(codes);
   const head = element("tr", {}, element("th", { scope: "col" }, "Event"), ...columns.map((code) => element("th", { scope: "col", title: sessionName(code) }, code)));
   return element(
     "table", { class: "grid", "aria-label": `Sessions of ${season.year}` },

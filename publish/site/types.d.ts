@@ -161,10 +161,17 @@ export interface Season {
   events: SeasonEvent[];
 }
 
+export interface SessionType {
+  code: string;
+  name: string;
+  is_race_like: boolean;
+}
+
 export interface SiteIndex {
   schema: string;
   contract: number;
   seasons: { year: number; index: string }[];
+  session_types?: SessionType[];
 }
 
 export interface HealthCheck {

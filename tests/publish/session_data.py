@@ -224,7 +224,7 @@ def session_data(ticks: int = 4000, cars: int = 3, *, source: Frames | None = No
         tables=tables,
         track=track(),
         rows=row_frames(source),
-        capabilities={"positions": True, "telemetry": True, "drs": True},
+        capabilities={"positions": True, "telemetry": True, "drs": True, "order": True},
         quality={"reasons": [], "coverage": {"1": {"x_m": 0.5}}, "rows": []},
         grade="A",
         total_laps=57,

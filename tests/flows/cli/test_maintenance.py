@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from flows.cli.main import main
 from flows.cli.maintenance import parse_age, parse_revisions
 from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR
-from flows.session import fingerprint
 from flows.session.flow import publish_session
+from flows.session_ref import SessionRef
+from flows.upstream import inputs
 from publish import keys
 from publish.publication import finish_publication
 from publish.revisions.latest import Changes, read_latest, step_back
@@ -92,6 +93,17 @@ def test_verify_says_one_line_or_a_table(site: FileStore, capsys: pytest.Capture
     assert main(["verify"]) == 1
     output = capsys.readouterr().out
     assert lost in output and "1 wrong of" in output
+
+
+def test_verify_heals_copies_and_indexes_that_are_not_of_what_is_current(
+    site: FileStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = next(row.key for row in site.list("v1/parquet/laps/"))
+    site.delete(copy)
+    assert main(["verify"]) == 1
+    assert main(["verify", "--heal"]) == 0
+    assert "all there" in capsys.readouterr().out
+    assert main(["verify", "--deep"]) == 0
 
 
 def test_rollback_and_diff(site: FileStore, capsys: pytest.CaptureFixture[str]) -> None:
@@ -179,14 +191,16 @@ def test_the_round_is_no_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     folder = tmp_path / "2024" / "x"
     folder.mkdir(parents=True)
     (folder / "car_data.ff1pkl").write_bytes(b"samples")
+    third = SessionRef(2024, 3, "Bahrain Grand Prix", "R", "/static/2024/x/")
+    second = SessionRef(2024, 2, "Bahrain Grand Prix", "R", "/static/2024/x/")
     points = "25"
     monkeypatch.setattr(
-        fingerprint,
+        inputs,
         "read_bodies",
         lambda _, urls: {url: _answer(int(url.split("/")[-2]), points) for url in urls if url.endswith("results.json")},
     )
-    first = fingerprint.inputs_fingerprint(tmp_path, "/static/2024/x/", 2024, 3, "R")
+    first = inputs.inputs_fingerprint(tmp_path, third)
     assert first is not None
-    assert fingerprint.inputs_fingerprint(tmp_path, "/static/2024/x/", 2024, 2, "R") == first
+    assert inputs.inputs_fingerprint(tmp_path, second) == first
     points = "18"
-    assert fingerprint.inputs_fingerprint(tmp_path, "/static/2024/x/", 2024, 2, "R") != first
+    assert inputs.inputs_fingerprint(tmp_path, second) != first

@@ -13,7 +13,7 @@ from typing import Any
 
 from memory_store import MemoryStore
 from msgspec.structs import replace
-from scheduler import START, Actor, KilledError, RefusedError, Scheduler, draw_faults
+from scheduler import START, Actor, KilledError, RefusedError, Scheduler, Turn, draw_faults
 from tiny_sessions import TABLES, YEAR, Wanted, encode, identity_of, schedule, summary_of
 from watch import StumbleError, Watch, expect
 
@@ -25,11 +25,11 @@ from publish.revisions.latest import Changes, read_latest, succeed
 from publish.revisions.prune import plan_prune
 from publish.season.aliases import follow_schedule
 from publish.season.document import Event, Season, published_in
-from publish.season.index import RootIndex, rebuild_season
+from publish.season.index import RootIndex, rebuild_season, update_season
 from publish.stores.base import Store
 from publish.stores.shared_documents import read_document
 from publish.structs import decode_document, encode_document
-from transforms.errors import InputError
+from transforms.errors import InputError, PublicationError
 
 Clock = Callable[[], datetime]
 Work = Callable[[Store, Clock], Any]
@@ -102,7 +102,7 @@ def published_before(wanted: Wanted, written_over: Wanted) -> Work:
         identity, summary = identity_of(wanted), summary_of(wanted)
         latest = succeed(before, identity, old, summary, now=clock(), forced=False, changes=Changes())
         store.write(keys.latest(wanted.session_key), encode_document(latest))
-        finish_publication(store, wanted.session_key, clock())
+        update_season(store, YEAR, None, clock(), session_keys=(wanted.session_key,))
 
     return work
 
@@ -263,7 +263,11 @@ SCENARIOS = {
         Scenario(
             "heal-against-rollback",
             (published_before(TWO, Wanted("two", level=6)), published_before(ONE, OTHER_ONE)),
-            (Part("heal", heal), Part("again", heal), Part("rollback", back_to_before(TWO), may_end=(InputError,))),
+            (
+                Part("heal", heal),
+                Part("again", heal),
+                Part("rollback", back_to_before(TWO), may_end=(InputError, PublicationError)),
+            ),
             repair=heal,
         ),
         Scenario(
@@ -288,15 +292,20 @@ class Played:
     found: StumbleError | None
     trace: tuple[str, ...]
     steps: int
+    missed: tuple[Turn, ...]
 
 
-def play(scenario: Scenario, seed: int) -> Played:
-    """Play the schedule ``seed`` of a scenario; the same seed plays the same schedule."""
+def play(scenario: Scenario, seed: int, turns: Sequence[Turn] | None = None) -> Played:
+    """Play the schedule ``seed`` of a scenario; the same seed plays the same schedule.
+
+    With ``turns`` it begins with these, and nothing fails.
+    """
     rng = random.Random(f"{scenario.name} {seed}")
     store = scenario.store(lambda: START)
     watch = Watch(store)
-    faults = draw_faults(rng, [part.name for part in scenario.parts if not part.steady], 60)
-    scheduler = Scheduler(store, rng, watch.look, faults)
+    disturbed = [part.name for part in scenario.parts if not part.steady]
+    faults = draw_faults(rng, disturbed, 60) if turns is None else []
+    scheduler = Scheduler(store, rng, watch.look, faults, turns or ())
     store.clock = scheduler.now
     actors = [Actor(part.name, lambda s, part=part: part.work(s, scheduler.now)) for part in scenario.parts]
     found = None
@@ -312,13 +321,13 @@ def play(scenario: Scenario, seed: int) -> Played:
                     _run_again(part, store, scheduler, watch)
             if scenario.calendars:
                 follow(rng.choice(scenario.calendars))(store, scheduler.now)
-            finish_all(store, scheduler.now)
             if scenario.repair:
                 scenario.repair(store, scheduler.now)
+            finish_all(store, scheduler.now)
         watch.check_end()
     except StumbleError as error:
         found = error
-    return Played(found, tuple(scheduler.trace), scheduler.steps)
+    return Played(found, tuple(scheduler.trace), scheduler.steps, tuple(scheduler.missed))
 
 
 def _check_ending(part: Part, actor: Actor) -> None:
@@ -342,9 +351,15 @@ def finish_all(store: MemoryStore, clock: Clock) -> None:
             finish_publication(store, int(name), clock())
 
 
+def told(scenario: Scenario, seed: int, played: Played) -> str:
+    """Return what was found, every request before it, and how to play it again."""
+    again = f"python tests/publish/interleavings/scenarios.py {scenario.name} {seed}"
+    return "\n".join([*played.trace, str(played.found or "Nothing was found."), f"Again: {again}"])
+
+
 def main(name: str, seed: str) -> None:
     played = play(SCENARIOS[name], int(seed))
-    sys.stdout.write("\n".join([*played.trace, str(played.found or "nothing was found")]) + "\n")
+    sys.stdout.write(told(SCENARIOS[name], int(seed), played) + "\n")
 
 
 if __name__ == "__main__":

@@ -53,6 +53,16 @@ class Fault:
     what: str
 
 
+@dataclass(frozen=True)
+class Turn:
+    """``actor`` goes on alone until the request it is about to make, such as ``write v1/seasons/``, begins with
+    ``until``; without that until it has ended.
+    """
+
+    actor: str
+    until: str = ""
+
+
 FAULTS = ("kill", "kill after", "kill in flight", "refuse", "lose", "repeat", "late")
 
 
@@ -86,16 +96,23 @@ class _Fiber:
 
 @dataclass
 class Scheduler:
-    """Runs ``actors`` over ``store``. ``watch`` looks at the store after every request that has changed it."""
+    """Runs ``actors`` over ``store``. ``watch`` looks at the store after every request that has changed it.
+
+    ``rng`` decides who goes on, once ``turns`` are over.
+    """
 
     store: MemoryStore
     rng: random.Random
     watch: Callable[[], None]
     faults: Sequence[Fault] = ()
+    turns: Sequence[Turn] = ()
     trace: list[str] = field(default_factory=list)
     steps: int = 0
+    #: Turns whose actor ended without making the request it was to stop at.
+    missed: list[Turn] = field(default_factory=list)
     _fibers: list[_Fiber] = field(default_factory=list)
     _hub: greenlet | None = None
+    _turns_over: int = 0
     _priorities: dict[str, float] = field(default_factory=dict)
     _demotions: dict[tuple[str, int], float] = field(default_factory=dict)
 
@@ -157,9 +174,23 @@ class Scheduler:
                 self.watch()
 
     def _choose(self, ready: list[_Fiber]) -> _Fiber:
+        if (ours := self._having_their_turn(ready)) is not None:
+            return self.rng.choice(ours)
         names = sorted({fiber.name for fiber in ready})
         name = max(names, key=self._priorities.__getitem__) if self._priorities else self.rng.choice(names)
         return self.rng.choice([fiber for fiber in ready if fiber.name == name])
+
+    def _having_their_turn(self, ready: list[_Fiber]) -> list[_Fiber] | None:
+        while self._turns_over < len(self.turns):
+            turn = self.turns[self._turns_over]
+            ours = [fiber for fiber in ready if fiber.name == turn.actor]
+            is_there = turn.until and any(" ".join(fiber.request or ()).startswith(turn.until) for fiber in ours)
+            if ours and not is_there:
+                return ours
+            if turn.until and not is_there:
+                self.missed.append(turn)
+            self._turns_over += 1
+        return None
 
     def _resume(self, fiber: _Fiber) -> None:
         fiber.request = None
@@ -219,7 +250,8 @@ class Scheduler:
     def _haunt(self, actor: Actor, what: str, key: str, call: Callable[[], Any]) -> None:
         """Let a request take effect later, when nobody waits for its answer any more."""
         ghost = Actor(f"{actor.name}'s last", lambda store: None)
-        self._priorities and self._priorities.setdefault(ghost.name, self.rng.random())
+        if self._priorities:
+            self._priorities.setdefault(ghost.name, self.rng.random())
 
         def work() -> None:
             self.trace.append(f"{self.steps:4d} {ghost.name:<12} {what:<12} {key}")

@@ -73,7 +73,7 @@ class Watch:
             known = latest.get(session.session_key or 0)
             expect(known, "link", f"{key} lists {session.session_key}, which has no latest.json")
             expect(
-                known and session.revision in (*known.revisions, *known.removed),
+                known and (session.revision in (*known.revisions, *known.removed) or "-" not in session.revision),
                 "ahead",
                 f"{key} is at {session.revision}, which never was current of {session.session_key}",
             )

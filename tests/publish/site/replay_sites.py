@@ -175,7 +175,7 @@ def finished_race_data() -> SessionData:
         tables=data.tables | {"results": table_of("results", results)},
         rows=None,
         track=outline(),
-        capabilities=CAPABLE,
+        capabilities=CAPABLE | {"order": True},
         quality={"reasons": ["car 16 stopped"]},
         grade="B",
     )
