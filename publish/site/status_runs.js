@@ -225,7 +225,7 @@ function recentRow(entry, link) {
   const [startedMs, endedMs] = [parseTime(entry.started_at), parseTime(entry.ended_at)];
   const took = startedMs !== null && endedMs !== null ? [" · took ", lengthText(endedMs - startedMs)] : [];
   const head = link ? [element("a", { href: link, "aria-label": `${sessionName(entry.session)} ${entry.event} ${entry.year}: replay` }, ...title(entry))] : title(entry);
-  const grade = entry.grade && /^[A-F]$/.test(entry.grade) ? [" ", element("span", { class: `slot slot-${entry.grade} tiny`, title: "Grade of the data" }, entry.grade)] : [];
+  const grade = entry.grade && /^[ABCDF]$/.test(entry.grade) ? [" ", element("span", { class: `slot slot-${entry.grade} tiny`, title: "Grade of the data" }, entry.grade)] : [];
   return element(
     "li", { class: "row recent-row", data: { look, state: String(entry.state) } },
     element("span", { class: `outcome ${look}` }, element("span", { "aria-hidden": "true" }, `${sign} `), word),

@@ -34,7 +34,7 @@ const shownIn = new WeakMap();
 export function showLegend() {
   /** @type {(look: string, sign: string) => HTMLElement} */
   const chip = (look, sign) => element("span", { class: `slot tiny slot-${look}` }, sign);
-  const grades = element("li", {}, ...[..."ABCDF"].flatMap((grade) => [chip(grade, grade), " "]), "published; the grade of the data, A is best");
+  const grades = element("li", {}, ...GRADES.flatMap((grade) => [chip(grade, grade), " "]), "published; the grade of the data, A is best");
   const others = [["running", RUNNING], ["silent", SILENT], ...Object.entries(STATES)];
   byId("legend").replaceChildren(grades, ...others.map(([look, [sign, words]]) => element("li", {}, chip(String(look), sign), ` ${words}`)));
 }
