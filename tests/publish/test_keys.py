@@ -31,6 +31,7 @@ _ARGUMENTS: dict[str, st.SearchStrategy] = {
     "session_key": _NUMBER,
     "skip": _NUMBER,
     "table": st.sampled_from(sorted(TABLES)),
+    "version": _digits(16),
     "year": _NUMBER,
 }
 #: They judge a key, or a part of one, that they are given.
@@ -41,6 +42,7 @@ _JUDGES = (
     "is_immutable",
     "is_key",
     "is_revision",
+    "is_status",
     "session_of_table_copy",
 )
 _MAKERS: dict[str, Callable[..., str | None]] = {

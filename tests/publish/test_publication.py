@@ -8,6 +8,7 @@ from publish.season.index import read_season
 from publish.stores.base import Store
 from publish.stores.shared_documents import read_document
 from transforms.errors import InputError, PublicationError
+from transforms.session_types import SESSION_CODES
 
 COPIES = {
     "v1/parquet/laps/year=2024/session_key=9472.parquet": "parquet/laps.parquet",
@@ -375,7 +376,9 @@ def test_site_writes_what_changed_and_links_what_is_there(store):
     assert publish_site(store, files) == 3
     assert publish_site(store, files) == 0
     assert publish_site(store, files | {"index.html": b"<html lang=en>"}) == 1
-    assert read_document(store, "index.json", dict) == {
+    index = read_document(store, "index.json", dict)
+    assert [each["code"] for each in index.pop("session_types")] == list(SESSION_CODES)
+    assert index == {
         "schema": "parcferme/index/1",
         "contract": 1,
         "seasons": [],
