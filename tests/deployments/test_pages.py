@@ -84,6 +84,7 @@ def test_the_readme_is_no_longer_than_can_be_read() -> None:
 def test_the_readme_says_how_long_everything_is_kept() -> None:
     kept = {"60 s": SHORT, "a year": IMMUTABLE, "no": NONE}
     examples = {"<key>": "9472", "<rev>": "0123456789abcdef", "<year>": "2024", "<round>": "1", "<n>": "1", "*": "laps"}
+    examples["<version>"] = "0123456789abcdef"
     rows = table_below(README, "## URLs (contract v1)")
     assert len(rows) > 15
     for urls, _, cached in rows:

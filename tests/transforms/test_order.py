@@ -96,14 +96,15 @@ def order_said_plainly(ticks, cars, made, endings, leaves, grid, places, start_m
         def key(car: str, tick: int = tick) -> tuple[float, ...]:
             ending = endings[car]
             if ending.never_started:
-                return 2, 0, grid[car]
+                return 2, 0, 0, 0, grid[car]
             if tick < start_ms:
-                return 0, 0, grid[car]
+                return 0, 0, 0, 0, grid[car]
             if ending.finish_ms is not None and tick >= ending.finish_ms:
-                return 0, -round(made[car].at(np.array([ending.finish_ms]))[0]), ending.finish_ms
+                laps = round(made[car].at(np.array([ending.finish_ms]))[0])
+                return 0, -laps, 1, ending.finish_ms, places[car]
             if car in leaves and tick >= leaves[car][0]:
-                return 1, -leaves[car][1], places[car]
-            return 0, -made[car].at(np.array([tick]))[0], 0
+                return 1, -leaves[car][1], 0, 0, places[car]
+            return 0, -made[car].at(np.array([tick]))[0], 0, 0, places[car]
 
         by_place = sorted(cars, key=key)
         said.append([by_place.index(car) + 1 for car in cars])
@@ -145,9 +146,9 @@ def test_gaps_are_exact_at_the_line_and_never_negative() -> None:
     }
     ticks = np.array([92_500, 183_000, 260_000, 300_000], np.int64)
     scores = np.stack([made[car].at(ticks) for car in cars])
-    until = {"1": 270_000.0, "2": 273_000.0, "3": 280_000.0}
+    known = {"1": (0.0, 270_000.0), "2": (0.0, 273_000.0), "3": (0.0, 280_000.0)}
     positions = order.positions_of(scores, np.zeros(scores.shape, np.int8))
-    gap, interval, down = order.gaps_s(ticks, cars, made, until, positions, np.ones((3, 4), np.bool_))
+    gap, interval, down = order.gaps_s(ticks, cars, made, known, positions, np.ones((3, 4), np.bool_))
     np.testing.assert_allclose(gap[0], 0.0)
     np.testing.assert_allclose(gap[1, [0, 1, 3]], [2.5, 3.0, 3.0], atol=1e-4)
     np.testing.assert_allclose(interval[1, [0, 1, 3]], [2.5, 3.0, 3.0], atol=1e-4)
@@ -166,7 +167,7 @@ def test_who_is_farther_behind_has_the_larger_gap_also_at_rest() -> None:
     scores = np.stack([made[car].at(ticks) for car in cars])
     counted = np.ones(scores.shape, np.bool_)
     positions = order.positions_of(scores, np.zeros(scores.shape, np.int8))
-    gap, interval, _ = order.gaps_s(ticks, cars, made, dict.fromkeys(cars, 1e9), positions, counted)
+    gap, interval, _ = order.gaps_s(ticks, cars, made, dict.fromkeys(cars, (0.0, 1e9)), positions, counted)
     assert (gap[2] >= gap[1]).all() and (interval[2] >= 0).all()
 
 
@@ -176,4 +177,4 @@ def test_best_lap_order_by_segment() -> None:
     times = {"1": np.array([90.0, 95.0]), "2": np.array([80.0]), "3": np.empty(0)}
     ticks = np.array([50, 110, 150, 1200], np.int64)
     table = order.best_lap_positions(ticks, cars, set_ms, times, [0.0, 1000.0])
-    np.testing.assert_array_equal(table.T, [[1, 2, 3], [1, 2, 3], [2, 1, 3], [1, 2, 3]])
+    np.testing.assert_array_equal(table.T, [[-1, -1, -1], [1, -1, -1], [2, 1, -1], [1, 2, -1]])
