@@ -154,8 +154,9 @@ class Swap:
 def order_swaps(found: list[Finish]) -> list[Swap]:
     """Return every pair that finished the other way round than classified without a penalty that explains it.
 
-    The result is believed where official gaps contradict the crossing of one of the two, or where the crossings are
-    less than :data:`CLOSE_MS` apart; else timing is.
+    The result is believed where the car ahead has a smaller official gap than its crossing, which no penalty can make,
+    where both have their official gaps within the tolerance, or where the crossings are less than :data:`CLOSE_MS`
+    apart; else timing is.
     """
     reference = reference_ms(found)
     timed = {one.car for one in _timed(found)}
@@ -172,8 +173,16 @@ def order_swaps(found: list[Finish]) -> list[Swap]:
             elif not both_timed and behind.penalties:
                 continue
             close = behind.laps == ahead.laps and ahead.crossing_ms - behind.crossing_ms <= CLOSE_MS
-            swaps.append(Swap(ahead, behind, both_timed or close))
+            late = both_timed and (
+                _is_recorded_late(ahead, reference or 0.0) or _same_gap(ahead, behind, reference or 0.0)
+            )
+            swaps.append(Swap(ahead, behind, late or close))
     return swaps
+
+
+def _is_recorded_late(one: Finish, reference: float) -> bool:
+    """Whether a car's crossing is later than its official gap has it: a penalty only makes the gap larger."""
+    return one.gap_ms is not None and added_ms(one, reference) < -GAP_TOLERANCE_MS
 
 
 def _same_gap(ahead: Finish, behind: Finish, reference: float) -> bool:
@@ -231,17 +240,13 @@ def with_decided_finishes(
     moved: dict[str, float] = {one.car: one.crossing_ms for one in found}
     for swap in (one for one in swaps if one.decided):
         pair = (swap.ahead, swap.behind)
-        wrong = [] if reference is None else [one for one in pair if not _fits(one, reference)]
+        wrong = [] if reference is None else [one for one in pair if _is_recorded_late(one, reference)]
         for one in wrong:
             moved[one.car] = (reference or 0.0) + (one.gap_ms or 0.0)
         if moved[swap.ahead.car] > moved[swap.behind.car]:
             moved[swap.ahead.car], moved[swap.behind.car] = moved[swap.behind.car], moved[swap.ahead.car]
     changed = {one.car: moved[one.car] for one in found if moved[one.car] != one.crossing_ms}
     return {car: _with_last_crossing(own, changed[car]) if car in changed else own for car, own in timing.items()}
-
-
-def _fits(one: Finish, reference: float) -> bool:
-    return one.gap_ms is None or is_explained(one, reference)
 
 
 def _with_last_crossing(own: CarTiming, at_ms: float) -> CarTiming:

@@ -112,6 +112,12 @@ def test_a_crossing_set_behind_another_is_put_back_where_the_result_has_it():
     assert row["check"] == "finish_order_differs" and "shown as classified" in row["cause"]
 
 
+def test_a_result_that_is_later_than_the_crossing_leaves_the_order_across_the_line():
+    # 3 s more than across the line are no penalty there is, but a crossing is never recorded early.
+    found = field(finish("7", 6, 6.0, 6.0), finish("6", 7, 5.5, 8.5))
+    assert [(s.behind.car, s.decided) for s in classification.order_swaps(found)] == [("6", False)]
+
+
 def test_a_penalty_that_swaps_two_places_is_no_contradiction():
     late = finish("7", 6, 6.0, 6.0)
     penalised = finish("6", 7, 5.5, 10.5, penalties=(Penalty("6", "time", 5, served=False),))
