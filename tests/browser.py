@@ -186,7 +186,10 @@ def browser(profile: Path) -> Iterator[Page]:
     ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        with connect(_address(profile / "DevToolsActivePort"), max_size=None, proxy=None) as connection:
+        # No pings: between two tests nobody reads, events fill the queue, and the answer to a ping stands behind them.
+        with connect(
+            _address(profile / "DevToolsActivePort"), max_size=None, proxy=None, ping_interval=None
+        ) as connection:
             page = Page(connection)
             page.resize(WIDTH, HEIGHT)
             yield page
