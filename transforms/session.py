@@ -9,6 +9,8 @@ from transforms.alignment import align
 from transforms.assemble import assemble
 from transforms.clock import make_clock
 from transforms.frames import Frames, RowFrames
+from transforms.lost_laps import with_lost_laps
+from transforms.notes import Note
 from transforms.quality import judge
 from transforms.reconcile import reconcile
 from transforms.recording import Driver, Recording
@@ -18,7 +20,7 @@ from transforms.samples import CleanCar, CleanPositions, Findings, clean_car, cl
 from transforms.strays import without_strays
 from transforms.tables import published_tables
 from transforms.timed import classification_notes, without_impossible_times
-from transforms.timing import read_timing
+from transforms.timing import CarTiming, read_timing
 from transforms.track import Track, build_track, sector_distances
 
 
@@ -66,10 +68,21 @@ def clean(recording: Recording) -> Cleaned:
                 positions[car] = feed
     cars, positions, alignment = align(cars, positions)
     timing = read_timing(recording.laps)
+    return Cleaned(cars, positions, timing, _track_of(positions, timing), alignment, findings)
+
+
+def _track_of(positions: dict[str, CleanPositions], timing: dict[str, CarTiming]) -> Track | None:
     track = build_track(positions, timing)
-    if track is not None:
-        track = replace(track, sector_m=sector_distances(track, positions, timing))
-    return Cleaned(cars, positions, timing, track, alignment, findings)
+    return None if track is None else replace(track, sector_m=sector_distances(track, positions, timing))
+
+
+def count_laps(recording: Recording, cleaned: Cleaned) -> tuple[Recording, Cleaned, tuple[Note, ...]]:
+    """Return both with the laps of a race numbered as they were driven, and what was found."""
+    counted, notes = with_lost_laps(recording, cleaned)
+    if counted is not recording:
+        timing = read_timing(counted.laps)
+        cleaned = replace(cleaned, timing=timing, track=_track_of(cleaned.positions, timing))
+    return counted, cleaned, notes
 
 
 def transform_session(recording: Recording, on_progress: OnProgress = _silent) -> SessionData:
@@ -81,15 +94,15 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
     on_progress(0.0, "Cleaning samples")
     reconciled = reconcile(recording)
     recording, impossible = without_impossible_times(reconciled.recording)
-    cleaned = clean(recording)
+    recording, cleaned, lost = count_laps(recording, clean(recording))
     clock = make_clock(recording, cleaned.timing)
     on_progress(0.3, "Working out progress and order")
     running = make_running(recording, cleaned, clock)
-    cleaned, running = without_strays(cleaned, running)
+    cleaned, running, doubts = without_strays(cleaned, running)
     on_progress(0.6, "Putting cars on the common clock")
     frames = assemble(recording, cleaned, running, clock)
     on_progress(0.9, "Judging quality")
-    notes = (*reconciled.notes, *impossible, *classification_notes(recording))
+    notes = (*reconciled.notes, *impossible, *lost, *doubts, *classification_notes(recording))
     verdict = judge(recording, cleaned, frames, notes)
     rows = make_rows(recording, cleaned, running, frames)
     tables = published_tables(recording, cleaned, running, clock, verdict.table, verdict.grade)
