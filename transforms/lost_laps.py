@@ -1,8 +1,8 @@
-"""Laps that were driven and not recorded: found by what else tells, and the later laps numbered as they were driven.
+"""Laps that were driven and not recorded: found by what else tells, and later laps numbered as they were driven.
 
-FastF1 counts the laps it hears of, so a lap that was not sent makes every later one of its car a number too low: the car
-falls laps behind, and its coordinates lie where it should not be. For every interval between two crossings of the line
-up to four witnesses say how many laps more than recorded were driven in it; the result says how many there can be.
+FastF1 counts the laps it hears of, so a lap that was not sent makes every later one of its car a number too low: it falls
+laps behind, and its coordinates lie where it cannot be. For every interval between two crossings of the line up to four
+witnesses say how many more laps than recorded were driven in it; the result says how many there can be.
 """
 
 from collections.abc import Iterable
@@ -14,18 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms import columns
-from transforms.clock import first_lap_start_ms, session_status_ms, suspensions_ms
+from transforms.clock import first_lap_start_ms, suspensions_ms
 from transforms.interpolate import MAX_GAP_MS
-from transforms.lap_counts import Paired, pair, restore_crossings, start_of
+from transforms.lap_counts import Lap, Paired, pair, restore_crossings
 from transforms.notes import Note
 from transforms.progress import travelled_m
 from transforms.recording import Recording
+from transforms.renumber import add_to_numbers, flat, mend, place
 from transforms.running import Cleaned
 from transforms.states import stands_ms
-from transforms.timing import CarTiming, Span, flag_ms, read_timing
-
-Floats = NDArray[np.float64]
-Lap = dict[str, Any]
+from transforms.timing import CarTiming, Span, read_timing
 
 #: A witness that is this far from a whole number of laps does not know: cars differ by less over the few laps between
 #: two crossings, and speed sensors by 2 %.
@@ -34,9 +32,8 @@ _CLEAR = 0.35
 _MIN_FIELD = 3
 #: Telemetry is a witness if it is silent for less than this part of the time.
 _MAX_SILENT = 0.1
-#: Record and crossing agree on when a lap began within this, ms.
-_SAME_MS = 1000.0
 
+Floats = NDArray[np.float64]
 FIELD, TELEMETRY, COUNT, LAP_TIMES, RESULT = "the field", "telemetry", "the upstream's count", "lap times", "the result"
 
 
@@ -61,12 +58,22 @@ class Interval:
 
 @dataclass(frozen=True)
 class Loss:
-    """Laps lost in an interval: how many, who says so and who says otherwise, and whether it is certain."""
+    """Laps lost in an interval: how many, who says so and who says otherwise.
+
+    ``before`` is how many were certainly lost before it, so that its laps can be called by their right numbers.
+    """
 
     interval: Interval
     laps: int
     agree: tuple[str, ...]
     disagree: tuple[str, ...]
+    before: int = 0
+
+    @property
+    def numbers(self) -> range:
+        """Numbers of the lost laps as they were driven."""
+        first = self.interval.first + self.before + 1
+        return range(first, first + self.laps)
 
     @property
     def is_certain(self) -> bool:
@@ -90,26 +97,79 @@ def with_lost_laps(recording: Recording, cleaned: Cleaned) -> tuple[Recording, t
         laps.sort(key=lambda lap: (lap["lap"] is None, lap["lap"] or 0))
     paired = {car: pair(laps, recording.lap_counts.get(car)) for car, laps in cars.items()}
     moved = restore_crossings(cars, paired)
-    timing = read_timing(columns.LAPS.of_rows(_flat(cars))) if moved else cleaned.timing
+    timing = read_timing(columns.LAPS.of_rows(flat(cars))) if moved else cleaned.timing
     losses = _find(recording, replace(cleaned, timing=timing), paired)
-    notes = [
-        replace(_note(loss, numbers, moved.get(car)), car=car)
-        for car, found in losses.items()
-        for loss, numbers in _lost_numbers(found)
-    ]
-    certain = {car: sure for car, found in losses.items() if (sure := [loss for loss in found if loss.is_certain])}
-    for car, found in certain.items():
-        _renumber(cars[car], found)
-    if changed := set(certain) | set(moved):
-        _mend(recording, cars, changed, moved)
-        place(cars, certain, 1)
-        recording = replace(recording, laps=columns.LAPS.of_rows(_flat(cars)))
+    notes = [_note(car, loss) for car, found in losses.items() for loss in found]
+    notes += [_moved_note(car, by_ms) for car, by_ms in moved.items()]
+    certain = [(car, loss) for car, found in losses.items() for loss in found if loss.is_certain]
+    # From behind: what comes before still has the number it is known by here.
+    for car, loss in sorted(certain, key=lambda of: -of[1].interval.last):
+        add_to_numbers(cars[car], loss.interval.last, loss.laps, loss.interval.start_ms)
+    if changed := {car for car, _ in certain} | set(moved):
+        mend(recording, cars, changed, moved)
+        place(cars, _lost_crossings(cars, certain))
+        recording = replace(recording, laps=columns.LAPS.of_rows(flat(cars)))
         timing = read_timing(recording.laps)
     return recording, (*notes, *_lost_at_the_end(recording, cleaned, timing))
 
 
-def _flat(cars: dict[str, list[Lap]]) -> Iterable[Lap]:
-    return (lap for laps in cars.values() for lap in laps)
+def _lost_crossings(cars: dict[str, list[Lap]], losses: list[tuple[str, Loss]]) -> dict[int, list[Span]]:
+    """By lap number between what times its lost crossings were: exactly known where the next lap says when it began."""
+    lost: dict[int, list[Span]] = {}
+    for car, loss in losses:
+        starts = {lap["lap"]: lap["start_ms"] for lap in cars[car]}
+        for number in loss.numbers:
+            crossed = starts.get(number + 1)
+            span = (loss.interval.start_ms, loss.interval.end_ms) if crossed is None else (crossed, crossed)
+            lost.setdefault(number, []).append(span)
+    return lost
+
+
+@dataclass(frozen=True)
+class _Car:
+    """What is known of one car: its intervals, laps driven by telemetry at ``driven`` times, when it stood or was in the
+    pit lane (None where not known), and what the upstream counted at the end of each lap."""
+
+    own: CarTiming
+    intervals: list[Interval]
+    driven: tuple[Floats, Floats] | None
+    stood: list[Span]
+    visits: list[tuple[float | None, float | None]]
+    counted: dict[int, int]
+
+    @property
+    def lap_ms(self) -> float:
+        """How long its laps usually take."""
+        return float(np.median([(i.end_ms - i.start_ms) / i.recorded for i in self.intervals]))
+
+    def laps_during(self, span: Span) -> float:
+        """Laps it did in this time, by its crossings."""
+        times = [self.intervals[0].start_ms, *(i.end_ms for i in self.intervals)]
+        numbers = [self.intervals[0].first, *(i.last for i in self.intervals)]
+        return float(np.diff(np.interp(span, times, numbers))[0])
+
+
+def _look_up(recording: Recording, cleaned: Cleaned, paired: dict[str, Paired]) -> dict[str, _Car]:
+    start_ms = first_lap_start_ms(recording, cleaned.timing)
+    cars = {}
+    for number, own in cleaned.timing.items():
+        intervals = [] if start_ms is None else _intervals(own, start_ms)
+        if not intervals:
+            continue
+        data = cleaned.cars.get(number)
+        driven = travelled_m(data, cleaned.positions.get(number)) if cleaned.track is not None else None
+        told = paired.get(number)
+        cars[number] = _Car(
+            own=own,
+            intervals=intervals,
+            driven=None if driven is None or cleaned.track is None else (driven[0], driven[1] / cleaned.track.length_m),
+            stood=stands_ms(data),
+            visits=_pit_visits(own),
+            counted={}
+            if told is None
+            else {lap["lap"]: int(count) for lap, count in zip(told.rows, told.counted, strict=True)},
+        )
+    return cars
 
 
 def _intervals(own: CarTiming, start_ms: float) -> list[Interval]:
@@ -121,37 +181,41 @@ def _intervals(own: CarTiming, start_ms: float) -> list[Interval]:
 
 def _find(recording: Recording, cleaned: Cleaned, paired: dict[str, Paired]) -> dict[str, list[Loss]]:
     """Losses of every car that has any, likely ones alone."""
-    start_ms = first_lap_start_ms(recording, cleaned.timing)
-    if start_ms is None:
-        return {}
-    intervals = {car: _intervals(own, start_ms) for car, own in cleaned.timing.items()}
-    own_words = {
-        car: [
-            {
-                COUNT: _by_count(interval, paired.get(car)),
-                TELEMETRY: _by_telemetry(interval, cleaned, car),
-                LAP_TIMES: _by_lap_times(interval, cleaned.timing[car], found),
-            }
-            for interval in found
+    cars = _look_up(recording, cleaned, paired)
+    words = {
+        number: [
+            {COUNT: _by_count(i, car), TELEMETRY: _by_telemetry(i, car), LAP_TIMES: _by_lap_times(i, car)}
+            for i in car.intervals
         ]
-        for car, found in intervals.items()
+        for number, car in cars.items()
     }
     doubtful = {
-        car: [i for i, words in zip(intervals[car], said, strict=True) if any((w or 0) > 0 for w in words.values())]
-        for car, said in own_words.items()
+        number: [i for i, said in zip(car.intervals, words[number], strict=True) if any((w or 0) > 0 for w in said.values())]
+        for number, car in cars.items()
     }
+    shortest_ms = min((car.lap_ms for car in cars.values()), default=0.0)
     laps = {r["car"]: r["laps"] for r in recording.results.to_pylist()}
     suspended = suspensions_ms(recording)
     losses = {}
-    for car, found in intervals.items():
-        words = [
-            said | {FIELD: _by_field(interval, car, _driving(interval, cleaned, car, suspended), intervals, doubtful)}
-            for interval, said in zip(found, own_words[car], strict=True)
-        ]
-        heard = [loss for i, said in zip(found, words, strict=True) if (loss := _weigh(i, said)) is not None]
-        heard = [loss for loss in _with_result(heard, found, laps.get(car)) if loss.is_likely]
-        if heard:
-            losses[car] = heard
+    for number, car in cars.items():
+        heard = []
+        for interval, said in zip(car.intervals, words[number], strict=True):
+            # Most laps are as long as any other: nothing can have been lost in them.
+            asked = interval in doubtful[number] or (
+                interval.end_ms - interval.start_ms > (interval.recorded + _CLEAR) * shortest_ms
+            )
+            others = [
+                other
+                for name, other in cars.items()
+                if name != number and not any(d.overlaps(interval) for d in doubtful[name])
+            ]
+            field = _by_field(interval, _driving(interval, car, suspended), others) if asked else None
+            if (loss := _weigh(interval, said | {FIELD: field})) is not None:
+                heard.append(loss)
+        likely = [loss for loss in _with_result(heard, car.intervals, laps.get(number)) if loss.is_likely]
+        if likely:
+            sure = [loss.laps if loss.is_certain else 0 for loss in likely]
+            losses[number] = [replace(loss, before=sum(sure[:n])) for n, loss in enumerate(likely)]
     return losses
 
 
@@ -186,79 +250,59 @@ def _clear(laps: float) -> int | None:
     return whole if abs(laps - whole) <= _CLEAR else None
 
 
-def _by_count(interval: Interval, paired: Paired | None) -> int | None:
+def _by_count(interval: Interval, car: _Car) -> int | None:
     """What the upstream counted more; that it counted no more tells nothing: it counts what it hears of, too."""
-    if paired is None:
-        return None
-    counted = {lap["lap"]: int(count) for lap, count in zip(paired.rows, paired.counted, strict=True)}
-    first, last = counted.get(interval.first), counted.get(interval.last)
+    first, last = car.counted.get(interval.first), car.counted.get(interval.last)
     more = last - first - interval.recorded if first is not None and last is not None else 0
     return more if more > 0 else None
 
 
-def _by_telemetry(interval: Interval, cleaned: Cleaned, car: str) -> int | None:
+def _by_telemetry(interval: Interval, car: _Car) -> int | None:
     """Distance driven, in laps of the track."""
-    data, coordinates = cleaned.cars.get(car), cleaned.positions.get(car)
-    driven = travelled_m(data, coordinates)
-    if cleaned.track is None or driven is None:
+    if car.driven is None:
         return None
-    time_ms = driven[0]
-    inside = time_ms[(time_ms > interval.start_ms) & (time_ms < interval.end_ms)]
-    step_ms = np.diff(np.concatenate([[interval.start_ms], inside, [interval.end_ms]]))
+    lo, hi = np.searchsorted(car.driven[0], (interval.start_ms, interval.end_ms))
+    step_ms = np.diff(np.concatenate([[interval.start_ms], car.driven[0][lo:hi], [interval.end_ms]]))
     if step_ms[step_ms > MAX_GAP_MS].sum() > _MAX_SILENT * (interval.end_ms - interval.start_ms):
         return None
-    begin, end = np.interp((interval.start_ms, interval.end_ms), *driven)
-    return _clear(float(end - begin) / cleaned.track.length_m - interval.recorded)
+    begin, end = np.interp((interval.start_ms, interval.end_ms), *car.driven)
+    return _clear(float(end - begin) - interval.recorded)
 
 
-def _by_lap_times(interval: Interval, own: CarTiming, intervals: list[Interval]) -> int | None:
+def _by_lap_times(interval: Interval, car: _Car) -> int | None:
     """Time between the crossings that no lap's official time accounts for, in laps as this car drives them."""
+    own = car.own
     inside = (own.lap > interval.first) & (own.lap <= interval.last)
     if inside.sum() != interval.recorded or not np.isfinite(own.lap_time_ms[inside]).all():
         return None
-    hole_ms = interval.end_ms - interval.start_ms - float(own.lap_time_ms[inside].sum())
-    lap_ms = float(np.median([(i.end_ms - i.start_ms) / i.recorded for i in intervals]))
-    laps = hole_ms / lap_ms
+    laps = (interval.end_ms - interval.start_ms - float(own.lap_time_ms[inside].sum())) / car.lap_ms
     # A lap behind the safety car takes up to twice as long as any other.
     return 0 if laps < 1 - 2 * _CLEAR else max(round(laps), 1) if laps > 1 - _CLEAR else None
 
 
-def _by_field(
-    interval: Interval,
-    car: str,
-    drove: list[Span] | None,
-    intervals: dict[str, list[Interval]],
-    doubtful: dict[str, list[Interval]],
-) -> int | None:
-    """Laps the other cars did while this one drove, the middle one of those that were followed."""
-    if drove is None:
+def _by_field(interval: Interval, drove: list[Span] | None, others: list[_Car]) -> int | None:
+    """Laps the other cars did while this one drove, the middle one of those that were followed all the time."""
+    followed = [car for car in others if car.intervals[-1].end_ms >= interval.end_ms]
+    if drove is None or len(followed) < _MIN_FIELD:
         return None
-    laps = []
-    for other, found in intervals.items():
-        followed = found and found[0].start_ms <= interval.start_ms and found[-1].end_ms >= interval.end_ms
-        if other == car or not followed or any(d.overlaps(interval) for d in doubtful[other]):
-            continue
-        times = [found[0].start_ms, *(i.end_ms for i in found)]
-        numbers = [found[0].first, *(i.last for i in found)]
-        laps.append(sum(float(np.diff(np.interp(span, times, numbers))[0]) for span in drove))
-    return _clear(float(np.median(laps)) - interval.recorded) if len(laps) >= _MIN_FIELD else None
+    laps = np.median([sum(car.laps_during(span) for span in drove) for car in followed])
+    return _clear(float(laps) - interval.recorded)
 
 
-def _driving(interval: Interval, cleaned: Cleaned, car: str, suspended: list[Span]) -> list[Span] | None:
-    """When a car was neither in the pit lane nor standing; None where nothing tells when it left the pit lane.
+def _driving(interval: Interval, car: _Car, suspended: list[Span]) -> list[Span] | None:
+    """When a car was neither in the pit lane nor standing; None where nothing tells how long it was in the pit lane.
 
     While the race is ``suspended`` all stand, so that a car that does loses nothing to the others.
     """
-    own = cleaned.timing[car]
-    entries = own.pit_in_ms[np.isfinite(own.pit_in_ms)]
-    exits = own.pit_out_ms[np.isfinite(own.pit_out_ms)]
-    stood = stands_ms(cleaned.cars.get(car))
-    for entry in entries[(entries >= interval.start_ms) & (entries < interval.end_ms)]:
-        if not len(exits[exits > entry]) and not stood:
+    stood = list(car.stood)
+    for entered, left in car.visits:
+        begin, end = max(entered or interval.start_ms, interval.start_ms), min(left or interval.end_ms, interval.end_ms)
+        if begin >= end:
+            continue
+        if entered is not None and left is not None:
+            stood.append((begin, end))
+        elif not any(_overlap(span, (begin, end)) for span in car.stood):
             return None
-    for leave in exits[exits > interval.start_ms]:
-        # Without an entry it was in the pit lane from the beginning: a start from there, or a line before the box.
-        stood.append((float(entries[entries < leave].max(initial=interval.start_ms)), float(leave)))
     for pause in suspended:
         stood = [part for span in stood for part in _without(span, pause)]
     drove = [(interval.start_ms, interval.end_ms)]
@@ -267,145 +311,42 @@ def _driving(interval: Interval, cleaned: Cleaned, car: str, suspended: list[Spa
     return drove
 
 
+def _pit_visits(own: CarTiming) -> list[tuple[float | None, float | None]]:
+    """Entry into and exit from the pit lane of every visit, session ms, in order; None where one is not known."""
+    events = [(float(at), False) for at in own.pit_in_ms[np.isfinite(own.pit_in_ms)]]
+    events += [(float(at), True) for at in own.pit_out_ms[np.isfinite(own.pit_out_ms)]]
+    visits: list[tuple[float | None, float | None]] = []
+    for at, is_exit in sorted(events):
+        if not is_exit:
+            visits.append((at, None))
+        elif visits and visits[-1][1] is None:
+            visits[-1] = (visits[-1][0], at)
+        else:
+            visits.append((None, at))
+    return visits
+
+
+def _overlap(span: Span, other: Span) -> bool:
+    return span[0] < other[1] and other[0] < span[1]
+
+
 def _without(span: Span, other: Span) -> list[Span]:
     """What is left of a span of time without another one."""
     parts = ((span[0], min(span[1], other[0])), (max(span[0], other[1]), span[1]))
     return [(begin, end) for begin, end in parts if begin < end]
 
 
-def _renumber(laps: list[Lap], losses: list[Loss]) -> None:
-    """Give the laps after each loss the numbers they were driven as, in place; their tyres have done the lost laps."""
-    for loss in sorted(losses, key=lambda loss: -loss.interval.last):
-        numbered = [lap for lap in laps if lap["lap"] is not None]
-        following = [lap for lap in numbered if lap["lap"] >= loss.interval.last]
-        before = [lap for lap in numbered if lap["lap"] < loss.interval.last]
-        first = following[0]
-        if first["lap"] == 1:
-            _without_first_lap_time(first)
-        if first["start_ms"] is not None and abs(first["start_ms"] - loss.interval.start_ms) <= _SAME_MS:
-            first["start_ms"] = start_of(first)
-        _age_tyres(following, before[-1] if before else None, loss.laps)
-        for lap in following:
-            lap["lap"] += loss.laps
-
-
-def _without_first_lap_time(lap: Lap) -> None:
-    """Take the time of a race's first lap, which FastF1 has from the results service, off a later one."""
-    sectors = [lap[f"sector{n}_ms"] for n in (1, 2, 3)]
-    lap["lap_time_ms"] = None if None in sectors else sum(sectors)
-
-
-def _age_tyres(following: list[Lap], before: Lap | None, lost: int) -> None:
-    """Add the lost laps to the age of a set if it was counted by the records there are."""
-    first = following[0]
-    age, earlier = first["tyre_age_laps"], 0 if before is None else before["tyre_age_laps"]
-    if age is None or earlier is None or (before is not None and before["stint"] != first["stint"]):
-        return
-    if age - earlier == first["lap"] - (0 if before is None else before["lap"]):
-        for lap in following:
-            if lap["stint"] == first["stint"] and lap["tyre_age_laps"] is not None:
-                lap["tyre_age_laps"] += lost
-
-
-def _mend(recording: Recording, cars: dict[str, list[Lap]], changed: set[str], moved: Iterable[str]) -> None:
-    """Put right, in place, what follows from the times of laps: laps FastF1 generated, track status, stints."""
-    timing = read_timing(columns.LAPS.of_rows(_flat(cars)))
-    finished = session_status_ms(recording, "Finished")
-    flag = flag_ms(timing, finished[-1] if finished else None, recording.total_laps)
-    statuses = recording.track_status.to_pylist()
-    for car in changed:
-        crossings = timing[car].crossing_ms if car in timing else np.empty(0)
-        if flag is not None and len(crossings) and crossings[-1] >= flag:
-            # FastF1 adds a lap to a car that it thinks stopped on track; this one took the flag.
-            cars[car] = [lap for lap in cars[car] if not lap["generated"]]
-        for lap in cars[car]:
-            if lap["start_ms"] is None or lap["end_ms"] is None:
-                continue
-            if lap["generated"] and lap["end_ms"] <= lap["start_ms"]:
-                lap["end_ms"] = None
-            else:
-                lap["track_status"] = _status_during(statuses, lap["start_ms"], lap["end_ms"])
-    for car in moved:
-        _fit_stints(cars[car])
-
-
-def _status_during(statuses: list[dict[str, Any]], start_ms: float, end_ms: float) -> str:
-    """Every track status code during a lap, in order."""
-    during = (
-        row["status"]
-        for row in statuses
-        if row["status"] and row["time_ms"] <= end_ms and (row["end_ms"] is None or row["end_ms"] >= start_ms)
-    )
-    return "".join(dict.fromkeys(during))
-
-
-def _fit_stints(laps: list[Lap]) -> None:
-    """Begin each stint on the lap with the pit exit, where FastF1, by its early crossings, began it later; in place."""
-    for index in range(1, len(laps)):
-        first = laps[index]
-        if first["stint"] == laps[index - 1]["stint"] or first["pit_out_ms"] is not None:
-            continue
-        same = [at for at in range(1, index) if laps[at]["stint"] == laps[index - 1]["stint"]]
-        left = [at for at in same if laps[at]["pit_out_ms"] is not None and laps[at - 1]["stint"] == laps[at]["stint"]]
-        if not left:
-            continue
-        age = first["tyre_age_laps"]
-        for lap in laps[left[-1] : index]:
-            lap.update({name: first[name] for name in ("stint", "compound", "tyre_fresh")})
-        for lap in laps[left[-1] :]:
-            if lap["stint"] == first["stint"] and age is not None and lap["lap"] is not None:
-                lap["tyre_age_laps"] = age + lap["lap"] - laps[left[-1]]["lap"]
-
-
-def _lost_numbers(losses: list[Loss]) -> list[tuple[Loss, range]]:
-    """The numbers of the lost laps as they were driven; with laps missing beside them, the first that may be."""
-    found, before = [], 0
-    for loss in sorted(losses, key=lambda loss: loss.interval.last):
-        first = loss.interval.first + before + 1
-        found.append((loss, range(first, first + loss.laps)))
-        before += loss.laps if loss.is_certain else 0
-    return found
-
-
-def place(cars: dict[str, list[Lap]], losses: dict[str, list[Loss]], first_lap: int) -> None:
-    """Give the laps from ``first_lap`` on their places at the line, in place, by their ends as FastF1 does.
-
-    Whoever crossed the line while a lost crossing may have been ahead of it or not has no place.
-    """
-    lost: dict[int, list[Span]] = {}
-    for car, found in losses.items():
-        starts = {lap["lap"]: lap["start_ms"] for lap in cars[car]}
-        for loss, numbers in _lost_numbers(found):
-            for number in numbers:
-                crossed = starts.get(number + 1)
-                span = (loss.interval.start_ms, loss.interval.end_ms) if crossed is None else (crossed, crossed)
-                lost.setdefault(number, []).append(span)
-    by_number: dict[int, list[Lap]] = {}
-    for lap in _flat(cars):
-        if lap["lap"] is not None and lap["lap"] >= first_lap and not lap["generated"]:
-            by_number.setdefault(lap["lap"], []).append(lap)
-    for number, laps in by_number.items():
-        laps.sort(key=lambda lap: (lap["end_ms"] is None, lap["end_ms"] or 0))
-        for rank, lap in enumerate(laps, start=1):
-            at = np.inf if lap["end_ms"] is None else lap["end_ms"]
-            spans = lost.get(number, [])
-            unsure = any(begin < at < end for begin, end in spans)
-            lap["position"] = None if unsure else rank + sum(end <= at for _, end in spans)
-
-
-def _note(loss: Loss, numbers: range, moved_ms: float | None) -> Note:
+def _note(car: str, loss: Loss) -> Note:
     interval = loss.interval
     who, others = in_words(loss.agree), in_words(loss.disagree)
     if loss.is_certain:
-        cause = f"{_named(numbers)} not recorded, by {who}; the later ones are numbered as they were driven"
-        if moved_ms is not None:
-            cause += f", their ends moved back by {moved_ms / 1000:.3f} s to where the upstream had them"
+        cause = f"{_named(loss.numbers)} not recorded, by {who}; the later ones are numbered as they were driven"
     else:
         against = f", not by {others}" if others else " alone"
-        cause = f"{_named(numbers)} not recorded, by {who}{against}; nothing is renumbered"
+        cause = f"{_named(loss.numbers)} not recorded, by {who}{against}; nothing is renumbered"
     return Note(
         "laps_lost",
-        None,
+        car,
         cause,
         start_ms=interval.start_ms,
         end_ms=interval.end_ms,
@@ -413,6 +354,11 @@ def _note(loss: Loss, numbers: range, moved_ms: float | None) -> Note:
         unit="lap",
         severity="warning" if loss.is_certain else "error",
     )
+
+
+def _moved_note(car: str, by_ms: float) -> Note:
+    cause = "FastF1 had moved its crossings so much too early; they are where the upstream had them"
+    return Note("crossings_moved", car, cause, value=by_ms, unit="ms")
 
 
 def _named(numbers: range) -> str:
@@ -442,9 +388,8 @@ def _lost_at_the_end(recording: Recording, cleaned: Cleaned, timing: dict[str, C
             who = [RESULT, TELEMETRY] if metres / cleaned.track.length_m > len(numbers) - _CLEAR else []
         if who:
             cause = f"{_named(numbers)} not recorded at the end, by {in_words(who)}"
-            at = float(own.crossing_ms[-1])
-            more = {"start_ms": at, "value": len(numbers), "unit": "lap", "severity": "error"}
-            notes.append(Note("laps_lost", car, cause, **more))
+            at, lost = float(own.crossing_ms[-1]), len(numbers)
+            notes.append(Note("laps_lost", car, cause, start_ms=at, value=lost, unit="lap", severity="error"))
     return notes
 
 

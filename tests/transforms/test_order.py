@@ -100,10 +100,10 @@ def order_said_plainly(ticks, cars, made, endings, leaves, grid, places, start_m
             if tick < start_ms:
                 return 0, 0, grid[car]
             if ending.finish_ms is not None and tick >= ending.finish_ms:
-                return 0, -round(made[car].at(np.array([ending.finish_ms]))[0]), ending.finish_ms
+                return 0, -round(made[car].at(np.array([ending.finish_ms]))[0]), 1, ending.finish_ms, places[car]
             if car in leaves and tick >= leaves[car][0]:
                 return 1, -leaves[car][1], places[car]
-            return 0, -made[car].at(np.array([tick]))[0], 0
+            return 0, -made[car].at(np.array([tick]))[0], 0, places[car]
 
         by_place = sorted(cars, key=key)
         said.append([by_place.index(car) + 1 for car in cars])
@@ -145,9 +145,9 @@ def test_gaps_are_exact_at_the_line_and_never_negative() -> None:
     }
     ticks = np.array([92_500, 183_000, 260_000, 300_000], np.int64)
     scores = np.stack([made[car].at(ticks) for car in cars])
-    until = {"1": 270_000.0, "2": 273_000.0, "3": 280_000.0}
+    known = {"1": (0.0, 270_000.0), "2": (0.0, 273_000.0), "3": (0.0, 280_000.0)}
     positions = order.positions_of(scores, np.zeros(scores.shape, np.int8))
-    gap, interval, down = order.gaps_s(ticks, cars, made, until, positions, np.ones((3, 4), np.bool_))
+    gap, interval, down = order.gaps_s(ticks, cars, made, known, positions, np.ones((3, 4), np.bool_))
     np.testing.assert_allclose(gap[0], 0.0)
     np.testing.assert_allclose(gap[1, [0, 1, 3]], [2.5, 3.0, 3.0], atol=1e-4)
     np.testing.assert_allclose(interval[1, [0, 1, 3]], [2.5, 3.0, 3.0], atol=1e-4)
@@ -166,7 +166,7 @@ def test_who_is_farther_behind_has_the_larger_gap_also_at_rest() -> None:
     scores = np.stack([made[car].at(ticks) for car in cars])
     counted = np.ones(scores.shape, np.bool_)
     positions = order.positions_of(scores, np.zeros(scores.shape, np.int8))
-    gap, interval, _ = order.gaps_s(ticks, cars, made, dict.fromkeys(cars, 1e9), positions, counted)
+    gap, interval, _ = order.gaps_s(ticks, cars, made, dict.fromkeys(cars, (0.0, 1e9)), positions, counted)
     assert (gap[2] >= gap[1]).all() and (interval[2] >= 0).all()
 
 
@@ -176,4 +176,49 @@ def test_best_lap_order_by_segment() -> None:
     times = {"1": np.array([90.0, 95.0]), "2": np.array([80.0]), "3": np.empty(0)}
     ticks = np.array([50, 110, 150, 1200], np.int64)
     table = order.best_lap_positions(ticks, cars, set_ms, times, [0.0, 1000.0])
-    np.testing.assert_array_equal(table.T, [[1, 2, 3], [1, 2, 3], [2, 1, 3], [1, 2, 3]])
+    np.testing.assert_array_equal(table.T, [[-1, -1, -1], [1, -1, -1], [2, 1, -1], [1, 2, -1]])
+
+
+def test_of_two_equal_times_the_first_is_ahead() -> None:
+    cars = ["1", "2"]
+    set_ms = {"1": np.array([200.0]), "2": np.array([100.0])}
+    times = {"1": np.array([80.0]), "2": np.array([80.0])}
+    assert order.best_lap_positions(np.array([300]), cars, set_ms, times, []).T.tolist() == [[2, 1]]
+
+
+def test_cars_as_far_as_each_other_are_in_the_order_of_the_result() -> None:
+    ticks, cars = np.array([50_000, 90_000], np.int64), ["1", "2"]
+    made = dict.fromkeys(cars, progress((0, 0), (80_000, 1.0)))
+    endings = dict.fromkeys(cars, Ending(finish_ms=80_000.0))
+    keys = order.race_keys(ticks, cars, made, endings, {}, {"1": 1, "2": 2}, {"1": 2, "2": 1}, 0.0)
+    assert order.positions_of(*keys).T.tolist() == [[2, 1], [2, 1]]
+
+
+def test_there_is_no_gap_before_the_other_car_was_here() -> None:
+    cars = ["1", "2"]
+    # The leader starts 10 m (0.01 laps) ahead and was where the other stands on its way to the grid, a minute before.
+    made = {
+        "1": progress((-60_000, -0.05), (-50_000, -0.01), (0, -0.01), (10_000, 0.05), (90_000, 1.0)),
+        "2": progress((-50_000, -0.02), (0, -0.02), (10_000, 0.03), (95_000, 1.0)),
+    }
+    ticks = np.array([0, 1_000, 5_000, 95_000], np.int64)
+    scores = np.stack([made[car].at(ticks) for car in cars])
+    positions = order.positions_of(scores, np.zeros(scores.shape, np.int8))
+    known = {car: (order.known_from_ms(made[car], 0.0), 1e9) for car in cars}
+    gap, interval, _ = order.gaps_s(ticks, cars, made, known, positions, np.ones(scores.shape, np.bool_))
+    np.testing.assert_array_equal(np.isnan(gap[1]), [True, True, False, False])
+    np.testing.assert_array_equal(gap[1], interval[1])
+    assert gap[1, 2] <= 5.0 and gap[1, 3] == 5.0
+
+
+def test_a_car_known_from_timing_alone_has_no_gap_before_its_first_line() -> None:
+    cars = ["1", "2"]
+    made = {"1": progress((0, -0.01), (30_000, 0.3), (90_000, 1.0)), "2": progress((0, -0.02), (32_000, 0.3), (95_000, 1.0))}
+    ticks = np.array([10_000, 31_000, 32_000, 95_000], np.int64)
+    scores = np.stack([made[car].at(ticks) for car in cars])
+    positions = order.positions_of(scores, np.zeros(scores.shape, np.int8))
+    known = {car: (order.known_from_ms(made[car], 0.0), 1e9) for car in cars}
+    assert known == {"1": (30_000.0, 1e9), "2": (32_000.0, 1e9)}
+    gap, _, _ = order.gaps_s(ticks, cars, made, known, positions, np.ones(scores.shape, np.bool_))
+    np.testing.assert_array_equal(np.isnan(gap[1]), [True, True, False, False])
+    assert gap[1, 2] == 2.0 and gap[1, 3] == 5.0
