@@ -151,7 +151,9 @@ def _on_track(car: str, cleaned: Cleaned, running: Running) -> tuple[np.ndarray,
     offset_m = running.offsets_m.get(car)
     if cleaned.track is None or offset_m is None or len(offset_m) != len(time_ms):
         return np.full(len(time_ms), np.nan), np.full(len(time_ms), np.nan)
-    return np.round(np.mod(running.progress[car].at(time_ms), 1.0) * cleaned.track.length_m, 1), np.round(offset_m, 1)
+    along_m = np.mod(running.progress[car].at(time_ms), 1.0) * cleaned.track.length_m
+    along_m[running.is_doubtful(car, time_ms)] = np.nan
+    return np.round(along_m, 1), np.round(offset_m, 1)
 
 
 def _car_column(names: list[str], counts: list[int]) -> pa.Array:
