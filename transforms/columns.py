@@ -4,6 +4,8 @@ A column or table of what the recording already has is published once it stands 
 ``transforms.tables``. The channels of the frames are declared in ``transforms.frames``.
 """
 
+from dataclasses import replace
+
 import pyarrow as pa
 
 from transforms.declare import CATEGORY, CLOCK, MS, TEXT, Column, Table, schema_of
@@ -63,12 +65,12 @@ LAPS = Table(
     ),
 )
 
-RESULTS = Table(
+#: The results as the upstream has them.
+RECORDED_RESULTS = Table(
     "results",
-    "a car in the official results, as known when published",
+    "a car in the official results",
     recorded="results",
     sorted_by=("position",),
-    document="results",
     columns=(
         Column("car", TEXT, "", "Racing number"),
         Column("driver", TEXT, "", "Three-letter code; with the number where two cars share it"),
@@ -83,6 +85,22 @@ RESULTS = Table(
         Column("status", TEXT, "", "Finished, +1 Lap, or why not"),
         Column("points", pa.float32(), "", "Championship points"),
         Column("laps", pa.int16(), "lap", "Laps completed"),
+    ),
+)
+
+RESULTS = replace(
+    RECORDED_RESULTS,
+    row="a car in the official results, as known when published",
+    recorded="",
+    document="results",
+    columns=(
+        *RECORDED_RESULTS.columns,
+        Column(
+            "gap_crossing_ms",
+            MS,
+            "ms",
+            "Gap to the winner across the line by timing, without penalties: negative before it; null a lap behind",
+        ),
     ),
 )
 

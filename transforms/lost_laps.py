@@ -393,13 +393,24 @@ def in_words(items: Iterable[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def lost_at_the_end(recording: Recording, cleaned: Cleaned) -> list[Note]:
-    """Laps that the result has and that a car drove after its last crossing."""
+def lost_by_the_result(recording: Recording, cleaned: Cleaned, known: Iterable[Note]) -> list[Note]:
+    """Laps that the result has and no record tells of, nor one of the ``known`` findings.
+
+    A car that took the flag lost them anywhere, any other after its last crossing.
+    """
     notes = []
+    told = {note.car for note in known if note.check == "laps_lost" and note.severity == "error"}
+    flag = cleaned.finish.flag_ms
     for row in recording.results.to_pylist():
         car, official = row["car"], row["laps"]
         own = cleaned.timing.get(car)
         if official is None or own is None or not len(own.crossing_laps) or official <= own.crossing_laps[-1]:
+            continue
+        if flag is not None and own.crossing_ms[-1] >= flag:
+            if car not in told:
+                lost = official - int(own.crossing_laps[-1])
+                cause = f"{lost} of {official} laps not recorded, by the result alone; which is not known"
+                notes.append(Note("laps_lost", car, cause, value=lost, unit="lap", severity="error"))
             continue
         numbers = range(int(own.crossing_laps[-1]) + 1, official + 1)
         driven = travelled_m(cleaned.cars.get(car), cleaned.positions.get(car))

@@ -11,7 +11,7 @@ from transforms.classification import compare
 from transforms.clock import make_clock, session_status_ms
 from transforms.completeness import measure_extent
 from transforms.frames import Frames, RowFrames
-from transforms.lost_laps import Known, lost_at_the_end, with_lost_laps
+from transforms.lost_laps import Known, lost_by_the_result, with_lost_laps
 from transforms.notes import Note
 from transforms.parts import Part, onto_clock, read_parts
 from transforms.quality import judge
@@ -113,7 +113,7 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
     on_progress(0.9, "Judging quality")
     notes = (*reconciled.notes, *impossible, *lost, *doubts)
     if cleaned.extent.is_complete:
-        notes += (*lost_at_the_end(recording, cleaned), *classification_notes(recording))
+        notes += (*lost_by_the_result(recording, cleaned, lost), *classification_notes(recording))
     verdict = judge(recording, cleaned, running, frames, notes)
     rows = make_rows(recording, cleaned, running, frames)
     tables = published_tables(recording, cleaned, running, clock, verdict.table, verdict.grade)

@@ -150,6 +150,16 @@ def test_last_laps_that_are_missing_are_named(race: Recording) -> None:
     assert row["severity"] == "error" and row["cause"].startswith("laps 7 and 8 not recorded at the end")
 
 
+def test_a_lap_that_the_result_alone_knows_of_was_lost_somewhere(race: Recording) -> None:
+    # Without telemetry a lap with a pit stop in it, long anyway, may have been two.
+    def one_more(row: dict[str, Any]) -> dict[str, Any]:
+        return row | ({"laps": 9} if row["car"] == LEADER else {})
+
+    data = transform_session(replace(race, results=with_rows(race.results, one_more)))
+    (row,) = found(data, "laps_lost")
+    assert row["severity"] == "error" and row["cause"].startswith("1 of 9 laps not recorded, by the result alone")
+
+
 def stand(race: Recording, car: str, laps: int) -> Recording:
     """The race in which a car stood in the pit lane for some laps of the others before it drove its fifth and last."""
     ends = {(r["car"], r["lap"]): r["end_ms"] for r in race.laps.to_pylist()}
