@@ -37,6 +37,7 @@ from flows.upstream.load import load_recording
 from flows.upstream.topics import topic_folder
 from publish.encode.objects import EncodedRevision
 from publish.encode.session import encode_session
+from publish.encode.verdict import Verdict, verdict_of
 from publish.publication import publish_revision
 from publish.revisions.latest import read_latest
 from transforms.errors import CorruptDataError, NotReadyError, ParcfermeError, PublicationError, UpstreamError
@@ -55,6 +56,7 @@ class Encoded:
     revision: EncodedRevision
     grade: str
     capabilities: dict[str, bool]
+    verdict: Verdict
     ticks: int
 
 
@@ -119,7 +121,8 @@ def encode_task(run: SessionRun, transformed: Box[Transformed], spool: Path) -> 
             "room there, or set TMPDIR to another folder, then run it again."
         ) from error
     data = computed.data
-    return Box(Encoded(computed.identity, encoded, data.grade, data.capabilities, data.frames.clock.ticks))
+    verdict, ticks = verdict_of(data.quality), data.frames.clock.ticks
+    return Box(Encoded(computed.identity, encoded, data.grade, data.capabilities, verdict, ticks))
 
 
 @task(name="publish", cache_policy=NO_CACHE, persist_result=False)
@@ -132,7 +135,7 @@ def publish_task(run: SessionRun, encoded_box: Box[Encoded], force: bool) -> Pub
         run.store,
         revision,
         encoded.identity,
-        summary=run.summary_of(encoded.grade, encoded.capabilities),
+        summary=run.summary_of(encoded.grade, encoded.capabilities, encoded.verdict),
         now=run.settings.current_time(),
         forced=force,
         on_progress=lambda done, total: run.progress.report(done / max(total, 1), f"{done} of {total} objects"),

@@ -29,6 +29,7 @@ from flows.upstream.limits import SharedLimits
 from flows.upstream.load import locate
 from flows.upstream.results import refresh_results_answer
 from flows.upstream.topics import missing_topics, read_session_key
+from publish.encode.verdict import Verdict
 from publish.live import status
 from publish.live.runs import RunEntry
 from publish.revisions.latest import Latest, Summary, read_latest
@@ -160,9 +161,9 @@ class SessionRun:
         """Return the fingerprint of what the cache holds of the session."""
         return inputs_fingerprint(self.settings.cache_dir, self.located)
 
-    def summary_of(self, grade: str | None, capabilities: Any) -> Summary:
+    def summary_of(self, grade: str | None, capabilities: Any, verdict: Verdict | None) -> Summary:
         """Return what ``latest.json`` keeps of this run, to be compared by the next one."""
-        return Summary(grade, capabilities, self.read_fingerprint() or "", code_fingerprint())
+        return Summary(grade, capabilities, self.read_fingerprint() or "", code_fingerprint(), verdict)
 
     def read_current(self, session_key: int | None = None) -> Latest | None:
         """Return the current publication if these inputs and this code made it, else None."""

@@ -21,6 +21,7 @@ from publish.encode.chunks import CHUNK_MS, RATES, AllRates, Rate
 from publish.encode.documents import TABLE_DOCUMENTS, iso_utc
 from publish.encode.files import canonical_json
 from publish.encode.objects import EncodedObject, EncodedRevision
+from publish.encode.verdict import Verdict, verdict_of
 from publish.structs import (
     Capabilities,
     Count,
@@ -148,6 +149,7 @@ class Manifest(Document, tag="parcferme/manifest/1"):
     objects: tuple[ManifestObject, ...]
     made_with: Annotated[dict[str, str], about("Versions; no part of the content that the revision's name begins with")]
     parts: Annotated[tuple[ManifestPart, ...] | UnsetType, about("Q1, Q2 and Q3, or a practice; not of a race")] = UNSET
+    verdict: Annotated[Verdict | None, about("How true the data is; null in revisions of before")] = None
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -184,6 +186,7 @@ def build_manifest(
         total_laps=data.total_laps,
         grade=data.grade,
         capabilities=data.capabilities,
+        verdict=verdict_of(data.quality),
         frames=ManifestFrames(RATES, CHUNK_MS, _channels(channels)),
         objects=tuple(_entry(entry) for entry in ordered),
         made_with=made_with,

@@ -12,6 +12,7 @@ from session_data import CIRCUIT, IDENTITY_OF_SESSION, frames, session_data, wit
 from publish.contract.columns import column_dictionary
 from publish.contract.dictionary import schema_documents
 from publish.encode.session import encode_session
+from publish.encode.verdict import Agreement, Findings, Verdict
 from publish.live.health import Check, Health
 from publish.live.runs import EndedEntry, PlannedEntry, RunningEntry, Runs
 from publish.live.status import Status
@@ -30,6 +31,7 @@ SCHEMAS = {
     for key, text in schema_documents().items()
     if key.endswith(".json")
 }
+VERDICT = Verdict("Fine.", Agreement(10, 9), None, {"x_m": 0.9, "speed_kmh": 1.0}, Findings(0, 1, 2))
 NAMES = {"frames": "frames", "overview": "frames"}
 
 
@@ -90,7 +92,7 @@ def latest():
         changes=Changes(("laps.json.gz",), (ResultChange("44", "position", 1, None),)),
     )
     second = succeed(first, ME, "b" * 16, summary, now=NOW, forced=True, changes=Changes(("frames/25/",)))
-    return step_back(second, "a" * 16, "A", {"drs": True}, NOW, Changes())
+    return step_back(second, "a" * 16, "A", {"drs": True}, VERDICT, now=NOW, changes=Changes())
 
 
 def season():
