@@ -21,6 +21,7 @@ import orjson
 from msgspec import Meta, Struct, field
 
 from publish import keys
+from transforms.declare import NAME_LENGTH, SENTENCE_LENGTH
 from transforms.errors import PublicationError
 from transforms.grades import GRADES
 from transforms.session_types import SESSION_CODES
@@ -47,6 +48,13 @@ def one_of(*values: str) -> Meta:
     return Meta(pattern=rf"^(?:{names})(?!\n)$", extra_json_schema={"enum": list(values)})
 
 
+def text_of(longest: int) -> Meta:
+    """Allow texts of at most ``longest`` characters without control characters, as ``transforms.texts`` leaves them."""
+    return Meta(max_length=longest, pattern=r"^[^\x00-\x1f\x7f-\x9f]*(?!\n)$")
+
+
+Name = Annotated[str, text_of(NAME_LENGTH)]
+Sentence = Annotated[str, text_of(SENTENCE_LENGTH)]
 Count = Annotated[int, Meta(ge=0)]
 Year = Annotated[int, Meta(ge=1950)]
 Grade = Annotated[str, one_of(*GRADES)]
@@ -96,10 +104,16 @@ def plain_values(document: object) -> Any:
 def encode_document(document: object) -> bytes:
     """Return compact JSON, fields in the order declared, times in UTC with milliseconds, a newline at the end.
 
-    :raises PublicationError: the document is not what it is declared to be.
+    :raises PublicationError: the document is not what it is declared to be, or holds a text that is none.
     """
     options = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME
-    return orjson.dumps(plain_values(document), default=utc_text, option=options)
+    try:
+        return orjson.dumps(plain_values(document), default=utc_text, option=options)
+    except orjson.JSONEncodeError as error:
+        raise PublicationError(
+            f"A {type(document).__name__} was to be published that holds a text that is none: {error}. It was not "
+            "written. This is a fault of parcferme: report it with this message."
+        ) from error
 
 
 def decode_document(data: bytes, kind: type[Kind], where: str) -> Kind:

@@ -7,7 +7,7 @@ of the session to the car's last moment in it.
 - D: timing without telemetry, or telemetry without timing; or a stream that ends before its session.
 - C: coverage of coordinates or speed below 90 %, or a race whose order agrees with the lap chart at less than 97 %.
 - B: coverage below 98 %, agreement below 99.5 %, a car with coordinates for less than 90 %, a topic of the upstream
-  missing, or sources that contradict each other (:data:`CONTRADICTIONS`).
+  missing, damaged texts, or sources that contradict each other (:data:`CONTRADICTIONS`).
 - A: everything else.
 """
 
@@ -37,6 +37,7 @@ CONTRADICTIONS = {
     "place_missing": "a place is missing in the result",
     "status_differs": "the result and timing disagree on who was racing at the end",
     "telemetry_incomplete": "telemetry ends before the last lap",
+    "text_damaged": "texts hold characters that are none, so other values may be damaged too",
 }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from transforms.notes import Note
 from transforms.session_types import SESSION_TYPES, SessionType
 
 
@@ -120,7 +121,7 @@ class Recording:
     columns declared in :mod:`transforms.columns`, times in session time. A table the
     upstream did not send has zero rows, and its topic is named in ``missing``. ``utc_origin_ms`` is the Unix time in
     milliseconds at which session time is zero, None where the upstream does not tell. ``total_laps`` is the scheduled
-    distance of a race. ``warnings`` are FastF1's own, in order.
+    distance of a race. ``warnings`` are FastF1's own, in order. ``notes`` are findings from before the transforms.
     """
 
     identity: SessionIdentity
@@ -139,3 +140,4 @@ class Recording:
     circuit: CircuitMarks | None
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(default=())
+    notes: tuple[Note, ...] = ()

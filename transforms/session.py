@@ -101,7 +101,7 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
     frames = assemble(recording, cleaned, running, clock)
     on_progress(0.9, "Judging quality")
     compared = classification_notes(recording) if cleaned.extent.is_complete else ()
-    notes = (*reconciled.notes, *impossible, *compared)
+    notes = (*recording.notes, *reconciled.notes, *impossible, *compared)
     verdict = judge(recording, cleaned, running, frames, notes)
     rows = make_rows(recording, cleaned, running, frames)
     tables = published_tables(recording, cleaned, running, clock, verdict.table, verdict.grade)

@@ -39,6 +39,7 @@ from transforms.recording import (
     SessionIdentity,
 )
 from transforms.session_types import SESSION_TYPES
+from transforms.texts import clean_texts
 
 if TYPE_CHECKING:
     # What a recording becomes depends on what is imported here (flows.session.fingerprint), not on how FastF1 asks.
@@ -54,7 +55,7 @@ WARNINGS_FILE = "parser-warnings.json"
 
 
 def load_recording(client: "Client", session: SessionRef) -> Recording:
-    """Load a session through FastF1 on the client's cache and return it as plain arrays.
+    """Load a session through FastF1 on the client's cache and return it as plain arrays and clean texts.
 
     :raises UpstreamError: nothing usable came (no timing and no telemetry), something was refused or cut off on the
         way, or FastF1 failed.
@@ -70,7 +71,8 @@ def load_recording(client: "Client", session: SessionRef) -> Recording:
         loaded.load()
         circuit = _read_circuit(loaded)
     _check_complete(client.cache_dir, located, heard.outcomes)
-    return _to_recording(loaded, session, circuit, _with_earlier_warnings(client.cache_dir, located, heard.warnings))
+    said = _with_earlier_warnings(client.cache_dir, located, heard.warnings)
+    return clean_texts(_to_recording(loaded, session, circuit, said))
 
 
 def locate(client: "Client", session: SessionRef) -> SessionRef:
@@ -204,7 +206,7 @@ def _drivers(results: pd.DataFrame) -> tuple[Driver, ...]:
                 first_name=text_or_none(row.get("FirstName")) or "",
                 last_name=text_or_none(row.get("LastName")) or "",
                 team=text_or_none(row.get("TeamName")) or "",
-                color=f"#{color.lower().lstrip('#')}" if color else None,
+                color=f"#{color.lower().removeprefix('#')}" if color else None,
             )
         )
     return tuple(drivers)
