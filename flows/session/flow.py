@@ -25,7 +25,7 @@ from flows.session.memory import release_memory
 from flows.session.refetch import adopt_fresh, fresh_cache
 from flows.session.reports import NO_DATA, UP_TO_DATE, PublishReport
 from flows.session.run import Box, SessionRun, made_with
-from flows.session.site import conclude_destination, prepare_destination
+from flows.session.site import check_publishable, conclude_destination, prepare_destination
 from flows.session.status import postpone_wait
 from flows.session.waiting import next_attempt_utc, recheck_utc
 from flows.session_times import RECHECKS, session_end_utc
@@ -35,10 +35,12 @@ from flows.upstream.archive import UPSTREAM, SessionArchive, Source, settings_fo
 from flows.upstream.calendar import NotStartedError
 from flows.upstream.load import load_recording
 from flows.upstream.topics import topic_folder
+from publish.contract.contents import check_documents
 from publish.encode.objects import EncodedRevision
 from publish.encode.session import encode_session
 from publish.publication import publish_revision
 from publish.revisions.latest import read_latest
+from publish.season.aliases import NotFollowedError
 from transforms.errors import CorruptDataError, NotReadyError, ParcfermeError, PublicationError, UpstreamError
 from transforms.recording import CircuitMarks, Recording, SessionIdentity
 from transforms.session import SessionData, transform_session
@@ -101,7 +103,7 @@ def transform_task(run: SessionRun, loaded: Box[Recording]) -> Box[Transformed]:
 
 @task(name="encode", cache_policy=NO_CACHE, persist_result=False)
 def encode_task(run: SessionRun, transformed: Box[Transformed], spool: Path) -> Box[Encoded]:
-    """Encode everything into files below ``spool``."""
+    """Encode everything into files below ``spool`` and prove them by their schemas."""
     run.progress.begin("encode", "Encoding")
     computed = transformed.take()
     try:
@@ -113,6 +115,7 @@ def encode_task(run: SessionRun, transformed: Box[Transformed], spool: Path) -> 
             made_with=made_with(),
             on_progress=run.progress.report,
         )
+        check_documents(encoded, run.label)
     except OSError as error:
         raise PublicationError(
             f"The working files of {run.label} cannot be written to {spool} ({error.strerror or error}). Make "
@@ -293,7 +296,10 @@ def _publish(run: SessionRun, *, force: bool, refetch: bool, source: Source) -> 
     if this_run.parent_flow_run_id is not None and not run.deployed:
         # Within a backfill of this process, which sees to the destination once for all its sessions.
         return _publish_unless_current(run, force=force, refetch=refetch, source=source)
-    prepare_destination(run.settings, run.store, run.session.year, run.events)
+    try:
+        prepare_destination(run.settings, run.store, run.session.year, run.events)
+    except NotFollowedError as refused:
+        check_publishable(run.store, run.session, refused)
     try:
         return _publish_unless_current(run, force=force, refetch=refetch, source=source)
     finally:

@@ -16,12 +16,17 @@ from datetime import datetime
 from pathlib import Path
 
 from publish.headers import Headers
+from transforms.errors import PublicationError
 
 ACCEPTED = "file:///absolute/path or s3://bucket/prefix"
 
 
 class Conflict(Exception):  # noqa: N818 - an expected answer of a conditional write, not an error shown to anybody
     """Somebody else changed the object since it was read: read again, merge, try again."""
+
+
+class RefusedError(PublicationError):
+    """The destination is there, but does not let whoever asks do this."""
 
 
 @dataclass(frozen=True)

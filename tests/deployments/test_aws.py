@@ -12,13 +12,11 @@ from typing import Any
 
 import boto3
 import pytest
-from cfnlint.decode.cfn_yaml import load as load_template
 from moto import mock_aws
-from policies import may
+from policies import TEMPLATE, may, read_template, resolved
 
 from publish.headers import IMMUTABLE, NONE, headers_for
 
-TEMPLATE = Path(__file__).parents[2] / "deployments" / "aws" / "parcferme.yaml"
 #: moto's CloudFormation makes none of these; bucket policies are put by the test instead, the rest is only linted.
 NOT_IN_MOTO = ("AWS::CloudFront::", "AWS::S3::BucketPolicy")
 DISTRIBUTION_ID = "E2PARCFERME"
@@ -38,17 +36,13 @@ PUBLIC_KEYS = (
     "v1/status/2024/1/R.json",
     "v1/health.json",
     "v1/runs.json",
+    "v1/status/2024/moves.json",
 )
-
-
-def plain(node: Any) -> Any:
-    """The template without cfn-lint's own node types."""
-    return json.loads(json.dumps(node))
 
 
 @pytest.fixture(scope="module")
 def template() -> dict[str, Any]:
-    return plain(load_template(str(TEMPLATE)))
+    return read_template()
 
 
 def reduced(template: dict[str, Any]) -> dict[str, Any]:
@@ -63,17 +57,6 @@ def reduced(template: dict[str, Any]) -> dict[str, Any]:
     )
     result: dict[str, Any] = json.loads(text.replace("${Distribution}", DISTRIBUTION_ID))
     return result
-
-
-def resolved(node: Any, names: dict[str, str]) -> Any:
-    """A part of the template with its Sub and GetAtt replaced."""
-    if isinstance(node, dict):
-        if "Fn::Sub" in node:
-            return re.sub(r"\$\{([^}]+)\}", lambda found: names[found[1]], node["Fn::Sub"])
-        if "Fn::GetAtt" in node:
-            return names[".".join(node["Fn::GetAtt"])]
-        return {key: resolved(value, names) for key, value in node.items()}
-    return [resolved(item, names) for item in node] if isinstance(node, list) else node
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +206,7 @@ def test_what_each_role_may_do(template: dict[str, Any], stack: SimpleNamespace,
     rights = ROLES[role]
     for key in PUBLIC_KEYS:
         at = f"arn:aws:s3:::f1-site/{key}"
-        may_go = key.startswith(("v1/sessions/", "v1/parquet/", "telemetry/", "viewer/"))
+        may_go = key.startswith(("v1/sessions/", "v1/parquet/", "v1/status/", "telemetry/", "viewer/"))
         assert may(documents, "s3:GetObject", at), key
         assert may(documents, "s3:PutObject", at) == rights.write, key
         assert may(documents, "s3:AbortMultipartUpload", at) == rights.write, key

@@ -1,10 +1,42 @@
-"""Decides what IAM policy documents allow, by the rules that matter here: an explicit deny wins, then an allow."""
+"""The policies of the CloudFormation template, and what IAM policy documents allow by the rules that matter here: an
+explicit deny wins, then an allow.
+"""
 
+import json
+import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
+from cfnlint.decode.cfn_yaml import load
+
+TEMPLATE = Path(__file__).parents[1] / "deployments" / "aws" / "parcferme.yaml"
 Document = Mapping[str, Any]
+
+
+def read_template() -> dict[str, Any]:
+    """Return the template without cfn-lint's own node types."""
+    template: dict[str, Any] = json.loads(json.dumps(load(str(TEMPLATE))))
+    return template
+
+
+def resolved(node: Any, names: Mapping[str, str]) -> Any:
+    """Return a part of the template with its Sub and GetAtt replaced."""
+    if isinstance(node, dict):
+        if "Fn::Sub" in node:
+            return re.sub(r"\$\{([^}]+)\}", lambda found: names[found[1]], node["Fn::Sub"])
+        if "Fn::GetAtt" in node:
+            return names[".".join(node["Fn::GetAtt"])]
+        return {key: resolved(value, names) for key, value in node.items()}
+    return [resolved(item, names) for item in node] if isinstance(node, list) else node
+
+
+def documents_of(role: str, names: Mapping[str, str]) -> list[Document]:
+    """Return the policy documents attached to a role of the template."""
+    resources = read_template()["Resources"]
+    attached = [entry["Ref"] for entry in resources[role]["Properties"]["ManagedPolicyArns"]]
+    return [resolved(resources[name]["Properties"]["PolicyDocument"], names) for name in attached]
 
 
 def may(
