@@ -11,6 +11,7 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows.destination import open_destination
+from flows.engine.artifact_texts import plain_description, plain_rows
 from flows.engine.listing import list_planned
 from flows.engine.session_runs import (
     PLANNED_TAG,
@@ -72,7 +73,8 @@ def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = 14) -> State
             rows += _carry_out(runs, year, plan)
         list_planned(store, runs, now)
     summary = _summary(rows)
-    create_table_artifact(rows or [{"session": "-", "what": "nothing to change"}], key="plan", description=summary)
+    shown = plain_rows(rows) or [{"session": "-", "what": "nothing to change"}]
+    create_table_artifact(shown, key="plan", description=plain_description(summary))
     logger.info(summary)
     return Completed(message=summary)
 
