@@ -26,6 +26,7 @@ from flows.upstream.client import fastf1_version, make_cache_folder
 from flows.upstream.http_cache import delete_bodies, read_bodies, write_bodies
 from flows.upstream.inputs import inputs_fingerprint
 from flows.upstream.load import WARNINGS_FILE
+from flows.upstream.proofs import write_proofs
 from flows.upstream.services import service_urls, stream_urls
 from flows.upstream.topics import missing_topics, read_circuit_key, read_session_key, topic_folder
 from publish import keys
@@ -201,6 +202,8 @@ class SessionArchive:
             part = target / f".{name}.part"
             shutil.copyfile(folder / _TOPICS / name, part)
             part.replace(target / name)
+        hashes = {m["name"].removeprefix(_TOPICS): m["sha256"] for m in index["members"]}
+        write_proofs(target, {name: hashes[name] for name in names if name.endswith(".ff1pkl")})
         for stale in [*target.glob("*.ff1pkl"), target / WARNINGS_FILE]:
             if stale.name not in names:
                 stale.unlink(missing_ok=True)

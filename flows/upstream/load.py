@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from flows.session_ref import SessionRef
+from flows.upstream.proofs import keep_proofs, set_aside_damaged
 from flows.upstream.services import services_used
 from flows.upstream.tables import (
     NS_PER_MS,
@@ -57,20 +58,27 @@ WARNINGS_FILE = "parser-warnings.json"
 def load_recording(client: "Client", session: SessionRef) -> Recording:
     """Load a session through FastF1 on the client's cache and return it as plain arrays and clean texts.
 
+    Topics of the cache that were damaged since FastF1 wrote them are made again.
+
+    :raises CorruptDataError: one was damaged and nobody has it.
     :raises UpstreamError: nothing usable came (no timing and no telemetry), something was refused or cut off on the
         way, or FastF1 failed.
     """
     with client.asking(session.label) as heard:
         loaded = _get_session(session)
         located = replace(session, api_path=loaded.api_path)
+        folder = topic_folder(client.cache_dir, located)
+        set_aside_damaged(folder, session.label, client.logger)
         # FastF1 asks two hosts for each of a dozen topics even where the first says that nothing is out yet.
         loaded._load_session_info()
         if getattr(loaded, "_session_info", None) is None:
             _check_complete(client.cache_dir, located, heard.outcomes)
+            keep_proofs(folder, session.label)
             raise NotReadyError(_nothing_yet(located, heard.outcomes))
         loaded.load()
         circuit = _read_circuit(loaded)
     _check_complete(client.cache_dir, located, heard.outcomes)
+    keep_proofs(folder, session.label)
     said = _with_earlier_warnings(client.cache_dir, located, heard.warnings)
     return clean_texts(_to_recording(loaded, session, circuit, said))
 
@@ -78,10 +86,14 @@ def load_recording(client: "Client", session: SessionRef) -> Recording:
 def locate(client: "Client", session: SessionRef) -> SessionRef:
     """Return the session with the upstream's path of it, under which FastF1 caches its topics.
 
-    :raises UpstreamError: the schedule could not be had, or has no such session.
+    :raises UpstreamError: the schedule could not be had, has no such session, or a path that goes up.
     """
     with client.asking(session.label):
-        return replace(session, api_path=str(_get_session(session).api_path))
+        path = str(_get_session(session).api_path)
+    if ".." in path.split("/"):
+        # It is also where topics lie in the cache.
+        raise UpstreamError(f"{session.label} has a path in FastF1's schedule that leads elsewhere: {path}.")
+    return replace(session, api_path=path)
 
 
 def _get_session(session: SessionRef) -> Any:
