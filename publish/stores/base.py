@@ -122,6 +122,10 @@ class Store(ABC):
     def check(self) -> None:
         """Raise InputError or PublicationError unless this can be written to and honours conditional writes."""
 
+    def is_own(self, key: str) -> bool:
+        """Whether what is at ``key``, if anything, lies in the store itself and not behind a link out of it."""
+        return True
+
     def remove_unfinished(self, before: datetime) -> int:
         """Remove what writers that were killed before ``before`` left and no listing shows; returns how many files.
 
