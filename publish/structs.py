@@ -26,6 +26,8 @@ from transforms.errors import PublicationError
 from transforms.grades import GRADES
 from transforms.session_types import SESSION_CODES
 
+#: Digits a version may have; characters of a wrong one that a message shows.
+_VERSION_DIGITS, _SHOWN = 9, 100
 _MOMENT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
 _REPAIR = "Restore an earlier version of it or delete it, then publish that session or rewrite that index again."
 _UPDATE_OR_REPAIR = f"If a newer parcferme writes there too, update this one. Otherwise it is damaged. {_REPAIR}"
@@ -126,7 +128,7 @@ def decode_document(data: bytes, kind: type[Kind], where: str) -> Kind:
             return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
         raise PublicationError(f"{where} is not as its schema says: {error}. {_UPDATE_OR_REPAIR}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PublicationError(f"{where} is not readable JSON ({error}). {_REPAIR}") from error
     raise PublicationError(f"{where} {problem}")
 
@@ -152,8 +154,8 @@ def _version_problem(data: bytes, kind: Any) -> str | None:
     if said == wanted:
         return None
     (name, _, version), (said_name, _, said_version) = wanted.rpartition("/"), said.rpartition("/")
-    if said_name != name or not said_version.isdecimal():
-        return f"is not a {wanted}: its schema is {said!r}. {_REPAIR}"
+    if said_name != name or not said_version.isdecimal() or len(said_version) > _VERSION_DIGITS:
+        return f"is not a {wanted}: its schema is {said[:_SHOWN]!r}. {_REPAIR}"
     if int(said_version) > int(version):
         return f"is a {said}, written by a newer parcferme. Update this one, which knows {wanted} and changed nothing."
     return (
