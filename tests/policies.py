@@ -71,6 +71,10 @@ def _matches(patterns: Any, text: str) -> bool:
 
 def _holds(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]) -> bool:
     for operator, wanted in conditions.items():
+        if operator == "NumericLessThan":
+            if any(name not in context or float(context[name]) >= float(limit) for name, limit in wanted.items()):
+                return False
+            continue
         if operator not in ("Bool", "StringEquals"):
             raise ValueError(f"no rule for the condition {operator}")
         if any(context.get(name) not in _listed(values) for name, values in wanted.items()):
