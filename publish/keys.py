@@ -173,6 +173,11 @@ def is_status(key: str) -> bool:
     return _STATUS_OBJECT.fullmatch(key) is not None
 
 
+def deletion_probe(year: int) -> str:
+    """Key under which there is never anything: deleting it tells whether status documents can be taken away."""
+    return f"{STATUS}{year:d}/nothing.json"
+
+
 def status_moves(year: int) -> str:
     """Key of the journal of status documents that change their round; there only while they do."""
     return f"{STATUS}{year:d}/moves.json"

@@ -111,7 +111,7 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
     on_progress(0.6, "Putting cars on the common clock")
     frames = assemble(recording, cleaned, running, clock)
     on_progress(0.9, "Judging quality")
-    notes = (*reconciled.notes, *impossible, *lost, *doubts)
+    notes = (*recording.notes, *reconciled.notes, *impossible, *lost, *doubts)
     if cleaned.extent.is_complete:
         notes += (*lost_by_the_result(recording, cleaned, lost), *classification_notes(recording))
     verdict = judge(recording, cleaned, running, frames, notes)

@@ -34,7 +34,7 @@ from publish.live.runs import RunEntry
 from publish.revisions.latest import Latest, Summary, read_latest
 from publish.revisions.manifests import read_manifest
 from publish.season import index as season
-from publish.season.document import AWAITING_DATA, PUBLISHED
+from publish.season.document import AWAITING_DATA, PUBLISHED, has_event
 from publish.season.finish import finish_publication
 from publish.stores.base import Store
 from transforms.errors import ParcfermeError, UpstreamError
@@ -271,7 +271,11 @@ class SessionRun:
     def _record_state(self, state: str) -> None:
         now = self.settings.current_time()
         states = {(self.session.round, self.session.code): state}
-        season.update_season(self.store, self.session.year, self.events, now, states)
+        index = season.read_season(self.store, self.session.year)
+        # Only who takes along all that hangs on numbers renumbers an index.
+        if has_event(index, self.session.event, self.session.round):
+            events = self.events if index is None else None
+            season.update_season(self.store, self.session.year, events, now, states)
 
     def _close(self, message: str) -> None:
         self.progress.finish(message)

@@ -6,13 +6,15 @@ from datetime import UTC, datetime
 
 from flows.health.sessions import document_checks
 from flows.session.status import sweep_status
+from flows.session_ref import SessionRef
 from flows.settings import Settings, read_settings
 from publish.contract.dictionary import schema_documents
 from publish.live.health import update_health
 from publish.publication import publish_site
 from publish.readers import reader_files
-from publish.season.aliases import follow_schedule
-from publish.season.document import Event
+from publish.season.aliases import NotFollowedError, follow_schedule
+from publish.season.document import Event, has_event
+from publish.season.index import read_season
 from publish.site.files import site_files
 from publish.stores.base import Store
 from transforms.errors import ParcfermeError
@@ -25,12 +27,23 @@ def prepare_destination(settings: Settings, store: Store, year: int, events: Seq
     at "running" is corrected.
 
     :raises InputError: the destination does not exist.
+    :raises NotFollowedError: the schedule was renumbered and this role may not follow it; all else is done.
     :raises PublicationError: it refuses.
     """
     store.check()
     publish_site(store, schema_documents() | reader_files() | site_files())
     sweep_status(store, year, datetime.now(UTC))
     follow_schedule(store, year, events, settings.current_time())
+
+
+def check_publishable(store: Store, session: SessionRef, refused: NotFollowedError) -> None:
+    """Do nothing if a session can be published although the index still has the calendar of before.
+
+    :raises NotFollowedError: the index has it under another number, or another event under its number.
+    """
+    if not has_event(read_season(store, session.year), session.event, session.round):
+        raise NotFollowedError(f"{session.label} is not published under its new number. {refused}") from refused
+    logging.getLogger(__name__).warning("%s keeps its number and is published all the same. %s", session.label, refused)
 
 
 def conclude_destination(store: Store, *, has_server: bool) -> None:

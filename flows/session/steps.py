@@ -16,17 +16,19 @@ from flows.session.memory import release_memory
 from flows.session.refetch import adopt_fresh, fresh_cache
 from flows.session.reports import PublishReport
 from flows.session.run import Box, SessionRun, made_with
-from flows.session.site import conclude_destination, prepare_destination
+from flows.session.site import check_publishable, conclude_destination, prepare_destination
 from flows.settings import Settings
 from flows.spool import working_folder
 from flows.upstream.archive import UPSTREAM, SessionArchive, Source
 from flows.upstream.load import load_recording
 from flows.upstream.topics import topic_folder
+from publish.contract.contents import check_documents
 from publish.encode.objects import EncodedRevision
 from publish.encode.session import encode_session
 from publish.encode.verdict import Verdict, verdict_of
 from publish.publication import publish_revision
 from publish.revisions.latest import read_latest
+from publish.season.aliases import NotFollowedError
 from transforms.errors import CorruptDataError, ParcfermeError, PublicationError, UpstreamError
 from transforms.recording import CircuitMarks, Recording, SessionIdentity
 from transforms.session import SessionData, transform_session
@@ -99,7 +101,7 @@ def transform(run: SessionRun, loaded: Box[Recording]) -> Box[Transformed]:
 
 
 def encode(run: SessionRun, transformed: Box[Transformed], spool: Path) -> Box[Encoded]:
-    """Encode everything into files below ``spool``."""
+    """Encode everything into files below ``spool`` and prove them by their schemas."""
     run.progress.begin("encode", "Encoding")
     computed = transformed.take()
     try:
@@ -111,6 +113,7 @@ def encode(run: SessionRun, transformed: Box[Transformed], spool: Path) -> Box[E
             made_with=made_with(),
             on_progress=run.progress.report,
         )
+        check_documents(encoded, run.label)
     except OSError as error:
         raise PublicationError(
             f"The working files of {run.label} cannot be written to {spool} ({error.strerror or error}). Make "
@@ -191,7 +194,10 @@ def carry_out(
 def _publish(run: SessionRun, request: Request, steps: Steps) -> PublishReport:
     if request.is_one_of_many:
         return _publish_unless_current(run, request, steps)
-    prepare_destination(run.settings, run.store, run.session.year, run.events)
+    try:
+        prepare_destination(run.settings, run.store, run.session.year, run.events)
+    except NotFollowedError as refused:
+        check_publishable(run.store, run.session, refused)
     try:
         return _publish_unless_current(run, request, steps)
     finally:

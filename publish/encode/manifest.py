@@ -28,6 +28,7 @@ from publish.structs import (
     Date,
     Document,
     Grade,
+    Name,
     Part,
     Revision,
     SessionCode,
@@ -52,18 +53,18 @@ KINDS = ("frames", "overview", "rows", "table", "track", "quality", *TABLE_DOCUM
 class ManifestEvent(Part):
     """The race weekend."""
 
-    name: str
-    official_name: str
-    country: str
-    location: str
-    circuit: str | None
+    name: Name
+    official_name: Name
+    country: Name
+    location: Name
+    circuit: Name | None
 
 
 class ManifestSession(Part):
     """The session of that weekend."""
 
     code: SessionCode
-    name: str
+    name: Name
     date: Date
     start_utc: UtcText | None
 
@@ -80,7 +81,7 @@ class ManifestClock(Part):
 class ManifestPart(Part):
     """One part of a session that has parts: Q1, Q2, Q3, or a practice as a whole."""
 
-    name: str
+    name: Name
     start_ms: int
     end_ms: Annotated[int | None, about("When its time was up")]
     stopped_ms: Annotated[tuple[tuple[int, int], ...], about("Spans (from, to) in which its clock stood")]
@@ -90,11 +91,11 @@ class ManifestPart(Part):
 class ManifestDriver(Part):
     """One car and who drives it."""
 
-    number: str
-    code: str
-    first_name: str
-    last_name: str
-    team: str
+    number: Name
+    code: Name
+    first_name: Name
+    last_name: Name
+    team: Name
     color: Annotated[str, Meta(pattern="^#[0-9a-f]{6}$")] | None
 
 
