@@ -53,7 +53,8 @@ def _chunk_problem(item: ManifestObject, chunk: Chunk) -> str | None:
     for number, car in chunk.cars.items():
         for channel in CONTINUOUS:
             values = getattr(car, channel.name)
-            if values is not UNSET and len(values) != chunk.ticks:
+            every = max(1, channel.every_ms * chunk.fps // 1000)
+            if values is not UNSET and len(values) != -(-chunk.ticks // every):
                 return f"{channel.name} of car {number} has {len(values)} values in {chunk.ticks} ticks"
         for channel in HELD:
             runs = getattr(car, channel.name)

@@ -64,6 +64,8 @@ def _channel(channel: Channel) -> dict[str, object]:
         "kind": channel.kind,
         "column": channel.column,
         "decimals": channel.decimals,
+        "differences": channel.differences if channel.kind == "continuous" else 0,
+        "every_ms": channel.every_ms,
         "description": channel.description,
     }
 
@@ -94,7 +96,7 @@ def _page_lines() -> Iterator[str]:
     yield ""
     yield "What a car has in a chunk, and the column of `frames` with the same. A continuous value is integer × scale."
     yield ""
-    heads = "channel | unit | scale | kind | column | decimals | meaning"
+    heads = "channel | unit | scale | kind | column | decimals | differences | every ms | meaning"
     yield from _grid(heads, ([channel.name, *_channel(channel).values()] for channel in CHANNELS))
 
 

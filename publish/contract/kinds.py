@@ -34,8 +34,8 @@ def _channel_field(channel: Channel) -> tuple[str, Any, Any]:
 CarChunk = defstruct("CarChunk", [_channel_field(channel) for channel in CONTINUOUS + HELD], bases=(Part,))
 
 
-class Chunk(Document, tag="parcferme/frames/1"):
-    """A run of ticks of all cars: continuous channels as integers and differences, held ones as runs."""
+class Chunk(Document, tag="parcferme/frames/2"):
+    """A run of ticks of all cars: continuous channels as integers and their differences, held ones as runs."""
 
     session_key: int
     fps: Rate

@@ -103,6 +103,10 @@ class ManifestChannel(Part):
     unit: str
     scale: Annotated[int | float, about("value = integer * scale")]
     kind: Annotated[str, one_of("continuous", "held")]
+    differences: Annotated[
+        int, Meta(ge=0, le=2), about("1: first value, differences; 2: differences of those; 0: runs")
+    ]
+    every_ms: Annotated[Count, about("How often it has a value, which holds until the next; 0 is every tick")]
     column: Annotated[str, about("The same quantity in the Parquet table of frames")]
     description: str
 
@@ -232,7 +236,15 @@ def _with_name(manifest: Manifest, content: str, number: int) -> tuple[str, byte
 
 def _channels(names: frozenset[str]) -> dict[str, ManifestChannel]:
     return {
-        channel.name: ManifestChannel(channel.unit, channel.scale, channel.kind, channel.column, channel.description)
+        channel.name: ManifestChannel(
+            channel.unit,
+            channel.scale,
+            channel.kind,
+            channel.differences if channel.kind == "continuous" else 0,
+            channel.every_ms,
+            channel.column,
+            channel.description,
+        )
         for channel in CONTINUOUS + HELD
         if channel.name in names
     }

@@ -13,6 +13,8 @@ export interface Channel {
   unit: string;
   scale: number;
   kind: "continuous" | "held";
+  differences: number;
+  every_ms: number;
   column: string;
   description: string;
 }

@@ -87,7 +87,7 @@ def expected_values(folder: Path) -> list[dict[str, Any]]:
     for driver in manifest["drivers"]:
         car: dict[str, Any] = {}
         for name, channel in manifest["frames"]["channels"].items():
-            value = decode_channel(chunk, driver["number"], name, channel["kind"])[tick]
+            value = decode_channel(chunk, driver["number"], name, channel)[tick]
             scaled = channel["kind"] == "continuous" and value is not None
             car[name] = pytest.approx(value * channel["scale"]) if scaled else value
         cars.append(car)

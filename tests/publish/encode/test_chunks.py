@@ -1,4 +1,5 @@
 import dataclasses
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ from hypothesis import strategies as st
 from session_data import STATUSES, TYRES, frames, with_gap
 
 from publish.encode.channels import CONTINUOUS, HELD
-from publish.encode.chunks import encode_chunks
+from publish.encode.chunks import TOO_QUICK, encode_chunks
 from publish.encode.files import BoundedPool
+from transforms.declare import Channel
 from transforms.errors import PublicationError
 from transforms.frames import STATES, Frames
 
@@ -31,9 +33,22 @@ def with_cars(source: Frames, **cars) -> Frames:
     return dataclasses.replace(source, cars={**source.cars, **cars})
 
 
-def whole_session(chunks: dict[str, dict], fps: int, car: str, name: str, kind: str) -> list:
+def whole_session(chunks: dict[str, dict], fps: int, car: str, channel: Channel) -> list:
     paths = sorted(path for path in chunks if path.startswith(f"frames/{fps}/"))
-    return [value for path in paths for value in decode_channel(chunks[path], car, name, kind)]
+    return [value for path in paths for value in decode_channel(chunks[path], car, channel.name, asdict(channel))]
+
+
+def overview_of(chunks: dict[str, dict], car: str, channel: Channel) -> list:
+    return decode_channel(chunks["overview.json.gz"], car, channel.name, asdict(channel))
+
+
+def assert_overview(chunks: dict[str, dict], source: Frames) -> None:
+    for car in source.cars:
+        for channel in CONTINUOUS + HELD:
+            # Every other second is a tick at which the slow channels of the full rate have a value of their own.
+            full = whole_session(chunks, 25, car, channel)[::50]
+            wanted = [None] * len(full) if channel.name in TOO_QUICK else full
+            assert overview_of(chunks, car, channel)[::2] == wanted, (car, channel.name)
 
 
 def expected(source: Frames, car: str, channel) -> list:
@@ -50,8 +65,10 @@ def assert_decodes(source: Frames, chunks: dict[str, dict], fps: int) -> None:
     step = 25 // fps
     for car in source.cars:
         for channel in CONTINUOUS + HELD:
-            got = whole_session(chunks, fps, car, channel.name, channel.kind)
+            got = whole_session(chunks, fps, car, channel)
             want = expected(source, car, channel)[::step]
+            if every := channel.every_ms * fps // 1000:
+                want = [want[tick - tick % every] for tick in range(len(want))]
             assert [v is None for v in got] == [v is None for v in want], (car, channel.name)
             if channel.kind == "held":
                 assert got == want, (car, channel.name)
@@ -102,36 +119,37 @@ def test_exactly_one_minute_is_one_chunk(tmp_path):
 def test_the_overview_is_every_25th_tick_of_the_whole_session(tmp_path):
     source = frames(3001, cars=2)
     chunks, _ = encode(source, tmp_path)
-    for car in source.cars:
-        for channel in CONTINUOUS + HELD:
-            full = whole_session(chunks, 25, car, channel.name, channel.kind)
-            assert decode_channel(chunks["overview.json.gz"], car, channel.name, channel.kind) == full[::25]
+    assert_overview(chunks, source)
 
 
 def test_known_values_are_written_as_the_contract_says(tmp_path):
-    source = frames(8, cars=1)
+    source = frames(12, cars=1)
     car = next(iter(source.cars.values()))
     car = dataclasses.replace(
         car,
-        x_m=np.array([637.47, 638.67, 639.8, np.nan, np.nan, 630.0, 630.1, -0.04], np.float32),
-        gap_s=np.array([0, 0.0004, 0.0016, 1, np.nan, 2, 2, 2], np.float32),
-        gear=np.array([7, 7, 8, 8, -1, -1, 8, 8], np.int8),
-        brake=np.array([1, 0, 0, 0, 0, 0, 0, 0], np.int8),
-        tyre=np.array([0, 0, 0, 1, 1, 1, -1, -1], np.int8),
-        state=np.array([0, 1, 1, 1, 1, 1, 1, 5], np.int8),
+        x_m=np.array([637.47, 638.67, 639.8, np.nan, np.nan, 630.0, 630.1, -0.04, *[np.nan] * 4], np.float32),
+        y_m=np.array([1, 2, 4, 7, np.nan, 5, 5.1, np.nan, *[np.nan] * 4], np.float32),
+        gap_s=np.array([0.0014, 7, 7, 7, 7, 7, 7, 7, 7, 7, np.nan, 7], np.float32),
+        interval_s=np.array([1, 7, 7, 7, 7, 7, 7, 7, 7, 7, 0.5, 7], np.float32),
+        gear=np.array([7, 7, 8, 8, -1, -1, 8, 8, *[8] * 4], np.int8),
+        brake=np.array([1, 0, 0, 0, 0, 0, 0, 0, *[0] * 4], np.int8),
+        tyre=np.array([0, 0, 0, 1, 1, 1, -1, -1, *[-1] * 4], np.int8),
+        state=np.array([0, 1, 1, 1, 1, 1, 1, 5, *[5] * 4], np.int8),
     )
     source = dataclasses.replace(
         source,
         cars={"44": car},
-        track_status=np.array([-1, 0, 0, 0, 2, 2, 2, 2], np.int8),
-        leader_lap=np.array([0, 0, 0, 1, 1, 1, 1, 1], np.int16),
+        track_status=np.array([-1, 0, 0, 0, 2, 2, 2, 2, *[2] * 4], np.int8),
+        leader_lap=np.array([0, 0, 0, 1, 1, 1, 1, 1, *[1] * 4], np.int16),
     )
     chunks, _ = encode(source, tmp_path)
     chunk = chunks["frames/25/0000.json.gz"]
-    assert chunk["schema"] == "parcferme/frames/1" and chunk["session_key"] == KEY
+    assert chunk["schema"] == "parcferme/frames/2" and chunk["session_key"] == KEY
     got = chunk["cars"]["44"]
-    assert got["x"] == [6375, 12, 11, None, None, 6300, 1, -6301]
-    assert got["gap"] == [0, 0, 2, 998, None, 2000, 0, 0]
+    assert got["x"] == [6375, 12, -1, None, None, 6300, 1, -6302, *[None] * 4]
+    assert got["y"] == [10, 10, 10, 10, None, 50, 1, *[None] * 5]
+    assert got["gap"] == [1, None]
+    assert got["interval"] == [1000, -500]
     assert got["gear"] == [[0, 7], [2, 8], [4, None], [6, 8]]
     assert got["brake"] == [[0, 1], [1, 0]]
     assert got["tyre"] == [[0, "SOFT"], [3, "MEDIUM"], [6, None]]
@@ -219,11 +237,10 @@ def test_whatever_the_channels_do_they_come_back(tmp_path_factory, source):
     source = dataclasses.replace(source, cars=finite)
     for fps in (25, 5):
         assert_decodes(source, chunks, fps)
+    assert_overview(chunks, source)
     for car in source.cars:
         for channel in CONTINUOUS + HELD:
-            full = whole_session(chunks, 25, car, channel.name, channel.kind)
-            assert decode_channel(chunks["overview.json.gz"], car, channel.name, channel.kind) == full[::25]
-            assert (channel.name in channels) or set(full) == {None}
+            assert (channel.name in channels) or set(whole_session(chunks, 25, car, channel)) == {None}
     statuses = [runs for path in sorted(chunks) if "/25/" in path for runs in chunk_statuses(chunks[path])]
     assert statuses == [None if code < 0 else STATUSES[code] for code in source.track_status]
 

@@ -61,6 +61,8 @@ def test_it_has_the_contract_fields(data):
         "unit": "m",
         "scale": 0.1,
         "kind": "continuous",
+        "differences": 2,
+        "every_ms": 0,
         "column": "x_m",
         "description": "East-like coordinate of the circuit's own frame; null in a gap",
     }
