@@ -20,13 +20,14 @@ def schema_documents() -> dict[str, bytes]:
     """Return every schema, the column dictionary and the pages beside them, by key relative to the base URL.
 
     ``v1/schemas/<document>.json`` are JSON Schemas (draft 2020-12), ``v1/schemas/columns.json`` is the dictionary,
-    ``v1/schemas/tables.md`` the same to read, ``v1/schemas/<page>.md`` are other pages to read.
+    ``v1/schemas/tables.md`` the same to read, ``v1/schemas/<page>.md`` are other pages to read, and
+    ``v1/schemas/samples_vectors.json`` is what a reader of samples is to make of some.
     """
     documents: dict[str, object] = {**document_schemas(), "columns": column_dictionary()}
     published = {f"{FOLDER}/{name}.json": dump_json(document) for name, document in documents.items()}
     pages = {page.name: page.read_bytes() for page in files("publish").joinpath("docs").iterdir()}
     pages["tables.md"] = tables_page().encode()
-    return published | {f"{FOLDER}/{name}": text for name, text in pages.items() if name.endswith(".md")}
+    return published | {f"{FOLDER}/{name}": text for name, text in pages.items() if name.endswith((".md", ".json"))}
 
 
 def column_dictionary() -> dict[str, object]:

@@ -10,7 +10,6 @@ Every chunk can be read alone.
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -30,14 +29,15 @@ from publish.encode.channels import (
 )
 from publish.encode.files import BoundedPool, dump_json, write_json_gz
 from publish.encode.objects import EncodedObject
+from publish.encode.runs import is_known, named, runs_of
 from transforms.frames import FPS, TICK_MS, Frames
 
 SCHEMA = "parcferme/frames/2"
 CHUNK_MS = 60_000
 #: Frame rates published, from the full one down; the last is the overview. Each divides the full rate.
-Rate = Literal[25, 5, 1]
-AllRates = tuple[Literal[25], Literal[5], Literal[1]]
-RATES: AllRates = (25, 5, 1)
+Rate = Literal[25, 1]
+AllRates = tuple[Literal[25], Literal[1]]
+RATES: AllRates = (25, 1)
 OVERVIEW_FPS = 1
 
 # Measured on Bahrain 2024: level 5 7.7 MB of frames at 25 a second, 6 7.5 MB, 7 7.3 MB for 1.7 times the time.
@@ -143,7 +143,7 @@ def _joined(blocks: list[_Block]) -> _Block:
 
 def _document(frames: Frames, block: _Block, session_key: int, fps: int, start_ms: int) -> dict[str, object]:
     """Return one chunk document; its arrays are numpy's where they hold no null."""
-    status, leader = _runs(np.stack((block.status, block.leader)))
+    status, leader = runs_of(np.stack((block.status, block.leader)))
     continuous = _differences(block.values, block.gaps, fps)
     held = _held(frames, block.held)
     left_out = TOO_QUICK if fps == OVERVIEW_FPS else ()
@@ -158,8 +158,8 @@ def _document(frames: Frames, block: _Block, session_key: int, fps: int, start_m
         "fps": fps,
         "start_ms": start_ms,
         "ticks": int(block.status.size),
-        "track_status": _named(status, frames.track_statuses),
-        "leader_lap": _named(leader, None),
+        "track_status": named(status, frames.track_statuses),
+        "leader_lap": named(leader, None),
         "cars": cars,
     }
 
@@ -187,33 +187,12 @@ def _differences(
 def _held(frames: Frames, held: NDArray[np.int16]) -> list[dict[str, object]]:
     """Return, per car, the held channels that have a value, as runs."""
     channels, cars, ticks = held.shape
-    runs = _runs(held.reshape(channels * cars, ticks))
+    runs = runs_of(held.reshape(channels * cars, ticks))
     result: list[dict[str, object]] = [{} for _ in range(cars)]
     for index, channel in enumerate(HELD):
         names = code_names(frames, channel)
         for car in range(cars):
             pairs = runs[index * cars + car]
-            if len(pairs) > 1 or pairs[0, 1] >= 0:
-                result[car][channel.name] = _named(pairs, names)
+            if is_known(pairs):
+                result[car][channel.name] = named(pairs, names)
     return result
-
-
-def _runs(codes: NDArray[np.int16]) -> list[NDArray[np.int32]]:
-    """Return, per row of ``codes`` (rows, ticks), the runs as an array (runs, 2) of tick and code."""
-    changes = np.ones(codes.shape, dtype=np.bool_)
-    np.not_equal(codes[:, 1:], codes[:, :-1], out=changes[:, 1:])
-    rows, ticks = np.nonzero(changes)
-    pairs = np.empty((rows.size, 2), dtype=np.int32)
-    pairs[:, 0] = ticks
-    pairs[:, 1] = codes[rows, ticks]
-    bounds = np.searchsorted(rows, np.arange(codes.shape[0] + 1))
-    return [pairs[a:b] for a, b in pairwise(bounds)]
-
-
-def _named(pairs: NDArray[np.int32], names: tuple[str, ...] | None) -> object:
-    """Return runs with names for codes and null for -1; the array itself where there is nothing to replace."""
-    if names is None:
-        if (pairs[:, 1] >= 0).all():
-            return pairs
-        return [[tick, code if code >= 0 else None] for tick, code in pairs.tolist()]
-    return [[tick, names[code] if code >= 0 else None] for tick, code in pairs.tolist()]

@@ -33,8 +33,8 @@ def with_cars(source: Frames, **cars) -> Frames:
     return dataclasses.replace(source, cars={**source.cars, **cars})
 
 
-def whole_session(chunks: dict[str, dict], fps: int, car: str, channel: Channel) -> list:
-    paths = sorted(path for path in chunks if path.startswith(f"frames/{fps}/"))
+def whole_session(chunks: dict[str, dict], car: str, channel: Channel) -> list:
+    paths = sorted(path for path in chunks if path.startswith("frames/25/"))
     return [value for path in paths for value in decode_channel(chunks[path], car, channel.name, asdict(channel))]
 
 
@@ -46,7 +46,7 @@ def assert_overview(chunks: dict[str, dict], source: Frames) -> None:
     for car in source.cars:
         for channel in CONTINUOUS + HELD:
             # Every other second is a tick at which the slow channels of the full rate have a value of their own.
-            full = whole_session(chunks, 25, car, channel)[::50]
+            full = whole_session(chunks, car, channel)[::50]
             wanted = [None] * len(full) if channel.name in TOO_QUICK else full
             assert overview_of(chunks, car, channel)[::2] == wanted, (car, channel.name)
 
@@ -61,13 +61,12 @@ def expected(source: Frames, car: str, channel) -> list:
     return [None if v < 0 else names[v] if names else int(v) for v in values]
 
 
-def assert_decodes(source: Frames, chunks: dict[str, dict], fps: int) -> None:
-    step = 25 // fps
+def assert_decodes(source: Frames, chunks: dict[str, dict]) -> None:
     for car in source.cars:
         for channel in CONTINUOUS + HELD:
-            got = whole_session(chunks, fps, car, channel)
-            want = expected(source, car, channel)[::step]
-            if every := channel.every_ms * fps // 1000:
+            got = whole_session(chunks, car, channel)
+            want = expected(source, car, channel)
+            if every := channel.every_ms * 25 // 1000:
                 want = [want[tick - tick % every] for tick in range(len(want))]
             assert [v is None for v in got] == [v is None for v in want], (car, channel.name)
             if channel.kind == "held":
@@ -78,7 +77,7 @@ def assert_decodes(source: Frames, chunks: dict[str, dict], fps: int) -> None:
             assert all(abs(g - w) <= 0.56 * channel.scale for g, w in pairs), (car, channel.name)
 
 
-def test_every_channel_comes_back_at_both_rates(tmp_path):
+def test_every_channel_comes_back(tmp_path):
     source = frames(3001, cars=3)
     cars = list(source.cars)
     source = with_cars(
@@ -90,30 +89,23 @@ def test_every_channel_comes_back_at_both_rates(tmp_path):
         },
     )
     chunks, channels = encode(source, tmp_path)
-    assert_decodes(source, chunks, 25)
-    assert_decodes(source, chunks, 5)
+    assert_decodes(source, chunks)
     assert channels == {channel.name for channel in CONTINUOUS + HELD}
 
 
 def test_chunks_end_on_the_minute_and_the_last_has_the_rest(tmp_path):
     chunks, _ = encode(frames(3001, cars=1), tmp_path)
-    assert sorted(chunks) == [
-        *(f"frames/25/000{i}.json.gz" for i in range(3)),
-        *(f"frames/5/000{i}.json.gz" for i in range(3)),
-        "overview.json.gz",
-    ]
+    assert sorted(chunks) == [*(f"frames/25/000{i}.json.gz" for i in range(3)), "overview.json.gz"]
     ticks = {path: (c["start_ms"], c["ticks"]) for path, c in chunks.items()}
     assert ticks["frames/25/0000.json.gz"] == (0, 1500)
     assert ticks["frames/25/0001.json.gz"] == (60_000, 1500)
     assert ticks["frames/25/0002.json.gz"] == (120_000, 1)
-    assert ticks["frames/5/0001.json.gz"] == (60_000, 300)
-    assert ticks["frames/5/0002.json.gz"] == (120_000, 1)
     assert ticks["overview.json.gz"] == (0, 121)
 
 
 def test_exactly_one_minute_is_one_chunk(tmp_path):
     chunks, _ = encode(frames(1500, cars=1), tmp_path)
-    assert sorted(chunks) == ["frames/25/0000.json.gz", "frames/5/0000.json.gz", "overview.json.gz"]
+    assert sorted(chunks) == ["frames/25/0000.json.gz", "overview.json.gz"]
 
 
 def test_the_overview_is_every_25th_tick_of_the_whole_session(tmp_path):
@@ -192,8 +184,8 @@ def test_progress_goes_up_to_one(tmp_path):
 
 
 def test_a_full_disk_stops_it(tmp_path):
-    (tmp_path / "frames/5").mkdir(parents=True)
-    (tmp_path / "frames/5/0000.json.gz").symlink_to("/dev/full")
+    (tmp_path / "frames/25").mkdir(parents=True)
+    (tmp_path / "frames/25/0000.json.gz").symlink_to("/dev/full")
     with pytest.raises(PublicationError, match="No space left"):
         encode(frames(200, cars=1), tmp_path)
 
@@ -235,12 +227,11 @@ def test_whatever_the_channels_do_they_come_back(tmp_path_factory, source):
         for number, car in source.cars.items()
     }
     source = dataclasses.replace(source, cars=finite)
-    for fps in (25, 5):
-        assert_decodes(source, chunks, fps)
+    assert_decodes(source, chunks)
     assert_overview(chunks, source)
     for car in source.cars:
         for channel in CONTINUOUS + HELD:
-            assert (channel.name in channels) or set(whole_session(chunks, 25, car, channel)) == {None}
+            assert (channel.name in channels) or set(whole_session(chunks, car, channel)) == {None}
     statuses = [runs for path in sorted(chunks) if "/25/" in path for runs in chunk_statuses(chunks[path])]
     assert statuses == [None if code < 0 else STATUSES[code] for code in source.track_status]
 
