@@ -119,6 +119,7 @@ def race_site(folder: Path) -> Iterator[SimpleNamespace]:
     bare = dataclasses.replace(
         race,
         frames=timing_only(frames),
+        replay=made.replay(timing_only(frames)),
         track=None,
         capabilities=lacking,
         grade="D",
