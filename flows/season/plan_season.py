@@ -62,7 +62,7 @@ def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = 14) -> State
                     raise
                 logger.info("The calendar of %s is not out yet", year)
                 continue
-            prepare_destination(settings, store, year, events)
+            prepare_destination(settings, store, year, events, has_server=True)
             plan = _plan(settings, store, runs, year, events, timedelta(days=catch_up_days))
             rows += _carry_out(runs, year, plan)
         list_planned(store, runs, now)

@@ -48,7 +48,8 @@ def made(tmp_path_factory):
 
 
 def test_there_is_a_schema_for_every_document():
-    names = "index season latest manifest frames track laps results messages weather quality status health runs rows"
+    names = "index season latest manifest frames track laps results messages weather quality status health runs rows "
+    names += "site"
     assert set(SCHEMAS) == {*names.split(), "columns"}
     assert all(key == f"v1/schemas/{key.split('/')[-1]}" for key in schema_documents())
     assert schema_documents() == schema_documents()
