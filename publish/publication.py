@@ -172,10 +172,18 @@ def roll_back(store: Store, session_key: int, revision: str | None, *, now: date
             )
         if entry.revision == before.revision:
             return before, before
-        changes, capabilities = _changes(store, before, manifest), manifest.capabilities
+        changes = _changes(store, before, manifest)
 
         def following(present: Latest | None) -> Latest:
-            return step_back(present or before, entry.revision, entry.grade, capabilities, now, changes)
+            return step_back(
+                present or before,
+                entry.revision,
+                entry.grade,
+                manifest.capabilities,
+                manifest.verdict,
+                now=now,
+                changes=changes,
+            )
 
         after = replace_latest(store, session_key, before, entry.revision, following)
         return None if after is None else (before, after)

@@ -12,6 +12,9 @@ from typing import Any
 import pyarrow as pa
 
 TEXT = pa.string()
+#: The longest texts that are published, in characters: a name, a code or a word, and a sentence. The longest seen are
+#: 50 and 176.
+NAME_LENGTH, SENTENCE_LENGTH = 100, 1000
 #: A text of few different values.
 CATEGORY = pa.dictionary(pa.int32(), pa.string())
 #: A time or a length of time in milliseconds.
@@ -22,12 +25,13 @@ CLOCK = "ms (clock)"
 
 @dataclass(frozen=True)
 class Column:
-    """One published column: Arrow type, unit ('' where there is none) and what it means."""
+    """One published column: Arrow type, unit ('' where there is none), what it means, and how long its texts may be."""
 
     name: str
     type: pa.DataType
     unit: str
     description: str
+    longest: int = NAME_LENGTH
 
 
 def schema_of(columns: Iterable[Column]) -> pa.Schema:

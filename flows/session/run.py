@@ -28,12 +28,13 @@ from flows.upstream.limits import SharedLimits
 from flows.upstream.load import locate
 from flows.upstream.results import refresh_results_answer
 from flows.upstream.topics import missing_topics, read_session_key
+from publish.encode.verdict import Verdict
 from publish.live import status
 from publish.live.runs import RunEntry
 from publish.revisions.latest import Latest, Summary, read_latest
 from publish.revisions.manifests import read_manifest
 from publish.season import index as season
-from publish.season.document import AWAITING_DATA, PUBLISHED
+from publish.season.document import AWAITING_DATA, PUBLISHED, has_event
 from publish.season.finish import finish_publication, is_settled
 from publish.stores.base import Store
 from transforms.errors import ParcfermeError, UpstreamError
@@ -174,9 +175,9 @@ class SessionRun:
         """Return the fingerprint of what the cache holds of the session."""
         return inputs_fingerprint(self.settings.cache_dir, self.located)
 
-    def summary_of(self, grade: str | None, capabilities: Any) -> Summary:
+    def summary_of(self, grade: str | None, capabilities: Any, verdict: Verdict | None) -> Summary:
         """Return what ``latest.json`` keeps of this run, to be compared by the next one."""
-        return Summary(grade, capabilities, self.read_fingerprint() or "", code_fingerprint())
+        return Summary(grade, capabilities, self.read_fingerprint() or "", code_fingerprint(), verdict)
 
     def read_current(self, session_key: int | None = None) -> Latest | None:
         """Return the current publication if these inputs and this code made it, else None."""
@@ -271,7 +272,11 @@ class SessionRun:
     def _record_state(self, state: str) -> None:
         now = self.settings.current_time()
         states = {(self.session.round, self.session.code): state}
-        season.update_season(self.store, self.session.year, self.events, now, states)
+        index = season.read_season(self.store, self.session.year)
+        # Only who takes along all that hangs on numbers renumbers an index.
+        if has_event(index, self.session.event, self.session.round):
+            events = self.events if index is None else None
+            season.update_season(self.store, self.session.year, events, now, states)
 
     def _close(self, message: str) -> None:
         self.progress.finish(message)

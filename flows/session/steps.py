@@ -16,16 +16,19 @@ from flows.session.memory import release_memory
 from flows.session.refetch import adopt_fresh, fresh_cache
 from flows.session.reports import PublishReport
 from flows.session.run import Box, SessionRun, made_with
-from flows.session.site import conclude_destination, prepare_destination
+from flows.session.site import check_publishable, conclude_destination, prepare_destination
 from flows.settings import Settings
 from flows.spool import working_folder
 from flows.upstream.archive import UPSTREAM, SessionArchive, Source
 from flows.upstream.load import load_recording
 from flows.upstream.topics import topic_folder
+from publish.contract.contents import check_documents
 from publish.encode.objects import EncodedRevision
 from publish.encode.session import encode_session
+from publish.encode.verdict import Verdict, verdict_of
 from publish.publication import publish_revision
 from publish.revisions.latest import read_latest
+from publish.season.aliases import NotFollowedError
 from transforms.errors import CorruptDataError, ParcfermeError, PublicationError, UpstreamError
 from transforms.recording import CircuitMarks, Recording, SessionIdentity
 from transforms.session import SessionData, transform_session
@@ -54,6 +57,7 @@ class Encoded:
     revision: EncodedRevision
     grade: str
     capabilities: dict[str, bool]
+    verdict: Verdict
     ticks: int
 
 
@@ -97,7 +101,7 @@ def transform(run: SessionRun, loaded: Box[Recording]) -> Box[Transformed]:
 
 
 def encode(run: SessionRun, transformed: Box[Transformed], spool: Path) -> Box[Encoded]:
-    """Encode everything into files below ``spool``."""
+    """Encode everything into files below ``spool`` and prove them by their schemas."""
     run.progress.begin("encode", "Encoding")
     computed = transformed.take()
     try:
@@ -109,13 +113,15 @@ def encode(run: SessionRun, transformed: Box[Transformed], spool: Path) -> Box[E
             made_with=made_with(),
             on_progress=run.progress.report,
         )
+        check_documents(encoded, run.label)
     except OSError as error:
         raise PublicationError(
             f"The working files of {run.label} cannot be written to {spool} ({error.strerror or error}). Make "
             "room there, or set TMPDIR to another folder, then run it again."
         ) from error
     data = computed.data
-    return Box(Encoded(computed.identity, encoded, data.grade, data.capabilities, data.frames.clock.ticks))
+    verdict, ticks = verdict_of(data.quality), data.frames.clock.ticks
+    return Box(Encoded(computed.identity, encoded, data.grade, data.capabilities, verdict, ticks))
 
 
 def publish(run: SessionRun, encoded_box: Box[Encoded], force: bool) -> PublishReport:
@@ -127,7 +133,7 @@ def publish(run: SessionRun, encoded_box: Box[Encoded], force: bool) -> PublishR
         run.store,
         revision,
         encoded.identity,
-        summary=run.summary_of(encoded.grade, encoded.capabilities),
+        summary=run.summary_of(encoded.grade, encoded.capabilities, encoded.verdict),
         now=run.settings.current_time(),
         forced=force,
         on_progress=lambda done, total: run.progress.report(done / max(total, 1), f"{done} of {total} objects"),
@@ -188,7 +194,10 @@ def carry_out(
 def _publish(run: SessionRun, request: Request, steps: Steps) -> PublishReport:
     if request.is_one_of_many:
         return _publish_unless_current(run, request, steps)
-    prepare_destination(run.settings, run.store, run.session.year, run.events, has_server=run.caller.has_server)
+    try:
+        prepare_destination(run.settings, run.store, run.session.year, run.events, has_server=run.caller.has_server)
+    except NotFollowedError as refused:
+        check_publishable(run.store, run.session, refused)
     changed = True
     try:
         report = _publish_unless_current(run, request, steps)

@@ -16,6 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from flows.session_ref import SessionRef
+from flows.upstream.lap_counts import read_lap_counts
+from flows.upstream.proofs import keep_proofs, set_aside_damaged
 from flows.upstream.services import services_used
 from flows.upstream.tables import (
     NS_PER_MS,
@@ -27,7 +29,7 @@ from flows.upstream.tables import (
     track_status_table,
     weather_table,
 )
-from flows.upstream.topics import PARSERS_LOGGER, topic_folder
+from flows.upstream.topics import PARSERS_LOGGER, WARNINGS_FILE, topic_folder
 from transforms.errors import NotReadyError, UpstreamError
 from transforms.recording import (
     CarSamples,
@@ -39,6 +41,7 @@ from transforms.recording import (
     SessionIdentity,
 )
 from transforms.session_types import SESSION_TYPES
+from transforms.texts import clean_texts
 
 if TYPE_CHECKING:
     # What a recording becomes depends on what is imported here (flows.session.fingerprint), not on how FastF1 asks.
@@ -49,37 +52,50 @@ if TYPE_CHECKING:
 _FIRST_YEAR_WITHOUT_DRS = 2026
 #: FastF1 gives coordinates in tenths of a metre (fastf1._api.position_data, "starting from 2020").
 _METRES_PER_UNIT = 0.1
-#: Warnings of the parsers, kept beside FastF1's parsed topics so that a later load knows them too.
-WARNINGS_FILE = "parser-warnings.json"
 
 
 def load_recording(client: "Client", session: SessionRef) -> Recording:
-    """Load a session through FastF1 on the client's cache and return it as plain arrays.
+    """Load a session through FastF1 on the client's cache and return it as plain arrays and clean texts.
 
+    Topics of the cache that were damaged since FastF1 wrote them are made again.
+
+    :raises CorruptDataError: one was damaged and nobody has it.
     :raises UpstreamError: nothing usable came (no timing and no telemetry), something was refused or cut off on the
         way, or FastF1 failed.
     """
     with client.asking(session.label) as heard:
         loaded = _get_session(session)
         located = replace(session, api_path=loaded.api_path)
+        folder = topic_folder(client.cache_dir, located)
+        set_aside_damaged(folder, session.label, client.logger)
         # FastF1 asks two hosts for each of a dozen topics even where the first says that nothing is out yet.
         loaded._load_session_info()
         if getattr(loaded, "_session_info", None) is None:
             _check_complete(client.cache_dir, located, heard.outcomes)
+            keep_proofs(folder, session.label)
             raise NotReadyError(_nothing_yet(located, heard.outcomes))
         loaded.load()
         circuit = _read_circuit(loaded)
     _check_complete(client.cache_dir, located, heard.outcomes)
-    return _to_recording(loaded, session, circuit, _with_earlier_warnings(client.cache_dir, located, heard.warnings))
+    keep_proofs(folder, session.label)
+    warnings = _with_earlier_warnings(client.cache_dir, located, heard.warnings)
+    recording = clean_texts(_to_recording(loaded, session, circuit, warnings))
+    if not recording.identity.is_race_like:
+        return recording
+    return replace(recording, lap_counts=read_lap_counts(client.cache_dir, located))
 
 
 def locate(client: "Client", session: SessionRef) -> SessionRef:
     """Return the session with the upstream's path of it, under which FastF1 caches its topics.
 
-    :raises UpstreamError: the schedule could not be had, or has no such session.
+    :raises UpstreamError: the schedule could not be had, has no such session, or a path that goes up.
     """
     with client.asking(session.label):
-        return replace(session, api_path=str(_get_session(session).api_path))
+        path = str(_get_session(session).api_path)
+    if ".." in path.split("/"):
+        # It is also where topics lie in the cache.
+        raise UpstreamError(f"{session.label} has a path in FastF1's schedule that leads elsewhere: {path}.")
+    return replace(session, api_path=path)
 
 
 def _get_session(session: SessionRef) -> Any:
@@ -204,7 +220,7 @@ def _drivers(results: pd.DataFrame) -> tuple[Driver, ...]:
                 first_name=text_or_none(row.get("FirstName")) or "",
                 last_name=text_or_none(row.get("LastName")) or "",
                 team=text_or_none(row.get("TeamName")) or "",
-                color=f"#{color.lower().lstrip('#')}" if color else None,
+                color=f"#{color.lower().removeprefix('#')}" if color else None,
             )
         )
     return tuple(drivers)

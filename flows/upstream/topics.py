@@ -9,6 +9,9 @@ from transforms.session_types import SESSION_TYPES
 
 #: FastF1's parsers log under this name, and only when they parse: not when their parsed result is cached.
 PARSERS_LOGGER = "fastf1.api"
+#: Kept beside FastF1's parsed topics, so that a later load knows what only their parsing told.
+WARNINGS_FILE = "parser-warnings.json"
+LAP_COUNTS_FILE = "lap-counts.json"
 _INFO_TOPIC = "session_info"
 _LAP_COUNT = "lap_count"
 #: What FastF1 keeps of a session once it has parsed it, one file a topic, and the stream of live timing it parses it
@@ -41,22 +44,28 @@ def read_session_info(cache_dir: Path, session: SessionRef) -> dict[str, Any] | 
     try:
         content = pickle.loads((topic_folder(cache_dir, session) / f"{_INFO_TOPIC}.ff1pkl").read_bytes())
         info = content["data"]
-    except (OSError, pickle.UnpicklingError, EOFError, KeyError, TypeError, AttributeError, ImportError, ValueError):
-        # FastF1 fetches a topic again that it cannot read; so there is nothing to know before it has.
+    except Exception:
+        # Damaged pickles raise anything. FastF1 fetches a topic again that it cannot read; so there is nothing to know
+        # before it has.
         return None
     return info if isinstance(info, dict) else None
 
 
 def read_session_key(cache_dir: Path, session: SessionRef) -> int | None:
     """Return Formula 1's number of the session, or None where the cache does not know it."""
-    key = (read_session_info(cache_dir, session) or {}).get("Key")
-    return int(key) if key is not None else None
+    return _number_in(read_session_info(cache_dir, session), "Key")
 
 
 def read_circuit_key(cache_dir: Path, session: SessionRef) -> int | None:
     """Return the circuit service's number of the session's circuit, or None where the cache does not know it."""
-    key = (read_session_info(cache_dir, session) or {}).get("Meeting", {}).get("Circuit", {}).get("Key")
-    return int(key) if key is not None else None
+    return _number_in(read_session_info(cache_dir, session), "Meeting", "Circuit", "Key")
+
+
+def _number_in(info: Any, *path: str) -> int | None:
+    """Return the whole number at a path of names, or None where there is none."""
+    for name in path:
+        info = info.get(name) if isinstance(info, dict) else None
+    return info if isinstance(info, int) and not isinstance(info, bool) else None
 
 
 def topic_folder(cache_dir: Path, session: SessionRef) -> Path:

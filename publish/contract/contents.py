@@ -3,7 +3,7 @@
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -13,12 +13,14 @@ from msgspec import UNSET
 
 from publish.contract.kinds import OBJECT_KINDS, Chunk, RowFrame, Rows
 from publish.encode.channels import CONTINUOUS, HELD
-from publish.encode.manifest import ManifestObject
-from publish.structs import decode_packed
+from publish.encode.manifest import Manifest, ManifestObject
+from publish.encode.objects import EncodedRevision
+from publish.structs import decode_document, decode_packed
 from transforms.columns import TABLES, published_schema
 from transforms.errors import PublicationError
 
 _BLOCK_BYTES = 8 << 20
+_OF_ONE_MAKE = ("frames", "rows")
 _FIRST, _NEXT, _END = b'{"frames":[', b',{"t":', b'],"driver_colors":'
 
 
@@ -37,6 +39,31 @@ def object_problem(item: ManifestObject, session_key: int, data: bytes) -> str |
     if document.session_key != session_key:
         return f"it is of session {document.session_key}"
     return _chunk_problem(item, document) if isinstance(document, Chunk) else None
+
+
+def check_documents(encoded: EncodedRevision, what: str) -> None:
+    """Do nothing if the documents of an encoded session are as their schemas say; ``what`` names it in messages.
+
+    Frames and rows come in many files of one make, from arrays: the smallest of each kind stands for all of them. What
+    texts they hold is in the overview too. Tables were checked against their declaration when they were written.
+
+    :raises PublicationError: one is not.
+    """
+    listed = decode_document(encoded.manifest, Manifest, "The manifest").objects
+    files = {item.path: item.file for item in encoded.objects}
+    for item in listed:
+        if item.kind == "table" or (item.kind in _OF_ONE_MAKE and item is not _smallest(listed, item.kind)):
+            continue
+        problem = object_problem(item, encoded.session_key, files[item.path].read_bytes())
+        if problem is not None:
+            raise PublicationError(
+                f"{item.path} of {what} is not as its schema says: {problem}. Nothing was published. This is a fault "
+                "of parcferme or of what the upstream sent: report it with this message."
+            )
+
+
+def _smallest(listed: Sequence[ManifestObject], kind: str) -> ManifestObject:
+    return min((item for item in listed if item.kind == kind), key=lambda item: item.bytes)
 
 
 class _BrokenError(Exception):

@@ -9,13 +9,13 @@ from publish.encode.channels import CONTINUOUS, HELD
 from publish.encode.chunks import Rate
 from publish.encode.documents import TABLE_DOCUMENTS
 from publish.revisions.quality import Quality
-from publish.structs import Count, Document, Part, UtcText, about, one_of
+from publish.structs import Count, Document, Name, Part, UtcText, about, one_of, text_of
 from transforms.columns import TABLES
 from transforms.declare import Channel, Column
 from transforms.frames import STATES
 
 _Byte = Annotated[int, Meta(ge=0, le=255)]
-_TextRuns = Annotated[list[tuple[Count, str | None]], Meta(min_length=1)]
+_TextRuns = Annotated[list[tuple[Count, Name | None]], Meta(min_length=1)]
 _IntegerRuns = Annotated[list[tuple[Count, int | None]], Meta(min_length=1)]
 _StateRuns = Annotated[list[tuple[Count, Annotated[str, one_of(*STATES)] | None]], Meta(min_length=1)]
 
@@ -50,7 +50,7 @@ class TrackCorner(Part):
     """One corner."""
 
     number: int
-    letter: str
+    letter: Name
     x: float
     y: float
     angle_deg: float
@@ -98,7 +98,7 @@ class RowFrame(Part):
 class RowStatus(Part):
     """One track status and how long it held."""
 
-    status: str
+    status: Name
     start_time: float
     end_time: float | None
 
@@ -120,7 +120,7 @@ class TableColumn(Part):
 
 
 def _table_document(name: str, columns: tuple[Column, ...]) -> type[Struct]:
-    fields = [(c.name, Annotated[_json_type(c.type) | None, _described(c.description, c.unit)]) for c in columns]
+    fields = [(c.name, Annotated[_json_type(c) | None, _described(c.description, c.unit)]) for c in columns]
     row = defstruct(f"{name.capitalize()}Row", fields, bases=(Part,))
     return defstruct(
         name.capitalize(),
@@ -130,15 +130,16 @@ def _table_document(name: str, columns: tuple[Column, ...]) -> type[Struct]:
     )
 
 
-def _json_type(kind: pa.DataType) -> Any:
+def _json_type(column: Column) -> Any:
     """Return what a column's value is in JSON."""
+    kind = column.type
     if pa.types.is_boolean(kind):
         return bool
     if pa.types.is_integer(kind):
         return int
     if pa.types.is_floating(kind):
         return float
-    return UtcText if pa.types.is_timestamp(kind) else str
+    return UtcText if pa.types.is_timestamp(kind) else Annotated[str, text_of(column.longest)]
 
 
 #: The document an object of a kind holds.

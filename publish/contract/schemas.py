@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from publish.contract.columns import Columns
 from publish.contract.kinds import OBJECT_KINDS
 from publish.encode.manifest import Manifest
 from publish.live.health import Health
@@ -26,6 +27,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "health": Health,
     "runs": Runs,
     "site": Site,
+    "dictionary": Columns,
     # An overview is a chunk like any other.
     **{name: kind for name, kind in OBJECT_KINDS.items() if name != "overview"},
 }

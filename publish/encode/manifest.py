@@ -21,12 +21,14 @@ from publish.encode.chunks import CHUNK_MS, RATES, AllRates, Rate
 from publish.encode.documents import TABLE_DOCUMENTS, iso_utc
 from publish.encode.files import canonical_json
 from publish.encode.objects import EncodedObject, EncodedRevision
+from publish.encode.verdict import Verdict, verdict_of
 from publish.structs import (
     Capabilities,
     Count,
     Date,
     Document,
     Grade,
+    Name,
     Part,
     Revision,
     SessionCode,
@@ -51,18 +53,18 @@ KINDS = ("frames", "overview", "rows", "table", "track", "quality", *TABLE_DOCUM
 class ManifestEvent(Part):
     """The race weekend."""
 
-    name: str
-    official_name: str
-    country: str
-    location: str
-    circuit: str | None
+    name: Name
+    official_name: Name
+    country: Name
+    location: Name
+    circuit: Name | None
 
 
 class ManifestSession(Part):
     """The session of that weekend."""
 
     code: SessionCode
-    name: str
+    name: Name
     date: Date
     start_utc: UtcText | None
 
@@ -79,7 +81,7 @@ class ManifestClock(Part):
 class ManifestPart(Part):
     """One part of a session that has parts: Q1, Q2, Q3, or a practice as a whole."""
 
-    name: str
+    name: Name
     start_ms: int
     end_ms: Annotated[int | None, about("When its time was up")]
     stopped_ms: Annotated[tuple[tuple[int, int], ...], about("Spans (from, to) in which its clock stood")]
@@ -89,11 +91,11 @@ class ManifestPart(Part):
 class ManifestDriver(Part):
     """One car and who drives it."""
 
-    number: str
-    code: str
-    first_name: str
-    last_name: str
-    team: str
+    number: Name
+    code: Name
+    first_name: Name
+    last_name: Name
+    team: Name
     color: Annotated[str, Meta(pattern="^#[0-9a-f]{6}$")] | None
 
 
@@ -148,6 +150,7 @@ class Manifest(Document, tag="parcferme/manifest/1"):
     objects: tuple[ManifestObject, ...]
     made_with: Annotated[dict[str, str], about("Versions; no part of the content that the revision's name begins with")]
     parts: Annotated[tuple[ManifestPart, ...] | UnsetType, about("Q1, Q2 and Q3, or a practice; not of a race")] = UNSET
+    verdict: Annotated[Verdict | None, about("How true the data is; null in revisions of before")] = None
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -184,6 +187,7 @@ def build_manifest(
         total_laps=data.total_laps,
         grade=data.grade,
         capabilities=data.capabilities,
+        verdict=verdict_of(data.quality),
         frames=ManifestFrames(RATES, CHUNK_MS, _channels(channels)),
         objects=tuple(_entry(entry) for entry in ordered),
         made_with=made_with,

@@ -130,5 +130,5 @@ def _links(files: Mapping[str, bytes]) -> dict[str, str | dict[str, str]]:
         if key.startswith(keys.SCHEMAS) and not key.endswith(".html")
     }
     links: dict[str, str | dict[str, str]] = {"schemas": schemas} if schemas else {}
-    links |= {name: key for name, key in (("viewer", keys.VIEWER), ("status_page", keys.STATUS_PAGE)) if key in files}
-    return links
+    pages = (("viewer", keys.VIEWER), ("status_page", keys.STATUS_PAGE), ("truth_page", keys.TRUTH_PAGE))
+    return links | {name: key for name, key in pages if key in files}

@@ -135,6 +135,19 @@ export interface Quality {
   reasons?: string[];
 }
 
+export interface Agreement {
+  compared: number;
+  agree: number;
+}
+
+export interface Verdict {
+  sentence: string;
+  lap_chart: Agreement | null;
+  finish_order: Agreement | null;
+  coverage: Record<string, number>;
+  findings: { error: number; warning: number; info: number };
+}
+
 export interface SeasonSession {
   code: string;
   name: string;
@@ -143,6 +156,7 @@ export interface SeasonSession {
   session_key: number | null;
   grade: string | null;
   capabilities: Record<string, boolean> | null;
+  verdict?: Verdict | null;
 }
 
 export interface SeasonEvent {

@@ -17,6 +17,7 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
+from publish.stores.base import RefusedError
 from transforms.errors import InputError, ParcfermeError, PublicationError
 
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
@@ -113,10 +114,9 @@ def _explained_answer(error: ClientError, what: str) -> ParcfermeError:
             f"{what}: the bucket is in another region ({code}). Set AWS_DEFAULT_REGION to it, then run again."
         )
     if code in ("AccessDenied", "403", "AllAccessDisabled"):
-        return PublicationError(
+        return RefusedError(
             f"{what}: access denied. The role needs s3:GetObject, s3:PutObject and s3:ListBucket there "
-            "(s3:DeleteObject to take "
-            "names back); grant them, then run again. What was published before is unchanged."
+            "(s3:DeleteObject to take names back); grant them, then run again. What was published before is unchanged."
         )
     if code in _BUSY:
         return PublicationError(

@@ -212,6 +212,19 @@ def track() -> Track:
     return Track(700 * np.cos(angle), 700 * np.sin(angle), points * step_m, len(points) * step_m, (1500.0, 3000.0), 7)
 
 
+def quality_report(**changes: object) -> dict[str, object]:
+    """What the transforms would say of such a session."""
+    return {
+        "reasons": [],
+        "lap_chart": {"crossings": 100, "agree": 99, "agreement": 0.99},
+        "finish_order": {"cars": 20, "agree": 18},
+        "median_coverage": {"x_m": 0.97, "speed_kmh": 0.99},
+        "coverage": {"1": {"x_m": 0.5}},
+        "rows": [],
+        **changes,
+    }
+
+
 def session_data(ticks: int = 4000, cars: int = 3, *, source: Frames | None = None, native: int = 0) -> SessionData:
     """Return a session with ``cars`` cars; ``native`` is the length of the native-rate tables, small when 0."""
     source = source or frames(ticks, cars)
@@ -225,7 +238,7 @@ def session_data(ticks: int = 4000, cars: int = 3, *, source: Frames | None = No
         track=track(),
         rows=row_frames(source),
         capabilities={"positions": True, "telemetry": True, "drs": True, "order": True},
-        quality={"reasons": [], "coverage": {"1": {"x_m": 0.5}}, "rows": []},
+        quality=quality_report(),
         grade="A",
         total_laps=57,
     )

@@ -39,7 +39,7 @@ def test_it_has_the_contract_fields(data):
     revision, made = build(data)
     assert " ".join(sorted(made)) == (
         "capabilities clock drivers event frames grade made_with meeting_key objects revision round schema session "
-        "session_key total_laps year"
+        "session_key total_laps verdict year"
     )
     assert made["schema"] == "parcferme/manifest/1" and made["revision"] == revision and keys.is_revision(revision)
     assert made["clock"] == {
