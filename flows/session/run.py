@@ -35,7 +35,7 @@ from publish.revisions.latest import Latest, Summary, read_latest
 from publish.revisions.manifests import read_manifest
 from publish.season import index as season
 from publish.season.document import AWAITING_DATA, PUBLISHED, has_event
-from publish.season.finish import finish_publication
+from publish.season.finish import finish_publication, is_settled
 from publish.stores.base import Store
 from transforms.errors import ParcfermeError, UpstreamError
 from transforms.frames import FPS
@@ -206,7 +206,8 @@ class SessionRun:
 
     def finish_unchanged(self, latest: Latest) -> PublishReport:
         """Report a session that is up to date, after finishing what a killed run may have left undone."""
-        finish_publication(self.store, latest.session_key, self.settings.current_time())
+        if not is_settled(self.store, latest):
+            finish_publication(self.store, latest.session_key, self.settings.current_time())
         manifest = read_manifest(self.store, latest.session_key, latest.revision)
         said = self._read_status()
         if said is None or said.type != status.COMPLETE:

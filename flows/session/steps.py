@@ -195,13 +195,16 @@ def _publish(run: SessionRun, request: Request, steps: Steps) -> PublishReport:
     if request.is_one_of_many:
         return _publish_unless_current(run, request, steps)
     try:
-        prepare_destination(run.settings, run.store, run.session.year, run.events)
+        prepare_destination(run.settings, run.store, run.session.year, run.events, has_server=run.caller.has_server)
     except NotFollowedError as refused:
         check_publishable(run.store, run.session, refused)
+    changed = True
     try:
-        return _publish_unless_current(run, request, steps)
+        report = _publish_unless_current(run, request, steps)
+        changed = not report.unchanged
     finally:
-        conclude_destination(run.store, has_server=run.caller.has_server)
+        conclude_destination(run.store, has_server=run.caller.has_server, changed=changed)
+    return report
 
 
 def _publish_unless_current(run: SessionRun, request: Request, steps: Steps) -> PublishReport:
@@ -213,6 +216,7 @@ def _publish_unless_current(run: SessionRun, request: Request, steps: Steps) -> 
         run.logger.info("%s is up to date at %s", run.label, current.revision)
         report = run.finish_unchanged(current)
     else:
+        run.store.check()
         run.announcer.started()
         with heartbeat(run.progress):
             report = _make(run, request.force, steps)
