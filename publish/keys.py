@@ -25,6 +25,8 @@ STATUS = "v1/status/"
 RAW = "raw/"
 #: What the pages load, in a folder for each version of it.
 PAGE_PARTS = "viewer/"
+#: The reader that gives FastF1's frames, to be copied by whoever wants it.
+READER_OF_FRAMES = "v1/reader/fastf1_frames.py"
 #: The page that replays sessions.
 VIEWER = "index.html"
 #: The page that shows how the system is.

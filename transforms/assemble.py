@@ -196,6 +196,7 @@ def _lap_distance(
     if data is not None:
         covered |= bracket(data.time_ms[np.isfinite(data.speed_kmh)], ticks_ms).covered
     usable = covered & (lap > 0) & (state != states.FINISHED) & (state != states.OUT) & (state != states.GRID)
+    usable &= ~running.is_doubtful(car, ticks_ms)
     at = np.flatnonzero(usable)
     fraction = running.progress[car].at(ticks_ms[at]) - (lap[at] - 1)
     within = (fraction > -0.5) & (fraction <= 1.0)

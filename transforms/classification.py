@@ -210,13 +210,15 @@ def order_rows(swaps: list[Swap], origin_ms: float) -> list[Row]:
 class Comparison:
     """The end of a race as results and timing have it. ``flag_ms`` is the chequered flag, None without one.
 
-    ``timing`` is what was given, with the crossings that the result decides.
+    ``timing`` is what was given, with the crossings that the result decides; ``gaps_ms`` are those across the line to
+    the winner, by car, of all that finished on the winner's lap, as timing has them.
     """
 
     flag_ms: float | None
     finishes: list[Finish]
     swaps: list[Swap]
     timing: dict[str, CarTiming]
+    gaps_ms: dict[str, float]
 
     def rows(self, origin_ms: float) -> list[Row]:
         """What contradicts what, on the clock that begins at ``origin_ms`` of session time."""
@@ -227,7 +229,34 @@ def compare(recording: Recording, timing: dict[str, CarTiming], flag: float | No
     """Hold the official result against the crossings at and after ``flag`` (session ms, None without a finish)."""
     found = finishes(recording, timing, flag)
     swaps = order_swaps(found)
-    return Comparison(flag, found, swaps, with_decided_finishes(timing, swaps, found, reference_ms(found)))
+    reference = reference_ms(found)
+    decided = with_decided_finishes(timing, swaps, found, reference)
+    return Comparison(flag, found, swaps, decided, crossing_gaps_ms(timing, found, flag, reference))
+
+
+def crossing_gaps_ms(
+    timing: dict[str, CarTiming], found: list[Finish], flag: float | None, reference: float | None
+) -> dict[str, float]:
+    """Return the gap across the line to the winner, ms, of every car that finished on the winner's lap.
+
+    The winner is the car classified first, or without one the first across the line; where the official gaps agree on
+    another moment for it (``reference``) than its own crossing, that one counts.
+    """
+    if flag is None:
+        return {}
+    across = {}
+    for car, own in timing.items():
+        after = np.flatnonzero(own.crossing_ms >= flag)
+        if len(after):
+            across[car] = int(own.crossing_laps[after[0]]), float(own.crossing_ms[after[0]])
+    if not across:
+        return {}
+    most = max(laps for laps, _ in across.values())
+    on_lap = {car: at_ms for car, (laps, at_ms) in across.items() if laps == most}
+    winner = next((one.crossing_ms for one in found if one.place == 1), min(on_lap.values()))
+    if reference is not None and abs(winner - reference) > GAP_TOLERANCE_MS:
+        winner = reference
+    return {car: at_ms - winner for car, at_ms in on_lap.items()}
 
 
 def with_decided_finishes(

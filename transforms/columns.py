@@ -4,6 +4,8 @@ A column or table of what the recording already has is published once it stands 
 ``transforms.tables``. The channels of the frames are declared in ``transforms.frames``.
 """
 
+from dataclasses import replace
+
 import pyarrow as pa
 
 from transforms.declare import CATEGORY, CLOCK, MS, SENTENCE_LENGTH, TEXT, Column, Table, schema_of
@@ -26,12 +28,12 @@ LAPS = Table(
     document="laps",
     columns=(
         Column("car", TEXT, "", "Racing number"),
-        Column("driver", TEXT, "", "Three-letter code"),
+        Column("driver", TEXT, "", "Three-letter code; with the number where two cars share it"),
         Column("team", TEXT, "", "Team name"),
         Column("lap", pa.int16(), "lap", "Lap number, from 1"),
         Column("start_ms", MS, CLOCK, "Start of the lap"),
         Column("end_ms", MS, CLOCK, "End of the lap: the crossing of the line"),
-        Column("lap_time_ms", MS, "ms", "Official lap time"),
+        Column("lap_time_ms", MS, "ms", "Official lap time; null where nobody can have driven it"),
         Column("sector1_ms", MS, "ms", "Sector 1 time"),
         Column("sector2_ms", MS, "ms", "Sector 2 time"),
         Column("sector3_ms", MS, "ms", "Sector 3 time"),
@@ -49,7 +51,12 @@ LAPS = Table(
         Column("tyre_age_laps", pa.float32(), "lap", "Laps on this set at the end of the lap"),
         Column("tyre_fresh", pa.bool_(), "", "Whether the set was new when fitted"),
         Column("track_status", TEXT, "", "Every track status code during the lap, in order"),
-        Column("position", pa.int16(), "", "Position at the line, from the official crossing times"),
+        Column(
+            "position",
+            pa.int16(),
+            "",
+            "Position at the line, from the official crossing times; null where a lost crossing decides",
+        ),
         Column("personal_best", pa.bool_(), "", "Whether it was the driver's best so far"),
         Column("accurate", pa.bool_(), "", "FastF1's check that lap, sector and crossing times agree"),
         Column("deleted", pa.bool_(), "", "Whether the stewards deleted the time"),
@@ -58,15 +65,15 @@ LAPS = Table(
     ),
 )
 
-RESULTS = Table(
+#: The results as the upstream has them.
+RECORDED_RESULTS = Table(
     "results",
-    "a car in the official results, as known when published",
+    "a car in the official results",
     recorded="results",
     sorted_by=("position",),
-    document="results",
     columns=(
         Column("car", TEXT, "", "Racing number"),
-        Column("driver", TEXT, "", "Three-letter code"),
+        Column("driver", TEXT, "", "Three-letter code; with the number where two cars share it"),
         Column("team", TEXT, "", "Team name"),
         Column("position", pa.int16(), "", "Official position"),
         Column("classified", TEXT, "", "Official classification: a position, or R, D, E, W, F, N"),
@@ -78,6 +85,22 @@ RESULTS = Table(
         Column("status", TEXT, "", "Finished, +1 Lap, or why not"),
         Column("points", pa.float32(), "", "Championship points"),
         Column("laps", pa.int16(), "lap", "Laps completed"),
+    ),
+)
+
+RESULTS = replace(
+    RECORDED_RESULTS,
+    row="a car in the official results, as known when published",
+    recorded="",
+    document="results",
+    columns=(
+        *RECORDED_RESULTS.columns,
+        Column(
+            "gap_crossing_ms",
+            MS,
+            "ms",
+            "Gap to the winner across the line by timing, without penalties: negative before it; null a lap behind",
+        ),
     ),
 )
 
@@ -149,7 +172,7 @@ STINTS = Table(
     sorted_by=("car", "first_lap"),
     columns=(
         Column("car", TEXT, "", "Racing number"),
-        Column("driver", TEXT, "", "Three-letter code"),
+        Column("driver", TEXT, "", "Three-letter code; with the number where two cars share it"),
         Column("stint", pa.int16(), "", "Stint number, from 1"),
         Column("compound", TEXT, "", "Tyre compound"),
         Column("tyre_fresh", pa.bool_(), "", "Whether the set was new when fitted"),
@@ -166,7 +189,7 @@ DRIVERS = Table(
     "a car and who drives it",
     columns=(
         Column("car", TEXT, "", "Racing number"),
-        Column("driver", TEXT, "", "Three-letter code"),
+        Column("driver", TEXT, "", "Three-letter code; with the number where two cars share it"),
         Column("first_name", TEXT, "", "First name"),
         Column("last_name", TEXT, "", "Last name"),
         Column("team", TEXT, "", "Team name"),

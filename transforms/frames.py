@@ -101,15 +101,29 @@ class CarFrames:
     )
     position: NDArray[np.int8] = field(
         metadata=held(
-            "position", pa.int8(), "", "Order on track (race, sprint) or by best lap so far (others)", is_covered=True
+            "position",
+            pa.int8(),
+            "",
+            "Order on track (race, sprint) or by best lap so far (others); null before a time",
+            is_covered=True,
         )
     )
     gap_s: NDArray[np.float32] = field(
-        metadata=continuous("gap", "s", "Gap to the leader; null when a lap or more behind", scale=0.001, decimals=3)
+        metadata=continuous(
+            "gap",
+            "s",
+            "Gap to the leader; null when a lap or more behind, and before the leader was here",
+            scale=0.001,
+            decimals=3,
+        )
     )
     interval_s: NDArray[np.float32] = field(
         metadata=continuous(
-            "interval", "s", "Gap to the car ahead; null when a lap or more behind it", scale=0.001, decimals=3
+            "interval",
+            "s",
+            "Gap to the car ahead; null when a lap or more behind it, and before it was here",
+            scale=0.001,
+            decimals=3,
         )
     )
     laps_down: NDArray[np.int8] = field(metadata=held("laps_down", pa.int8(), "lap", "Whole laps behind the leader"))

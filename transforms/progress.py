@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.samples import CleanCar, CleanPositions
-from transforms.timing import CarTiming
+from transforms.timing import MIN_LAP_MS, CarTiming
 from transforms.track import Track, project
 
 Floats = NDArray[np.float64]
@@ -52,14 +52,22 @@ class Progress:
 
 
 def race_anchors(own: CarTiming | None, start_ms: float, start_laps: float) -> Anchors:
-    """Anchors of a race: the start (``start_laps``, a little below zero: the grid slot) and every real crossing."""
+    """Anchors of a race: the start (``start_laps``, a little below zero: the grid slot) and every real crossing.
+
+    Where the record of a lap is missing, its end is the start of the next one.
+    """
     if own is None:
         return Anchors(np.array([start_ms]), np.array([start_laps]))
-    after = own.crossing_ms > start_ms
-    return Anchors(
-        np.concatenate([[start_ms], own.crossing_ms[after]]),
-        np.concatenate([[start_laps], own.crossing_laps[after].astype(np.float64)]),
-    )
+    ends, numbers = own.crossing_ms, own.crossing_laps
+    before = np.concatenate([[start_ms], ends[:-1]])
+    begins = own.start_ms[own.crossed]
+    missing = ~np.isin(numbers - 1, own.lap) & (numbers > 1)
+    missing &= (begins >= before + MIN_LAP_MS) & (begins <= ends - MIN_LAP_MS)
+    times = np.concatenate([ends, begins[missing]])
+    laps = np.concatenate([numbers, numbers[missing] - 1]).astype(np.float64)
+    order = np.argsort(times, kind="stable")
+    order = order[times[order] > start_ms]
+    return Anchors(np.concatenate([[start_ms], times[order]]), np.concatenate([[start_laps], laps[order]]))
 
 
 def crossing_anchors(own: CarTiming | None) -> Anchors:

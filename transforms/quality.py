@@ -37,8 +37,15 @@ CONTRADICTIONS = {
     "place_missing": "a place is missing in the result",
     "status_differs": "the result and timing disagree on who was racing at the end",
     "telemetry_incomplete": "telemetry ends before the last lap",
+    "laps_lost": "laps were lost, and which is not certain",
+    "progress_wrong": "coordinates contradict timing",
+    "classification_differs": "the order by lap times contradicts the result",
+    "best_lap_differs": "best laps contradict the result",
+    "gap_before_start": "gaps are larger than the time since the start",
     "text_damaged": "texts hold characters that are none, so other values may be damaged too",
 }
+#: Of these errors alone mislead: a warning says that they were repaired.
+_REPAIRED_WHEN_WARNED = frozenset({"laps_lost"})
 
 
 @dataclass(frozen=True)
@@ -148,7 +155,8 @@ def _contradictions(rows: Sequence[Row]) -> list[str]:
     """One reason for every kind of contradiction that was found, with the cars it is about."""
     found: dict[str, list[str]] = {}
     for finding in rows:
-        if finding["check"] in CONTRADICTIONS and finding["severity"] != "info":
+        harmless = ("info", "warning") if finding["check"] in _REPAIRED_WHEN_WARNED else ("info",)
+        if finding["check"] in CONTRADICTIONS and finding["severity"] not in harmless:
             found.setdefault(str(finding["check"]), []).append(str(finding["car"] or ""))
     return [
         CONTRADICTIONS[check] + (f" (car {', '.join(sorted({car for car in cars if car}))})" if any(cars) else "")

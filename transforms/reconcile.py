@@ -121,7 +121,7 @@ def _merge_results(results: pa.Table, phantoms: dict[str, str]) -> pa.Table:
                     rows[real][name] = value
     _fill_the_free_place(list(rows.values()), set(phantoms.values()))
     ordered = sorted(rows.values(), key=lambda row: (row["position"] is None, row["position"] or 0))
-    return columns.RESULTS.of_rows(ordered)
+    return columns.RECORDED_RESULTS.of_rows(ordered)
 
 
 def _fill_the_free_place(rows: list[dict[str, Any]], merged: set[str]) -> None:

@@ -95,6 +95,18 @@ class PositionSamples:
 
 
 @dataclass(frozen=True)
+class LapCounts:
+    """What the upstream itself counted of one car, shape (n,) each, in the order sent.
+
+    ``time_ms`` int64: when it said so; ``laps`` int64: how many laps the car had completed. FastF1 counts the messages
+    instead, and moves the crossings after missing ones to where its count would have them.
+    """
+
+    time_ms: NDArray[np.int64]
+    laps: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class Corner:
     """A corner as the circuit service marks it: ``x_m``, ``y_m`` metres, ``angle_deg`` degrees."""
 
@@ -121,7 +133,8 @@ class Recording:
     columns declared in :mod:`transforms.columns`, times in session time. A table the
     upstream did not send has zero rows, and its topic is named in ``missing``. ``utc_origin_ms`` is the Unix time in
     milliseconds at which session time is zero, None where the upstream does not tell. ``total_laps`` is the scheduled
-    distance of a race. ``warnings`` are FastF1's own, in order. ``notes`` are findings from before the transforms.
+    distance of a race. ``warnings`` are FastF1's own, in order. ``lap_counts`` are those of a race by racing number,
+    empty where the upstream's own stream is not at hand any more. ``notes`` are findings from before the transforms.
     """
 
     identity: SessionIdentity
@@ -140,4 +153,5 @@ class Recording:
     circuit: CircuitMarks | None
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(default=())
+    lap_counts: dict[str, LapCounts] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()

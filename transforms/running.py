@@ -1,6 +1,6 @@
 """How a session went: every car's progress along it and, in a race, how it ends for each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from transforms.progress import (
 )
 from transforms.recording import Recording
 from transforms.samples import CleanCar, CleanPositions, Findings
-from transforms.timing import CarTiming, Ending, race_endings
+from transforms.timing import CarTiming, Ending, Span, race_endings
 from transforms.track import Track
 
 
@@ -49,7 +49,8 @@ class Running:
     """What order and states of any session are made from, by racing number.
 
     ``progress`` and the ``anchors`` it hangs on; ``endings`` and ``leaves_ms`` (when a car that stopped leaves the
-    order) of races alone; ``offsets_m`` (n,) how far each position sample lies from the outline, left positive.
+    order) of races alone; ``offsets_m`` (n,) how far each position sample lies from the outline, left positive;
+    ``doubtful`` when a car's progress contradicts its coordinates, of cars where it does.
     """
 
     progress: dict[str, Progress]
@@ -57,6 +58,14 @@ class Running:
     endings: dict[str, Ending]
     leaves_ms: dict[str, float]
     offsets_m: dict[str, NDArray[np.float64]]
+    doubtful: dict[str, tuple[Span, ...]] = field(default_factory=dict)
+
+    def is_doubtful(self, car: str, time_ms: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Whether a car's progress is doubtful at each time (n,), session ms."""
+        result = np.zeros(len(time_ms), np.bool_)
+        for begin, end in self.doubtful.get(car, ()):
+            result |= (time_ms >= begin) & (time_ms < end)
+        return result
 
 
 def grid_slots(recording: Recording) -> dict[str, int]:

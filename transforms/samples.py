@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from transforms.interpolate import MAX_GAP_MS
 from transforms.recording import CarSamples, PositionSamples
 
 #: No car covers more than this, m/s (the fastest recorded top speed is 103 m/s, Bottas, Mexico 2016)...
@@ -23,6 +24,16 @@ MIN_STRETCH = 5
 FROZEN_MS = 1000
 #: Standing cars switch their electronics off, which also reads as zeros; a car this slow may be about to, km/h.
 STANDING_KMH = 30.0
+#: A car slower than this does not drive, km/h: marshals pushing or a crane are slower too.
+DRIVING_KMH = 10.0
+#: No car gains more speed than this, m/s² (driven wheels in the recorded sessions: 21 over a second at most)...
+MAX_GAIN_MPS2 = 25.0
+#: ...nor brakes harder, m/s² (6 g, as drivers and brake makers put it); only a crash does, with a drive before it.
+MAX_BRAKING_MPS2 = 60.0
+#: Motion for no longer than this, ms, with none for :data:`QUIET_MS` before and after it, is no drive unless a car
+#: could have come to it and from it.
+ALONE_MS = 1000
+QUIET_MS = 2000
 #: Gears a car has; the upstream sends other numbers while a gear is changing.
 MAX_GEAR = 8
 #: Throttle above this is the upstream's "not known" (104).
@@ -103,6 +114,8 @@ def _runs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]
 def clean_car(samples: CarSamples) -> tuple[CleanCar, Findings]:
     """Return car data in order, FastF1's zero fill and impossible values turned into gaps; and what was found."""
     order, found = _ascending(samples.time_ms, "car")
+    alone = isolated_motion(samples.time_ms[order], samples.speed_kmh[order])
+    order = order[~alone]
     car = replace(
         samples,
         **{
@@ -115,6 +128,7 @@ def clean_car(samples: CarSamples) -> tuple[CleanCar, Findings]:
     gear = np.where(filled | (car.gear < 0) | (car.gear > MAX_GEAR), -1, car.gear).astype(np.int8)
     throttle = np.where(filled | (car.throttle_percent > MAX_THROTTLE_PERCENT), np.nan, car.throttle_percent)
     treated = {
+        "car_isolated_speed": _count(alone),
         "car_zero_fill": _count(filled),
         "car_impossible_gear": _count((gear < 0) & ~filled),
         "car_unknown_throttle": _count(np.isnan(throttle) & ~filled),
@@ -129,6 +143,53 @@ def clean_car(samples: CarSamples) -> tuple[CleanCar, Findings]:
         drs=None if car.drs is None else np.where(filled, -1, car.drs).astype(np.int8),
     )
     return clean, together(found, treated)
+
+
+def isolated_motion(time_ms: NDArray[np.int64], speed_kmh: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Mark samples (n,), ascending in time, of motion that no car can have come to, nor come to rest from.
+
+    That is motion for at most :data:`ALONE_MS` and none near it, next to samples at rest which it is too fast for, to
+    silence, or to nothing.
+    """
+    alone = np.zeros(len(time_ms), np.bool_)
+    first, last = drives(time_ms, speed_kmh >= DRIVING_KMH)
+    if not len(first):
+        return alone
+    begin, end = time_ms[first], time_ms[last]
+    quiet = np.concatenate([[QUIET_MS], begin[1:] - end[:-1]]) >= QUIET_MS
+    quiet &= np.concatenate([begin[1:] - end[:-1], [QUIET_MS]]) >= QUIET_MS
+    for at in np.flatnonzero(quiet & (end - begin <= ALONE_MS)):
+        one, other = first[at], last[at]
+        if one == 0 and other == len(time_ms) - 1:
+            # There is nothing that it is far from.
+            continue
+        come = one == 0 or _unreachable(time_ms[one] - time_ms[one - 1], speed_kmh[one], MAX_GAIN_MPS2)
+        gone = other == len(time_ms) - 1 or _unreachable(
+            time_ms[other + 1] - time_ms[other], speed_kmh[other], MAX_BRAKING_MPS2
+        )
+        alone[one : other + 1] = come and gone
+    return alone
+
+
+def _unreachable(step_ms: float, speed_kmh: float, limit_mps2: float) -> bool:
+    """Whether a sample at rest so near tells that no car drove at this speed, or lies too far away to tell anything."""
+    return step_ms > MAX_GAP_MS or (speed_kmh - DRIVING_KMH) / 3.6 > limit_mps2 * step_ms / 1000.0
+
+
+def drives(time_ms: NDArray[np.int64], driving: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and last sample (m,) of every stretch of ``driving`` (n,) without a silence in it.
+
+    A feed that sends less often than :data:`~transforms.interpolate.MAX_GAP_MS` is silent where it is so for three
+    times its usual step.
+    """
+    if len(time_ms) < 2:
+        single = np.flatnonzero(driving)
+        return single, single
+    step_ms = np.diff(time_ms)
+    together_ = driving[1:] & driving[:-1] & (step_ms <= max(MAX_GAP_MS, 3 * float(np.median(step_ms))))
+    first = np.flatnonzero(driving & ~np.concatenate([[False], together_]))
+    last = np.flatnonzero(driving & ~np.concatenate([together_, [False]]))
+    return first, last
 
 
 def zero_filled(car: CarSamples) -> NDArray[np.bool_]:
@@ -157,6 +218,8 @@ def clean_positions(samples: PositionSamples, car: CleanCar | None) -> tuple[Cle
     spikes = _spikes(time_ms, x_m, y_m)
     frozen = np.zeros(len(order), np.bool_) if car is None else _frozen(time_ms, x_m, y_m, car) & ~spikes
     kept = order[~spikes & ~frozen]
+    alone = _isolated_places(samples.time_ms[kept], samples.x_m[kept], samples.y_m[kept])
+    kept = kept[~alone]
     breaks = _impossible_steps(samples.time_ms[kept], samples.x_m[kept], samples.y_m[kept])
     lonely = _lonely(breaks, len(kept))
     kept = kept[~lonely]
@@ -165,6 +228,7 @@ def clean_positions(samples: PositionSamples, car: CleanCar | None) -> tuple[Cle
     treated = {
         "position_zero_fill": _count(zero),
         "position_spike": _count(spikes),
+        "position_isolated": _count(alone),
         "position_frozen": _count(frozen),
         "position_unconnected": _count(lonely),
         "position_jump": _count(breaks),
@@ -197,6 +261,33 @@ def _spikes(time_ms: NDArray[np.int64], x_m: NDArray[np.floating], y_m: NDArray[
     agree = across_m <= MAX_SPEED_MPS * (time_ms[2:] - time_ms[:-2]) / 1000.0 + POSITION_SLACK_M
     spikes[1:-1] = bad[:-1] & bad[1:] & agree
     return spikes
+
+
+def _isolated_places(
+    time_ms: NDArray[np.int64], x_m: NDArray[np.floating], y_m: NDArray[np.floating]
+) -> NDArray[np.bool_]:
+    """Samples for at most :data:`ALONE_MS` away from where a car rests before, and after unless nothing comes."""
+    alone = np.zeros(len(time_ms), np.bool_)
+    if len(time_ms) < 2:
+        return alone
+    step_m = np.hypot(np.diff(x_m), np.diff(y_m))
+    driven_m = np.concatenate([[0.0], np.cumsum(step_m)])
+    cuts = np.concatenate([[0], np.flatnonzero(step_m > POSITION_SLACK_M) + 1, [len(time_ms)]])
+    short = time_ms[cuts[1:] - 1] - time_ms[cuts[:-1]] <= ALONE_MS
+    for begin, end in zip(cuts[:-1][short], cuts[1:][short], strict=True):
+        if begin == 0:
+            continue
+        # At rest the errors of single samples do not add up to more than that of one.
+        earlier = np.searchsorted(time_ms, time_ms[begin - 1] - QUIET_MS)
+        if driven_m[begin - 1] - driven_m[earlier] > POSITION_SLACK_M:
+            continue
+        if end < len(time_ms):
+            later = np.searchsorted(time_ms, time_ms[end] + QUIET_MS, side="right") - 1
+            back_m = np.hypot(x_m[end] - x_m[begin - 1], y_m[end] - y_m[begin - 1])
+            if back_m > POSITION_SLACK_M or driven_m[later] - driven_m[end] > POSITION_SLACK_M:
+                continue
+        alone[begin:end] = True
+    return alone
 
 
 def _frozen(

@@ -11,6 +11,8 @@ from transforms.classification import compare
 from transforms.clock import make_clock, session_status_ms
 from transforms.completeness import measure_extent
 from transforms.frames import Frames, RowFrames
+from transforms.lost_laps import Known, lost_by_the_result, with_lost_laps
+from transforms.notes import Note
 from transforms.parts import Part, onto_clock, read_parts
 from transforms.quality import judge
 from transforms.reconcile import reconcile
@@ -21,7 +23,7 @@ from transforms.samples import CleanCar, CleanPositions, Findings, clean_car, cl
 from transforms.strays import without_strays
 from transforms.tables import published_tables
 from transforms.timed import classification_notes, without_impossible_times
-from transforms.timing import flag_ms, read_timing
+from transforms.timing import CarTiming, flag_ms, read_timing
 from transforms.track import Track, build_track, sector_distances
 
 
@@ -55,8 +57,11 @@ def _silent(share: float, message: str) -> None:
     """Ignore progress."""
 
 
-def clean(recording: Recording) -> Cleaned:
-    """Clean every car's samples, read its timing, and make the track from them."""
+def clean(recording: Recording) -> tuple[Recording, Cleaned, tuple[Note, ...]]:
+    """Clean every car's samples, read its timing, and make the track from them.
+
+    The recording is returned with its laps numbered as they were driven, with what was found of lost ones.
+    """
     cars: dict[str, CleanCar] = {}
     positions: dict[str, CleanPositions] = {}
     findings: dict[str, Findings] = {d.number: {} for d in recording.drivers}
@@ -70,17 +75,23 @@ def clean(recording: Recording) -> Cleaned:
                 positions[car] = feed
     cars, positions, alignment = align(cars, positions)
     timing = read_timing(recording.laps)
-    extent = measure_extent(recording, timing)
+    track = _track_of(positions, timing)
+    counted, notes = with_lost_laps(recording, Known(cars, positions, timing, track))
+    if counted is not recording:
+        timing = read_timing(counted.laps)
+        track = _track_of(positions, timing)
+    extent = measure_extent(counted, timing)
     flag = None
-    if recording.identity.is_race_like and extent.is_complete:
-        finished = session_status_ms(recording, "Finished")
-        flag = flag_ms(timing, finished[-1] if finished else None, recording.total_laps)
-    finish = compare(recording, timing, flag)
-    timing = finish.timing
+    if counted.identity.is_race_like and extent.is_complete:
+        finished = session_status_ms(counted, "Finished")
+        flag = flag_ms(timing, finished[-1] if finished else None, counted.total_laps)
+    finish = compare(counted, timing, flag)
+    return counted, Cleaned(cars, positions, finish.timing, track, alignment, findings, extent, finish), notes
+
+
+def _track_of(positions: dict[str, CleanPositions], timing: dict[str, CarTiming]) -> Track | None:
     track = build_track(positions, timing)
-    if track is not None:
-        track = replace(track, sector_m=sector_distances(track, positions, timing))
-    return Cleaned(cars, positions, timing, track, alignment, findings, extent, finish)
+    return None if track is None else replace(track, sector_m=sector_distances(track, positions, timing))
 
 
 def transform_session(recording: Recording, on_progress: OnProgress = _silent) -> SessionData:
@@ -92,16 +103,17 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
     on_progress(0.0, "Cleaning samples")
     reconciled = reconcile(recording)
     recording, impossible = without_impossible_times(reconciled.recording)
-    cleaned = clean(recording)
+    recording, cleaned, lost = clean(recording)
     clock = make_clock(recording, cleaned.timing, cleaned.extent)
     on_progress(0.3, "Working out progress and order")
     running = make_running(recording, cleaned, clock)
-    cleaned, running = without_strays(cleaned, running)
+    cleaned, running, doubts = without_strays(cleaned, running)
     on_progress(0.6, "Putting cars on the common clock")
     frames = assemble(recording, cleaned, running, clock)
     on_progress(0.9, "Judging quality")
-    compared = classification_notes(recording) if cleaned.extent.is_complete else ()
-    notes = (*recording.notes, *reconciled.notes, *impossible, *compared)
+    notes = (*recording.notes, *reconciled.notes, *impossible, *lost, *doubts)
+    if cleaned.extent.is_complete:
+        notes += (*lost_by_the_result(recording, cleaned, lost), *classification_notes(recording))
     verdict = judge(recording, cleaned, running, frames, notes)
     rows = make_rows(recording, cleaned, running, frames)
     tables = published_tables(recording, cleaned, running, clock, verdict.table, verdict.grade)

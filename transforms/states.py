@@ -5,13 +5,11 @@ from numpy.typing import NDArray
 
 from transforms.frames import STATES
 from transforms.interpolate import bracket
-from transforms.samples import CleanCar, CleanPositions
-from transforms.timing import STOOD_MS, CarTiming, Ending
+from transforms.samples import ALONE_MS, DRIVING_KMH, CleanCar, CleanPositions, drives
+from transforms.timing import STOOD_MS, CarTiming, Ending, Span
 
 GRID, RUNNING, PIT, STOPPED, OUT, FINISHED = range(len(STATES))
 
-#: A car slower than this does not drive, km/h: marshals pushing or a crane are slower too.
-DRIVING_KMH = 10.0
 #: A car that stands for longer than this outside the pit lane has stopped, ms.
 STOPPED_MS = 5000
 #: A car that still stands this long after the start has not just been waiting for the lights, ms.
@@ -19,16 +17,24 @@ _GRID_RELEASE_MS = 10_000
 
 
 def last_motion_ms(car: CleanCar | None, positions: CleanPositions | None) -> float | None:
-    """Session time at which a car drove last, from speed, else from coordinates; None without telemetry."""
-    if car is not None and np.isfinite(car.speed_kmh).any():
-        driving = np.flatnonzero(car.speed_kmh >= DRIVING_KMH)
-        return float(car.time_ms[driving[-1]]) if len(driving) else float(car.time_ms[0])
+    """Session time at which a car drove last, from speed, else from coordinates; None without telemetry.
+
+    A drive lasts longer than :data:`~transforms.samples.ALONE_MS`; a car that has none moved last at its first sample.
+    """
+    if car is not None and (known := np.isfinite(car.speed_kmh)).any():
+        return _end_of_last_drive(car.time_ms[known], car.speed_kmh[known] >= DRIVING_KMH)
     if positions is not None and len(positions.time_ms) > 1:
         step_m = np.hypot(np.diff(positions.x_m), np.diff(positions.y_m))
         speed_kmh = step_m / np.maximum(np.diff(positions.time_ms), 1) * 3600.0
-        driving = np.flatnonzero((speed_kmh >= DRIVING_KMH) & ~positions.breaks)
-        return float(positions.time_ms[driving[-1] + 1]) if len(driving) else float(positions.time_ms[0])
+        moved = np.concatenate([[False], (speed_kmh >= DRIVING_KMH) & ~positions.breaks])
+        return _end_of_last_drive(positions.time_ms, moved)
     return None
+
+
+def _end_of_last_drive(time_ms: NDArray[np.int64], driving: NDArray[np.bool_]) -> float:
+    first, last = drives(time_ms, driving)
+    lasting = last[time_ms[last] - time_ms[first] > ALONE_MS]
+    return float(time_ms[lasting[-1]]) if len(lasting) else float(time_ms[0])
 
 
 def _last_sample_ms(car: CleanCar | None, positions: CleanPositions | None) -> float:
@@ -53,19 +59,24 @@ def in_pit(own: CarTiming | None, ticks_ms: NDArray[np.int64], *, starts_in_pit:
     return np.where(index >= 0, inside[order][np.maximum(index, 0)], starts_in_pit)
 
 
-def standing(car: CleanCar | None, ticks_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether the car stands for more than :data:`STOPPED_MS` around the tick, (ticks,), from measured speed."""
-    result = np.zeros(len(ticks_ms), np.bool_)
+def stands_ms(car: CleanCar | None) -> list[Span]:
+    """Session times between which a car stands for more than :data:`STOPPED_MS`, from measured speed."""
     if car is None:
-        return result
+        return []
     known = np.isfinite(car.speed_kmh)
     time_ms = car.time_ms[known]
     slow = car.speed_kmh[known] < DRIVING_KMH / 2
     edges = np.flatnonzero(np.diff(np.concatenate([[False], slow, [False]])))
-    for first, end in zip(edges[::2], edges[1::2], strict=True):
-        if time_ms[end - 1] - time_ms[first] >= STOPPED_MS:
-            lo, hi = np.searchsorted(ticks_ms, (time_ms[first], time_ms[end - 1]), side="left")
-            result[lo : hi + 1] = True
+    spans = ((float(time_ms[first]), float(time_ms[end - 1])) for first, end in edges.reshape(-1, 2))
+    return [(begin, end) for begin, end in spans if end - begin >= STOPPED_MS]
+
+
+def standing(car: CleanCar | None, ticks_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether the car stands for more than :data:`STOPPED_MS` around the tick, (ticks,), from measured speed."""
+    result = np.zeros(len(ticks_ms), np.bool_)
+    for span in stands_ms(car):
+        lo, hi = np.searchsorted(ticks_ms, span, side="left")
+        result[lo : hi + 1] = True
     return result
 
 

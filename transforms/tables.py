@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms import columns
+from transforms.classification import Comparison
 from transforms.clock import onto_clock
-from transforms.declare import Table
+from transforms.declare import MS, Table
 from transforms.frames import Clock
 from transforms.recording import Driver, Recording
 from transforms.running import Cleaned, Running
@@ -78,6 +79,12 @@ def stints_of(laps: pa.Table) -> pa.Table:
         stint["last_lap"], stint["end_ms"] = lap["lap"], lap["end_ms"]
         stint["compound"] = stint["compound"] or lap["compound"]
     return columns.STINTS.of_rows(stints.values())
+
+
+def results_of(recorded: pa.Table, finish: Comparison) -> pa.Table:
+    """The official results with the gaps that timing has across the line beside the official ones."""
+    gaps = [None if (gap := finish.gaps_ms.get(car)) is None else round(gap) for car in recorded["car"].to_pylist()]
+    return recorded.append_column(columns.RESULTS.schema.field("gap_crossing_ms"), pa.array(gaps, MS))
 
 
 def drivers_of(drivers: tuple[Driver, ...]) -> pa.Table:
@@ -151,7 +158,9 @@ def _on_track(car: str, cleaned: Cleaned, running: Running) -> tuple[np.ndarray,
     offset_m = running.offsets_m.get(car)
     if cleaned.track is None or offset_m is None or len(offset_m) != len(time_ms):
         return np.full(len(time_ms), np.nan), np.full(len(time_ms), np.nan)
-    return np.round(np.mod(running.progress[car].at(time_ms), 1.0) * cleaned.track.length_m, 1), np.round(offset_m, 1)
+    along_m = np.mod(running.progress[car].at(time_ms), 1.0) * cleaned.track.length_m
+    along_m[running.is_doubtful(car, time_ms)] = np.nan
+    return np.round(along_m, 1), np.round(offset_m, 1)
 
 
 def _car_column(names: list[str], counts: list[int]) -> pa.Array:
@@ -196,11 +205,14 @@ def session_row(recording: Recording, clock: Clock, grade: str) -> pa.Table:
     return columns.SESSIONS.of_rows([row])
 
 
-#: What computes the tables that are not recorded, by name; ``frames`` is made by its encoder.
+#: What computes the tables that are not recorded as they are published, by name; ``frames`` is made by its encoder.
 COMPUTED: dict[str, Callable[[Work], pa.Table]] = {
     "telemetry": lambda work: telemetry_of(work.cleaned.cars, work.clock),
     "positions": lambda work: positions_of(work.cleaned, work.running, work.clock),
     "stints": lambda work: stints_of(work.recorded["laps"]),
+    "results": lambda work: results_of(
+        recorded_table(columns.RECORDED_RESULTS, work.recording, work.clock), work.cleaned.finish
+    ),
     "drivers": lambda work: drivers_of(work.recording.drivers),
     "sessions": lambda work: session_row(work.recording, work.clock, work.grade),
     "quality": lambda work: work.quality,

@@ -11,6 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+#: Begin and end of a stretch of time, session ms.
+Span = tuple[float, float]
 
 #: Two crossings of the line by one car closer than this are one reported twice, ms. No lap is so short, but the
 #: line may be crossed twice within seconds around a red flag.
@@ -27,7 +29,8 @@ _NOT_STARTED = ("did not start", "withdrew", "withdrawn", "did not qualify", "di
 class CarTiming:
     """One car's timing, shape (n,) each, ordered by lap number.
 
-    ``lap`` int64 numbers; ``start_ms``, ``end_ms``, ``pit_in_ms``, ``pit_out_ms`` float64, NaN where unknown;
+    ``lap`` int64 numbers; ``start_ms``, ``end_ms``, ``lap_time_ms``, ``pit_in_ms``, ``pit_out_ms`` float64, NaN where
+    unknown;
     ``crossed`` whether ``end_ms`` is a real crossing of the line (not generated, in order, long enough);
     ``sector1_end_ms``, ``sector2_end_ms`` as the upstream says.
     """
@@ -39,6 +42,7 @@ class CarTiming:
     pit_out_ms: Floats
     sector1_end_ms: Floats
     sector2_end_ms: Floats
+    lap_time_ms: Floats
     crossed: NDArray[np.bool_]
 
     @property
@@ -100,7 +104,7 @@ def read_timing(laps: pa.Table) -> dict[str, CarTiming]:
     cars = np.asarray(laps["car"].to_pylist())
     lap = laps["lap"].cast(pa.float64()).to_numpy(zero_copy_only=False)
     generated = np.asarray([bool(v) for v in laps["generated"].to_pylist()])
-    names = ("start_ms", "end_ms", "pit_in_ms", "pit_out_ms", "sector1_end_ms", "sector2_end_ms")
+    names = ("start_ms", "end_ms", "pit_in_ms", "pit_out_ms", "sector1_end_ms", "sector2_end_ms", "lap_time_ms")
     values = {name: _column_ms(laps, name) for name in names}
     timing = {}
     for car in dict.fromkeys(cars.tolist()):

@@ -11,6 +11,7 @@ from flows.settings import Settings, read_settings
 from publish.contract.dictionary import schema_documents
 from publish.live.health import update_health
 from publish.publication import publish_site
+from publish.readers import reader_files
 from publish.season.aliases import NotFollowedError, follow_schedule
 from publish.season.document import Event, has_event
 from publish.season.index import read_season
@@ -22,15 +23,15 @@ from transforms.errors import ParcfermeError
 def prepare_destination(settings: Settings, store: Store, year: int, events: Sequence[Event]) -> None:
     """See that the destination can be written to and bring it up to date around the sessions.
 
-    Schemas, the viewer page and the season's schedule are written where they differ, and what dead runs left at
-    "running" is corrected.
+    Schemas, readers, the viewer page and the season's schedule are written where they differ, and what dead runs left
+    at "running" is corrected.
 
     :raises InputError: the destination does not exist.
     :raises NotFollowedError: the schedule was renumbered and this role may not follow it; all else is done.
     :raises PublicationError: it refuses.
     """
     store.check()
-    publish_site(store, schema_documents() | site_files())
+    publish_site(store, schema_documents() | reader_files() | site_files())
     sweep_status(store, year, datetime.now(UTC))
     follow_schedule(store, year, events, settings.current_time())
 

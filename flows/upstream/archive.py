@@ -4,7 +4,7 @@
 
     raw/<year>/index.json            which sessions are there, by session key, and from which inputs
     raw/<year>/schedule.tar.zst      the answer that FastF1's schedule of the season came from
-    raw/<year>/<key>.tar.zst         FastF1's parsed topics, its parsers' warnings, the services' answers
+    raw/<year>/<key>.tar.zst         FastF1's parsed topics, what only their parsing told, the services' answers
 
 The archive is private: it lies beside the destination, never under it (:mod:`flows.settings` sees to that), and says
 nothing of the machine that made it. FastF1's topics are pickles, and unpickling runs whatever a pickle says: the
@@ -25,10 +25,16 @@ from flows.upstream.archive_format import read_archive, write_archive
 from flows.upstream.client import fastf1_version, make_cache_folder
 from flows.upstream.http_cache import delete_bodies, read_bodies, write_bodies
 from flows.upstream.inputs import inputs_fingerprint
-from flows.upstream.load import WARNINGS_FILE
 from flows.upstream.proofs import write_proofs
 from flows.upstream.services import service_urls, stream_urls
-from flows.upstream.topics import missing_topics, read_circuit_key, read_session_key, topic_folder
+from flows.upstream.topics import (
+    LAP_COUNTS_FILE,
+    WARNINGS_FILE,
+    missing_topics,
+    read_circuit_key,
+    read_session_key,
+    topic_folder,
+)
 from publish import keys
 from publish.stores.base import Conflict, S3Options, Store
 from publish.stores.choose import open_store
@@ -41,6 +47,7 @@ ARCHIVE: Source = "archive"
 
 _INDEX_SCHEMA = "parcferme/raw-index/1"
 _TOPICS, _RESPONSES = "topics/", "responses/"
+_BESIDE_TOPICS = (WARNINGS_FILE, LAP_COUNTS_FILE)
 _DOWNLOAD_BYTES = 8 << 20
 _SCHEDULE_URLS = {
     "schedule": "https://raw.githubusercontent.com/theOehrly/f1schedule/master/schedule_{year}.json",
@@ -204,7 +211,7 @@ class SessionArchive:
             part.replace(target / name)
         hashes = {m["name"].removeprefix(_TOPICS): m["sha256"] for m in index["members"]}
         write_proofs(target, {name: hashes[name] for name in names if name.endswith(".ff1pkl")})
-        for stale in [*target.glob("*.ff1pkl"), target / WARNINGS_FILE]:
+        for stale in [*target.glob("*.ff1pkl"), *(target / name for name in _BESIDE_TOPICS)]:
             if stale.name not in names:
                 stale.unlink(missing_ok=True)
         circuit_key = index.get("circuit_key")
@@ -227,9 +234,9 @@ class SessionArchive:
         identity = {"year": self._session.year, "round": self._session.round, "code": self._session.code}
         topics = sorted(topic_folder(self._cache_dir, self._session).glob("*.ff1pkl"))
         members: dict[str, Path | bytes] = {f"{_TOPICS}{path.name}": path for path in topics}
-        warnings = topic_folder(self._cache_dir, self._session) / WARNINGS_FILE
-        if warnings.is_file():
-            members[f"{_TOPICS}{WARNINGS_FILE}"] = warnings
+        for path in (topic_folder(self._cache_dir, self._session) / name for name in _BESIDE_TOPICS):
+            if path.is_file():
+                members[f"{_TOPICS}{path.name}"] = path
         members |= _cached_responses(self._cache_dir, self._urls(circuit_key))
         whole = about | identity | {"session_key": key, "circuit_key": circuit_key}
         size = _put(store, _object(self._session.year, key), whole, members)

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from flows.session_ref import SessionRef
+from flows.upstream.lap_counts import read_lap_counts
 from flows.upstream.proofs import keep_proofs, set_aside_damaged
 from flows.upstream.services import services_used
 from flows.upstream.tables import (
@@ -28,7 +29,7 @@ from flows.upstream.tables import (
     track_status_table,
     weather_table,
 )
-from flows.upstream.topics import PARSERS_LOGGER, topic_folder
+from flows.upstream.topics import PARSERS_LOGGER, WARNINGS_FILE, topic_folder
 from transforms.errors import NotReadyError, UpstreamError
 from transforms.recording import (
     CarSamples,
@@ -51,8 +52,6 @@ if TYPE_CHECKING:
 _FIRST_YEAR_WITHOUT_DRS = 2026
 #: FastF1 gives coordinates in tenths of a metre (fastf1._api.position_data, "starting from 2020").
 _METRES_PER_UNIT = 0.1
-#: Warnings of the parsers, kept beside FastF1's parsed topics so that a later load knows them too.
-WARNINGS_FILE = "parser-warnings.json"
 
 
 def load_recording(client: "Client", session: SessionRef) -> Recording:
@@ -79,8 +78,11 @@ def load_recording(client: "Client", session: SessionRef) -> Recording:
         circuit = _read_circuit(loaded)
     _check_complete(client.cache_dir, located, heard.outcomes)
     keep_proofs(folder, session.label)
-    said = _with_earlier_warnings(client.cache_dir, located, heard.warnings)
-    return clean_texts(_to_recording(loaded, session, circuit, said))
+    warnings = _with_earlier_warnings(client.cache_dir, located, heard.warnings)
+    recording = _to_recording(loaded, session, circuit, warnings)
+    if recording.identity.is_race_like:
+        recording = replace(recording, lap_counts=read_lap_counts(client.cache_dir, located))
+    return clean_texts(recording)
 
 
 def locate(client: "Client", session: SessionRef) -> SessionRef:

@@ -102,7 +102,7 @@ def results_table(results: pd.DataFrame) -> pa.Table:
         "points": _number(results["Points"], pa.float32()),
         "laps": _number(results["Laps"], i16),
     }
-    return _table(columns.RESULTS, arrays)
+    return _table(columns.RECORDED_RESULTS, arrays)
 
 
 def weather_table(weather: pd.DataFrame | None) -> pa.Table:

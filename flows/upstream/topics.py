@@ -9,6 +9,9 @@ from transforms.session_types import SESSION_TYPES
 
 #: FastF1's parsers log under this name, and only when they parse: not when their parsed result is cached.
 PARSERS_LOGGER = "fastf1.api"
+#: Kept beside FastF1's parsed topics, so that a later load knows what only their parsing told.
+WARNINGS_FILE = "parser-warnings.json"
+LAP_COUNTS_FILE = "lap-counts.json"
 _INFO_TOPIC = "session_info"
 _LAP_COUNT = "lap_count"
 #: What FastF1 keeps of a session once it has parsed it, one file a topic, and the stream of live timing it parses it

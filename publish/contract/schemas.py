@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from publish.contract.columns import Columns
 from publish.contract.kinds import OBJECT_KINDS
 from publish.encode.manifest import Manifest
 from publish.live.health import Health
@@ -24,6 +25,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "status": Status,
     "health": Health,
     "runs": Runs,
+    "dictionary": Columns,
     # An overview is a chunk like any other.
     **{name: kind for name, kind in OBJECT_KINDS.items() if name != "overview"},
 }

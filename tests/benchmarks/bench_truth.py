@@ -54,7 +54,7 @@ def rebuilt(positions: CleanPositions, car: CleanCar, keep: np.ndarray, at: np.n
 
 
 def interpolation_errors(recording: Recording) -> dict[str, np.ndarray]:
-    cleaned, _ = clean(recording)
+    _, cleaned, _ = clean(recording)
     errors: dict[str, list[np.ndarray]] = {name: [] for name in METHODS}
     for number, positions in cleaned.positions.items():
         if number not in cleaned.cars or len(positions.time_ms) < 100:

@@ -63,6 +63,13 @@ FAULTS = {
 }
 
 
+def check_places(places: np.ndarray) -> None:
+    """Every tick has each place once, from the first on; who has none (-1) leaves no gap."""
+    ordered = np.sort(np.where(places < 0, 127, places), axis=0)
+    wanted = np.arange(1, len(places) + 1)[:, None]
+    assert ((ordered == wanted) | (ordered == 127)).all()
+
+
 def check_frames(data: SessionData) -> None:
     cars = data.frames.cars
     places = np.sort(np.stack([car.position for car in cars.values()]), axis=0)

@@ -142,6 +142,7 @@ def timing_until(last_ms):
         pit_out_ms=nothing,
         sector1_end_ms=nothing,
         sector2_end_ms=nothing,
+        lap_time_ms=nothing,
         crossed=np.ones(2, np.bool_),
     )
 

@@ -189,3 +189,42 @@ def test_the_whole_sample_race_contradicts_nothing(race):
     assert not [f for f in data.quality["rows"] if f["severity"] == "error"]
     for check in ("gap_differs", "finish_order_differs", "place_twice", "place_missing", "status_differs"):
         assert not findings(data, check), check
+
+
+def crossing_gaps(data: SessionData) -> dict[str, int | None]:
+    return {r["car"]: r["gap_crossing_ms"] for r in data.tables["results"].to_pylist()}
+
+
+def test_results_have_the_gap_across_the_line_beside_the_official_one(race):
+    data = transform_session(race)
+    rows = {r["car"]: r for r in data.tables["results"].to_pylist()}
+    winner = next(car for car, r in rows.items() if r["position"] == 1)
+    most = max(r["laps"] for r in rows.values())
+    penalties = {r["car"]: r["value"] * 1000 for r in findings(data, "penalty")}
+    assert rows[winner]["gap_crossing_ms"] == 0 and penalties
+    for car, row in rows.items():
+        if row["laps"] == most and car != winner:
+            assert abs(row["time_ms"] - penalties.get(car, 0) - row["gap_crossing_ms"]) < 500
+        elif car != winner:
+            assert row["gap_crossing_ms"] is None
+
+
+def test_the_gap_across_the_line_does_not_follow_the_result(race):
+    places = {r["position"]: r["car"] for r in race.results.to_pylist()}
+
+    def later(rows):
+        rows[places[3]]["time_ms"] += 7_300
+
+    changed = with_results(race, later)
+    assert crossing_gaps(transform_session(changed)) == crossing_gaps(transform_session(race))
+
+
+def test_without_a_winner_in_the_result_gaps_are_to_the_first_across_the_line(race):
+    def unplaced(rows):
+        for row in rows.values():
+            row["position"] = None
+
+    gaps = [gap for gap in crossing_gaps(transform_session(with_results(race, unplaced))).values() if gap is not None]
+    assert min(gaps) == 0 and len(gaps) > 3
+    silent = crossing_gaps(transform_session(cut(race, middle(race))))
+    assert set(silent.values()) == {None}

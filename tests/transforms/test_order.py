@@ -16,7 +16,7 @@ def timing(crossings: list[float]) -> CarTiming:
     nothing = np.full(count, np.nan)
     ends = np.array(crossings)
     return CarTiming(
-        np.arange(1, count + 1), np.concatenate([[0.0], ends[:-1]]), ends, *[nothing] * 4, np.ones(count, np.bool_)
+        np.arange(1, count + 1), np.concatenate([[0.0], ends[:-1]]), ends, *[nothing] * 5, np.ones(count, np.bool_)
     )
 
 
@@ -178,3 +178,51 @@ def test_best_lap_order_by_segment() -> None:
     ticks = np.array([50, 110, 150, 1200], np.int64)
     table = order.best_lap_positions(ticks, cars, set_ms, times, [0.0, 1000.0])
     np.testing.assert_array_equal(table.T, [[-1, -1, -1], [1, -1, -1], [2, 1, -1], [1, 2, -1]])
+
+
+def test_of_two_equal_times_the_first_is_ahead() -> None:
+    cars = ["1", "2"]
+    set_ms = {"1": np.array([200.0]), "2": np.array([100.0])}
+    times = {"1": np.array([80.0]), "2": np.array([80.0])}
+    assert order.best_lap_positions(np.array([300]), cars, set_ms, times, []).T.tolist() == [[2, 1]]
+
+
+def test_cars_as_far_as_each_other_are_in_the_order_of_the_result() -> None:
+    ticks, cars = np.array([50_000, 90_000], np.int64), ["1", "2"]
+    made = dict.fromkeys(cars, progress((0, 0), (80_000, 1.0)))
+    endings = dict.fromkeys(cars, Ending(finish_ms=80_000.0))
+    keys = order.race_keys(ticks, cars, made, endings, {}, {"1": 1, "2": 2}, {"1": 2, "2": 1}, 0.0)
+    assert order.positions_of(*keys).T.tolist() == [[2, 1], [2, 1]]
+
+
+def test_there_is_no_gap_before_the_other_car_was_here() -> None:
+    cars = ["1", "2"]
+    # The leader starts 10 m (0.01 laps) ahead and was where the other stands on its way to the grid, a minute before.
+    made = {
+        "1": progress((-60_000, -0.05), (-50_000, -0.01), (0, -0.01), (1, -0.0099), (10_000, 0.05), (90_000, 1.0)),
+        "2": progress((-50_000, -0.02), (0, -0.02), (10_000, 0.03), (95_000, 1.0)),
+    }
+    ticks = np.array([0, 1_000, 5_000, 95_000], np.int64)
+    scores = np.stack([made[car].at(ticks) for car in cars])
+    positions = order.positions_of(scores, np.zeros(scores.shape, np.int8))
+    known = {car: (order.known_from_ms(made[car], 0.0), 1e9) for car in cars}
+    gap, interval, _ = order.gaps_s(ticks, cars, made, known, positions, np.ones(scores.shape, np.bool_))
+    np.testing.assert_array_equal(np.isnan(gap[1]), [True, True, False, False])
+    np.testing.assert_array_equal(gap[1], interval[1])
+    assert gap[1, 2] <= 5.0 and gap[1, 3] == 5.0
+
+
+def test_a_car_known_from_timing_alone_has_no_gap_before_its_first_line() -> None:
+    cars = ["1", "2"]
+    made = {
+        "1": progress((0, -0.01), (30_000, 0.3), (90_000, 1.0)),
+        "2": progress((0, -0.02), (32_000, 0.3), (95_000, 1.0)),
+    }
+    ticks = np.array([10_000, 31_000, 32_000, 95_000], np.int64)
+    scores = np.stack([made[car].at(ticks) for car in cars])
+    positions = order.positions_of(scores, np.zeros(scores.shape, np.int8))
+    known = {car: (order.known_from_ms(made[car], 0.0), 1e9) for car in cars}
+    assert known == {"1": (30_000.0, 1e9), "2": (32_000.0, 1e9)}
+    gap, _, _ = order.gaps_s(ticks, cars, made, known, positions, np.ones(scores.shape, np.bool_))
+    np.testing.assert_array_equal(np.isnan(gap[1]), [True, True, False, False])
+    assert gap[1, 2] == 2.0 and gap[1, 3] == 5.0

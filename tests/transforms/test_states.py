@@ -28,6 +28,7 @@ def timing() -> CarTiming:
         pit_out_ms=np.array([10_000.0]),
         sector1_end_ms=nan,
         sector2_end_ms=nan,
+        lap_time_ms=nan,
         crossed=np.array([True]),
     )
 

@@ -84,7 +84,7 @@ def simulated(track: Track, laps: int, lap_s: float, sideways_m: float) -> tuple
     car = CleanCar(time_ms, speed, speed * 50, speed / 4, gear, brake, None)
     ends = np.arange(1, laps + 1) * lap_s * 1000
     nothing = np.full(laps, np.nan)
-    own = CarTiming(np.arange(1, laps + 1), ends - lap_s * 1000, ends, *[nothing] * 4, np.ones(laps, np.bool_))
+    own = CarTiming(np.arange(1, laps + 1), ends - lap_s * 1000, ends, *[nothing] * 5, np.ones(laps, np.bool_))
     return positions, car, own
 
 
@@ -140,6 +140,7 @@ def test_progress_from_timing_uses_sector_lines() -> None:
         nothing,
         np.array([np.nan, 130_000.0]),
         np.array([np.nan, 150_000.0]),
+        nothing,
         np.ones(2, np.bool_),
     )
     anchors = Anchors(np.array([0.0, 90_000.0, 180_000.0]), np.array([-0.01, 1.0, 2.0]))

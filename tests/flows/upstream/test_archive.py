@@ -59,7 +59,9 @@ def s3_uri(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
 def cache(sample_site: Path, sample_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of its own that holds the sample season unparsed; settings use it and an archive in a folder."""
     folder = tmp_path / "cache"
-    shutil.copytree(sample_cache, folder, ignore=shutil.ignore_patterns("*.ff1pkl", "parser-warnings.json"))
+    shutil.copytree(
+        sample_cache, folder, ignore=shutil.ignore_patterns("*.ff1pkl", "parser-warnings.json", "lap-counts.json")
+    )
     monkeypatch.setenv("PARCFERME_CACHE_DIR", str(folder))
     monkeypatch.setenv("PARCFERME_ARCHIVE", (tmp_path / "archive").as_uri())
     return folder
