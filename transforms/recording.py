@@ -134,8 +134,7 @@ class Recording:
     upstream did not send has zero rows, and its topic is named in ``missing``. ``utc_origin_ms`` is the Unix time in
     milliseconds at which session time is zero, None where the upstream does not tell. ``total_laps`` is the scheduled
     distance of a race. ``warnings`` are FastF1's own, in order. ``lap_counts`` are those of a race by racing number,
-    empty where the upstream's own stream is not at hand any more. ``notes`` are findings from before the
-    transforms.
+    empty where the upstream's own stream is not at hand any more. ``notes`` are findings from before the transforms.
     """
 
     identity: SessionIdentity

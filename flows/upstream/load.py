@@ -79,10 +79,10 @@ def load_recording(client: "Client", session: SessionRef) -> Recording:
     _check_complete(client.cache_dir, located, heard.outcomes)
     keep_proofs(folder, session.label)
     warnings = _with_earlier_warnings(client.cache_dir, located, heard.warnings)
-    recording = clean_texts(_to_recording(loaded, session, circuit, warnings))
-    if not recording.identity.is_race_like:
-        return recording
-    return replace(recording, lap_counts=read_lap_counts(client.cache_dir, located))
+    recording = _to_recording(loaded, session, circuit, warnings)
+    if recording.identity.is_race_like:
+        recording = replace(recording, lap_counts=read_lap_counts(client.cache_dir, located))
+    return clean_texts(recording)
 
 
 def locate(client: "Client", session: SessionRef) -> SessionRef:

@@ -5,12 +5,14 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from flows.session_ref import SessionRef
 from flows.upstream.archive_format import read_archive, write_archive
+from flows.upstream.lap_counts import parse_lap_counts
 from flows.upstream.results import _is_empty, without_round
 from flows.upstream.selection import parse_rounds, parse_sessions
 from flows.upstream.topics import read_circuit_key, read_session_info, read_session_key, topic_folder
@@ -59,6 +61,38 @@ def test_any_selection_is_one_or_is_refused(text: str) -> None:
             parse(text)
         except InputError as error:
             assert len(str(error)) < 200 + 3 * max(len(text), 20)
+
+
+RECORD = b'00:01:02.345{"Lines":{"1":{"NumberOfLaps":3},"44":{"NumberOfLaps":2,"Line":1}}}\r\n'
+
+
+@few
+@given(st.data())
+def test_any_stream_counts_laps_or_none(data: st.DataObject) -> None:
+    check_lap_counts(data.draw(st.lists(flipped(RECORD) | st.binary(max_size=40), max_size=4).map(b"".join)))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'1:1:inf{"Lines":{"1":{"NumberOfLaps":3}}}',
+        b'1:1:-1e300{"Lines":{"1":{"NumberOfLaps":3}}}',
+        b'0:0:1{"Lines":{"1":{"NumberOfLaps":18446744073709551615}}}',
+        b"9" * 5000 + b':0:1{"Lines":{"1":{"NumberOfLaps":3}}}',
+        b'0:0:1{"NumberOfLaps":' + b"[" * 100_000,
+        b'0:0:1{"Lines":[{"NumberOfLaps":1}]}',
+    ],
+)
+def test_a_line_of_nonsense_counts_nothing(line: bytes) -> None:
+    check_lap_counts(line)
+    assert parse_lap_counts(line) == {}
+    assert parse_lap_counts(line + b"\r\n" + RECORD) == {"1": [(62_345, 3)], "44": [(62_345, 2)]}
+
+
+def check_lap_counts(stream: bytes) -> None:
+    for car, counts in parse_lap_counts(stream).items():
+        assert isinstance(car, str)
+        np.array(counts, np.int64)
 
 
 def flipped(data: bytes) -> st.SearchStrategy[bytes]:

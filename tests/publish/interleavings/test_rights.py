@@ -30,6 +30,7 @@ from publish.live.health import HEALTHY, Check, update_health
 from publish.live.runs import RunEntry, run_ended, run_started
 from publish.live.status import PROGRESS, Status, write_status
 from publish.publication import publish_site
+from publish.readers import reader_files
 from publish.season.aliases import NotFollowedError
 from publish.season.index import read_season
 from publish.site.files import site_files
@@ -136,7 +137,7 @@ def in_role(inner: Store, role: str) -> RoleStore:
 def publish_season(store: Store, moment: list[datetime]) -> None:
     """Everything that a publisher does while the calendar stays as it is."""
     store.check()
-    publish_site(store, schema_documents() | site_files())
+    publish_site(store, schema_documents() | reader_files() | site_files())
     follow(CALENDAR)(store, lambda: moment[0])
     for wanted in (ONE, TWO, THREE, SAUDI):
         say_status(store, wanted, identity_of(wanted).round)
