@@ -64,7 +64,7 @@ def _channel(channel: Channel) -> dict[str, object]:
         "scale": channel.scale,
         "kind": channel.kind,
         "column": channel.column,
-        "decimals": channel.decimals,
+        "per_unit": channel.per_unit,
         "differences": channel.differences if channel.kind == "continuous" else 0,
         "every_ms": channel.every_ms,
         "description": channel.description,
@@ -95,9 +95,10 @@ def _page_lines() -> Iterator[str]:
         yield from _grid(_COLUMN_HEADS, (_column(column).values() for column in table.columns))
     yield "## Channels of the frames"
     yield ""
-    yield "What a car has in a chunk, and the column of `frames` with the same. A continuous value is integer × scale."
+    yield "What a car has in a chunk, and the column of `frames` with the same. A continuous value is integer × scale;"
+    yield "the table has it in steps of 1 / `per unit`: whole numbers, or binary fractions, whose zeros take no room."
     yield ""
-    heads = "channel | unit | scale | kind | column | decimals | differences | every ms | meaning"
+    heads = "channel | unit | scale | kind | column | per unit | differences | every ms | meaning"
     yield from _grid(heads, ([channel.name, *_channel(channel).values()] for channel in CHANNELS))
 
 
