@@ -31,6 +31,8 @@ READER_OF_FRAMES = "v1/reader/fastf1_frames.py"
 VIEWER = "index.html"
 #: The page that shows how the system is.
 STATUS_PAGE = "status.html"
+#: The page that shows how true each session is.
+TRUTH_PAGE = "truth.html"
 
 # Parts never start with a dot: no "..", no hidden or temporary file is ever a key.
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._=-]*"

@@ -171,10 +171,18 @@ def roll_back(store: Store, session_key: int, revision: str | None, *, now: date
             )
         if entry.revision == before.revision:
             return before, before
-        changes, capabilities = _changes(store, before, manifest), manifest.capabilities
+        changes = _changes(store, before, manifest)
 
         def following(present: Latest | None) -> Latest:
-            return step_back(present or before, entry.revision, entry.grade, capabilities, now, changes)
+            return step_back(
+                present or before,
+                entry.revision,
+                entry.grade,
+                manifest.capabilities,
+                manifest.verdict,
+                now=now,
+                changes=changes,
+            )
 
         after = replace_latest(store, session_key, before, entry.revision, following)
         return None if after is None else (before, after)
@@ -292,6 +300,8 @@ def publish_site(store: Store, files: Mapping[str, bytes]) -> int:
         links["viewer"] = keys.VIEWER
     if keys.STATUS_PAGE in files:
         links["status_page"] = keys.STATUS_PAGE
+    if keys.TRUTH_PAGE in files:
+        links["truth_page"] = keys.TRUTH_PAGE
     for name, key in (("health", keys.HEALTH), ("runs", keys.RUNS)):
         if store.head(key) is not None:
             links[name] = key

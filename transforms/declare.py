@@ -81,10 +81,11 @@ class Table:
 class Channel:
     """One channel of the frames: the field of :class:`transforms.frames.CarFrames` that declares it.
 
-    In the chunks it is called ``name`` and is ``continuous`` (first value and differences of integers; value = integer
-    times ``scale``) or ``held`` (runs). In the ``frames`` table it is ``column``, of ``type``, with ``decimals``.
-    ``names`` is the attribute of :class:`transforms.frames.Frames` with the names behind its codes, '' where its codes
-    are numbers. The quality report says of an ``is_covered`` channel how much of it there is.
+    In the chunks it is called ``name`` and is ``continuous`` (first value and ``differences`` of integers, first or
+    second ones; value = integer times ``scale``; one value every ``every_ms``, 0 is every tick) or ``held`` (runs). In
+    the ``frames`` table it is ``column``, of ``type``, with ``decimals``. ``names`` is the attribute of
+    :class:`transforms.frames.Frames` with the names behind its codes, '' where its codes are numbers. The quality
+    report says of an ``is_covered`` channel how much of it there is.
     """
 
     name: str
@@ -95,16 +96,27 @@ class Channel:
     description: str
     scale: float = 1
     decimals: int = 0
+    differences: int = 1
+    every_ms: int = 0
     names: str = ""
     is_covered: bool = False
 
 
 def continuous(
-    name: str, unit: str, description: str, *, scale: float, decimals: int, is_covered: bool = False
+    name: str,
+    unit: str,
+    description: str,
+    *,
+    scale: float,
+    decimals: int,
+    differences: int = 1,
+    every_ms: int = 0,
+    is_covered: bool = False,
 ) -> dict[str, Any]:
     """Return the metadata of a dataclass field that declares a continuous :class:`Channel`."""
-    facts = {"scale": scale, "decimals": decimals, "is_covered": is_covered}
-    return {"name": name, "type": pa.float32(), "unit": unit, "kind": "continuous", "description": description, **facts}
+    facts = {"scale": scale, "decimals": decimals, "differences": differences, "every_ms": every_ms}
+    kind = {"type": pa.float32(), "kind": "continuous", "is_covered": is_covered}
+    return {"name": name, "unit": unit, "description": description, **kind, **facts}
 
 
 def held(

@@ -13,6 +13,9 @@ FPS = 25
 #: Length of a tick, ms.
 TICK_MS = 1000 // FPS
 
+#: How often the chunks say gap and interval, ms: boards show them no more often.
+GAP_MS = 400
+
 #: What a car can be in, in the order of the codes.
 STATES = ("grid", "running", "pit", "stopped", "out", "finished")
 
@@ -59,19 +62,25 @@ class CarFrames:
             "East-like coordinate of the circuit's own frame; null in a gap",
             scale=0.1,
             decimals=2,
+            differences=2,
             is_covered=True,
         )
     )
     y_m: NDArray[np.float32] = field(
         metadata=continuous(
-            "y", "m", "North-like coordinate of the circuit's own frame; null in a gap", scale=0.1, decimals=2
+            "y",
+            "m",
+            "North-like coordinate of the circuit's own frame; null in a gap",
+            scale=0.1,
+            decimals=2,
+            differences=2,
         )
     )
     speed_kmh: NDArray[np.float32] = field(
         metadata=continuous("speed", "km/h", "Speed", scale=1, decimals=1, is_covered=True)
     )
     rpm: NDArray[np.float32] = field(
-        metadata=continuous("rpm", "1/min", "Engine speed", scale=1, decimals=0, is_covered=True)
+        metadata=continuous("rpm", "1/min", "Engine speed", scale=10, decimals=0, differences=2, is_covered=True)
     )
     throttle_percent: NDArray[np.float32] = field(
         metadata=continuous("throttle", "%", "Throttle", scale=1, decimals=0, is_covered=True)
@@ -94,8 +103,9 @@ class CarFrames:
             "lap_distance",
             "m",
             "Distance along the own lap, from the line",
-            scale=0.1,
+            scale=1,
             decimals=2,
+            differences=2,
             is_covered=True,
         )
     )
@@ -115,6 +125,7 @@ class CarFrames:
             "Gap to the leader; null when a lap or more behind, and before the leader was here",
             scale=0.001,
             decimals=3,
+            every_ms=GAP_MS,
         )
     )
     interval_s: NDArray[np.float32] = field(
@@ -124,6 +135,7 @@ class CarFrames:
             "Gap to the car ahead; null when a lap or more behind it, and before it was here",
             scale=0.001,
             decimals=3,
+            every_ms=GAP_MS,
         )
     )
     laps_down: NDArray[np.int8] = field(metadata=held("laps_down", pa.int8(), "lap", "Whole laps behind the leader"))

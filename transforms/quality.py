@@ -95,6 +95,7 @@ def judge(
         "grade": grade,
         "reasons": reasons,
         "lap_chart": {"crossings": compared, "agree": compared - len(disagreements), "agreement": agreement},
+        "finish_order": {"cars": len(cleaned.finish.finishes), "agree": cleaned.finish.agreeing},
         "alignment": {
             "car_data_later_ms": cleaned.alignment.offset_ms,
             "spread_ms": cleaned.alignment.spread_ms,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
+from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed, Failed
 from pydantic import Field
 
@@ -100,7 +101,7 @@ def rebuild_index(year: Year) -> State[Any]:
     """
     settings = read_settings()
     store = open_destination(settings)
-    changed = rebuild(settings, store, year)
+    changed = rebuild(settings, store, year, has_server=bool(PREFECT_API_URL.value()))
     return Completed(message=f"The index of {year} is {'rewritten' if changed else 'up to date'}.")
 
 

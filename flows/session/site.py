@@ -46,18 +46,14 @@ def check_publishable(store: Store, session: SessionRef, refused: NotFollowedErr
     logging.getLogger(__name__).warning("%s keeps its number and is published all the same. %s", session.label, refused)
 
 
-def conclude_destination(store: Store) -> None:
-    """Judge the health of what is published, after a run. Not worth failing the run for: a warning says so."""
+def conclude_destination(store: Store, *, has_server: bool) -> None:
+    """Judge the health of what is published, after a run. Not worth failing the run for: a warning says so.
+
+    ``has_server``: there is a Prefect server that lasts, and with it perhaps a watch that writes the document.
+    """
     try:
         # Sessions are judged by the clock that was set, the document's age by the real one.
         checks = document_checks(store, read_settings().current_time())
-        update_health(store, checks, datetime.now(UTC), may_take_over=not _has_server())
+        update_health(store, checks, datetime.now(UTC), may_take_over=not has_server)
     except ParcfermeError as error:
         logging.getLogger(__name__).warning("The health document cannot be written: %s", error)
-
-
-def _has_server() -> bool:
-    """Whether there is a Prefect server that lasts, and with it perhaps a watch that writes the document."""
-    from prefect.settings import PREFECT_API_URL
-
-    return bool(PREFECT_API_URL.value())

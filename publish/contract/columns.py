@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from publish.encode.parquet import type_name
-from publish.structs import Document, Part, about
+from publish.structs import Count, Document, Part, about
 from transforms import declare
 from transforms.columns import IDENTITY, TABLES
 from transforms.frames import CHANNELS
@@ -36,6 +36,8 @@ class Channel(Part):
     kind: Literal["continuous", "held"]
     column: Annotated[str, about("The column of the table frames that holds the same")]
     decimals: int
+    differences: Annotated[Count, about("How often the integers of a chunk are differences of differences")]
+    every_ms: Annotated[Count, about("Distance of its values in a chunk; 0: one at every tick")]
     description: str
 
 
@@ -68,4 +70,13 @@ def column_entry(column: declare.Column) -> Column:
 
 def _channel(channel: declare.Channel) -> Channel:
     kind: Literal["continuous", "held"] = "continuous" if channel.kind == "continuous" else "held"
-    return Channel(channel.unit, channel.scale, kind, channel.column, channel.decimals, channel.description)
+    return Channel(
+        channel.unit,
+        channel.scale,
+        kind,
+        channel.column,
+        channel.decimals,
+        channel.differences if kind == "continuous" else 0,
+        channel.every_ms,
+        channel.description,
+    )

@@ -22,14 +22,14 @@ def schema_documents() -> dict[str, bytes]:
     """Return every schema, the column dictionary and the pages beside them, by key relative to the base URL.
 
     ``v1/schemas/<document>.json`` are JSON Schemas (draft 2020-12), ``v1/schemas/columns.json`` is the dictionary (its
-    own schema is ``dictionary``),
-    ``v1/schemas/tables.md`` the same to read, ``v1/schemas/<page>.md`` are other pages to read.
+    own schema is ``dictionary``), ``v1/schemas/tables.md`` the same to read, ``v1/schemas/<page>.md`` are other pages
+    to read, and ``v1/schemas/samples_vectors.json`` is what a reader of samples is to make of some.
     """
     published = {f"{FOLDER}/{name}.json": dump_json(schema) for name, schema in document_schemas().items()}
     published[f"{FOLDER}/columns.json"] = encode_document(column_dictionary())
     pages = {page.name: page.read_bytes() for page in files("publish").joinpath("docs").iterdir()}
     pages["tables.md"] = tables_page().encode()
-    return published | {f"{FOLDER}/{name}": text for name, text in pages.items() if name.endswith(".md")}
+    return published | {f"{FOLDER}/{name}": text for name, text in pages.items() if name.endswith((".md", ".json"))}
 
 
 def tables_page() -> str:
@@ -58,7 +58,7 @@ def _page_lines() -> Iterator[str]:
     yield ""
     yield "What a car has in a chunk, and the column of `frames` with the same. A continuous value is integer × scale."
     yield ""
-    heads = "channel | unit | scale | kind | column | decimals | meaning"
+    heads = "channel | unit | scale | kind | column | decimals | differences | every ms | meaning"
     channels = column_dictionary().channels
     yield from _grid(heads, ([name, *astuple(channel)] for name, channel in channels.items()))
 

@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 from publish.encode.channels import CONTINUOUS, HELD
 from publish.encode.chunks import Rate
 from publish.encode.documents import TABLE_DOCUMENTS
+from publish.encode.samples import AT_STAMPS, HELD_AT_STAMPS, HELD_ON_CLOCK, KNOTS, SampledChannel
 from publish.revisions.quality import Quality
 from publish.structs import Count, Document, Name, Part, UtcText, about, one_of, text_of
 from transforms.columns import TABLES
@@ -34,8 +35,8 @@ def _channel_field(channel: Channel) -> tuple[str, Any, Any]:
 CarChunk = defstruct("CarChunk", [_channel_field(channel) for channel in CONTINUOUS + HELD], bases=(Part,))
 
 
-class Chunk(Document, tag="parcferme/frames/1"):
-    """A run of ticks of all cars: continuous channels as integers and differences, held ones as runs."""
+class Chunk(Document, tag="parcferme/frames/2"):
+    """A run of ticks of all cars: continuous channels as integers and their differences, held ones as runs."""
 
     session_key: int
     fps: Rate
@@ -44,6 +45,44 @@ class Chunk(Document, tag="parcferme/frames/1"):
     track_status: Annotated[_TextRuns, about("Runs: tick, value")]
     leader_lap: Annotated[_IntegerRuns, about("Runs: tick, value; null where there is no order on track")]
     cars: dict[str, CarChunk]  # type: ignore[valid-type]
+
+
+_Numbers = list[int | None]
+
+
+def _sampled_field(channel: SampledChannel) -> tuple[str, Any, Any]:
+    if channel.interpolation == "held":
+        return _channel_field(channel.about)
+    values: Any = tuple[list[int], _Numbers] if channel.time == "own" else _Numbers
+    return channel.name, Annotated[values, _described(channel.description, channel.unit)] | UnsetType, UNSET
+
+
+#: The channels of one car at its samples; one without a value in the minute is left out.
+CarSamples = defstruct(
+    "CarSamples",
+    [_sampled_field(channel) for channel in AT_STAMPS + HELD_AT_STAMPS + KNOTS + HELD_ON_CLOCK]
+    + [
+        (
+            "breaks",
+            Annotated[list[Count], about("Samples of x and y that nothing connects to the one before")] | UnsetType,
+            UNSET,
+        )
+    ],
+    bases=(Part,),
+)
+
+
+class Samples(Document, tag="parcferme/samples/1"):
+    """A minute of all cars at the native rate, with the samples around it that its edges need."""
+
+    session_key: int
+    start_ms: Count
+    end_ms: Count
+    car_time: Annotated[list[int], about("Times of car data, ms on the clock: first one and differences")]
+    position_time: Annotated[list[int], about("Times of coordinates, ms on the clock: first one and differences")]
+    track_status: Annotated[_TextRuns, about("Runs: ms on the clock, value")]
+    leader_lap: Annotated[_IntegerRuns, about("Runs: ms on the clock, value; null where there is no order on track")]
+    cars: dict[str, CarSamples]  # type: ignore[valid-type]
 
 
 class TrackCorner(Part):
@@ -144,6 +183,7 @@ def _json_type(column: Column) -> Any:
 
 #: The document an object of a kind holds.
 OBJECT_KINDS: dict[str, type[Struct]] = {
+    "samples": Samples,
     "frames": Chunk,
     "overview": Chunk,
     "track": Track,

@@ -45,6 +45,24 @@ def scale_to_integers(
     return scaled.astype(np.int32), gaps
 
 
+def differences_of(values: NDArray[np.int32], gaps: NDArray[np.bool_], order: int) -> NDArray[np.int32]:
+    """Return ``values`` (..., n), 0 in a gap, as first value and differences, or differences of differences (2).
+
+    After a gap it begins anew. What stands in the gap itself means nothing.
+    """
+    # A gap holds 0, so the value after it is its own difference: absolute, as published.
+    steps = np.diff(values, axis=-1, prepend=np.int32(0))
+    if order == 1:
+        return steps
+    before = np.ones_like(gaps)
+    before[..., 1:] = gaps[..., :-1]
+    # The difference before is none where a stretch begins, and its first value right after.
+    second = np.diff(steps, axis=-1, prepend=np.int32(0))
+    begins = before.copy()
+    begins[..., 1:] |= before[..., :-1]
+    return np.where(begins, steps, second)
+
+
 def held_codes(car: CarFrames, channel: Channel) -> NDArray[np.signedinteger] | None:
     """Return a held channel of ``car``, shape (ticks,), -1 in a gap; None where the upstream has none."""
     codes: NDArray[np.signedinteger] | None = getattr(car, channel.column)

@@ -9,6 +9,7 @@ from msgspec import Meta, field
 from msgspec.structs import replace
 
 from publish import keys
+from publish.encode.verdict import Verdict
 from publish.revisions.diff import MAX_LISTED_RESULTS, ResultChange
 from publish.stores.base import Store
 from publish.stores.shared_documents import read_document, update_document
@@ -48,6 +49,7 @@ class Summary:
     capabilities: Capabilities | None
     inputs_sha256: str
     code_sha256: str
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class Latest(Document, tag="parcferme/latest/1"):
     history: Annotated[tuple[HistoryEntry, ...], Meta(min_length=1), about("Newest first")] = field(name="revisions")
     withheld: Annotated[tuple[Revision, ...], about("Rolled back from; only a forced run brings one back")] = ()
     removed: Annotated[tuple[Revision, ...], about("Taken away, or about to be; no name is used twice")] = ()
+    verdict: Annotated[Verdict | None, about("Of what is current")] = None
 
     @property
     def revisions(self) -> list[str]:
@@ -165,11 +168,19 @@ def succeed(
         history=history,
         withheld=_without(before.withheld if before else (), revision),
         removed=before.removed if before else (),
+        verdict=summary.verdict,
     )
 
 
 def step_back(
-    before: Latest, revision: str, grade: str | None, capabilities: Capabilities, now: datetime, changes: Changes
+    before: Latest,
+    revision: str,
+    grade: str | None,
+    capabilities: Capabilities,
+    verdict: Verdict | None,
+    *,
+    now: datetime,
+    changes: Changes,
 ) -> Latest:
     """Return what is current once the earlier ``revision`` is current again.
 
@@ -185,6 +196,7 @@ def step_back(
         manifest=_manifest_of(revision),
         grade=grade,
         capabilities=capabilities,
+        verdict=verdict,
         history=(_entry(revision, now, ROLLED_BACK, grade, changes), *before.history),
         withheld=_without((*later, *before.withheld), revision),
     )

@@ -26,6 +26,13 @@ class LapChart(_Open):
     agreement: Annotated[float | None, about("Share; null where nothing could be compared")]
 
 
+class FinishOrder(_Open):
+    """Classified cars that crossed the line at the end, and how many of them did in the order of the result."""
+
+    cars: int
+    agree: int
+
+
 class ClockAlignment(_Open):
     """What was found between the clocks of car data and coordinates."""
 
@@ -59,6 +66,7 @@ class Quality(Document, tag="parcferme/quality/1", forbid_unknown_fields=False):
     grade: Grade
     reasons: Annotated[tuple[str, ...], about("Why it is no better")] = ()
     lap_chart: LapChart | None = None
+    finish_order: FinishOrder | None = None
     alignment: ClockAlignment | None = None
     laps: int = 0
     cars: int = 0

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec.structs import asdict, replace
 
+from publish.encode.verdict import Verdict
 from publish.structs import Capabilities, Count, Date, Document, Grade, Name, Part, Revision, Utc, Year, about, one_of
 
 SCHEDULED = "scheduled"
@@ -37,6 +38,7 @@ class IndexedSession(ScheduledSession):
     manifest: Annotated[str | None, about("Relative to the base URL")]
     grade: Grade | None
     capabilities: Capabilities | None
+    verdict: Verdict | None = None
 
 
 class Event(Part):

@@ -61,6 +61,7 @@ def test_first_publication_is_complete(store, publishing):
         "manifest": f"{outcome.revision}/manifest.json",
         "grade": "A",
         "capabilities": {"telemetry": True},
+        "verdict": None,
         "inputs_sha256": "inputs-1",
         "code_sha256": "code-1",
         "revisions": [

@@ -78,7 +78,7 @@ def _add_twin(store: FileStore, session_key: int) -> None:
     twin = replace(manifest, revision=TWIN, objects=tuple(listed))
     store.write(keys.manifest(session_key, TWIN), encode_document(twin))
     now = datetime(2099, 6, 1, tzinfo=UTC)
-    made = step_back(latest, TWIN, latest.grade, latest.capabilities, now, Changes())
+    made = step_back(latest, TWIN, latest.grade, latest.capabilities, latest.verdict, now=now, changes=Changes())
     store.write(keys.latest(session_key), encode_document(replace(made, withheld=())))
     finish_publication(store, session_key, now)
 
