@@ -19,6 +19,7 @@ from flows.session.announce import Announcer, Emit, Logger, nobody
 from flows.session.fingerprint import code_fingerprint
 from flows.session.reports import UP_TO_DATE, PublishReport, sentence_of, state_after
 from flows.session.status import StatusSink
+from flows.session.waiting import is_waited_for
 from flows.session_ref import SessionRef
 from flows.settings import Settings
 from flows.upstream.calendar import check_has_happened, read_schedule, resolve
@@ -27,7 +28,7 @@ from flows.upstream.inputs import inputs_fingerprint
 from flows.upstream.limits import SharedLimits
 from flows.upstream.load import locate
 from flows.upstream.results import refresh_results_answer
-from flows.upstream.topics import missing_topics, read_session_key
+from flows.upstream.topics import missing_topics, read_session_key, topic_folder
 from publish.encode.verdict import Verdict
 from publish.live import status
 from publish.live.runs import RunEntry
@@ -50,6 +51,10 @@ class Box(Generic[T]):
 
     def __init__(self, value: T) -> None:
         self._values = [value]
+
+    def look(self) -> T:
+        """Return the value and leave it there."""
+        return self._values[-1]
 
     def take(self) -> T:
         """Return the value, once; the box is empty afterwards."""
@@ -202,7 +207,22 @@ class SessionRun:
         with suppress(UpstreamError):
             # Without an answer the one in the cache stands.
             refresh_results_answer(self.client, self.session)
-        return bool(self._missing_topics())
+        return bool(self._missing_topics()) or self._is_published_incomplete()
+
+    def _is_published_incomplete(self) -> bool:
+        key = read_session_key(self.settings.cache_dir, self.located)
+        latest = None if key is None else read_latest(self.store, key)
+        return latest is not None and (latest.capabilities or {}).get("complete") is False
+
+    @property
+    def has_cached_topics(self) -> bool:
+        """Whether the cache holds anything of the session's stream."""
+        return any(topic_folder(self.settings.cache_dir, self.located).glob("*.ff1pkl"))
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether this run can be taken up later because data of its session may still come."""
+        return self.caller.deployed and is_waited_for(self.start_utc, self.session.code, self.settings.current_time())
 
     def finish_unchanged(self, latest: Latest) -> PublishReport:
         """Report a session that is up to date, after finishing what a killed run may have left undone."""
