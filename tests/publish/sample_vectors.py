@@ -148,9 +148,13 @@ def vectors() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, BoundedPool() as pool:
         objects, names = encode_samples(frames, replay, 9472, Path(folder), pool)
         minute = json.loads(gzip.decompress(objects[MINUTE].file.read_bytes()))
+    channels = {
+        name: {fact: value for fact, value in to_builtins(channel).items() if fact != "description"}
+        for name, channel in sampled_channels(names).items()
+    }
     ticks = [*range(1500, 1500 + 200, 3), 1559, 1560, 1600, 1624, 1625, 1699]
     return {
-        "samples": {"lap_length_m": LAP_M, "channels": to_builtins(sampled_channels(names))},
+        "samples": {"lap_length_m": LAP_M, "channels": channels},
         "minute": minute,
         # Gap and interval are published to 0.1 s; a lap's distance by straight lines between samples of coordinates.
         "tolerance": {"gap": 0.11, "interval": 0.11, "lap_distance": 0.1, "other numbers": 0.001},
