@@ -154,19 +154,19 @@ def encode_samples(
     return [job.result() for job in jobs], frozenset(seen - {"breaks"})
 
 
-def _integers(values: NDArray[np.floating], scale: float) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _integers(values: NDArray[np.floating], scale: float) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
     """Return ``values`` as integers of ``scale``, 0 where they are not known, and where they are."""
     known = np.isfinite(values)
     per_unit = round(1 / scale)
-    return np.rint(np.where(known, values, 0.0).astype(np.float64) * per_unit).astype(np.int64), known
+    return np.rint(np.where(known, values, 0.0).astype(np.float64) * per_unit).astype(np.int32), known
 
 
-def _summed(values: NDArray[np.int64], known: NDArray[np.bool_], times: int) -> NDArray[np.int64] | list[int | None]:
+def _summed(values: NDArray[np.int32], known: NDArray[np.bool_], times: int) -> NDArray[np.int32] | list[int | None]:
     """Return what gives the known ``values`` (n,) when summed up so many ``times``; null where nothing is known."""
     if known.all():
-        return np.diff(values, times, prepend=np.zeros(times, np.int64))
+        return np.diff(values, times, prepend=np.zeros(times, np.int32))
     steps = np.full(len(values), None, dtype=object)
-    steps[known] = np.diff(values[known], times, prepend=np.zeros(times, np.int64))
+    steps[known] = np.diff(values[known], times, prepend=np.zeros(times, np.int32))
     listed: list[int | None] = steps.tolist()
     return listed
 
@@ -186,13 +186,18 @@ class _Minutes:
             c.name: np.stack([getattr(car, c.values) for car in own]) for c in HELD_AT_STAMPS
         }
         self._breaks = np.stack([car.breaks for car in own])
-        self._knots = {}
-        for channel in KNOTS:
-            values = np.stack([getattr(car, channel.about.column) for car in frames.cars.values()])
-            chosen = choose_knots(values, _TOLERANCE_S, every=_KNOT_TICKS, checked_every=_CHECKED_TICKS)
-            self._knots[channel.name] = (chosen, *_integers(values, channel.scale))
+        self._knots = {channel.name: self._with_knots(channel) for channel in KNOTS}
         self._positions = _Windows(replay.position_ms, self._stamped["x"][1])
         self._cars = _Windows(replay.car_ms, self._stamped["speed"][1])
+
+    def _with_knots(self, channel: SampledChannel) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """Return which ticks (cars, ticks) are knots of a channel, and its values."""
+        values = np.stack([getattr(car, channel.about.column) for car in self._frames.cars.values()])
+        # Car by car: what is in the works of one stays small.
+        chosen = [
+            choose_knots(row[None], _TOLERANCE_S, every=_KNOT_TICKS, checked_every=_CHECKED_TICKS) for row in values
+        ]
+        return np.concatenate(chosen), values
 
     def minute(self, start: int) -> dict[str, object]:
         """Return the document of the minute that begins at the tick ``start``, without its head."""
@@ -238,10 +243,10 @@ class _Minutes:
     def _add_knots(self, cars: list[dict[str, object]], start: int, stop: int) -> None:
         for channel in KNOTS:
             # Up to the first tick after the minute, which the last line of it leads to.
-            chosen, values, known = (part[:, start : stop + 1] for part in self._knots[channel.name])
-            for row in np.flatnonzero(known[:, : stop - start].any(axis=1)):
+            chosen, values = (part[:, start : stop + 1] for part in self._knots[channel.name])
+            for row in np.flatnonzero(np.isfinite(values[:, : stop - start]).any(axis=1)):
                 at = _with_edges(chosen[row])
-                numbers = _summed(values[row, at], known[row, at], channel.differences)
+                numbers = _summed(*_integers(values[row, at], channel.scale), channel.differences)
                 cars[row][channel.name] = [np.diff((start + at) * TICK_MS, prepend=0), numbers]
 
     def _add_held(self, cars: list[dict[str, object]], start: int, stop: int) -> None:
