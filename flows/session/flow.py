@@ -242,7 +242,7 @@ def _publish_or_wait(
                 run.use_cache(used)
             report = _publish(run, force=force, refetch=refetch, source=source)
         except UpstreamError as error:
-            return _awaiting_or_raise(error, run, settings)
+            return _awaiting_or_raise(run.dated(error), run, settings)
         except BaseException as error:
             run.fail(error)
             raise
