@@ -21,6 +21,7 @@ from flows.session.reports import UP_TO_DATE, PublishReport, sentence_of, state_
 from flows.session.status import StatusSink
 from flows.session.waiting import is_waited_for
 from flows.session_ref import SessionRef
+from flows.session_times import session_end_utc
 from flows.settings import Settings
 from flows.upstream.calendar import check_has_happened, read_schedule, resolve
 from flows.upstream.client import Client, fastf1_version, log_from
@@ -38,7 +39,7 @@ from publish.season import index as season
 from publish.season.document import AWAITING_DATA, PUBLISHED, has_event
 from publish.season.finish import finish_publication, is_settled
 from publish.stores.base import Store
-from transforms.errors import ParcfermeError, UpstreamError
+from transforms.errors import IncompleteError, NotReadyError, ParcfermeError, UpstreamError
 from transforms.frames import FPS
 
 T = TypeVar("T")
@@ -260,6 +261,17 @@ class SessionRun:
             revision=revision,
             session_key=session_key,
         )
+
+    def dated(self, error: UpstreamError) -> UpstreamError:
+        """Return ``error`` with what to do about it by the time since the session: wait, or expect nothing."""
+        if not isinstance(error, NotReadyError) or isinstance(error, IncompleteError):
+            return error
+        end = None if self.start_utc is None else session_end_utc(self.start_utc, self.session.code)
+        if end is None or is_waited_for(self.start_utc, self.session.code, self.settings.current_time()):
+            advice = "If the session has just ended, try again in half an hour; offline, its data must be in the cache."
+        else:
+            advice = f"This session ended on {end:%Y-%m-%d}; the upstream has nothing of it that can be published."
+        return NotReadyError(f"{error} {advice}")
 
     def wait(self, error: UpstreamError, until: datetime) -> None:
         """Let status and season index say that the data is awaited and when it is asked for again. Never raises."""

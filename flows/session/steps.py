@@ -188,7 +188,7 @@ def carry_out(
             run.logger.warning("%s It is fetched again.", error)
             return _publish_fetched_again(run, settings, request, steps, error)
     except UpstreamError as error:
-        return on_upstream_error(error)
+        return on_upstream_error(run.dated(error))
     except BaseException as error:
         run.fail(error)
         raise
