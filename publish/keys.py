@@ -15,6 +15,8 @@ HEALTH = "v1/health.json"
 RUNS = "v1/runs.json"
 #: What ``Store.check`` writes to see whether a destination honours conditional writes.
 CHECK = "v1/check.json"
+#: Which pages, parts of pages and schemas there are, with their hashes.
+SITE = "v1/site.json"
 SESSIONS = "v1/sessions/"
 SCHEMAS = "v1/schemas/"
 #: Below these are the stable copies of current tables and rows.

@@ -10,6 +10,7 @@ from transforms import order, states, timed
 from transforms.clock import last_lap_end_ms, session_status_ms, suspensions_ms
 from transforms.frames import CarFrames, Clock, Frames
 from transforms.interpolate import MAX_GAP_MS, Bracket, bracket, held, linear, steps
+from transforms.parts import knocked_out_ms, read_parts
 from transforms.path import coordinates as path_coordinates
 from transforms.path import velocities
 from transforms.recording import Recording
@@ -126,9 +127,28 @@ def _other_order(
     official, end_ms = timed.classification(recording, numbers), last_lap_end_ms(cleaned.timing)
     if cleaned.extent.is_complete and official is not None and end_ms is not None:
         positions[:, ticks_ms >= end_ms] = official[:, None]
+    if cleaned.extent.is_complete:
+        _take_out_the_eliminated(state, recording, cleaned, numbers, ticks_ms, positions[:, -1])
     shape = (len(numbers), len(ticks_ms))
     nothing = np.full(shape, np.nan, np.float32)
     return state, positions, (nothing, nothing, np.full(shape, -1, np.int8))
+
+
+def _take_out_the_eliminated(
+    state: NDArray[np.int8],
+    recording: Recording,
+    cleaned: Cleaned,
+    numbers: list[str],
+    ticks_ms: Ticks,
+    places: NDArray[np.int8],
+) -> None:
+    """Set the states (cars, ticks) of cars that a part of qualifying eliminated, by their last ``places`` (cars,)."""
+    parts = read_parts(recording)
+    for row, car in enumerate(numbers):
+        moved = states.last_motion_ms(cleaned.cars.get(car), cleaned.positions.get(car))
+        out_ms = knocked_out_ms(parts, int(places[row]), cleaned.timing.get(car), moved)
+        if out_ms is not None:
+            state[row, ticks_ms >= out_ms] = states.OUT
 
 
 def _channels(cleaned: Cleaned, car: str, ticks_ms: Ticks) -> dict[str, Any]:

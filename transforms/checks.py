@@ -22,6 +22,22 @@ CHART_DELAY_MS = 100.0
 COVERED = tuple(channel.column for channel in CHANNELS if channel.is_covered)
 #: A feed that falls silent for this share of the cars at once has a common cause.
 _COMMON_SHARE = 0.8
+_NOT_SENT = "not sent by the upstream"
+#: What is lost with a topic, by the name it is called when it is missing.
+MISSING = {
+    "laps": "TimingData was not sent or cannot be read: no laps, no order and gaps, no pit stops",
+    "tyres": "TimingAppData was not sent or cannot be read: no compounds, stints and ages of tyres",
+    "results": "the results service has no result: no official gaps, points and states; places are from laps",
+    "lap_chart": "no lap has a position at the line: the order cannot be held against it",
+    "session_info": "SessionInfo was not sent, cannot be read or has no number: that is from the index of the season",
+    "session_status": "SessionStatus was not sent or cannot be read: start and end are from laps and messages",
+    "track_status": "TrackStatus was not sent or cannot be read: no flags and safety cars",
+    "messages": "RaceControlMessages was not sent or cannot be read: penalties and deleted times are unknown",
+    "weather": "WeatherData was not sent or cannot be read",
+    "car_data": "CarData was not sent or cannot be read: no speed, gear, throttle and brake",
+    "position_data": "Position was not sent or cannot be read: no coordinates, no track",
+    "circuit": "the circuit service knows nothing of the circuit: no corners",
+}
 #: Begin and end (s,) of each stretch without a sample, ms.
 Silences = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -281,9 +297,9 @@ def result_rows(recording: Recording, completed: dict[str, int]) -> list[Row]:
     return rows
 
 
-def topic_rows(recording: Recording, frames: Frames) -> list[Row]:
-    """What the upstream did not send."""
-    rows = [row("missing", channel=topic, cause="not sent by the upstream") for topic in recording.missing]
+def topic_rows(recording: Recording, frames: Frames, missing: Iterable[str]) -> list[Row]:
+    """What the upstream did not send, or not so that it can be read, and what follows from it."""
+    rows = [row("missing", channel=topic, cause=MISSING.get(topic, _NOT_SENT)) for topic in missing]
     if recording.cars and all(c.drs is None for c in frames.cars.values()):
         rows.append(row("missing", channel="drs", severity="info", cause="the cars of this season have no DRS"))
     for name, feeds in (("car_data", recording.cars), ("position_data", recording.positions)):

@@ -336,6 +336,17 @@ def status_rows(results: pa.Table, timing: dict[str, CarTiming], endings: dict[s
     return rows
 
 
+#: What only an official result of a race says: FastF1 works places out from laps where there is none.
+_OFFICIAL = ("classified", "status", "points", "time_ms", "laps")
+
+
+def has_results(recording: Recording) -> bool:
+    """Whether a session has the results it can have: official ones where its type has such, else places."""
+    names = _OFFICIAL if recording.identity.is_race_like else ("position",)
+    official = "results" not in recording.missing
+    return official and any(row[name] is not None for row in recording.results.to_pylist() for name in names)
+
+
 def is_running_at_the_end(status: str) -> bool:
     """Whether the results service's ``status`` is that of a car still racing at the end."""
     text = status.strip().lower()

@@ -43,17 +43,37 @@ def last_lap_end_ms(timing: dict[str, CarTiming]) -> float | None:
 
 
 def first_lap_start_ms(recording: Recording, timing: dict[str, CarTiming]) -> float | None:
-    """Start of a race: the earliest start of a first lap; else the session's own start, else that of any lap."""
-    if recording.identity.is_race_like:
+    """Start of a race: the earliest start of a first lap; else the session's own start, else that of any lap.
+
+    Of a race whose start nobody sent it is what first laps took before their end, or the usual lap where that is not
+    known.
+    """
+    race_like = recording.identity.is_race_like
+    if race_like:
         starts = [own.start_ms[(own.lap == 1) & np.isfinite(own.start_ms)] for own in timing.values()]
         every = np.concatenate(starts or [np.empty(0)])
         if len(every):
             return float(every.min())
     if recording.start_ms is not None:
         return float(recording.start_ms)
+    if race_like and (start := _before_first_laps_ms(timing)) is not None:
+        return start
     known = [values[np.isfinite(values)] for own in timing.values() for values in (own.start_ms, own.end_ms)]
     every = np.concatenate(known or [np.empty(0)])
     return float(every.min()) if len(every) else None
+
+
+def _before_first_laps_ms(timing: dict[str, CarTiming]) -> float | None:
+    """Start of a race by the ends of its first laps and their official times, else the usual one; None without any."""
+    first = [(own.end_ms[own.lap == 1], own.lap_time_ms[own.lap == 1]) for own in timing.values()]
+    ends = np.concatenate([end for end, _ in first] or [np.empty(0)])
+    took = np.concatenate([lap for _, lap in first] or [np.empty(0)])
+    if np.isfinite(ends - took).any():
+        return float(np.nanmedian(ends - took))
+    every = np.concatenate([own.lap_time_ms for own in timing.values()] or [np.empty(0)])
+    if not np.isfinite(ends).any() or not np.isfinite(every).any():
+        return None
+    return float(np.nanmin(ends) - np.nanmedian(every))
 
 
 def _sample_span_ms(recording: Recording) -> tuple[float, float] | None:

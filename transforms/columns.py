@@ -239,9 +239,9 @@ POSITIONS = Table(
     columns=(
         Column("car", CATEGORY, "", "Racing number"),
         Column("time_ms", MS, CLOCK, "Time of the sample, from its UTC date"),
-        Column("x_m", pa.float64(), "m", "East-like coordinate of the circuit's own frame"),
-        Column("y_m", pa.float64(), "m", "North-like coordinate of the circuit's own frame"),
-        Column("z_m", pa.float64(), "m", "Height in the circuit's own frame"),
+        Column("x_m", pa.float32(), "m", "East-like coordinate of the circuit's own frame, to 1/16"),
+        Column("y_m", pa.float32(), "m", "North-like coordinate of the circuit's own frame, to 1/16"),
+        Column("z_m", pa.float32(), "m", "Height in the circuit's own frame, to 1/16"),
         Column("on_track", pa.bool_(), "", "Whether the upstream calls the car on track"),
         Column(
             "lap_distance_m", pa.float32(), "m", "Distance along the track's outline, from the line; null without one"

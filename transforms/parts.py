@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from transforms.frames import Clock
 from transforms.recording import Recording
+from transforms.timing import CarTiming
 
 #: Cars in the last part of a qualifying; those eliminated are spread evenly over the parts before it (FIA Formula 1
 #: Sporting Regulations 2024, article 39.2, for 20 cars; 2026, for 22).
@@ -59,6 +62,30 @@ def _advancing(recording: Recording, names: tuple[str, ...], index: int) -> int 
     surplus = max(len(recording.drivers) - _IN_LAST_PART, 0)
     # Half a car more goes on rather than out.
     return None if left == 0 else _IN_LAST_PART + -(-surplus * (left - 1) // (len(names) - 1))
+
+
+def knocked_out_ms(parts: tuple[Part, ...], place: int, own: CarTiming | None, moved_ms: float | None) -> float | None:
+    """Return when a car is out of a qualifying that went on without it, session ms; None: it was in the last part.
+
+    That is the part its ``place`` (-1: none) does not take it out of, or a later one in which timing has it. It is out
+    at the end of that part, once it is in the pit lane or stands (``moved_ms``, its last motion), at the latest when
+    the next part begins.
+    """
+    by_place = (i for i, part in enumerate(parts) if part.advance is not None and not 0 < place <= part.advance)
+    index = next(by_place, len(parts) - 1)
+    if own is not None:
+        # An in-lap may end in the pit lane long after its part.
+        signs = np.concatenate([own.pit_out_ms, own.end_ms - own.lap_time_ms])
+        index = max(index, *(i for i, part in enumerate(parts) if (signs >= part.start_ms).any()), 0)
+    if index >= len(parts) - 1:
+        return None
+    following = float(parts[index + 1].start_ms)
+    end = float(parts[index].start_ms if parts[index].end_ms is None else parts[index].end_ms or 0)
+    entered = own.pit_in_ms[own.pit_in_ms < following] if own is not None else np.empty(0)
+    left = own.pit_out_ms[own.pit_out_ms < following] if own is not None else np.empty(0)
+    if len(entered) and entered.max() >= left.max(initial=-np.inf):
+        return min(max(end, float(entered.max())), following)
+    return min(max(end, moved_ms), following) if moved_ms is not None else following
 
 
 def onto_clock(parts: tuple[Part, ...], clock: Clock) -> tuple[Part, ...]:

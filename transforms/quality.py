@@ -48,6 +48,10 @@ CONTRADICTIONS = {
 _REPAIRED_WHEN_WARNED = frozenset({"laps_lost"})
 
 
+#: Topics that are missing where a session has timing alone, or telemetry alone.
+_HALVES = ("laps", "car_data", "position_data")
+
+
 @dataclass(frozen=True)
 class Verdict:
     """The report document, the same as rows (:data:`transforms.columns.QUALITY`), and the grade."""
@@ -68,6 +72,7 @@ def judge(
     origin = frames.clock.session_time_origin_ms
     shares = checks.coverage(frames)
     compared, disagreements = checks.lap_chart(recording, frames) if recording.identity.is_race_like else (0, [])
+    missing = missing_of(recording, compared)
     completed = {
         car: int(own.crossing_laps[-1]) if len(own.crossing_laps) else 0 for car, own in cleaned.timing.items()
     }
@@ -86,11 +91,11 @@ def judge(
         *_status_rows(recording, cleaned, running),
         *_extent_rows(cleaned.extent, origin),
         *checks.note_rows(notes, origin),
-        *checks.topic_rows(recording, frames),
+        *checks.topic_rows(recording, frames, missing),
         *checks.warning_rows(recording),
     ]
     agreement = None if not compared else round(1 - len(disagreements) / compared, 5)
-    grade, reasons = grade_of(recording, cleaned.extent, shares, agreement, rows)
+    grade, reasons = grade_of(recording, cleaned.extent, shares, agreement, rows, missing)
     report: dict[str, object] = {
         "grade": grade,
         "reasons": reasons,
@@ -106,7 +111,7 @@ def judge(
         "cars": len(frames.cars),
         "median_coverage": {name: median_share(shares, name) for name in checks.COVERED},
         "coverage": shares,
-        "missing": list(recording.missing),
+        "missing": list(missing),
         "rows": rows,
     }
     every = [*_coverage_rows(shares), *rows]
@@ -148,6 +153,16 @@ def _extent_rows(extent: Extent, origin: float) -> list[Row]:
     return rows
 
 
+def missing_of(recording: Recording, compared: int) -> tuple[str, ...]:
+    """Return what a session lacks of what it could have; ``compared`` is how many crossings have an official place."""
+    missing = list(recording.missing)
+    if recording.identity.type.results and not classification.has_results(recording):
+        missing.append("results")
+    if recording.identity.is_race_like and recording.laps.num_rows and not compared:
+        missing.append("lap_chart")
+    return tuple(dict.fromkeys(missing))
+
+
 def _incomplete(extent: Extent) -> list[str]:
     return [] if extent.is_complete else [f"the stream ends before the session: {extent.missing_end}"]
 
@@ -171,14 +186,16 @@ def grade_of(
     shares: dict[str, dict[str, float | None]],
     agreement: float | None,
     rows: Sequence[Row],
+    missing: Sequence[str],
 ) -> tuple[str, list[str]]:
     """Return the grade by the rules above, and the reasons it is not better."""
     timing, telemetry = recording.laps.num_rows > 0, bool(recording.cars or recording.positions)
     if not timing and not telemetry:
         return "F", ["neither timing nor telemetry"]
     if not timing or not telemetry:
-        missing = ["timing without telemetry" if timing else "telemetry without timing"]
-        return "D", [*_incomplete(extent), *missing, *_contradictions(rows)]
+        halves = ["timing without telemetry" if timing else "telemetry without timing"]
+        others = [f"{topic} missing" for topic in missing if topic not in _HALVES]
+        return "D", [*_incomplete(extent), *halves, *others, *_contradictions(rows)]
     measured = [
         (f"{name} cover {share:.1%}", share, COVERAGE_LIMITS)
         for name, share in (
@@ -193,7 +210,7 @@ def grade_of(
     low = [car for car, s in shares.items() if s["x_m"] is not None and s["x_m"] < COVERAGE_LIMITS[0]]
     if low:
         fair.append(f"coordinates of car {', '.join(low)} cover less than {COVERAGE_LIMITS[0]:.0%}")
-    fair += [f"{topic} missing" for topic in recording.missing]
+    fair += [f"{topic} missing" for topic in missing]
     fair += _contradictions(rows)
     if not extent.is_complete:
         return "D", _incomplete(extent) + poor + fair

@@ -125,18 +125,24 @@ def clean_car(samples: CarSamples) -> tuple[CleanCar, Findings]:
         drs=None if samples.drs is None else samples.drs[order],
     )
     filled = zero_filled(car)
+    negative = (car.speed_kmh < 0) | (car.rpm < 0) | (car.throttle_percent < 0)
     gear = np.where(filled | (car.gear < 0) | (car.gear > MAX_GEAR), -1, car.gear).astype(np.int8)
-    throttle = np.where(filled | (car.throttle_percent > MAX_THROTTLE_PERCENT), np.nan, car.throttle_percent)
+    throttle = np.where(
+        filled | (car.throttle_percent < 0) | (car.throttle_percent > MAX_THROTTLE_PERCENT),
+        np.nan,
+        car.throttle_percent,
+    )
     treated = {
         "car_isolated_speed": _count(alone),
         "car_zero_fill": _count(filled),
+        "car_negative": _count(negative & ~filled),
         "car_impossible_gear": _count((gear < 0) & ~filled),
-        "car_unknown_throttle": _count(np.isnan(throttle) & ~filled),
+        "car_unknown_throttle": _count((car.throttle_percent > MAX_THROTTLE_PERCENT) & ~filled),
     }
     clean = CleanCar(
         time_ms=car.time_ms,
-        speed_kmh=np.where(filled | (car.speed_kmh > MAX_SPEED_MPS * 3.6), np.nan, car.speed_kmh),
-        rpm=np.where(filled, np.nan, car.rpm),
+        speed_kmh=np.where(filled | (car.speed_kmh < 0) | (car.speed_kmh > MAX_SPEED_MPS * 3.6), np.nan, car.speed_kmh),
+        rpm=np.where(filled | (car.rpm < 0), np.nan, car.rpm),
         throttle_percent=throttle,
         gear=gear,
         brake=np.where(filled, -1, car.brake).astype(np.int8),

@@ -7,9 +7,10 @@ import pyarrow as pa
 
 from transforms.alignment import align
 from transforms.assemble import assemble
-from transforms.classification import compare
+from transforms.classification import compare, has_results
 from transforms.clock import make_clock, session_status_ms
 from transforms.completeness import measure_extent
+from transforms.extra_laps import without_extra_laps
 from transforms.frames import Frames, RowFrames
 from transforms.lost_laps import Known, lost_by_the_result, with_lost_laps
 from transforms.notes import Note
@@ -63,7 +64,7 @@ def _silent(share: float, message: str) -> None:
 def clean(recording: Recording) -> tuple[Recording, Cleaned, tuple[Note, ...]]:
     """Clean every car's samples, read its timing, and make the track from them.
 
-    The recording is returned with its laps numbered as they were driven, with what was found of lost ones.
+    The recording is returned with its laps numbered as they were driven and none after the flag, with what was found.
     """
     cars: dict[str, CleanCar] = {}
     positions: dict[str, CleanPositions] = {}
@@ -88,8 +89,15 @@ def clean(recording: Recording) -> tuple[Recording, Cleaned, tuple[Note, ...]]:
     if counted.identity.is_race_like and extent.is_complete:
         finished = session_status_ms(counted, "Finished")
         flag = flag_ms(timing, finished[-1] if finished else None, counted.total_laps)
+    counted, extra = without_extra_laps(counted, timing, flag)
+    if extra:
+        timing = read_timing(counted.laps)
     finish = compare(counted, timing, flag)
-    return counted, Cleaned(cars, positions, finish.timing, track, alignment, findings, extent, finish), notes
+    return (
+        counted,
+        Cleaned(cars, positions, finish.timing, track, alignment, findings, extent, finish),
+        (*notes, *extra),
+    )
 
 
 def _track_of(positions: dict[str, CleanPositions], timing: dict[str, CarTiming]) -> Track | None:
@@ -153,7 +161,7 @@ def capabilities(recording: Recording, cleaned: Cleaned, frames: Frames, rows: b
         "corners": recording.circuit is not None and bool(recording.circuit.corners),
         "weather": recording.weather.num_rows > 0,
         "messages": recording.messages.num_rows > 0,
-        "results": any(r["position"] is not None for r in recording.results.to_pylist()),
+        "results": has_results(recording),
         "order": recording.identity.is_race_like and recording.laps.num_rows > 0,
         "utc": frames.clock.utc_origin_ms is not None,
         "rows": rows,

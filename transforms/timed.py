@@ -155,7 +155,8 @@ def classification_notes(recording: Recording) -> list[Note]:
     if official is None:
         return []
     by_time = positions_by_time(recording, np.array([np.inf]), cars)[:, 0]
-    suffix = "" if recording.identity.type.results else "; FastF1 calculated this result from lap times"
+    official_result = bool(recording.identity.type.results) and "results" not in recording.missing
+    suffix = "" if official_result else "; FastF1 calculated this result from lap times"
     if "messages" in recording.missing:
         suffix += "; race control messages are missing, so deleted times are unknown"
     notes = _time_notes(recording, cars, suffix)

@@ -57,7 +57,8 @@ def backfill(
     settings = settings_for(read_settings(), source, year)
     selection = select(settings, year, round_numbers(rounds), session_codes(sessions))
     store = open_destination(settings)
-    prepare_destination(settings, store, year, selection.events)
+    has_server = bool(PREFECT_API_URL.value())
+    prepare_destination(settings, store, year, selection.events, has_server=has_server)
     over, upcoming = selection.over, selection.upcoming
     table = BackfillReport(f"backfill-{year}", get_run_logger())
     if this_deployment.id is not None:
@@ -71,7 +72,7 @@ def backfill(
         )
     reports = selection.in_order([*done, *upcoming])
     table.show(reports)
-    conclude_destination(store, has_server=bool(PREFECT_API_URL.value()))
+    conclude_destination(store, has_server=has_server)
     message = summary_of(reports)
     if any(report.has_failed for report in reports):
         return Failed(message=message, data=reports)

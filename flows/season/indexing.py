@@ -20,7 +20,7 @@ def rebuild(settings: Settings, store: Store, year: int, *, has_server: bool) ->
     """
     now = settings.current_time()
     events = read_schedule(Client.of(settings), year, now)
-    prepare_destination(settings, store, year, events)
+    prepare_destination(settings, store, year, events, has_server=has_server)
     follow_schedule(store, year, events, now, all_sessions=True)
     changed = season.rebuild_season(store, year, events, now)
     conclude_destination(store, has_server=has_server)

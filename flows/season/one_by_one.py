@@ -95,14 +95,15 @@ def backfill_directly(
     settings = settings_for(read_settings(), source, year)
     selection = select(settings, year, rounds, codes)
     store = open_destination(settings)
-    prepare_destination(settings, store, year, selection.events)
+    prepare_destination(settings, store, year, selection.events, has_server=False)
     request = Request(force=force, source=source, is_one_of_many=True)
 
     def publish_one(one: Wanted) -> PublishReport:
         return publish_directly(one.ref.year, str(one.ref.round), one.ref.code, request)
 
     done = publish_one_by_one(selection, publish_one, logging.getLogger(__name__))
-    conclude_destination(store, has_server=False)
+    changed = not all(report.unchanged for report in done)
+    conclude_destination(store, has_server=False, changed=changed)
     return selection.in_order([*done, *selection.upcoming])
 
 

@@ -16,6 +16,7 @@ from flows.engine.artifact_texts import plain_description, plain_rows
 from flows.engine.parameters import Year
 from flows.engine.progress import ArtifactSink, Progress
 from flows.season.indexing import rebuild
+from flows.session.site import restore_site
 from flows.settings import read_settings
 from publish.contract.heal import heal_store
 from publish.contract.verify import verdict_of, verify_store
@@ -40,6 +41,7 @@ def verify(deep: bool = False, heal: bool = False) -> State[Any]:
     store = open_destination(settings)
     if heal:
         logger.info("%d revisions were described anew", heal_store(store, settings.current_time()))
+        logger.info("%d pages and schemas were written anew", restore_site(store))
     progress = Progress((ArtifactSink("verify-progress"),), stages={"verify": 1.0}, logger=logger)
     progress.begin("verify", "Verifying")
     found = verify_store(

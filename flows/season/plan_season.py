@@ -65,7 +65,7 @@ def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = 14) -> State
                 logger.info("The calendar of %s is not out yet", year)
                 continue
             try:
-                prepare_destination(settings, store, year, events)
+                prepare_destination(settings, store, year, events, has_server=True)
             except NotFollowedError as refused:
                 # What is planned can be published where its number has stayed.
                 logger.warning("%s", refused)

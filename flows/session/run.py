@@ -19,7 +19,9 @@ from flows.session.announce import Announcer, Emit, Logger, nobody
 from flows.session.fingerprint import code_fingerprint
 from flows.session.reports import UP_TO_DATE, PublishReport, sentence_of, state_after
 from flows.session.status import StatusSink
+from flows.session.waiting import is_waited_for
 from flows.session_ref import SessionRef
+from flows.session_times import session_end_utc
 from flows.settings import Settings
 from flows.upstream.calendar import check_has_happened, read_schedule, resolve
 from flows.upstream.client import Client, fastf1_version, log_from
@@ -27,7 +29,7 @@ from flows.upstream.inputs import inputs_fingerprint
 from flows.upstream.limits import SharedLimits
 from flows.upstream.load import locate
 from flows.upstream.results import refresh_results_answer
-from flows.upstream.topics import missing_topics, read_session_key
+from flows.upstream.topics import missing_topics, read_session_key, topic_folder
 from publish.encode.verdict import Verdict
 from publish.live import status
 from publish.live.runs import RunEntry
@@ -35,9 +37,9 @@ from publish.revisions.latest import Latest, Summary, read_latest
 from publish.revisions.manifests import read_manifest
 from publish.season import index as season
 from publish.season.document import AWAITING_DATA, PUBLISHED, has_event
-from publish.season.finish import finish_publication
+from publish.season.finish import finish_publication, is_settled
 from publish.stores.base import Store
-from transforms.errors import ParcfermeError, UpstreamError
+from transforms.errors import IncompleteError, NotReadyError, ParcfermeError, UpstreamError
 from transforms.frames import FPS
 
 T = TypeVar("T")
@@ -50,6 +52,10 @@ class Box(Generic[T]):
 
     def __init__(self, value: T) -> None:
         self._values = [value]
+
+    def look(self) -> T:
+        """Return the value and leave it there."""
+        return self._values[-1]
 
     def take(self) -> T:
         """Return the value, once; the box is empty afterwards."""
@@ -202,11 +208,27 @@ class SessionRun:
         with suppress(UpstreamError):
             # Without an answer the one in the cache stands.
             refresh_results_answer(self.client, self.session)
-        return bool(self._missing_topics())
+        return bool(self._missing_topics()) or self._is_published_incomplete()
+
+    def _is_published_incomplete(self) -> bool:
+        key = read_session_key(self.settings.cache_dir, self.located)
+        latest = None if key is None else read_latest(self.store, key)
+        return latest is not None and (latest.capabilities or {}).get("complete") is False
+
+    @property
+    def has_cached_topics(self) -> bool:
+        """Whether the cache holds anything of the session's stream."""
+        return any(topic_folder(self.settings.cache_dir, self.located).glob("*.ff1pkl"))
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether this run can be taken up later because data of its session may still come."""
+        return self.caller.deployed and is_waited_for(self.start_utc, self.session.code, self.settings.current_time())
 
     def finish_unchanged(self, latest: Latest) -> PublishReport:
         """Report a session that is up to date, after finishing what a killed run may have left undone."""
-        finish_publication(self.store, latest.session_key, self.settings.current_time())
+        if not is_settled(self.store, latest):
+            finish_publication(self.store, latest.session_key, self.settings.current_time())
         manifest = read_manifest(self.store, latest.session_key, latest.revision)
         said = self._read_status()
         if said is None or said.type != status.COMPLETE:
@@ -239,6 +261,17 @@ class SessionRun:
             revision=revision,
             session_key=session_key,
         )
+
+    def dated(self, error: UpstreamError) -> UpstreamError:
+        """Return ``error`` with what to do about it by the time since the session: wait, or expect nothing."""
+        if not isinstance(error, NotReadyError) or isinstance(error, IncompleteError):
+            return error
+        end = None if self.start_utc is None else session_end_utc(self.start_utc, self.session.code)
+        if end is None or is_waited_for(self.start_utc, self.session.code, self.settings.current_time()):
+            advice = "If the session has just ended, try again in half an hour; offline, its data must be in the cache."
+        else:
+            advice = f"This session ended on {end:%Y-%m-%d}; the upstream has nothing of it that can be published."
+        return NotReadyError(f"{error} {advice}")
 
     def wait(self, error: UpstreamError, until: datetime) -> None:
         """Let status and season index say that the data is awaited and when it is asked for again. Never raises."""

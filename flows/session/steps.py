@@ -6,7 +6,7 @@ it stands here.
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,7 +29,8 @@ from publish.encode.verdict import Verdict, verdict_of
 from publish.publication import publish_revision
 from publish.revisions.latest import read_latest
 from publish.season.aliases import NotFollowedError
-from transforms.errors import CorruptDataError, ParcfermeError, PublicationError, UpstreamError
+from transforms.completeness import Extent, extent_of
+from transforms.errors import CorruptDataError, IncompleteError, ParcfermeError, PublicationError, UpstreamError
 from transforms.recording import CircuitMarks, Recording, SessionIdentity
 from transforms.session import SessionData, transform_session
 
@@ -40,13 +41,15 @@ T = TypeVar("T")
 class Request:
     """What somebody wants of a run; the fields are the parameters of ``publish-session``.
 
-    ``is_one_of_many``: whoever makes it sees to the destination once for all its sessions.
+    ``is_one_of_many``: whoever makes it sees to the destination once for all its sessions. ``accepts_incomplete``: a
+    stream that ends before its session is published as that, whether or not another could be had.
     """
 
     force: bool = False
     refetch: bool = False
     source: Source = UPSTREAM
     is_one_of_many: bool = False
+    accepts_incomplete: bool = False
 
 
 @dataclass(frozen=True)
@@ -176,16 +179,42 @@ def carry_out(
 
     :raises ParcfermeError: there is no new publication; what was published before is as it was.
     """
-    with fresh_cache(settings) if request.refetch else nullcontext(settings) as used:
+    try:
         try:
-            if request.refetch:
-                run.use_cache(used)
-            report = _publish(run, request, steps)
-        except UpstreamError as error:
-            return on_upstream_error(error)
-        except BaseException as error:
-            run.fail(error)
+            return _publish_through_cache(run, settings, request, steps)
+        except IncompleteError as error:
+            if request.refetch or settings.offline:
+                raise
+            run.logger.warning("%s It is fetched again.", error)
+            return _publish_fetched_again(run, settings, request, steps, error)
+    except UpstreamError as error:
+        return on_upstream_error(run.dated(error))
+    except BaseException as error:
+        run.fail(error)
+        raise
+
+
+def _publish_fetched_again(
+    run: SessionRun, settings: Settings, request: Request, steps: Steps, incomplete: IncompleteError
+) -> PublishReport:
+    """Publish what a second look at the upstream has, or what was there before where nothing can be had any more."""
+    try:
+        return _publish_through_cache(run, settings, replace(request, refetch=True), steps)
+    except IncompleteError:
+        raise
+    except UpstreamError as error:
+        run.use_cache(settings)
+        if run.can_wait:
             raise
+        run.logger.warning("%s So it is published as far as it goes. %s", error, incomplete)
+        return _publish_through_cache(run, settings, replace(request, accepts_incomplete=True), steps)
+
+
+def _publish_through_cache(run: SessionRun, settings: Settings, request: Request, steps: Steps) -> PublishReport:
+    with fresh_cache(settings) if request.refetch else nullcontext(settings) as used:
+        if request.refetch:
+            run.use_cache(used)
+        report = _publish(run, request, steps)
         if request.refetch:
             adopt_fresh(used, settings, run)
     return report
@@ -195,13 +224,16 @@ def _publish(run: SessionRun, request: Request, steps: Steps) -> PublishReport:
     if request.is_one_of_many:
         return _publish_unless_current(run, request, steps)
     try:
-        prepare_destination(run.settings, run.store, run.session.year, run.events)
+        prepare_destination(run.settings, run.store, run.session.year, run.events, has_server=run.caller.has_server)
     except NotFollowedError as refused:
         check_publishable(run.store, run.session, refused)
+    changed = True
     try:
-        return _publish_unless_current(run, request, steps)
+        report = _publish_unless_current(run, request, steps)
+        changed = not report.unchanged
     finally:
-        conclude_destination(run.store, has_server=run.caller.has_server)
+        conclude_destination(run.store, has_server=run.caller.has_server, changed=changed)
+    return report
 
 
 def _publish_unless_current(run: SessionRun, request: Request, steps: Steps) -> PublishReport:
@@ -213,18 +245,21 @@ def _publish_unless_current(run: SessionRun, request: Request, steps: Steps) -> 
         run.logger.info("%s is up to date at %s", run.label, current.revision)
         report = run.finish_unchanged(current)
     else:
+        run.store.check()
         run.announcer.started()
         with heartbeat(run.progress):
-            report = _make(run, request.force, steps)
+            report = _make(run, request, steps)
         run.logger.info("%s is published as %s", run.label, report.revision)
     # Last: an archive that cannot be written fails the run, but what is published is published.
     archive.save()
     return report
 
 
-def _make(run: SessionRun, force: bool, steps: Steps) -> PublishReport:
+def _make(run: SessionRun, request: Request, steps: Steps) -> PublishReport:
+    was_cached = run.has_cached_topics
     loaded = steps.load(run)
-    if not force and (current := run.read_current()) is not None:
+    _check_extent(run, request, extent_of(loaded.look()), was_cached=was_cached)
+    if not request.force and (current := run.read_current()) is not None:
         # A load that could have brought more has not.
         return run.finish_unchanged(current)
     release_memory()
@@ -233,4 +268,20 @@ def _make(run: SessionRun, force: bool, steps: Steps) -> PublishReport:
         release_memory()
         encoded = steps.encode(run, transformed, spool)
         release_memory()
-        return steps.publish(run, encoded, force)
+        return steps.publish(run, encoded, request.force)
+
+
+def _check_extent(run: SessionRun, request: Request, extent: Extent, *, was_cached: bool) -> None:
+    """Do nothing if what was loaded is to be published.
+
+    :raises IncompleteError: it ends before its session, and more of it may be had: later, or now if it ``was_cached``.
+    """
+    if extent.is_complete or request.force or request.accepts_incomplete:
+        return
+    may_be_behind = was_cached and not request.refetch and not run.settings.offline
+    if run.can_wait or may_be_behind:
+        minutes = extent.until_ms / 60_000
+        raise IncompleteError(
+            f"The stream of {run.label} ends before the session does: {extent.missing_end}. Nothing is known after "
+            f"minute {minutes:.0f} of the recording."
+        )

@@ -28,6 +28,7 @@ from flows.upstream.inputs import inputs_fingerprint
 from flows.upstream.proofs import write_proofs
 from flows.upstream.services import service_urls, stream_urls
 from flows.upstream.topics import (
+    INFO_FILE,
     LAP_COUNTS_FILE,
     WARNINGS_FILE,
     missing_topics,
@@ -39,7 +40,7 @@ from publish import keys
 from publish.stores.base import Conflict, S3Options, Store
 from publish.stores.choose import open_store
 from publish.stores.shared_documents import read_document, update_document
-from transforms.errors import InputError, ParcfermeError, UpstreamError
+from transforms.errors import InputError, NotReadyError, ParcfermeError, UpstreamError
 
 Source = Literal["upstream", "archive"]
 UPSTREAM: Source = "upstream"
@@ -47,7 +48,7 @@ ARCHIVE: Source = "archive"
 
 _INDEX_SCHEMA = "parcferme/raw-index/1"
 _TOPICS, _RESPONSES = "topics/", "responses/"
-_BESIDE_TOPICS = (WARNINGS_FILE, LAP_COUNTS_FILE)
+_BESIDE_TOPICS = (WARNINGS_FILE, LAP_COUNTS_FILE, INFO_FILE)
 _DOWNLOAD_BYTES = 8 << 20
 _SCHEDULE_URLS = {
     "schedule": "https://raw.githubusercontent.com/theOehrly/f1schedule/master/schedule_{year}.json",
@@ -147,7 +148,7 @@ class SessionArchive:
         key, entry = self._find(store)
         if key is None:
             if self._source == ARCHIVE:
-                raise UpstreamError(
+                raise NotReadyError(
                     f"The raw archive {store.uri} has nothing of {self._session.label}. Publish it once from the "
                     "upstream with PARCFERME_ARCHIVE set; that keeps it."
                 )

@@ -14,7 +14,7 @@ Outside of any block FastF1 stays as the last one left it, and nothing asks it f
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,7 +27,7 @@ from typing import Any
 from flows.settings import Settings
 from flows.upstream import patches
 from flows.upstream.account import Account, Logger, SignInOnce
-from flows.upstream.http_cache import damage_explained, set_aside_damaged
+from flows.upstream.http_cache import damage_explained, read_bodies, set_aside_damaged
 from flows.upstream.limits import SharedLimits
 from flows.upstream.outcomes import Outcomes
 from transforms.errors import InputError, UpstreamError
@@ -102,6 +102,7 @@ class Client:
             _failures_as_errors(what),
             damage_explained(self.cache_dir),
             patches.requests_heard(outcomes.note),
+            patches.streams_mended(),
         ):
             yield Heard(said, outcomes)
 
@@ -116,6 +117,23 @@ class Client:
             warnings.simplefilter("ignore", UserWarning)
             schedule: list[dict[str, Any]] = fastf1.get_event_schedule(year).to_dict("records")
         return schedule
+
+    def read_season_index(self, year: int) -> list[Any]:
+        """Return the meetings in live timing's own index of a season, with their sessions; empty where it has none.
+
+        To be called while :meth:`asking`.
+        """
+        from fastf1 import _api
+
+        try:
+            meetings = _api.season_schedule(f"/static/{year}/")
+        except (_api.SessionNotAvailableError, LookupError, TypeError, ValueError):
+            return []
+        return meetings if isinstance(meetings, list) else []
+
+    def read_bodies(self, urls: Iterable[str]) -> dict[str, bytes]:
+        """Return what the cache holds of the answers at these addresses; asks nobody."""
+        return read_bodies(self.cache_dir, urls)
 
     def refresh(self, url: str, what: str) -> None:
         """Ask for an address again, called ``what`` in errors, unless the cached answer has not expired yet.

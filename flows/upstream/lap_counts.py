@@ -3,16 +3,18 @@
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 
 from flows.session_ref import SessionRef
-from flows.upstream.http_cache import read_bodies
 from flows.upstream.services import LIVE_TIMING, LIVE_TIMING_MIRROR, stream_urls
 from flows.upstream.topics import LAP_COUNTS_FILE, topic_folder
 from transforms.recording import LapCounts
+
+if TYPE_CHECKING:
+    from flows.upstream.client import Client
 
 _TOPIC = "_extended_timing_data"
 _FIELD = "NumberOfLaps"
@@ -20,13 +22,13 @@ _FIELD = "NumberOfLaps"
 _MOST_LAPS, _LONGEST_MS = 10_000, 7 * 24 * 3600 * 1000
 
 
-def read_lap_counts(cache_dir: Path, session: SessionRef) -> dict[str, LapCounts]:
+def read_lap_counts(client: "Client", session: SessionRef) -> dict[str, LapCounts]:
     """Return the lap counts of a located session by racing number, from the stream that FastF1 parsed its timing from.
 
     They are kept beside the parsed topic, with its hash, for the stream itself is not kept as long; empty where neither
     is there.
     """
-    folder = topic_folder(cache_dir, session)
+    folder = topic_folder(client.cache_dir, session)
     topic = folder / f"{_TOPIC}.ff1pkl"
     if not topic.is_file():
         return {}
@@ -36,7 +38,7 @@ def read_lap_counts(cache_dir: Path, session: SessionRef) -> dict[str, LapCounts
     if kept.get("topic_sha256") != parsed:
         addresses = list(stream_urls(session, [_TOPIC]).values())
         addresses += [address.replace(LIVE_TIMING, LIVE_TIMING_MIRROR) for address in addresses]
-        bodies = read_bodies(cache_dir, addresses)
+        bodies = client.read_bodies(addresses)
         if not bodies:
             return {}
         kept = {"topic_sha256": parsed, "cars": parse_lap_counts(next(iter(bodies.values())))}

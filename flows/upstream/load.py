@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from flows.session_ref import SessionRef
 from flows.upstream.lap_counts import read_lap_counts
 from flows.upstream.proofs import keep_proofs, set_aside_damaged
-from flows.upstream.services import services_used
+from flows.upstream.services import is_result, results_url, services_used
+from flows.upstream.session_info import complete_info
 from flows.upstream.tables import (
     NS_PER_MS,
     laps_table,
@@ -29,7 +30,15 @@ from flows.upstream.tables import (
     track_status_table,
     weather_table,
 )
-from flows.upstream.topics import PARSERS_LOGGER, WARNINGS_FILE, topic_folder
+from flows.upstream.topics import (
+    INFO_TOPIC,
+    PARSERS_LOGGER,
+    STREAMS,
+    WARNINGS_FILE,
+    circuit_key_of,
+    key_of,
+    topic_folder,
+)
 from transforms.errors import NotReadyError, UpstreamError
 from transforms.recording import (
     CarSamples,
@@ -40,7 +49,7 @@ from transforms.recording import (
     Recording,
     SessionIdentity,
 )
-from transforms.session_types import SESSION_TYPES
+from transforms.session_types import SESSION_TYPES, Kind
 from transforms.texts import clean_texts
 
 if TYPE_CHECKING:
@@ -70,18 +79,24 @@ def load_recording(client: "Client", session: SessionRef) -> Recording:
         set_aside_damaged(folder, session.label, client.logger)
         # FastF1 asks two hosts for each of a dozen topics even where the first says that nothing is out yet.
         loaded._load_session_info()
-        if getattr(loaded, "_session_info", None) is None:
+        if getattr(loaded, "_session_info", None) is None and not _is_out(client, located, heard.outcomes, loaded):
             _check_complete(client.cache_dir, located, heard.outcomes)
             keep_proofs(folder, session.label)
-            raise NotReadyError(_nothing_yet(located, heard.outcomes))
+            raise NotReadyError(_nothing_there(located, heard.outcomes))
         loaded.load()
-        circuit = _read_circuit(loaded)
+        own = getattr(loaded, "_session_info", None)
+        info = complete_info(client, located, own, found=_found(loaded))
+        circuit = _read_circuit(loaded, info)
     _check_complete(client.cache_dir, located, heard.outcomes)
     keep_proofs(folder, session.label)
     warnings = _with_earlier_warnings(client.cache_dir, located, heard.warnings)
-    recording = _to_recording(loaded, session, circuit, warnings)
+    without = [] if own is not None and key_of(own) is not None else ["session_info"]
+    if SESSION_TYPES[session.code].kind is Kind.QUALIFYING and not _has_result(client, session):
+        # FastF1 works one out from laps, and does not say so.
+        without.append("results")
+    recording = _to_recording(loaded, session, info, circuit, warnings, without)
     if recording.identity.is_race_like:
-        recording = replace(recording, lap_counts=read_lap_counts(client.cache_dir, located))
+        recording = replace(recording, lap_counts=read_lap_counts(client, located))
     return clean_texts(recording)
 
 
@@ -127,12 +142,44 @@ def _check_complete(cache_dir: Path, session: SessionRef, outcomes: "Outcomes") 
         )
 
 
-def _nothing_yet(session: SessionRef, outcomes: "Outcomes") -> str:
+def _is_out(client: "Client", session: SessionRef, outcomes: "Outcomes", loaded: Any) -> bool:
+    """Whether there is timing of a session whose SessionInfo is not there, or cannot be read.
+
+    Where the upstream says that it has no SessionInfo, nothing else is asked for.
+    """
+    from fastf1 import _api
+
+    known = any(topic_folder(client.cache_dir, session).glob("*.ff1pkl"))
+    if not (known or client.offline or outcomes.has_come(session.located_path, STREAMS[INFO_TOPIC])):
+        return False
+    try:
+        return bool(len(_api._extended_timing_data(loaded.api_path)[0]))
+    except _api.SessionNotAvailableError:
+        return False
+    except (LookupError, TypeError, ValueError, AttributeError):
+        # It is there, and FastF1 cannot read it.
+        return True
+
+
+def _nothing_there(session: SessionRef, outcomes: "Outcomes") -> str:
     return (
-        f"The upstream has nothing on {session.label} yet, not even its SessionInfo. If the session has just "
-        "ended, try again in half an hour; offline, its data must be in the cache folder. "
+        f"The upstream has nothing on {session.label}, not even its SessionInfo. "
         f"{outcomes.account_hint(session.located_path)}"
     ).rstrip()
+
+
+def _has_result(client: "Client", session: SessionRef) -> bool:
+    """Whether the results service has a result of a session, or none is to be had of its type."""
+    if not SESSION_TYPES[session.code].results:
+        return True
+    url = results_url(session)
+    return is_result(client.read_bodies([url]).get(url, b""))
+
+
+def _found(session: Any) -> str:
+    """What was read of a session, in a sentence."""
+    laps, cars = getattr(session, "_laps", None), getattr(session, "_car_data", None) or {}
+    return f"{0 if laps is None else len(laps)} laps and telemetry of {len(cars)} cars were read."
 
 
 def _with_earlier_warnings(cache_dir: Path, session: SessionRef, found: list[tuple[str, str]]) -> tuple[str, ...]:
@@ -146,19 +193,29 @@ def _with_earlier_warnings(cache_dir: Path, session: SessionRef, found: list[tup
     return (*sorted(of_parsers), *(text for name, text in found if name != PARSERS_LOGGER))
 
 
-def _to_recording(session: Any, ref: SessionRef, circuit: CircuitMarks | None, warnings: tuple[str, ...]) -> Recording:
-    info = session._session_info
+def _to_recording(
+    session: Any,
+    ref: SessionRef,
+    info: dict[str, Any],
+    circuit: CircuitMarks | None,
+    warnings: tuple[str, ...],
+    without: list[str],
+) -> Recording:
+    """``without`` names topics that are missing besides those whose tables are empty."""
     laps = getattr(session, "_laps", None)
     car_data = getattr(session, "_car_data", None) or {}
     pos_data = getattr(session, "_pos_data", None) or {}
-    has_laps = laps is not None and len(laps) > 0
+    # FastF1 generates laps of cars that it knows nothing of.
+    has_laps = laps is not None and not laps["FastF1Generated"].all()
     if not has_laps and not car_data and not pos_data:
         raise NotReadyError(
-            f"The upstream has neither timing nor telemetry of {ref.label}. If the session has just ended, "
-            f"try again in half an hour. FastF1 said: {'; '.join(warnings[-3:]) or 'nothing'}."
+            f"The upstream has neither timing nor telemetry of {ref.label}: TimingData, CarData and Position are not "
+            "there, are empty, or cannot be read."
         )
     t0 = getattr(session, "_t0_date", None)
     start = getattr(session, "_session_start_time", None)
+    if has_laps and (start is None or pd.isna(start)) and SESSION_TYPES[ref.code].is_race_like:
+        laps = _without_first_starts(laps)
     messages = messages_table(getattr(session, "_race_control_messages", None), t0)
     tables = {
         "laps": laps_table(laps if has_laps else None),
@@ -168,7 +225,9 @@ def _to_recording(session: Any, ref: SessionRef, circuit: CircuitMarks | None, w
         "session_status": session_status_table(getattr(session, "_session_status", None)),
         "messages": messages,
     }
-    missing = [name for name, table in tables.items() if table.num_rows == 0]
+    missing = [*without, *(name for name, table in tables.items() if table.num_rows == 0)]
+    if has_laps and tables["laps"]["compound"].null_count == tables["laps"].num_rows:
+        missing.append("tyres")
     missing += [name for name, data in (("car_data", car_data), ("position_data", pos_data)) if not data]
     missing += [name for name, data in (("circuit", circuit),) if data is None]
     total_laps = getattr(session, "_total_laps", None)
@@ -189,12 +248,12 @@ def _to_recording(session: Any, ref: SessionRef, circuit: CircuitMarks | None, w
 
 
 def _identity(session: Any, code: str, info: dict[str, Any]) -> SessionIdentity:
-    meeting = info.get("Meeting", {})
+    meeting = info.get("Meeting") or {}
     start = session.date
     event = session.event
     return SessionIdentity(
         session_key=int(info["Key"]),
-        meeting_key=int(meeting.get("Key", 0)),
+        meeting_key=key_of(meeting) or 0,
         year=int(event.year),
         round=int(event.RoundNumber),
         event=str(event.EventName),
@@ -205,8 +264,15 @@ def _identity(session: Any, code: str, info: dict[str, Any]) -> SessionIdentity:
         name=str(session.name),
         date=pd.Timestamp(event.EventDate).date().isoformat(),
         start_utc=None if pd.isna(start) else pd.Timestamp(start).isoformat(timespec="seconds") + "Z",
-        circuit=meeting.get("Circuit", {}).get("ShortName"),
+        circuit=(meeting.get("Circuit") or {}).get("ShortName"),
     )
+
+
+def _without_first_starts(laps: pd.DataFrame) -> pd.DataFrame:
+    """Laps of a race whose start is not known: what FastF1 has for it is when cars left their garages for the grid."""
+    changed, first = laps.copy(), laps["LapNumber"] == 1
+    changed.loc[first, ["LapStartTime", "PitOutTime"]] = pd.NaT
+    return changed
 
 
 def _drivers(results: pd.DataFrame) -> tuple[Driver, ...]:
@@ -253,19 +319,18 @@ def _position_samples(frame: pd.DataFrame) -> PositionSamples:
     )
 
 
-def _read_circuit(session: Any) -> CircuitMarks | None:
+def _read_circuit(session: Any, info: dict[str, Any]) -> CircuitMarks | None:
     """Corners and rotation from the circuit service, or None where it has none (FastF1 then logs why).
 
     Asked for by key rather than through ``Session.get_circuit_info``, which needs a fastest lap with telemetry.
     """
     from fastf1.mvapi import get_circuit_info
 
-    info = getattr(session, "_session_info", None) or {}
-    key = info.get("Meeting", {}).get("Circuit", {}).get("Key")
+    key = circuit_key_of(info)
     if key is None:
         return None
     try:
-        circuit = get_circuit_info(year=session.event.year, circuit_key=int(key))
+        circuit = get_circuit_info(year=session.event.year, circuit_key=key)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         logging.getLogger("fastf1").warning("The circuit service's answer cannot be read: %s", error)
         return None

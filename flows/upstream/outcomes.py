@@ -47,6 +47,11 @@ class Outcomes:
             failed += [_in_words(url, outcome) for url, outcome in outcomes.items() if outcome not in absent]
         return failed
 
+    def has_come(self, api_path: str, stream: str) -> bool:
+        """Whether live timing or its mirror gave a stream of the session, whatever is in it."""
+        outcomes = (self.by_url.get(base + api_path + stream) for base in (LIVE_TIMING, LIVE_TIMING_MIRROR))
+        return any(isinstance(outcome, int) and outcome < 400 for outcome in outcomes)
+
     def failures_sentence(self, api_path: str, services: Iterable[str]) -> str:
         """Return the first few of :meth:`failures` and how many more there are; empty if there are none."""
         failures = self.failures(api_path, services)

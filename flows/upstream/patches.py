@@ -1,12 +1,14 @@
 """FastF1's insides: everything this project changes or reads there, in one place.
 
-FastF1 offers no way to see what became of its requests, to let them wait for their turn, or to sign in otherwise; three
+FastF1 offers no way to see what became of its requests, to let them wait for their turn, or to sign in otherwise; four
 hooks do that:
 
 - :func:`sign_in_with`: FastF1 signs in through a function of ours (``token_manager._default_auth_func``).
 - :func:`requests_through`: every request that leaves goes through a function of ours
   (``_SessionWithRateLimiting.get_adapter``).
 - :func:`requests_heard`: what becomes of each request is told (``Cache._cached_request``).
+- :func:`streams_mended`: its parsers get what can be read of a stream (``_api.fetch_page``), and laps do without topics
+  that only add to them.
 
 They are written for FastF1 3.9, which is the only one ``pyproject.toml`` allows. :func:`find_moved` says what another
 one has moved of all that is touched, there and in :mod:`flows.upstream.load`.
@@ -14,7 +16,7 @@ one has moved of all that is touched, there and in :mod:`flows.upstream.load`.
 
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import reduce
 from importlib import import_module
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
+from flows.upstream import streams
 from flows.upstream.services import LIVE_TIMING, LIVE_TIMING_MIRROR
 from flows.upstream.topics import PARSERS_LOGGER, STREAMS
 from transforms.errors import UpstreamError
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 SIGN_IN_LOGGER_PART, DOWNLOAD_LOGGER_END = "f1account", ".req"
 #: FastF1 sets none for most requests: seconds to connect, and between two parts of the answer.
 _TIMEOUT_S = (10.0, 60.0)
+_OK = 200
+_STREAM_END = ".jsonStream"
 
 #: Loggers by what their names end with, after a dot.
 _LOGGERS = {
@@ -40,6 +45,8 @@ _LOGGERS = {
     "fastf1.req._logger": DOWNLOAD_LOGGER_END,
     "fastf1.internals.f1account.common.logger": f".{SIGN_IN_LOGGER_PART}",
 }
+#: Topics without which FastF1 gives up all laps, though they are made from another: tyres, flags, and the start.
+_ADDING_TO_LAPS = ("timing_app_data", "track_status_data", "session_status_data")
 #: Callables by their parameters.
 _PARAMETERS = {
     "fastf1.req.Cache._cached_request": ("method", "url", "kwargs"),
@@ -47,8 +54,14 @@ _PARAMETERS = {
     "fastf1.internals.f1account.login.login": ("username", "password"),
     "fastf1.internals.f1account.token_manager.get_stored": (),
     "fastf1.core.Session._load_session_info": ("self", "livedata"),
+    "fastf1.core.Session._load_session_status_data": ("self", "livedata"),
+    "fastf1._api.fetch_page": ("path", "name"),
+    "fastf1._api.season_schedule": ("path", "response"),
+    **{f"fastf1._api.{name}": ("path", "response", "livedata") for name in _ADDING_TO_LAPS},
 }
 _PRESENT = (
+    "fastf1._api.headers",
+    "fastf1._api.SessionNotAvailableError",
     "fastf1.req.Cache._requests_session_cached",
     "fastf1.req.Cache._API_CORE_VERSION",
     "fastf1.internals.f1account.token_manager._default_auth_func",
@@ -226,8 +239,64 @@ def requests_heard(hear: Callable[[str, int | str], None]) -> Iterator[None]:
 
 
 @contextmanager
-def _replaced(owner: type, name: str, value: object) -> Iterator[None]:
-    """Set an attribute of a class while the block runs; afterwards it has, or inherits, what it did before."""
+def streams_mended() -> Iterator[None]:
+    """Let FastF1's parsers have what can be read of each stream while the block runs, and say what they do not get.
+
+    A stream without one readable line is none: FastF1 keeps nothing of it and asks again. Of the topics that only add
+    to laps an absent one is then an empty one, which is not kept either.
+    """
+    from fastf1 import _api
+    from fastf1.core import Session
+    from fastf1.req import Cache
+
+    fetch, logger = _api.fetch_page, _api._logger
+
+    def fetch_page(path: str, name: str) -> Any:
+        page = _api.pages[name]
+        if not page.endswith(_STREAM_END):
+            return fetch(path, name)
+        urls = tuple(base + path + page for base in (LIVE_TIMING, LIVE_TIMING_MIRROR))
+        answer = Cache.requests_get(urls, headers=_api.headers)
+        if answer.status_code != _OK:
+            return None
+        stream = streams.read_stream(answer.content, page)
+        if stream.unreadable:
+            topic = page.removesuffix(_STREAM_END)
+            logger.warning(f"{topic}: {stream.unreadable} of {stream.lines} lines cannot be read and are left out")
+        return stream.records or None
+
+    def or_empty(read: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: str, **options: Any) -> Any:
+            try:
+                return read(path, **options)
+            except _api.SessionNotAvailableError:
+                return inspect.unwrap(read)(path, response=[])
+
+        return call
+
+    load_status = Session._load_session_status_data
+
+    def _load_session_status_data(session: Any, livedata: Any = None) -> None:
+        import pandas as pd
+
+        load_status(session, livedata=livedata)
+        if getattr(session, "_session_start_time", None) is None:
+            # Compared with times, where FastF1 does not expect None.
+            session._session_start_time = pd.NaT
+        if not len(getattr(session, "_session_status", ())):
+            session._session_status = pd.DataFrame({"Time": pd.to_timedelta([]), "Status": []})
+
+    with ExitStack() as hooks:
+        hooks.enter_context(_replaced(_api, "fetch_page", fetch_page))
+        for name in _ADDING_TO_LAPS:
+            hooks.enter_context(_replaced(_api, name, or_empty(getattr(_api, name))))
+        hooks.enter_context(_replaced(Session, "_load_session_status_data", _load_session_status_data))
+        yield
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, value: object) -> Iterator[None]:
+    """Set an attribute of a class or module while the block runs; afterwards it has, or inherits, what it had."""
     before = vars(owner).get(name)
     setattr(owner, name, value)
     try:

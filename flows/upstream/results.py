@@ -6,7 +6,7 @@ from pathlib import Path
 from flows.session_ref import SessionRef
 from flows.upstream.client import Client
 from flows.upstream.http_cache import delete_bodies, read_bodies
-from flows.upstream.services import results_url, service_urls
+from flows.upstream.services import is_result, results_url, service_urls
 from transforms.session_types import SESSION_TYPES
 
 #: What reading an answer raises that is none of the results service's.
@@ -51,14 +51,6 @@ def _forget_empty_answers(cache_dir: Path, session: SessionRef) -> None:
     """Delete the cached answers that hold no results: FastF1 would take them for hours after there are some."""
     urls = service_urls(session, None)
     bodies = read_bodies(cache_dir, [urls[name] for name in SESSION_TYPES[session.code].results])
-    empty = [url for url, body in bodies.items() if _is_empty(body)]
+    empty = [url for url, body in bodies.items() if not is_result(body)]
     if empty:
         delete_bodies(cache_dir, empty)
-
-
-def _is_empty(body: bytes) -> bool:
-    """Whether this answer of the results service speaks of no race at all."""
-    try:
-        return not json.loads(body)["MRData"]["RaceTable"]["Races"]
-    except _NO_ANSWER:
-        return True

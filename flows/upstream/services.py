@@ -1,5 +1,6 @@
 """What FastF1 asks for a session, and where: live timing's streams, the results service, the circuit service."""
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -48,3 +49,11 @@ def results_url(session: SessionRef) -> str:
 def stream_urls(session: SessionRef, topics: Iterable[str]) -> dict[str, str]:
     """Return the addresses of the live timing streams that FastF1 parses ``topics`` from, by ``stream-<topic>``."""
     return {f"stream-{topic.strip('_')}": f"{LIVE_TIMING}{session.located_path}{STREAMS[topic]}" for topic in topics}
+
+
+def is_result(body: bytes) -> bool:
+    """Whether an answer of the results service speaks of any race at all."""
+    try:
+        return bool(json.loads(body)["MRData"]["RaceTable"]["Races"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False

@@ -1,6 +1,8 @@
 """FastF1's parsed topics of a session, as files of its cache."""
 
+import json
 import pickle
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ PARSERS_LOGGER = "fastf1.api"
 #: Kept beside FastF1's parsed topics, so that a later load knows what only their parsing told.
 WARNINGS_FILE = "parser-warnings.json"
 LAP_COUNTS_FILE = "lap-counts.json"
-_INFO_TOPIC = "session_info"
+#: What the index of the season says of a session whose own topic does not say who it is.
+INFO_FILE = "session-info.json"
+INFO_TOPIC = "session_info"
 _LAP_COUNT = "lap_count"
 #: What FastF1 keeps of a session once it has parsed it, one file a topic, and the stream of live timing it parses it
 #: from (``fastf1._api``; :mod:`flows.upstream.patches` sees that it is so).
@@ -22,7 +26,7 @@ STREAMS = {
     "driver_info": "DriverList.jsonStream",
     "position_data": "Position.z.jsonStream",
     "race_control_messages": "RaceControlMessages.jsonStream",
-    _INFO_TOPIC: "SessionInfo.jsonStream",
+    INFO_TOPIC: "SessionInfo.jsonStream",
     "session_status_data": "SessionStatus.jsonStream",
     "timing_app_data": "TimingAppData.jsonStream",
     "track_status_data": "TrackStatus.jsonStream",
@@ -40,32 +44,48 @@ def missing_topics(cache_dir: Path, session: SessionRef) -> tuple[str, ...]:
 
 
 def read_session_info(cache_dir: Path, session: SessionRef) -> dict[str, Any] | None:
-    """Return the session's ``SessionInfo`` as FastF1 keeps it, or None where the cache has none that can be read."""
+    """Return the session's ``SessionInfo`` as FastF1 keeps it, or None where the cache has none that can be read.
+
+    One without a number is taken from what is kept beside the topics in its place.
+    """
+    folder = topic_folder(cache_dir, session)
     try:
-        content = pickle.loads((topic_folder(cache_dir, session) / f"{_INFO_TOPIC}.ff1pkl").read_bytes())
-        info = content["data"]
+        info = pickle.loads((folder / f"{INFO_TOPIC}.ff1pkl").read_bytes())["data"]
     except Exception:
         # Damaged pickles raise anything. FastF1 fetches a topic again that it cannot read; so there is nothing to know
         # before it has.
-        return None
+        info = None
+    if key_of(info) is None:
+        with suppress(OSError, ValueError):
+            info = json.loads((folder / INFO_FILE).read_bytes())
     return info if isinstance(info, dict) else None
 
 
 def read_session_key(cache_dir: Path, session: SessionRef) -> int | None:
     """Return Formula 1's number of the session, or None where the cache does not know it."""
-    return _number_in(read_session_info(cache_dir, session), "Key")
+    return key_of(read_session_info(cache_dir, session))
 
 
 def read_circuit_key(cache_dir: Path, session: SessionRef) -> int | None:
     """Return the circuit service's number of the session's circuit, or None where the cache does not know it."""
-    return _number_in(read_session_info(cache_dir, session), "Meeting", "Circuit", "Key")
+    return circuit_key_of(read_session_info(cache_dir, session))
 
 
-def _number_in(info: Any, *path: str) -> int | None:
-    """Return the whole number at a path of names, or None where there is none."""
-    for name in path:
+def key_of(info: object) -> int | None:
+    """Return the number in a SessionInfo, or in a part of one; None where it has none that can be one."""
+    key = info.get("Key") if isinstance(info, dict) else None
+    try:
+        number = int(str(key))
+    except ValueError:
+        return None
+    return number if number > 0 else None
+
+
+def circuit_key_of(info: object) -> int | None:
+    """Return the circuit's number in a SessionInfo, None where it has none."""
+    for name in ("Meeting", "Circuit"):
         info = info.get(name) if isinstance(info, dict) else None
-    return info if isinstance(info, int) and not isinstance(info, bool) else None
+    return key_of(info)
 
 
 def topic_folder(cache_dir: Path, session: SessionRef) -> Path:

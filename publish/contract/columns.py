@@ -35,7 +35,7 @@ class Channel(Part):
     scale: Annotated[float | int, about("A continuous value is the integer in a chunk times this")]
     kind: Literal["continuous", "held"]
     column: Annotated[str, about("The column of the table frames that holds the same")]
-    decimals: int
+    per_unit: Annotated[int, about("The column holds steps of 1 divided by this")]
     differences: Annotated[Count, about("How often the integers of a chunk are differences of differences")]
     every_ms: Annotated[Count, about("Distance of its values in a chunk; 0: one at every tick")]
     description: str
@@ -75,7 +75,7 @@ def _channel(channel: declare.Channel) -> Channel:
         channel.scale,
         kind,
         channel.column,
-        channel.decimals,
+        channel.per_unit,
         channel.differences if kind == "continuous" else 0,
         channel.every_ms,
         channel.description,

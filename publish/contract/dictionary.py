@@ -56,9 +56,10 @@ def _page_lines() -> Iterator[str]:
         yield from _grid(_COLUMN_HEADS, (_facts_of_column(column) for column in table.columns))
     yield "## Channels of the frames"
     yield ""
-    yield "What a car has in a chunk, and the column of `frames` with the same. A continuous value is integer × scale."
+    yield "What a car has in a chunk, and the column of `frames` with the same. A continuous value is integer × scale;"
+    yield "the table has it in steps of 1 / `per unit`: whole numbers, or binary fractions, whose zeros take no room."
     yield ""
-    heads = "channel | unit | scale | kind | column | decimals | differences | every ms | meaning"
+    heads = "channel | unit | scale | kind | column | per unit | differences | every ms | meaning"
     channels = column_dictionary().channels
     yield from _grid(heads, ([name, *astuple(channel)] for name, channel in channels.items()))
 

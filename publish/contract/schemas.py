@@ -13,6 +13,7 @@ from publish.live.status import Status
 from publish.revisions.latest import Latest
 from publish.season.document import Season
 from publish.season.index import RootIndex
+from publish.season.static_files import Site
 
 Schema = dict[str, Any]
 
@@ -25,6 +26,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "status": Status,
     "health": Health,
     "runs": Runs,
+    "site": Site,
     "dictionary": Columns,
     # An overview is a chunk like any other.
     **{name: kind for name, kind in OBJECT_KINDS.items() if name != "overview"},

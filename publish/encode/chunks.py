@@ -21,10 +21,8 @@ from publish.encode.channels import (
     CONTINUOUS,
     HELD,
     code_names,
-    decimal_power,
     differences_of,
     held_codes,
-    round_published,
     scale_to_integers,
 )
 from publish.encode.files import BoundedPool, dump_json, write_json_gz
@@ -48,7 +46,6 @@ _STRATEGY = zlib_ng.Z_FILTERED
 TOO_QUICK = ("speed", "rpm", "throttle", "lap_distance", "gear", "brake", "drs")
 
 _TICKS = CHUNK_MS // TICK_MS
-_POWERS = np.array([decimal_power(c) for c in CONTINUOUS]).reshape(-1, 1, 1)
 _SCALES = np.array([c.scale for c in CONTINUOUS], dtype=np.float64).reshape(-1, 1, 1)
 
 
@@ -125,7 +122,7 @@ def _blocks(frames: Frames) -> Iterator[_Block]:
     for start in range(0, frames.clock.ticks, _TICKS):
         cut = slice(start, start + _TICKS)
         raw = np.array([[getattr(car, c.column)[cut] for car in cars] for c in CONTINUOUS], dtype=np.float32)
-        values, gaps = scale_to_integers(round_published(raw, _POWERS), _SCALES)
+        values, gaps = scale_to_integers(raw, _SCALES)
         yield _Block(
             values=values,
             gaps=gaps,

@@ -28,6 +28,8 @@ _LEVEL = 6
 _WINDOW = 13
 _STRATEGY = zlib_ng.Z_FILTERED
 
+#: Below so many steps of the last decimal any two neighbours are different floats of 32 bits.
+_EXACT_STEPS = 2**23
 #: Frames per block: about 5 MB of text with 20 cars.
 _BLOCK = 2000
 
@@ -153,7 +155,11 @@ def _distinct(fields: dict[str, NDArray[np.integer]]) -> pa.StringArray:
 def _decimal(values: NDArray[np.floating], decimals: int) -> pa.StringArray:
     """Return numbers (n,) as JSON text with at most ``decimals`` decimals; ``null`` where they are not finite."""
     rounded = np.round(values.astype(np.float64), decimals) + 0.0  # no negative zero
-    rounded[~np.isfinite(rounded)] = np.nan
+    known = np.isfinite(rounded)
+    rounded[~known] = np.nan
+    # The shortest text of a float is the same with 32 bits while they tell its last decimal, in a quarter of the time.
+    if np.abs(rounded[known]).max(initial=0.0) * 10**decimals < _EXACT_STEPS:
+        rounded = rounded.astype(np.float32)
     return pc.fill_null(pc.cast(pa.array(rounded, from_pandas=True), pa.string()), "null")
 
 

@@ -93,6 +93,9 @@ class Latest(Document, tag="parcferme/latest/1"):
     withheld: Annotated[tuple[Revision, ...], about("Rolled back from; only a forced run brings one back")] = ()
     removed: Annotated[tuple[Revision, ...], about("Taken away, or about to be; no name is used twice")] = ()
     verdict: Annotated[Verdict | None, about("Of what is current")] = None
+    settled_at: Annotated[
+        Utc | None, about("When copies and indexes were seen to follow it, long after it became current")
+    ] = None
 
     @property
     def revisions(self) -> list[str]:
@@ -198,6 +201,7 @@ def step_back(
         capabilities=capabilities,
         verdict=verdict,
         history=(_entry(revision, now, ROLLED_BACK, grade, changes), *before.history),
+        settled_at=None,
         withheld=_without((*later, *before.withheld), revision),
     )
 
@@ -217,7 +221,7 @@ def rename(before: Latest, names: Mapping[str, str]) -> Latest:
     """Return what is known once revisions are stored under other names (old name to new one)."""
     revision = names.get(before.revision, before.revision)
     history = tuple(replace(entry, revision=names.get(entry.revision, entry.revision)) for entry in before.history)
-    return replace(before, revision=revision, manifest=_manifest_of(revision), history=history)
+    return replace(before, revision=revision, manifest=_manifest_of(revision), history=history, settled_at=None)
 
 
 def _without(withheld: Iterable[str], revision: str) -> tuple[str, ...]:

@@ -11,7 +11,15 @@ from typing import Any
 
 from publish import keys
 from publish.revisions.latest import read_latest
-from publish.season.document import Event, Season, home_in, homes_of, published_in, renamed_events
+from publish.season.document import (
+    Event,
+    Season,
+    home_in,
+    homes_of,
+    published_in,
+    renamed_events,
+    season_document,
+)
 from publish.season.finish import finish_publication, settle_unowned_rows
 from publish.season.index import published_of_year, read_season, update_season
 from publish.stores.base import Conflict, RefusedError, Store
@@ -54,6 +62,18 @@ def follow_schedule(
         f"{keys.season(year)} in {store.uri} was changed by other runs each of the {_ATTEMPTS} times this one was to "
         "follow the calendar. See what else writes it, then run again."
     )
+
+
+def is_followed(store: Store, year: int, events: Sequence[Event], now: datetime) -> bool:
+    """Whether the index of ``year`` is that of the schedule ``events``, with nothing left to move: two requests.
+
+    :raises PublicationError: a document cannot be read.
+    """
+    before = read_season(store, year)
+    if before is None or read_document(store, keys.status_moves(year), StatusMoves) is not None:
+        return False
+    after = season_document(year, events, before, published_in(before), {}, now)
+    return encode_document(after) == encode_document(before)
 
 
 def _follow(store: Store, year: int, events: Sequence[Event], now: datetime, all_sessions: bool) -> bool:

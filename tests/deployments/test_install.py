@@ -36,6 +36,23 @@ def test_what_uv_was_told_itself_stands(script: dict[str, Any]) -> None:
     assert script["uv_settings"](CONFIGURED, {"UV_INDEX": "https://mine.example.org/simple"}) == {}
 
 
+@pytest.mark.parametrize(("typed", "wanted"), [([], "."), (["--tools"], ".[dev]")])
+def test_pip_does_what_uv_cannot(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, typed: list[str], wanted: str
+) -> None:
+    script = runpy.run_path(str(SCRIPT))
+    ran: list[list[str]] = []
+    names = script["main"].__globals__
+    monkeypatch.setitem(names, "_install_with_uv", lambda _wanted: False)
+    monkeypatch.setitem(names, "_run", ran.append)
+    assert script["main"](typed) == 0
+    assert "pip does" in capsys.readouterr().out
+    installed, compiled = ran
+    assert installed[:3] == ["-m", "pip", "install"] and installed[-2:] == ["--editable", wanted]
+    assert installed[-4:-2] == ["--constraint", "constraints.txt"]
+    assert compiled[:2] == ["-m", "compileall"]
+
+
 def test_what_cannot_be_understood_installs_nothing(script: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert script["main"](["--everything"]) == 2
     assert "--tools" in capsys.readouterr().err

@@ -77,6 +77,7 @@ def test_first_publication_is_complete(store, publishing):
         ],
         "withheld": [],
         "removed": [],
+        "settled_at": None,
     }
     entry = read_season(store, 2024).events[0].sessions[0]
     assert entry.state == "published"

@@ -1,5 +1,6 @@
 """The two flows on the sample season, against a real Prefect server and a folder as destination."""
 
+import re
 import shutil
 import tempfile
 from dataclasses import replace
@@ -168,12 +169,21 @@ def test_missing_data_and_the_future_are_no_failures(sample_site: Path, monkeypa
         publish_session(SAMPLE_YEAR, 1, "R")
 
 
+def test_a_session_long_over_without_data_is_told_when_it_ended(sample_site: Path) -> None:
+    with pytest.raises(NotReadyError, match=r"FP1, not even its SessionInfo\. This session ended on 2099-") as refused:
+        publish_session(SAMPLE_YEAR, 3, "FP1")
+    assert "the upstream has nothing of it" in str(refused.value) and "half an hour" not in str(refused.value)
+    start = datetime.fromisoformat(_indexed(sample_site, 3, "FP1")["start_utc"])
+    ended = re.search(r"ended on (\S+);", str(refused.value))
+    assert ended is not None and ended[1] == start.date().isoformat()
+
+
 def test_data_that_is_late_is_awaited(sample_site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publish_session(SAMPLE_YEAR, 1, "FP1")
     start = _indexed(sample_site, 1, "Q")["start_utc"]
     monkeypatch.setenv("PARCFERME_NOW", start)
     _fail_to_load(monkeypatch, NotReadyError("nothing yet"), "Q")
-    with pytest.raises(NotReadyError):
+    with pytest.raises(NotReadyError, match="try again in half an hour"):
         publish_session(SAMPLE_YEAR, 1, "Q")
     assert _indexed(sample_site, 1, "Q")["state"] == "awaiting_data"
 

@@ -31,7 +31,7 @@ def calendar(*names: str) -> tuple[Event, ...]:
 
 def test_sessions_that_keep_their_number_go_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     settings, store = Settings(destination=tmp_path.as_uri()), open_store(tmp_path.as_uri())
-    prepare_destination(settings, store, 2024, calendar("A", "B", "C"))
+    prepare_destination(settings, store, 2024, calendar("A", "B", "C"), has_server=False)
     status = Status(
         type=COMPLETE,
         state="Completed",
@@ -48,7 +48,7 @@ def test_sessions_that_keep_their_number_go_on(tmp_path: Path, caplog: pytest.Lo
         patch.object(FileStore, "delete", side_effect=RefusedError("access denied")),
         pytest.raises(NotFollowedError, match="parcferme index 2024") as refused,
     ):
-        prepare_destination(settings, store, 2024, calendar("A", "C"))
+        prepare_destination(settings, store, 2024, calendar("A", "C"), has_server=False)
     index = read_season(store, 2024)
     assert index is not None and [event.name for event in index.events] == ["A", "B", "C"]
     with caplog.at_level(logging.WARNING):

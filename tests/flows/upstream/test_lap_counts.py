@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from sample_sessions import load_sample, located_sample
 
+from flows.upstream.client import Client
 from flows.upstream.http_cache import delete_bodies, read_bodies, write_bodies
 from flows.upstream.lap_counts import parse_lap_counts, read_lap_counts
 from flows.upstream.services import stream_urls
@@ -116,13 +117,13 @@ def test_counts_are_kept_beside_the_topic_they_were_parsed_with(cache: Path) -> 
     np.testing.assert_array_equal(race.lap_counts["7"].time_ms, ends)
     session = located_sample(cache, 1, "R")
     delete_bodies(cache, [stream_url(cache)])
-    kept = read_lap_counts(cache, session)
+    kept = read_lap_counts(Client(cache, offline=True), session)
     assert {car: c.laps.tolist() for car, c in kept.items()} == {
         car: c.laps.tolist() for car, c in race.lap_counts.items()
     }
     path = topic_folder(cache, session) / f"{_TOPIC}.ff1pkl"
     path.write_bytes(path.read_bytes() + b"another")
-    assert read_lap_counts(cache, session) == {}
+    assert read_lap_counts(Client(cache, offline=True), session) == {}
 
 
 def test_a_file_a_writer_was_killed_at_is_made_anew(cache: Path) -> None:

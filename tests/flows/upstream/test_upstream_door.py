@@ -109,7 +109,7 @@ def test_a_session_that_is_not_out_costs_two_requests(
     double: UpstreamDouble, cache: Path, hidden: tuple[str, ...]
 ) -> None:
     double.season.hide(1, "Q", *hidden)
-    with pytest.raises(NotReadyError, match=r"nothing on 2099 round 1 .* Q yet"):
+    with pytest.raises(NotReadyError, match=r"nothing on 2099 round 1 .* Q, not even its SessionInfo"):
         load_recording(Client(cache), QUALIFYING)
     assert calls(double) == {SCHEDULE_HOST: 1, TIMING_HOST: 1, MIRROR_HOST: 1}
     assert {request.what for request in double.requests(LIVE)} == {"SessionInfo"}
