@@ -126,21 +126,22 @@ def _is_beginning_of(wanted: str, name: str) -> bool:
 
 
 def _closest(events: Sequence[Event], wanted: str) -> tuple[Event, ...]:
-    """The one event with a name a slip of the pen away, if no other's is about as close."""
-    ranked = sorted(((_likeness(event, wanted), n) for n, event in enumerate(events)), reverse=True)
-    if not ranked or ranked[0][0] < _CLOSE:
-        return ()
-    best = ranked[0][0]
-    return tuple(events[n] for likeness, n in ranked if likeness >= best - _CLEARLY)
+    """The events with a name a slip of the pen away, those of the closest kind of name that are about as close."""
+    for tier in range(3):
+        alike = [_likeness(names_of(event)[tier], wanted) for event in events]
+        best = max(alike, default=0.0)
+        if best >= _CLOSE:
+            return tuple(event for event, own in zip(events, alike, strict=True) if own >= best - _CLEARLY)
+    return ()
 
 
 def nearest(events: Sequence[Event], text: str, most: int = 3) -> tuple[Event, ...]:
     """Return the events with the names most like ``text``, the closest first; none where none is near."""
     wanted = fold(text)
-    ranked = sorted(enumerate(events), key=lambda of: (-_likeness(of[1], wanted), of[0]))
-    return tuple(event for _, event in ranked[:most] if _likeness(event, wanted) >= _NEAR)
+    alike = [_likeness(frozenset[str]().union(*names_of(event)), wanted) for event in events]
+    ranked = sorted(range(len(events)), key=lambda n: -alike[n])
+    return tuple(events[n] for n in ranked[:most] if alike[n] >= _NEAR)
 
 
-def _likeness(event: Event, wanted: str) -> float:
-    names = frozenset().union(*names_of(event)) - {""}
+def _likeness(names: frozenset[str], wanted: str) -> float:
     return max((difflib.SequenceMatcher(None, wanted, name).ratio() for name in names), default=0.0)
