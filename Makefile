@@ -4,18 +4,27 @@ VENV := .venv
 BIN := $(VENV)/bin
 SITE ?= $(CURDIR)/site
 STAMP := $(VENV)/.installed
+TOOLS_STAMP := $(VENV)/.installed-tools
 
-.PHONY: help install demo serve test bench audit clean
+.PHONY: help install tools demo serve test bench audit clean
 
 help: ## say what can be done
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-install: $(STAMP) ## make .venv and install everything, pinned
+install: $(STAMP) ## make .venv and install parcferme, pinned
 
-$(STAMP): pyproject.toml constraints.txt
+tools: $(TOOLS_STAMP) ## and what tests and checks need
+
+$(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+
+$(STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python deployments/install.py
 	touch $@
+
+$(TOOLS_STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python deployments/install.py --tools
+	touch $(STAMP) $@
 
 demo: install ## publish the built-in sample season into ./site
 	PARCFERME_DESTINATION=file://$(SITE) $(BIN)/parcferme demo
@@ -23,16 +32,16 @@ demo: install ## publish the built-in sample season into ./site
 serve: install ## serve ./site with the headers S3 would send
 	PARCFERME_DESTINATION=file://$(SITE) $(BIN)/parcferme serve
 
-test: install ## lint, format, types, tests
+test: tools ## lint, format, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
-bench: install ## play 20,000 schedules of all who publish at once; takes an hour of processor time or two
+bench: tools ## play 20,000 schedules of all who publish at once; takes an hour of processor time or two
 	$(BIN)/python tests/benchmarks/bench_interleavings.py
 
-audit: install ## look for known vulnerabilities in what is pinned
+audit: tools ## look for known vulnerabilities in what is pinned
 	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
 clean: ## undo install and demo

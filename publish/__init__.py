@@ -3,6 +3,7 @@
 Imports ``transforms`` and nothing of ``flows``. Its own rooms, each of which imports only those after it:
 
 - ``server``: a destination served on loopback. ``site``: the pages.
+- ``readers``: files that read what is published; each stands alone and is published itself.
 - ``publication``: the order in which a revision becomes current.
 - ``contract``: what is promised, and whether it is kept: schemas, dictionary, verify.
 - ``live``: documents that change by the minute: status, runs, health; and telling the CDN.

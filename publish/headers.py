@@ -22,6 +22,7 @@ _CONTENT_TYPES = {
     ".ico": "image/x-icon",
     ".md": "text/markdown; charset=utf-8",
     ".txt": "text/plain; charset=utf-8",
+    ".py": "text/x-python; charset=utf-8",
 }
 
 

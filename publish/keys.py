@@ -15,6 +15,8 @@ HEALTH = "v1/health.json"
 RUNS = "v1/runs.json"
 #: What ``Store.check`` writes to see whether a destination honours conditional writes.
 CHECK = "v1/check.json"
+#: Which pages, parts of pages and schemas there are, with their hashes.
+SITE = "v1/site.json"
 SESSIONS = "v1/sessions/"
 SCHEMAS = "v1/schemas/"
 #: Below these are the stable copies of current tables and rows.
@@ -25,10 +27,14 @@ STATUS = "v1/status/"
 RAW = "raw/"
 #: What the pages load, in a folder for each version of it.
 PAGE_PARTS = "viewer/"
+#: The reader that gives FastF1's frames, to be copied by whoever wants it.
+READER_OF_FRAMES = "v1/reader/fastf1_frames.py"
 #: The page that replays sessions.
 VIEWER = "index.html"
 #: The page that shows how the system is.
 STATUS_PAGE = "status.html"
+#: The page that shows how true each session is.
+TRUTH_PAGE = "truth.html"
 
 # Parts never start with a dot: no "..", no hidden or temporary file is ever a key.
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._=-]*"
@@ -167,6 +173,11 @@ def status(year: int, round_number: int, code: str) -> str:
 def is_status(key: str) -> bool:
     """Whether ``key`` is that of a session's status document."""
     return _STATUS_OBJECT.fullmatch(key) is not None
+
+
+def deletion_probe(year: int) -> str:
+    """Key under which there is never anything: deleting it tells whether status documents can be taken away."""
+    return f"{STATUS}{year:d}/nothing.json"
 
 
 def status_moves(year: int) -> str:

@@ -6,7 +6,7 @@ nothing mixed. What holds at which step is in ``docs/publication.md``.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -35,9 +35,10 @@ from publish.revisions.prune import Removal, condemn, delete_removed, plan_prune
 from publish.revisions.stored import find_content, read_revision, upload_revision
 from publish.season.document import home_in
 from publish.season.finish import finish_publication
-from publish.season.index import is_indexed, read_season, update_root_index, update_season
+from publish.season.index import is_indexed, read_season, update_season
+from publish.season.static_files import publish_site
 from publish.stores.base import Store
-from publish.stores.parallel import OnProgress, in_parallel
+from publish.stores.parallel import OnProgress
 from publish.stores.shared_documents import read_document
 from publish.structs import decode_document
 from transforms.errors import InputError, PublicationError
@@ -171,10 +172,18 @@ def roll_back(store: Store, session_key: int, revision: str | None, *, now: date
             )
         if entry.revision == before.revision:
             return before, before
-        changes, capabilities = _changes(store, before, manifest), manifest.capabilities
+        changes = _changes(store, before, manifest)
 
         def following(present: Latest | None) -> Latest:
-            return step_back(present or before, entry.revision, entry.grade, capabilities, now, changes)
+            return step_back(
+                present or before,
+                entry.revision,
+                entry.grade,
+                manifest.capabilities,
+                manifest.verdict,
+                now=now,
+                changes=changes,
+            )
 
         after = replace_latest(store, session_key, before, entry.revision, following)
         return None if after is None else (before, after)
@@ -267,45 +276,6 @@ def _unknown_session(store: Store, session_key: int) -> str:
     known = sorted(int(name) for name in store.list_folders(keys.SESSIONS) if name.isdecimal())
     listed = ", ".join(map(str, known[:_LISTED_SESSIONS])) + (", ..." if len(known) > _LISTED_SESSIONS else "")
     return f"Session {session_key} is not published in {store.uri}. Published are: {listed or 'none'}."
-
-
-def publish_site(store: Store, files: Mapping[str, bytes]) -> int:
-    """Write schemas and pages (key to bytes) that differ from what is there, link them in ``index.json``; returns
-    how many.
-
-    A page goes up after everything else, since it may load the rest.
-    """
-
-    def write(key: str) -> bool:
-        return update_file(store, key, files[key])
-
-    pages = [key for key in sorted(files) if key.endswith(".html")]
-    others = [key for key in sorted(files) if not key.endswith(".html")]
-    written = [*in_parallel(write, others), *in_parallel(write, pages)]
-    links: dict[str, str | dict[str, str]] = {}
-    schemas = {
-        key.removeprefix(keys.SCHEMAS).removesuffix(".json"): key for key in others if key.startswith(keys.SCHEMAS)
-    }
-    if schemas:
-        links["schemas"] = schemas
-    if keys.VIEWER in files:
-        links["viewer"] = keys.VIEWER
-    if keys.STATUS_PAGE in files:
-        links["status_page"] = keys.STATUS_PAGE
-    for name, key in (("health", keys.HEALTH), ("runs", keys.RUNS)):
-        if store.head(key) is not None:
-            links[name] = key
-    update_root_index(store, links=links)
-    return sum(written)
-
-
-def update_file(store: Store, key: str, data: bytes) -> bool:
-    """Write ``data`` unless it is there already; says whether it was written."""
-    stored = store.read(key)
-    if stored is not None and stored.data == data:
-        return False
-    store.write(key, data)
-    return True
 
 
 def _check_consistent(encoded: EncodedRevision, identity: SessionIdentity) -> None:

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 _BLOCK_BYTES = 4 << 20
 _REPLACED_ATTEMPTS = 3
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
+#: Digits of a range's number that count: no object has so many bytes, and Python converts no thousands of digits.
+_DIGITS = 18
 _CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Accept-Ranges, Content-Encoding, Content-Length, Content-Range, ETag",
@@ -122,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path).removeprefix("/")
         if path == "":
             return "index.html" if self.store.head("index.html") is not None else keys.INDEX
-        return path if keys.is_key(path) else None
+        return path if keys.is_key(path) and self.store.is_own(path) else None
 
     def _decide(self, info: ObjectInfo) -> _Answer:
         etag = _quoted(info.etag)
@@ -218,10 +220,14 @@ def _span(header: str | None, size: int) -> tuple[int, int] | tuple[()] | None:
         return None
     first_text, last_text = asked.groups()
     if not first_text:
-        length = min(int(last_text), size)
+        length = min(_number(last_text), size)
         return (size - length, size - 1) if length else ()
-    first = int(first_text)
-    last = min(int(last_text), size - 1) if last_text else size - 1
-    if last_text and int(last_text) < first:
+    first = _number(first_text)
+    last = min(_number(last_text), size - 1) if last_text else size - 1
+    if last_text and _number(last_text) < first:
         return None
     return (first, last) if first < size else ()
+
+
+def _number(digits: str) -> int:
+    return int(digits.lstrip("0")[:_DIGITS] or 0)

@@ -21,10 +21,13 @@ import orjson
 from msgspec import Meta, Struct, field
 
 from publish import keys
+from transforms.declare import NAME_LENGTH, SENTENCE_LENGTH
 from transforms.errors import PublicationError
 from transforms.grades import GRADES
 from transforms.session_types import SESSION_CODES
 
+#: Digits a version may have; characters of a wrong one that a message shows.
+_VERSION_DIGITS, _SHOWN = 9, 100
 _MOMENT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
 _REPAIR = "Restore an earlier version of it or delete it, then publish that session or rewrite that index again."
 _UPDATE_OR_REPAIR = f"If a newer parcferme writes there too, update this one. Otherwise it is damaged. {_REPAIR}"
@@ -47,6 +50,13 @@ def one_of(*values: str) -> Meta:
     return Meta(pattern=rf"^(?:{names})(?!\n)$", extra_json_schema={"enum": list(values)})
 
 
+def text_of(longest: int) -> Meta:
+    """Allow texts of at most ``longest`` characters without control characters, as ``transforms.texts`` leaves them."""
+    return Meta(max_length=longest, pattern=r"^[^\x00-\x1f\x7f-\x9f]*(?!\n)$")
+
+
+Name = Annotated[str, text_of(NAME_LENGTH)]
+Sentence = Annotated[str, text_of(SENTENCE_LENGTH)]
 Count = Annotated[int, Meta(ge=0)]
 Year = Annotated[int, Meta(ge=1950)]
 Grade = Annotated[str, one_of(*GRADES)]
@@ -96,10 +106,16 @@ def plain_values(document: object) -> Any:
 def encode_document(document: object) -> bytes:
     """Return compact JSON, fields in the order declared, times in UTC with milliseconds, a newline at the end.
 
-    :raises PublicationError: the document is not what it is declared to be.
+    :raises PublicationError: the document is not what it is declared to be, or holds a text that is none.
     """
     options = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME
-    return orjson.dumps(plain_values(document), default=utc_text, option=options)
+    try:
+        return orjson.dumps(plain_values(document), default=utc_text, option=options)
+    except orjson.JSONEncodeError as error:
+        raise PublicationError(
+            f"A {type(document).__name__} was to be published that holds a text that is none: {error}. It was not "
+            "written. This is a fault of parcferme: report it with this message."
+        ) from error
 
 
 def decode_document(data: bytes, kind: type[Kind], where: str) -> Kind:
@@ -112,7 +128,7 @@ def decode_document(data: bytes, kind: type[Kind], where: str) -> Kind:
             return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
         raise PublicationError(f"{where} is not as its schema says: {error}. {_UPDATE_OR_REPAIR}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PublicationError(f"{where} is not readable JSON ({error}). {_REPAIR}") from error
     raise PublicationError(f"{where} {problem}")
 
@@ -138,8 +154,8 @@ def _version_problem(data: bytes, kind: Any) -> str | None:
     if said == wanted:
         return None
     (name, _, version), (said_name, _, said_version) = wanted.rpartition("/"), said.rpartition("/")
-    if said_name != name or not said_version.isdecimal():
-        return f"is not a {wanted}: its schema is {said!r}. {_REPAIR}"
+    if said_name != name or not said_version.isdecimal() or len(said_version) > _VERSION_DIGITS:
+        return f"is not a {wanted}: its schema is {said[:_SHOWN]!r}. {_REPAIR}"
     if int(said_version) > int(version):
         return f"is a {said}, written by a newer parcferme. Update this one, which knows {wanted} and changed nothing."
     return (

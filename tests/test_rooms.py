@@ -24,6 +24,7 @@ ORDER = (
     "flows.settings",
     "publish.server",
     "publish.site",
+    "publish.readers",
     "publish.publication",
     "publish.contract",
     "publish.live",

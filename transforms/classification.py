@@ -220,6 +220,12 @@ class Comparison:
     timing: dict[str, CarTiming]
     gaps_ms: dict[str, float]
 
+    @property
+    def agreeing(self) -> int:
+        """How many of the finishers are shown in the order of the result, penalties allowed."""
+        astray = {car for swap in self.swaps if not swap.decided for car in (swap.ahead.car, swap.behind.car)}
+        return len(self.finishes) - len(astray)
+
     def rows(self, origin_ms: float) -> list[Row]:
         """What contradicts what, on the clock that begins at ``origin_ms`` of session time."""
         return [*gap_rows(self.finishes, origin_ms), *order_rows(self.swaps, origin_ms)]

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from transforms.declare import CATEGORY, CLOCK, MS, TEXT, Column, Table, schema_of
+from transforms.declare import CATEGORY, CLOCK, MS, SENTENCE_LENGTH, TEXT, Column, Table, schema_of
 from transforms.frames import CHANNELS
 
 #: In front of every table, in every row: columns by the attribute of the session's identity they hold.
@@ -60,7 +60,7 @@ LAPS = Table(
         Column("personal_best", pa.bool_(), "", "Whether it was the driver's best so far"),
         Column("accurate", pa.bool_(), "", "FastF1's check that lap, sector and crossing times agree"),
         Column("deleted", pa.bool_(), "", "Whether the stewards deleted the time"),
-        Column("deleted_reason", TEXT, "", "Why they did"),
+        Column("deleted_reason", TEXT, "", "Why they did", SENTENCE_LENGTH),
         Column("generated", pa.bool_(), "", "Whether FastF1 added the lap without a timing record"),
     ),
 )
@@ -157,7 +157,7 @@ MESSAGES = Table(
         Column("utc", pa.timestamp("ms", tz="UTC"), "", "Time in UTC"),
         Column("lap", pa.int16(), "lap", "Lap of the leader"),
         Column("category", TEXT, "", "Flag, Drs, CarEvent, Other and so on"),
-        Column("message", TEXT, "", "What race control said"),
+        Column("message", TEXT, "", "What race control said", SENTENCE_LENGTH),
         Column("status", TEXT, "", "ENABLED or DISABLED, for DRS"),
         Column("flag", TEXT, "", "Which flag"),
         Column("scope", TEXT, "", "Track, Sector or Driver"),
@@ -239,9 +239,9 @@ POSITIONS = Table(
     columns=(
         Column("car", CATEGORY, "", "Racing number"),
         Column("time_ms", MS, CLOCK, "Time of the sample, from its UTC date"),
-        Column("x_m", pa.float64(), "m", "East-like coordinate of the circuit's own frame"),
-        Column("y_m", pa.float64(), "m", "North-like coordinate of the circuit's own frame"),
-        Column("z_m", pa.float64(), "m", "Height in the circuit's own frame"),
+        Column("x_m", pa.float32(), "m", "East-like coordinate of the circuit's own frame, to 1/16"),
+        Column("y_m", pa.float32(), "m", "North-like coordinate of the circuit's own frame, to 1/16"),
+        Column("z_m", pa.float32(), "m", "Height in the circuit's own frame, to 1/16"),
         Column("on_track", pa.bool_(), "", "Whether the upstream calls the car on track"),
         Column(
             "lap_distance_m", pa.float32(), "m", "Distance along the track's outline, from the line; null without one"
@@ -274,7 +274,7 @@ QUALITY = Table(
         Column("value", pa.float64(), "", "Measured value"),
         Column("unit", TEXT, "", "Its unit"),
         Column("severity", TEXT, "", "info, warning or error"),
-        Column("cause", TEXT, "", "Why, as far as the data says"),
+        Column("cause", TEXT, "", "Why, as far as the data says", SENTENCE_LENGTH),
     ),
 )
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from transforms.columns import LAPS
 from transforms.parts import read_parts
 from transforms.recording import Recording
-from transforms.timing import CarTiming
+from transforms.timing import CarTiming, read_timing
 
 #: A race whose last crossing lies this long before its end, with no suspension between, has lost its timing, ms: a lap
 #: behind the safety car takes four minutes on the longest circuit.
@@ -40,6 +40,11 @@ class Extent:
     def is_complete(self) -> bool:
         """Whether the recording reaches the session's end."""
         return self.missing_end is None
+
+
+def extent_of(recording: Recording) -> Extent:
+    """Return how far ``recording`` goes, by its laps as they came."""
+    return measure_extent(recording, read_timing(recording.laps))
 
 
 def measure_extent(recording: Recording, timing: dict[str, CarTiming]) -> Extent:

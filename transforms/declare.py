@@ -9,25 +9,39 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 TEXT = pa.string()
+#: The longest texts that are published, in characters: a name, a code or a word, and a sentence. The longest seen are
+#: 50 and 176.
+NAME_LENGTH, SENTENCE_LENGTH = 100, 1000
 #: A text of few different values.
 CATEGORY = pa.dictionary(pa.int32(), pa.string())
 #: A time or a length of time in milliseconds.
 MS = pa.int64()
+#: Steps of a metre that coordinates are stored in: fine enough that rounding to tenths gives the tenths upstream.
+PER_METRE = 16
 #: Unit of a point in time: milliseconds since the origin of the session's clock (in a recording, of session time).
 CLOCK = "ms (clock)"
 
 
 @dataclass(frozen=True)
 class Column:
-    """One published column: Arrow type, unit ('' where there is none) and what it means."""
+    """One published column: Arrow type, unit ('' where there is none), what it means, and how long its texts may be."""
 
     name: str
     type: pa.DataType
     unit: str
     description: str
+    longest: int = NAME_LENGTH
+
+
+def in_steps(values: NDArray[np.floating], per_unit: int) -> NDArray[np.float64]:
+    """Return ``values`` rounded to steps of 1 / ``per_unit``, without a negative zero; NaN stays."""
+    rounded: NDArray[np.float64] = np.rint(values.astype(np.float64) * per_unit) / per_unit + 0.0
+    return rounded
 
 
 def schema_of(columns: Iterable[Column]) -> pa.Schema:
@@ -77,10 +91,11 @@ class Table:
 class Channel:
     """One channel of the frames: the field of :class:`transforms.frames.CarFrames` that declares it.
 
-    In the chunks it is called ``name`` and is ``continuous`` (first value and differences of integers; value = integer
-    times ``scale``) or ``held`` (runs). In the ``frames`` table it is ``column``, of ``type``, with ``decimals``.
-    ``names`` is the attribute of :class:`transforms.frames.Frames` with the names behind its codes, '' where its codes
-    are numbers. The quality report says of an ``is_covered`` channel how much of it there is.
+    In the chunks it is called ``name`` and is ``continuous`` (first value and ``differences`` of integers, first or
+    second ones; value = integer times ``scale``; one value every ``every_ms``, 0 is every tick) or ``held`` (runs). In
+    the ``frames`` table it is ``column``, of ``type``, in steps of 1 / ``per_unit``. ``names`` is the attribute of
+    :class:`transforms.frames.Frames` with the names behind its codes, '' where its codes are numbers. The quality
+    report says of an ``is_covered`` channel how much of it there is.
     """
 
     name: str
@@ -90,17 +105,29 @@ class Channel:
     kind: str
     description: str
     scale: float = 1
-    decimals: int = 0
+    per_unit: int = 1
+    differences: int = 1
+    every_ms: int = 0
     names: str = ""
     is_covered: bool = False
 
 
 def continuous(
-    name: str, unit: str, description: str, *, scale: float, decimals: int, is_covered: bool = False
+    name: str,
+    unit: str,
+    description: str,
+    *,
+    scale: float,
+    per_unit: int = 1,
+    differences: int = 1,
+    every_ms: int = 0,
+    is_covered: bool = False,
 ) -> dict[str, Any]:
     """Return the metadata of a dataclass field that declares a continuous :class:`Channel`."""
-    facts = {"scale": scale, "decimals": decimals, "is_covered": is_covered}
-    return {"name": name, "type": pa.float32(), "unit": unit, "kind": "continuous", "description": description, **facts}
+    facts = {"scale": scale, "per_unit": per_unit, "differences": differences, "every_ms": every_ms}
+    # Whole numbers are stored as such; 32 bits, so that a query's products do not overflow.
+    kind = {"type": pa.int32() if per_unit == 1 else pa.float32(), "kind": "continuous", "is_covered": is_covered}
+    return {"name": name, "unit": unit, "description": description, **kind, **facts}
 
 
 def held(

@@ -25,6 +25,10 @@ class NotReadyError(UpstreamError):
     """The session has not happened yet, or its data is not out yet; trying again later can help."""
 
 
+class IncompleteError(NotReadyError):
+    """The session's stream ends before the session does: what comes later may reach its end."""
+
+
 class CorruptDataError(UpstreamError):
     """What came from the upstream cannot be read; asking for the same again does not help."""
 

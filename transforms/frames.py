@@ -6,12 +6,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from transforms.declare import CATEGORY, channels_of, continuous, held
+from transforms.declare import CATEGORY, PER_METRE, channels_of, continuous, held
 
 #: Frames a second of the full-rate clock.
 FPS = 25
 #: Length of a tick, ms.
 TICK_MS = 1000 // FPS
+
+#: How often the chunks say gap and interval, ms: boards show them no more often.
+GAP_MS = 400
 
 #: What a car can be in, in the order of the codes.
 STATES = ("grid", "running", "pit", "stopped", "out", "finished")
@@ -48,8 +51,8 @@ class CarFrames:
     Continuous channels are float32 with NaN in a gap. Held channels are signed integers with -1 in a gap; ``drs`` is
     None where the upstream has none; ``tyre``, ``state`` are codes into :attr:`Frames.tyres` and :data:`STATES`.
 
-    Decimals: the upstream has tenths of a metre and whole km/h, revolutions and percent; between its samples one more
-    digit keeps motion smooth, further ones would be noise that costs space.
+    Steps: the upstream has tenths of a metre and whole km/h, revolutions and percent. In the table a step of what is no
+    whole number is a binary fraction, just finer than that: its bits beyond are zeros, which take no room.
     """
 
     x_m: NDArray[np.float32] = field(
@@ -58,23 +61,27 @@ class CarFrames:
             "m",
             "East-like coordinate of the circuit's own frame; null in a gap",
             scale=0.1,
-            decimals=2,
+            per_unit=PER_METRE,
+            differences=2,
             is_covered=True,
         )
     )
     y_m: NDArray[np.float32] = field(
         metadata=continuous(
-            "y", "m", "North-like coordinate of the circuit's own frame; null in a gap", scale=0.1, decimals=2
+            "y",
+            "m",
+            "North-like coordinate of the circuit's own frame; null in a gap",
+            scale=0.1,
+            per_unit=PER_METRE,
+            differences=2,
         )
     )
-    speed_kmh: NDArray[np.float32] = field(
-        metadata=continuous("speed", "km/h", "Speed", scale=1, decimals=1, is_covered=True)
-    )
+    speed_kmh: NDArray[np.float32] = field(metadata=continuous("speed", "km/h", "Speed", scale=1, is_covered=True))
     rpm: NDArray[np.float32] = field(
-        metadata=continuous("rpm", "1/min", "Engine speed", scale=1, decimals=0, is_covered=True)
+        metadata=continuous("rpm", "1/min", "Engine speed", scale=10, differences=2, is_covered=True)
     )
     throttle_percent: NDArray[np.float32] = field(
-        metadata=continuous("throttle", "%", "Throttle", scale=1, decimals=0, is_covered=True)
+        metadata=continuous("throttle", "%", "Throttle", scale=1, is_covered=True)
     )
     gear: NDArray[np.int8] = field(metadata=held("gear", pa.int8(), "", "Gear, 0 is neutral", is_covered=True))
     brake: NDArray[np.int8] = field(
@@ -94,8 +101,9 @@ class CarFrames:
             "lap_distance",
             "m",
             "Distance along the own lap, from the line",
-            scale=0.1,
-            decimals=2,
+            scale=1,
+            per_unit=8,
+            differences=2,
             is_covered=True,
         )
     )
@@ -114,7 +122,8 @@ class CarFrames:
             "s",
             "Gap to the leader; null when a lap or more behind, and before the leader was here",
             scale=0.001,
-            decimals=3,
+            per_unit=128,
+            every_ms=GAP_MS,
         )
     )
     interval_s: NDArray[np.float32] = field(
@@ -123,7 +132,8 @@ class CarFrames:
             "s",
             "Gap to the car ahead; null when a lap or more behind it, and before it was here",
             scale=0.001,
-            decimals=3,
+            per_unit=128,
+            every_ms=GAP_MS,
         )
     )
     laps_down: NDArray[np.int8] = field(metadata=held("laps_down", pa.int8(), "lap", "Whole laps behind the leader"))

@@ -7,7 +7,7 @@ of the session to the car's last moment in it.
 - D: timing without telemetry, or telemetry without timing; or a stream that ends before its session.
 - C: coverage of coordinates or speed below 90 %, or a race whose order agrees with the lap chart at less than 97 %.
 - B: coverage below 98 %, agreement below 99.5 %, a car with coordinates for less than 90 %, a topic of the upstream
-  missing, or sources that contradict each other (:data:`CONTRADICTIONS`).
+  missing, damaged texts, or sources that contradict each other (:data:`CONTRADICTIONS`).
 - A: everything else.
 """
 
@@ -42,6 +42,7 @@ CONTRADICTIONS = {
     "classification_differs": "the order by lap times contradicts the result",
     "best_lap_differs": "best laps contradict the result",
     "gap_before_start": "gaps are larger than the time since the start",
+    "text_damaged": "texts hold characters that are none, so other values may be damaged too",
 }
 #: Of these errors alone mislead: a warning says that they were repaired.
 _REPAIRED_WHEN_WARNED = frozenset({"laps_lost"})
@@ -99,6 +100,7 @@ def judge(
         "grade": grade,
         "reasons": reasons,
         "lap_chart": {"crossings": compared, "agree": compared - len(disagreements), "agreement": agreement},
+        "finish_order": {"cars": len(cleaned.finish.finishes), "agree": cleaned.finish.agreeing},
         "alignment": {
             "car_data_later_ms": cleaned.alignment.offset_ms,
             "spread_ms": cleaned.alignment.spread_ms,

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from transforms.notes import Note
 from transforms.session_types import SESSION_TYPES, SessionType
 
 
@@ -133,7 +134,7 @@ class Recording:
     upstream did not send has zero rows, and its topic is named in ``missing``. ``utc_origin_ms`` is the Unix time in
     milliseconds at which session time is zero, None where the upstream does not tell. ``total_laps`` is the scheduled
     distance of a race. ``warnings`` are FastF1's own, in order. ``lap_counts`` are those of a race by racing number,
-    empty where the upstream's own stream is not at hand any more.
+    empty where the upstream's own stream is not at hand any more. ``notes`` are findings from before the transforms.
     """
 
     identity: SessionIdentity
@@ -153,3 +154,4 @@ class Recording:
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(default=())
     lap_counts: dict[str, LapCounts] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()

@@ -18,6 +18,7 @@ from transforms.parts import Part, onto_clock, read_parts
 from transforms.quality import judge
 from transforms.reconcile import reconcile
 from transforms.recording import Driver, Recording
+from transforms.replay import Replay, make_replay
 from transforms.rows import make_rows
 from transforms.running import Cleaned, make_running
 from transforms.samples import CleanCar, CleanPositions, Findings, clean_car, clean_positions, together
@@ -35,12 +36,14 @@ class SessionData:
     ``tables`` holds the published tables by name (as :data:`transforms.columns.TABLES` declares them, times on the
     clock), without ``frames``, which is made from ``frames`` row group by row group. The identity columns are added
     where they are written.
+    ``replay`` holds the native samples that ``frames`` are made from.
     ``drivers`` are the cars of the session, all sources reconciled. ``rows`` and ``track`` are None where the session
     cannot have them. ``quality`` is the report document. ``parts`` are those of qualifying or practice, on the clock.
     """
 
     drivers: tuple[Driver, ...]
     frames: Frames
+    replay: Replay
     tables: dict[str, pa.Table]
     track: Track | None
     rows: RowFrames | None
@@ -119,7 +122,7 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
     on_progress(0.6, "Putting cars on the common clock")
     frames = assemble(recording, cleaned, running, clock)
     on_progress(0.9, "Judging quality")
-    notes = (*reconciled.notes, *impossible, *lost, *doubts)
+    notes = (*recording.notes, *reconciled.notes, *impossible, *lost, *doubts)
     if cleaned.extent.is_complete:
         notes += (*lost_by_the_result(recording, cleaned, lost), *classification_notes(recording))
     verdict = judge(recording, cleaned, running, frames, notes)
@@ -128,6 +131,13 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
     return SessionData(
         drivers=recording.drivers,
         frames=frames,
+        replay=make_replay(
+            cleaned.cars,
+            cleaned.positions,
+            running.progress,
+            cleaned.track.length_m if cleaned.track is not None else None,
+            frames,
+        ),
         tables=tables,
         track=cleaned.track,
         rows=rows,

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from transforms import columns
 from transforms.classification import Comparison
 from transforms.clock import onto_clock
-from transforms.declare import MS, Table
+from transforms.declare import MS, PER_METRE, Table, in_steps
 from transforms.frames import Clock
 from transforms.recording import Driver, Recording
 from transforms.running import Cleaned, Running
@@ -138,9 +138,8 @@ def positions_of(cleaned: Cleaned, running: Running, clock: Clock) -> pa.Table:
     arrays = [
         _car_column(names, [len(positions[n].time_ms) for n in names]),
         pa.array(np.concatenate([positions[n].time_ms for n in names]) - clock.session_time_origin_ms),
-        # Coordinates are whole tenths of a metre upstream.
         *(
-            pa.array(np.round(np.concatenate([getattr(positions[n], c) for n in names]), 1))
+            pa.array(in_steps(np.concatenate([getattr(positions[n], c) for n in names]), PER_METRE).astype(np.float32))
             for c in ("x_m", "y_m", "z_m")
         ),
         pa.array(np.concatenate([positions[n].on_track for n in names])),
@@ -160,7 +159,7 @@ def _on_track(car: str, cleaned: Cleaned, running: Running) -> tuple[np.ndarray,
         return np.full(len(time_ms), np.nan), np.full(len(time_ms), np.nan)
     along_m = np.mod(running.progress[car].at(time_ms), 1.0) * cleaned.track.length_m
     along_m[running.is_doubtful(car, time_ms)] = np.nan
-    return np.round(along_m, 1), np.round(offset_m, 1)
+    return in_steps(along_m, PER_METRE), in_steps(offset_m, PER_METRE)
 
 
 def _car_column(names: list[str], counts: list[int]) -> pa.Array:

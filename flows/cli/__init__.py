@@ -6,6 +6,7 @@ May import every room of ``flows``; nothing imports it.
 - ``main``: words to a command, signals, exit codes. ``parser``: what all commands have in common.
 - ``commands``: publish, backfill, index, inspect, health, serve, deploy, demo, each with its options.
 - ``maintenance``: the same for rollback, verify, prune, diff.
-- ``runs``: flows in this process. ``deploy``: registration with a Prefect server. ``health``: probes.
+- ``runs``: sessions made in this process, with Prefect or without. ``deploy``: registration with a Prefect server.
+  ``health``: probes.
 - ``inspection``: the verdict on a session. ``console``, ``tables``: progress and tables on a terminal.
 """

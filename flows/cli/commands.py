@@ -3,15 +3,14 @@
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 
-from flows.cli.parser import EVENT, FORCE, SESSION, SOURCE, YEAR, cli, excludes
+from flows.cli.parser import EVENT, FORCE, PREFECT, SESSION, SOURCE, YEAR, cli, excludes
 from transforms.errors import InputError
 
 if TYPE_CHECKING:
-    from flows.session.reports import PublishReport
     from flows.upstream.archive import Source
 
 _DEMO_CACHE = Path(".parcferme") / "sample-cache"
@@ -24,12 +23,13 @@ _DEMO_CACHE = Path(".parcferme") / "sample-cache"
 @FORCE
 @click.option("--refetch", is_flag=True, help="download it anew; published only if it differs")
 @SOURCE
-def publish(year: int, event: str, session: str, force: bool, refetch: bool, source: "Source", verbose: bool) -> int:
+@PREFECT
+def publish(
+    year: int, event: str, session: str, force: bool, refetch: bool, source: "Source", prefect: bool, verbose: bool
+) -> int:
     """Publish one session and print its row."""
-    from flows.cli.console import following_runs, make_console, print_reports
-    from flows.cli.runs import find_session, start_prefect
-    from flows.destination import open_destination
-    from flows.engine.parameters import SessionName
+    from flows.cli.console import make_console, print_reports
+    from flows.cli.runs import find_session, publish_one
     from flows.settings import read_settings
     from flows.upstream.archive import settings_for
     from flows.upstream.client import keep_quiet
@@ -41,17 +41,11 @@ def publish(year: int, event: str, session: str, force: bool, refetch: bool, sou
             "--refetch asks the upstream, which PARCFERME_OFFLINE=1 and --source archive forbid. Leave one of them out."
         )
     wanted = find_session(settings, year, event, session)
-    open_destination(settings).check()
     console = make_console()
-    start_prefect(console)
-    from flows.session.flow import publish_session
-
-    with following_runs(console):
-        report = publish_session(
-            year, str(wanted.ref.round), SessionName(wanted.ref.code), force=force, refetch=refetch, source=source
-        )
-    # A run that no deployment made reports itself, instead of its state.
-    print_reports(console, [cast("PublishReport", report)])
+    report = publish_one(
+        console, settings, wanted.ref, force=force, refetch=refetch, source=source, prefect=prefect, verbose=verbose
+    )
+    print_reports(console, [report])
     return 0
 
 
@@ -61,7 +55,8 @@ def publish(year: int, event: str, session: str, force: bool, refetch: bool, sou
 @click.option("--sessions", default="all", help="for example R,Q; all by default")
 @FORCE
 @SOURCE
-def backfill(year: int, rounds: str, sessions: str, force: bool, source: "Source", verbose: bool) -> int:
+@PREFECT
+def backfill(year: int, rounds: str, sessions: str, force: bool, source: "Source", prefect: bool, verbose: bool) -> int:
     """Publish many sessions and print a table of them; 1 if any failed."""
     from flows.cli.console import make_console
     from flows.cli.runs import conclude, run_backfill
@@ -78,7 +73,10 @@ def backfill(year: int, rounds: str, sessions: str, force: bool, source: "Source
     select_sessions(read_schedule(Client.of(settings), year, settings.current_time()), year, wanted_rounds, codes)
     open_destination(settings).check()
     console = make_console()
-    return conclude(console, run_backfill(console, year, wanted_rounds, codes, force=force, source=source))
+    reports = run_backfill(
+        console, year, wanted_rounds, codes, force=force, source=source, prefect=prefect, verbose=verbose
+    )
+    return conclude(console, reports)
 
 
 @cli.command(help="(re)write the index of a season")
@@ -87,6 +85,7 @@ def index(year: int, verbose: bool) -> int:
     """Write the season index anew from what is published."""
     from flows.cli.console import make_console
     from flows.destination import open_destination
+    from flows.engine.server import has_server
     from flows.season.indexing import rebuild
     from flows.settings import read_settings
     from flows.upstream.client import keep_quiet
@@ -94,7 +93,7 @@ def index(year: int, verbose: bool) -> int:
     keep_quiet(verbose=verbose)
     settings = read_settings()
     store = open_destination(settings)
-    changed = rebuild(settings, store, year)
+    changed = rebuild(settings, store, year, has_server=has_server())
     make_console().print(
         f"The index of {year} is {'rewritten' if changed else 'up to date'} in {store.uri}.", markup=False
     )
@@ -204,7 +203,10 @@ def demo(verbose: bool) -> int:
     console = make_console()
     recorded = {code for meeting in MEETINGS for code in meeting.recorded}
     codes = [code for code in SESSION_CODES if code in recorded]
-    exit_code = conclude(console, run_backfill(console, SAMPLE_YEAR, None, codes, force=False, source=UPSTREAM))
+    reports = run_backfill(
+        console, SAMPLE_YEAR, None, codes, force=False, source=UPSTREAM, prefect=True, verbose=verbose
+    )
+    exit_code = conclude(console, reports)
     console.print(_next_steps(settings.destination), markup=False, soft_wrap=True)
     return exit_code
 

@@ -7,11 +7,9 @@ from rich.table import Table
 
 from flows.session_ref import SessionRef
 from flows.upstream.client import Client
-from flows.upstream.load import load_recording
 from publish.revisions.quality import Quality, QualityRow, quality_of, read_quality
 from publish.season import index as season
 from publish.stores.base import Store
-from transforms.session import transform_session
 
 _COVERAGE = {
     "x_m": "coordinates",
@@ -38,6 +36,10 @@ def compute_verdict(client: Client, session: SessionRef) -> Quality:
 
     :raises UpstreamError: its data is not there.
     """
+    # What is published is printed without either.
+    from flows.upstream.load import load_recording
+    from transforms.session import transform_session
+
     recording = load_recording(client, session)
     return quality_of(transform_session(recording).quality, recording.identity.session_key)
 

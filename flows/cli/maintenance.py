@@ -69,6 +69,7 @@ def verify(deep: bool, heal: bool) -> int:
     from flows.cli.console import make_console
     from flows.cli.tables import findings_table
     from flows.destination import open_destination
+    from flows.session.site import restore_site
     from flows.settings import read_settings
     from publish.contract.heal import heal_store
     from publish.contract.verify import verdict_of, verify_store
@@ -84,7 +85,11 @@ def verify(deep: bool, heal: bool) -> int:
                 settings.current_time(),
                 on_progress=lambda done, total: status.update(f"Mended {done} of {total} sessions"),
             )
-            console.print(f"{mended} revisions were described anew.", markup=False)
+            restored = restore_site(store)
+            console.print(
+                f"{mended} revisions were described anew, {restored} pages and schemas written anew.",
+                markup=False,
+            )
         found = verify_store(
             store, deep=deep, on_progress=lambda done, total: status.update(f"Verified {done} of {total} sessions")
         )

@@ -87,6 +87,11 @@ SOURCE = click.option(
     default="upstream",
     help="archive: compute from the raw data kept in PARCFERME_ARCHIVE, asking nobody else",
 )
+PREFECT = click.option(
+    "--prefect",
+    is_flag=True,
+    help="run it as a Prefect flow, with a temporary server where none is set",
+)
 
 
 def excludes(other: str) -> Callable[[click.Context, click.Parameter, bool], bool]:

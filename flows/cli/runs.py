@@ -1,15 +1,19 @@
-"""Flows run in this process: which session is meant, Prefect's server, and how it ended.
+"""Sessions made by this process: which one is meant, whether Prefect has it done, and how it ended.
 
-Prefect itself is imported where it is needed: bad input is found without it.
+Where a Prefect server is set, or asked for, runs are flows of it; else this process does the same work without Prefect,
+whose import and temporary server take longer than most of what is done. So flows are imported where they are run.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from flows.cli.console import following_runs, print_reports
+from flows.destination import open_destination
 from flows.engine.parameters import ALL_SESSIONS, SessionName
-from flows.engine.server import start_temporary_server
+from flows.engine.server import has_server, start_temporary_server
 from flows.session.reports import PublishReport, summary_of
+from flows.session_ref import SessionRef
 from flows.settings import Settings
 from flows.upstream.archive import Source
 from flows.upstream.calendar import check_has_happened, read_schedule, resolve
@@ -19,6 +23,8 @@ from transforms.errors import ParcfermeError, PublicationError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def find_session(settings: Settings, year: int, event: str, session: str) -> Wanted:
@@ -42,6 +48,41 @@ def start_prefect(console: "Console") -> None:
     start_temporary_server()
 
 
+def publish_one(
+    console: "Console",
+    settings: Settings,
+    wanted: SessionRef,
+    *,
+    force: bool,
+    refetch: bool,
+    source: Source,
+    prefect: bool,
+    verbose: bool,
+) -> PublishReport:
+    """Publish one session, as a flow where a server is set or with ``prefect``, and return what became of it.
+
+    :raises ParcfermeError: there is no new publication.
+    """
+    event = str(wanted.round)
+    if not (prefect or has_server()):
+        from flows.session.direct import publish_directly
+        from flows.session.steps import Request
+
+        _log(verbose=verbose)
+        with following_runs(console):
+            return publish_directly(wanted.year, event, wanted.code, Request(force, refetch, source))
+    open_destination(settings).check()
+    start_prefect(console)
+    from flows.session.flow import publish_session
+
+    with following_runs(console):
+        report = publish_session(
+            wanted.year, event, SessionName(wanted.code), force=force, refetch=refetch, source=source
+        )
+    # A run that no deployment made reports itself, instead of its state.
+    return cast(PublishReport, report)
+
+
 def run_backfill(
     console: "Console",
     year: int,
@@ -50,11 +91,19 @@ def run_backfill(
     *,
     force: bool,
     source: Source,
+    prefect: bool,
+    verbose: bool,
 ) -> list[PublishReport]:
-    """Run the flow ``backfill`` (None: all rounds, all sessions) and return what became of each session.
+    """Publish sessions (None: all rounds, all sessions) as :func:`publish_one` does; return what became of each.
 
     :raises ParcfermeError: it ended without having looked at them.
     """
+    if not (prefect or has_server()):
+        from flows.season.one_by_one import backfill_directly
+
+        _log(verbose=verbose)
+        with following_runs(console):
+            return backfill_directly(year, rounds, codes, force=force, source=source)
     start_prefect(console)
     from flows.season.backfill import backfill
 
@@ -80,3 +129,12 @@ def conclude(console: "Console", reports: list[PublishReport]) -> int:
     print_reports(console, reports)
     console.print(f"{summary_of(reports)}.", markup=False, soft_wrap=True)
     return 1 if any(report.has_failed for report in reports) else 0
+
+
+def _log(*, verbose: bool) -> None:
+    """Show the log of what runs here, or nothing of it: what a person has to know is printed or raised."""
+    # Without any handler Python itself would write warnings to standard error.
+    handler = logging.StreamHandler() if verbose else logging.NullHandler()
+    # FastF1 has a handler of its own.
+    handler.addFilter(lambda record: not record.name.startswith("fastf1"))
+    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT, handlers=[handler])

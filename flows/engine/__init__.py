@@ -5,5 +5,5 @@ back a limited number of times. May import ``upstream`` (for what sessions are c
 
 - ``session_runs``: the runs of publish-session, found, made, moved, taken back. ``revival``: crashed runs put back.
 - ``automations``, ``automations_rules``, ``notify``: what Prefect does by itself, and whom it tells in which words.
-- ``events``, ``progress``, ``listing``: what is said of runs. ``parameters``: forms. ``server``: the temporary server.
+- ``events``, ``progress``, ``listing``: what is said of runs. ``parameters``: forms. ``server``: which there is.
 """

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 from flows.upstream.selection import parse_rounds
+from transforms.declare import NAME_LENGTH
 from transforms.session_types import SESSION_CODES, SESSION_TYPES
 
 _ONE_OR_A_RANGE = r"[0-9]{1,2}(-[0-9]{1,2})?"
@@ -54,7 +55,7 @@ def _text(value: Any) -> Any:
 #: A season. The form refuses what was before Formula 1 published its timing.
 Year = Annotated[int, Field(ge=2018, le=2100)]
 #: A round number or the name of an event.
-EventName = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=80)]
+EventName = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=NAME_LENGTH)]
 
 
 class _SaysHowToTypeRounds:

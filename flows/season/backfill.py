@@ -1,6 +1,5 @@
 """The flow that makes many sessions of a season, each on its own, so that a bad one stops none of the others."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +7,7 @@ from prefect import flow, get_client, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.runtime import deployment as this_deployment
 from prefect.runtime import flow_run as this_run
+from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed, Failed
 
 from flows.destination import open_destination
@@ -16,15 +16,13 @@ from flows.engine.session_runs import SessionRuns, cancel_runs_of, session_runs
 from flows.season.backfill_report import BackfillReport
 from flows.season.estimate import say_how_long
 from flows.season.fan_out import Order, fan_out
+from flows.season.one_by_one import failure_of, publish_one_by_one, select
 from flows.session.flow import publish_session
-from flows.session.reports import PublishReport, sentence_of, state_after, summary_of
+from flows.session.reports import PublishReport, summary_of
 from flows.session.site import conclude_destination, prepare_destination
 from flows.settings import read_settings
 from flows.upstream.archive import UPSTREAM, Source, settings_for
-from flows.upstream.calendar import read_schedule
-from flows.upstream.client import Client
-from flows.upstream.selection import Wanted, select_sessions
-from publish.season.document import SCHEDULED
+from flows.upstream.selection import Wanted
 
 
 def _cancel_children(flow: Any, flow_run: Any, state: Any) -> None:
@@ -57,13 +55,11 @@ def backfill(
     :raises InputError: nothing of that kind is in the season.
     """
     settings = settings_for(read_settings(), source, year)
-    now = settings.current_time()
-    events = read_schedule(Client.of(settings), year, now)
-    wanted = select_sessions(events, year, round_numbers(rounds), session_codes(sessions))
+    selection = select(settings, year, round_numbers(rounds), session_codes(sessions))
     store = open_destination(settings)
-    prepare_destination(settings, store, year, events)
-    over = [one for one in wanted if one.session.start_utc is None or one.session.start_utc <= now]
-    upcoming = [_not_yet(one) for one in wanted if one not in over]
+    has_server = bool(PREFECT_API_URL.value())
+    prepare_destination(settings, store, year, selection.events, has_server=has_server)
+    over, upcoming = selection.over, selection.upcoming
     table = BackfillReport(f"backfill-{year}", get_run_logger())
     if this_deployment.id is not None:
         order = Order(year, over, str(this_run.id), force=force, source=source)
@@ -71,29 +67,16 @@ def backfill(
             table.expect(say_how_long(runs.client, settings, over) if source == UPSTREAM else "")
             done = fan_out(runs, store, order, get_run_logger(), lambda so_far: table.show([*so_far, *upcoming]))
     else:
-        done = _one_after_the_other(over, force, source, now)
-    reports = _in_order(wanted, [*done, *upcoming])
+        done = publish_one_by_one(
+            selection, lambda one: _publish_one(one, force, source, selection.now), get_run_logger()
+        )
+    reports = selection.in_order([*done, *upcoming])
     table.show(reports)
-    conclude_destination(store)
+    conclude_destination(store, has_server=has_server)
     message = summary_of(reports)
     if any(report.has_failed for report in reports):
         return Failed(message=message, data=reports)
     return Completed(message=message, data=reports)
-
-
-def _in_order(wanted: Sequence[Wanted], reports: Sequence[PublishReport]) -> list[PublishReport]:
-    of_session = {(report.session.round, report.session.code): report for report in reports}
-    return [of_session[one.ref.round, one.ref.code] for one in wanted]
-
-
-def _one_after_the_other(wanted: Sequence[Wanted], force: bool, source: Source, now: datetime) -> list[PublishReport]:
-    logger = get_run_logger()
-    reports = []
-    for one in reversed(wanted):
-        reports.append(_publish_one(one, force, source, now))
-        if reports[-1].message:
-            logger.warning("%s: %s", reports[-1].session.label, reports[-1].message)
-    return reports
 
 
 def _publish_one(one: Wanted, force: bool, source: Source, now: datetime) -> PublishReport:
@@ -104,9 +87,4 @@ def _publish_one(one: Wanted, force: bool, source: Source, now: datetime) -> Pub
     if isinstance(result, PublishReport):
         return result
     error = result if isinstance(result, BaseException) else RuntimeError(state.message or state.name)
-    return PublishReport(ref, state_after(error, one.session.start_utc, now), message=sentence_of(error))
-
-
-def _not_yet(one: Wanted) -> PublishReport:
-    message = f"It starts on {one.session.start_utc:%Y-%m-%d at %H:%M} UTC."
-    return PublishReport(one.ref, SCHEDULED, message=message)
+    return failure_of(one, error, now)

@@ -9,8 +9,10 @@ from publish.season.aliases import follow_schedule
 from publish.stores.base import Store
 
 
-def rebuild(settings: Settings, store: Store, year: int) -> bool:
+def rebuild(settings: Settings, store: Store, year: int, *, has_server: bool) -> bool:
     """Write the index of ``year`` and move what hangs on round numbers; says whether the index has changed.
+
+    ``has_server`` as in :func:`~flows.session.site.conclude_destination`.
 
     :raises InputError: there is no such season.
     :raises UpstreamError: its schedule could not be had.
@@ -18,8 +20,8 @@ def rebuild(settings: Settings, store: Store, year: int) -> bool:
     """
     now = settings.current_time()
     events = read_schedule(Client.of(settings), year, now)
-    prepare_destination(settings, store, year, events)
+    prepare_destination(settings, store, year, events, has_server=has_server)
     follow_schedule(store, year, events, now, all_sessions=True)
     changed = season.rebuild_season(store, year, events, now)
-    conclude_destination(store)
+    conclude_destination(store, has_server=has_server)
     return changed

@@ -7,13 +7,16 @@ from typing import Annotated, Any
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
+from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed, Failed
 from pydantic import Field
 
 from flows.destination import open_destination
+from flows.engine.artifact_texts import plain_description, plain_rows
 from flows.engine.parameters import Year
 from flows.engine.progress import ArtifactSink, Progress
 from flows.season.indexing import rebuild
+from flows.session.site import restore_site
 from flows.settings import read_settings
 from publish.contract.heal import heal_store
 from publish.contract.verify import verdict_of, verify_store
@@ -38,6 +41,7 @@ def verify(deep: bool = False, heal: bool = False) -> State[Any]:
     store = open_destination(settings)
     if heal:
         logger.info("%d revisions were described anew", heal_store(store, settings.current_time()))
+        logger.info("%d pages and schemas were written anew", restore_site(store))
     progress = Progress((ArtifactSink("verify-progress"),), stages={"verify": 1.0}, logger=logger)
     progress.begin("verify", "Verifying")
     found = verify_store(
@@ -99,9 +103,10 @@ def rebuild_index(year: Year) -> State[Any]:
     """
     settings = read_settings()
     store = open_destination(settings)
-    changed = rebuild(settings, store, year)
+    changed = rebuild(settings, store, year, has_server=bool(PREFECT_API_URL.value()))
     return Completed(message=f"The index of {year} is {'rewritten' if changed else 'up to date'}.")
 
 
 def _keep_table(key: str, rows: Sequence[dict[str, Any]], description: str) -> None:
-    create_table_artifact([*rows[:_MOST_ROWS]] or [{"": "nothing"}], key=key, description=description)
+    shown = plain_rows(rows[:_MOST_ROWS]) or [{"": "nothing"}]
+    create_table_artifact(shown, key=key, description=plain_description(description))

@@ -11,6 +11,7 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows.destination import open_destination
+from flows.engine.artifact_texts import plain_description, plain_rows
 from flows.engine.listing import list_planned
 from flows.engine.session_runs import (
     PLANNED_TAG,
@@ -28,6 +29,7 @@ from flows.session_times import RECHECKS
 from flows.settings import Settings, read_settings
 from flows.upstream.calendar import read_schedule
 from flows.upstream.client import Client
+from publish.season.aliases import NotFollowedError
 from publish.season.document import Event, published_in
 from publish.season.index import read_season
 from publish.stores.base import Store
@@ -62,12 +64,17 @@ def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = 14) -> State
                     raise
                 logger.info("The calendar of %s is not out yet", year)
                 continue
-            prepare_destination(settings, store, year, events)
+            try:
+                prepare_destination(settings, store, year, events, has_server=True)
+            except NotFollowedError as refused:
+                # What is planned can be published where its number has stayed.
+                logger.warning("%s", refused)
             plan = _plan(settings, store, runs, year, events, timedelta(days=catch_up_days))
             rows += _carry_out(runs, year, plan)
         list_planned(store, runs, now)
     summary = _summary(rows)
-    create_table_artifact(rows or [{"session": "-", "what": "nothing to change"}], key="plan", description=summary)
+    shown = plain_rows(rows) or [{"session": "-", "what": "nothing to change"}]
+    create_table_artifact(shown, key="plan", description=plain_description(summary))
     logger.info(summary)
     return Completed(message=summary)
 

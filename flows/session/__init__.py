@@ -3,7 +3,8 @@
 Promises: it ends in a clear state with a status document that says the same, whatever happens; nothing is published
 from a load that failed. May import ``health``, ``engine``, ``upstream`` and ``publish``.
 
-- ``flow``: ``publish-session``. ``run``: what is meant, whether there is anything to do, how it ends.
+- ``steps``: the work, with two thin shells around it: ``flow``, which is Prefect's ``publish-session``, and ``direct``,
+  for a command line on its own. ``run``: what is meant, whether there is anything to do, how it ends.
 - ``fingerprint``: the code a result depends on. ``refetch``: downloaded anew, beside the cache. ``waiting``: data that
   is not out yet. ``site``: the destination before and after a run. ``cdn``: the CDN is told. ``memory``: given back.
 - ``status``, ``announce``, ``endings``, ``reports``: the status document, events, Prefect's hooks, what a run returns.

@@ -2,25 +2,41 @@
 
 import logging
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from flows.engine.events import Kind, emit_session_event
 from flows.session.reports import UP_TO_DATE
 from publish.live import runs
 from publish.live.runs import RunEntry
 from publish.live.status import public_text
 from publish.stores.base import Store
 
+if TYPE_CHECKING:
+    from flows.engine.events import Kind
+
 Logger = logging.Logger | logging.LoggerAdapter[Any]
+
+
+class Emit(Protocol):
+    """Tells others what a run has made of its session: :func:`flows.engine.events.emit_session_event`."""
+
+    def __call__(
+        self, kind: "Kind", run: RunEntry, message: str, *, revision: str | None = None, grade: str | None = None
+    ) -> None:
+        """Tell it; must not raise."""
+
+
+def nobody(kind: "Kind", run: RunEntry, message: str, *, revision: str | None = None, grade: str | None = None) -> None:
+    """Tell nobody: there is no Prefect server whose automations could act on it."""
 
 
 class Announcer:
     """Announces what becomes of one run. Never raises: a run does not fail for want of an audience."""
 
-    def __init__(self, store: Store, entry: RunEntry, logger: Logger) -> None:
+    def __init__(self, store: Store, entry: RunEntry, logger: Logger, emit: Emit = nobody) -> None:
         self._store = store
         self._entry = entry
         self._logger = logger
+        self._emit_event = emit
 
     def started(self) -> None:
         """Say that the run has begun its work."""
@@ -47,12 +63,12 @@ class Announcer:
         """Say that the run ended without a word."""
         self._ended("crashed", message)
 
-    def _ended(self, outcome: Kind, message: str, revision: str | None = None, grade: str | None = None) -> None:
+    def _ended(self, outcome: "Kind", message: str, revision: str | None = None, grade: str | None = None) -> None:
         self._emit(outcome, message, revision, grade)
         self._list_ended(outcome, message, revision, grade)
 
-    def _emit(self, kind: Kind, message: str, revision: str | None = None, grade: str | None = None) -> None:
-        emit_session_event(kind, self._entry, public_text(message), revision=revision, grade=grade)
+    def _emit(self, kind: "Kind", message: str, revision: str | None = None, grade: str | None = None) -> None:
+        self._emit_event(kind, self._entry, public_text(message), revision=revision, grade=grade)
 
     def _list_started(self) -> None:
         try:

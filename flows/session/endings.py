@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from flows.destination import open_destination
-from flows.engine.events import flow_run_url
+from flows.engine.events import emit_session_event, flow_run_url
 from flows.session.announce import Announcer
 from flows.session.status import Ended, close_status
 from flows.settings import read_settings
@@ -42,7 +42,7 @@ def announce_ended(store: Store, ended: Ended, state: str, message: str) -> None
         flow_run_url(ended.flow_run_id),
         ended.started_at,
     )
-    announcer = Announcer(store, entry, _logger)
+    announcer = Announcer(store, entry, _logger, emit_session_event)
     if state == "Crashed":
         announcer.crashed(message)
     else:

@@ -11,7 +11,6 @@ import hashlib
 import io
 import sys
 import tokenize
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -39,8 +38,8 @@ class Dependencies:
 def code_fingerprint() -> str:
     """Return the sha256 over everything that decides what a recording becomes.
 
-    That are the sources found by :func:`find_dependencies` without comments, docstrings and blank lines, the versions
-    of the packages they import, and that of zlib, which compresses.
+    That are the sources found by :func:`find_dependencies` without comments, docstrings and blank lines, and the
+    versions of the packages they import, of which one compresses.
     """
     return fingerprint_of(find_dependencies())
 
@@ -52,7 +51,6 @@ def fingerprint_of(found: Dependencies) -> str:
         add_content(digest, name, code_of(path.read_text()).encode())
     for package in sorted(found.packages):
         add_content(digest, package, version(package).encode())
-    add_content(digest, "zlib", zlib.ZLIB_RUNTIME_VERSION.encode())
     return digest.hexdigest()
 
 

@@ -1,10 +1,7 @@
-"""The flow that makes one session: load, transform, encode, publish."""
+"""The flow that makes one session, and its steps as tasks."""
 
-from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
 from prefect import flow, get_client, get_run_logger, task
@@ -13,146 +10,40 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import Pause
 from prefect.runtime import deployment as this_deployment
 from prefect.runtime import flow_run as this_run
+from prefect.settings import PREFECT_API_URL
 from prefect.states import AwaitingRetry, Completed
 
 from flows.destination import open_destination
+from flows.engine.events import emit_session_event, flow_run_url
 from flows.engine.parameters import EventName, SessionName, Year
-from flows.engine.progress import heartbeat
+from flows.engine.progress import ArtifactSink
 from flows.engine.session_runs import PLANNED_TAG, kind_tag
-from flows.session.cdn import tell_cdn
 from flows.session.endings import close_ended_run
-from flows.session.memory import release_memory
-from flows.session.refetch import adopt_fresh, fresh_cache
 from flows.session.reports import NO_DATA, UP_TO_DATE, PublishReport
-from flows.session.run import Box, SessionRun, made_with
-from flows.session.site import conclude_destination, prepare_destination
+from flows.session.run import Caller, SessionRun
 from flows.session.status import postpone_wait
+from flows.session.steps import Request, Steps, carry_out, encode, load, publish, transform
 from flows.session.waiting import next_attempt_utc, recheck_utc
 from flows.session_times import RECHECKS, session_end_utc
 from flows.settings import Settings, read_settings
-from flows.spool import working_folder
-from flows.upstream.archive import UPSTREAM, SessionArchive, Source, settings_for
+from flows.upstream.archive import UPSTREAM, Source, settings_for
 from flows.upstream.calendar import NotStartedError
-from flows.upstream.load import load_recording
-from flows.upstream.topics import topic_folder
-from publish.encode.objects import EncodedRevision
-from publish.encode.session import encode_session
-from publish.publication import publish_revision
-from publish.revisions.latest import read_latest
-from transforms.errors import CorruptDataError, NotReadyError, ParcfermeError, PublicationError, UpstreamError
-from transforms.recording import CircuitMarks, Recording, SessionIdentity
-from transforms.session import SessionData, transform_session
+from transforms.errors import NotReadyError, UpstreamError
 
 #: A run that takes longer hangs: a race takes a minute, waiting for the upstream's limits rather more.
 _LONGEST_RUN_S = 4 * 3600
 
-
-@dataclass(frozen=True)
-class Encoded:
-    """A session's files on local disk and the little that is still said of their content."""
-
-    identity: SessionIdentity
-    revision: EncodedRevision
-    grade: str
-    capabilities: dict[str, bool]
-    ticks: int
+_Step = TypeVar("_Step")
 
 
-@dataclass(frozen=True)
-class Transformed:
-    """A computed session and what the encoders need besides; the native-rate samples are gone."""
-
-    identity: SessionIdentity
-    circuit: CircuitMarks | None
-    data: SessionData
+def _as_task(step: _Step) -> _Step:
+    # A task is called as its function is, and what passes between tasks is neither stored nor looked into.
+    made: _Step = task(step, cache_policy=NO_CACHE, persist_result=False)  # type: ignore[call-overload]
+    return made
 
 
-@task(name="load", cache_policy=NO_CACHE, persist_result=False)
-def load_task(run: SessionRun) -> Box[Recording]:
-    """Load the session through FastF1."""
-    run.progress.begin("load", f"Loading {run.label}")
-    try:
-        with run.followed_load():
-            return Box(load_recording(run.loading_client, run.session))
-    except (ParcfermeError, MemoryError):
-        raise
-    except OSError as error:
-        raise UpstreamError(
-            f"The data of {run.label} could not be loaded ({error}). Check the network and the space in "
-            f"{run.settings.cache_dir}, then run it again."
-        ) from error
-    except Exception as error:
-        # FastF1 meets a truncated or corrupt stream with whatever its parser happened to stumble over.
-        folder = topic_folder(run.settings.cache_dir, run.located)
-        raise CorruptDataError(
-            f"The data of {run.label} cannot be read ({type(error).__name__}: {error}): it is truncated or corrupt. "
-            f"Delete {folder} so that it is fetched again, then run it again."
-        ) from error
-
-
-@task(name="transform", cache_policy=NO_CACHE, persist_result=False)
-def transform_task(run: SessionRun, loaded: Box[Recording]) -> Box[Transformed]:
-    """Compute frames, tables and the quality report."""
-    run.progress.begin("transform", "Computing frames")
-    recording = loaded.take()
-    data = transform_session(recording, on_progress=run.progress.report)
-    return Box(Transformed(recording.identity, recording.circuit, data))
-
-
-@task(name="encode", cache_policy=NO_CACHE, persist_result=False)
-def encode_task(run: SessionRun, transformed: Box[Transformed], spool: Path) -> Box[Encoded]:
-    """Encode everything into files below ``spool``."""
-    run.progress.begin("encode", "Encoding")
-    computed = transformed.take()
-    try:
-        encoded = encode_session(
-            computed.identity,
-            computed.circuit,
-            computed.data,
-            spool,
-            made_with=made_with(),
-            on_progress=run.progress.report,
-        )
-    except OSError as error:
-        raise PublicationError(
-            f"The working files of {run.label} cannot be written to {spool} ({error.strerror or error}). Make "
-            "room there, or set TMPDIR to another folder, then run it again."
-        ) from error
-    data = computed.data
-    return Box(Encoded(computed.identity, encoded, data.grade, data.capabilities, data.frames.clock.ticks))
-
-
-@task(name="publish", cache_policy=NO_CACHE, persist_result=False)
-def publish_task(run: SessionRun, encoded_box: Box[Encoded], force: bool) -> PublishReport:
-    """Put the revision into the store, make it current, and say so in the season index."""
-    run.progress.begin("publish", "Publishing")
-    encoded = encoded_box.take()
-    revision = encoded.revision
-    outcome = publish_revision(
-        run.store,
-        revision,
-        encoded.identity,
-        summary=run.summary_of(encoded.grade, encoded.capabilities),
-        now=run.settings.current_time(),
-        forced=force,
-        on_progress=lambda done, total: run.progress.report(done / max(total, 1), f"{done} of {total} objects"),
-    )
-    if outcome.withheld and (current := read_latest(run.store, revision.session_key)) is not None:
-        run.logger.warning(
-            "%s: %s was rolled back from, so %s stays current. To publish it all the same, run it with force.",
-            run.label,
-            revision.revision,
-            current.revision,
-        )
-        return run.finish_unchanged(current)
-    tell_cdn(run.settings, encoded.identity, revision.objects, run.logger)
-    return run.finish_published(
-        revision.session_key,
-        outcome.revision,
-        encoded.grade,
-        frames=encoded.ticks,
-        size=sum(entry.bytes for entry in revision.objects),
-    )
+#: Named in Prefect as the functions are.
+_TASKS = Steps(load=_as_task(load), transform=_as_task(transform), encode=_as_task(encode), publish=_as_task(publish))
 
 
 @flow(
@@ -196,10 +87,7 @@ def publish_session(
             year,
             event,
             session.code,
-            flow_run_id=str(this_run.id),
-            flow_run_name=str(this_run.name),
-            deployed=this_deployment.id is not None,
-            logger=get_run_logger(),
+            caller=_prefect(),
         )
     except UpstreamError as error:
         return _awaiting_or_raise(error, None, settings)
@@ -208,7 +96,28 @@ def publish_session(
     if _recheck_after() is not None and (awaited := run.awaited_by_another()) is not None:
         until = recheck_utc(awaited, settings.current_time())
         _pause(AwaitingRetry(scheduled_time=until, message="There is nothing to check: another run awaits the data."))
-    return _publish_or_wait(run, settings, force=force, refetch=refetch, source=source)
+    # Within a backfill of this process, which sees to the destination once for all its sessions.
+    is_one_of_many = this_run.parent_flow_run_id is not None and not run.caller.deployed
+    request = Request(force, refetch, source, is_one_of_many)
+    report = carry_out(run, settings, request, _TASKS, lambda error: _awaiting_or_raise(error, run, settings))
+    if isinstance(report, PublishReport) and run.caller.deployed:
+        # Where somebody looks at the run, its state says what came of it.
+        return Completed(message=UP_TO_DATE if report.unchanged else f"Published {report.revision}, {report.grade}")
+    return report
+
+
+def _prefect() -> Caller:
+    """Return what Prefect is to the run it is at."""
+    return Caller(
+        flow_run_id=str(this_run.id),
+        flow_run_name=str(this_run.name),
+        flow_run_url=flow_run_url(str(this_run.id)),
+        logger=get_run_logger(),
+        deployed=this_deployment.id is not None,
+        has_server=bool(PREFECT_API_URL.value()),
+        emit=emit_session_event,
+        make_sink=ArtifactSink,
+    )
 
 
 def _has_waited() -> bool:
@@ -230,28 +139,6 @@ def _postpone_or_raise(error: NotStartedError, settings: Settings, year: int, co
     text = f"{error.what} Next attempt on {until:%Y-%m-%d at %H:%M} UTC."
     postpone_wait(open_destination(settings), year, str(this_run.id), text, until, settings.current_time())
     _pause(AwaitingRetry(scheduled_time=until, message=text))
-
-
-def _publish_or_wait(
-    run: SessionRun, settings: Settings, *, force: bool, refetch: bool, source: Source
-) -> PublishReport | State[Any]:
-    """Publish, through an empty cache with ``refetch``, and return what the flow does."""
-    with fresh_cache(settings) if refetch else nullcontext(settings) as used:
-        try:
-            if refetch:
-                run.use_cache(used)
-            report = _publish(run, force=force, refetch=refetch, source=source)
-        except UpstreamError as error:
-            return _awaiting_or_raise(run.dated(error), run, settings)
-        except BaseException as error:
-            run.fail(error)
-            raise
-        if refetch:
-            adopt_fresh(used, settings, run)
-    if run.deployed:
-        # Where somebody looks at the run, its state says what came of it.
-        return Completed(message=UP_TO_DATE if report.unchanged else f"Published {report.revision}, {report.grade}")
-    return report
 
 
 def _awaiting_or_raise(error: UpstreamError, run: SessionRun | None, settings: Settings) -> State[Any]:
@@ -287,46 +174,3 @@ def _pause(state: State[Any]) -> NoReturn:
     with get_client(sync_client=True) as client:
         answer = client.set_flow_run_state(UUID(this_run.id), state)
     raise Pause(state=answer.state)
-
-
-def _publish(run: SessionRun, *, force: bool, refetch: bool, source: Source) -> PublishReport:
-    if this_run.parent_flow_run_id is not None and not run.deployed:
-        # Within a backfill of this process, which sees to the destination once for all its sessions.
-        return _publish_unless_current(run, force=force, refetch=refetch, source=source)
-    prepare_destination(run.settings, run.store, run.session.year, run.events)
-    try:
-        return _publish_unless_current(run, force=force, refetch=refetch, source=source)
-    finally:
-        conclude_destination(run.store)
-
-
-def _publish_unless_current(run: SessionRun, *, force: bool, refetch: bool, source: Source) -> PublishReport:
-    archive = SessionArchive(run.settings, source, run.located, run.logger)
-    if not refetch:
-        archive.restore()
-    current = None if force or run.may_have_more_upstream() else run.read_current()
-    if current is not None:
-        run.logger.info("%s is up to date at %s", run.label, current.revision)
-        report = run.finish_unchanged(current)
-    else:
-        run.announcer.started()
-        with heartbeat(run.progress):
-            report = _make(run, force)
-        run.logger.info("%s is published as %s", run.label, report.revision)
-    # Last: an archive that cannot be written fails the run, but what is published is published.
-    archive.save()
-    return report
-
-
-def _make(run: SessionRun, force: bool) -> PublishReport:
-    loaded = load_task(run)
-    if not force and (current := run.read_current()) is not None:
-        # A load that could have brought more has not.
-        return run.finish_unchanged(current)
-    release_memory()
-    with working_folder() as spool:
-        transformed = transform_task(run, loaded)
-        release_memory()
-        encoded = encode_task(run, transformed, spool)
-        release_memory()
-        return publish_task(run, encoded, force)

@@ -1,26 +1,25 @@
 """One session's run: what is meant, whether there is anything to do, how it ends.
 
-The flow around it (:mod:`flows.session.flow`) wires the steps. Prefect is only told here, through :mod:`flows.engine`,
-how far the run is and what became of it; where there is nobody to tell, the run goes on all the same.
+The steps around it are in :mod:`flows.session.steps`. Whoever has them run, Prefect or a command line on its own, is a
+:class:`Caller` here, and is told how far the run is and what became of it.
 """
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any, Generic, TypeVar
 
-from flows.engine.events import flow_run_url
-from flows.engine.progress import ArtifactSink, ListenerSink, Progress, Sink, listener, repeated
-from flows.session.announce import Announcer
+from flows.engine.progress import ListenerSink, Progress, Sink, listener, repeated
+from flows.session.announce import Announcer, Emit, Logger, nobody
 from flows.session.fingerprint import code_fingerprint
 from flows.session.reports import UP_TO_DATE, PublishReport, sentence_of, state_after
 from flows.session.status import StatusSink
-from flows.session.waiting import PATIENCE
+from flows.session.waiting import is_waited_for
 from flows.session_ref import SessionRef
 from flows.session_times import session_end_utc
 from flows.settings import Settings
@@ -30,20 +29,20 @@ from flows.upstream.inputs import inputs_fingerprint
 from flows.upstream.limits import SharedLimits
 from flows.upstream.load import locate
 from flows.upstream.results import refresh_results_answer
-from flows.upstream.topics import missing_topics, read_session_key
+from flows.upstream.topics import missing_topics, read_session_key, topic_folder
+from publish.encode.verdict import Verdict
 from publish.live import status
 from publish.live.runs import RunEntry
 from publish.revisions.latest import Latest, Summary, read_latest
 from publish.revisions.manifests import read_manifest
 from publish.season import index as season
-from publish.season.document import AWAITING_DATA, PUBLISHED
-from publish.season.finish import finish_publication
+from publish.season.document import AWAITING_DATA, PUBLISHED, has_event
+from publish.season.finish import finish_publication, is_settled
 from publish.stores.base import Store
-from transforms.errors import NotReadyError, ParcfermeError, UpstreamError
+from transforms.errors import IncompleteError, NotReadyError, ParcfermeError, UpstreamError
 from transforms.frames import FPS
 
 T = TypeVar("T")
-Logger = logging.Logger | logging.LoggerAdapter[Any]
 #: How often a load is looked at, s.
 _LOOK_S = 1.0
 
@@ -54,16 +53,37 @@ class Box(Generic[T]):
     def __init__(self, value: T) -> None:
         self._values = [value]
 
+    def look(self) -> T:
+        """Return the value and leave it there."""
+        return self._values[-1]
+
     def take(self) -> T:
         """Return the value, once; the box is empty afterwards."""
         return self._values.pop()
 
 
-class SessionRun:
-    """A resolved session, where it goes, and how its run is followed.
+@dataclass(frozen=True)
+class Caller:
+    """Who has a run done, and who hears of it besides the destination.
 
-    ``deployed``: workers run it for an orchestrator that somebody looks at, rather than a command line.
+    ``flow_run_id`` and ``flow_run_name`` are what status documents call the run, ``flow_run_url`` is its page.
+    ``deployed``: workers run it for an orchestrator that somebody looks at, rather than a command line. ``has_server``:
+    there is a Prefect server that lasts, and with it perhaps a watch. ``emit`` tells of what becomes of the session,
+    ``make_sink`` makes a place where progress is shown, from a key of lower case, digits and dashes.
     """
+
+    flow_run_id: str
+    flow_run_name: str
+    logger: Logger
+    flow_run_url: str | None = None
+    deployed: bool = False
+    has_server: bool = False
+    emit: Emit = nobody
+    make_sink: Callable[[str], Sink] | None = None
+
+
+class SessionRun:
+    """A resolved session, where it goes, and how its run is followed."""
 
     def __init__(
         self,
@@ -73,14 +93,12 @@ class SessionRun:
         event: str | int,
         session: str,
         *,
-        flow_run_id: str,
-        flow_run_name: str,
-        deployed: bool = False,
-        logger: Logger,
+        caller: Caller,
     ) -> None:
         self.settings = settings
         self.store = store
-        self.logger = logger
+        self.caller = caller
+        self.logger = logger = caller.logger
         self.client = Client.of(settings, logger=logger)
         now = settings.current_time()
         self.events = read_schedule(self.client, year, now)
@@ -89,8 +107,7 @@ class SessionRun:
         self.session = wanted.ref
         #: When the schedule has the session start.
         self.start_utc = wanted.session.start_utc
-        self.deployed = deployed
-        if deployed:
+        if caller.deployed:
             # What FastF1 does is of no interest to those who look at a run's log; what it misses is.
             log_from(logging.WARNING)
         self.entry = RunEntry(
@@ -98,23 +115,25 @@ class SessionRun:
             self.session.round,
             self.session.event,
             self.session.code,
-            flow_run_id,
-            flow_run_name,
-            flow_run_url(flow_run_id),
+            caller.flow_run_id,
+            caller.flow_run_name,
+            caller.flow_run_url,
             datetime.now(UTC),
         )
         self.status = StatusSink(store, self.entry)
-        self.announcer = Announcer(store, self.entry, logger)
+        self.announcer = Announcer(store, self.entry, logger, caller.emit)
         self.progress = Progress(self._sinks(), logger=logger)
         self._started_s = time.perf_counter()
 
     def _sinks(self) -> tuple[Sink, ...]:
-        sinks: tuple[Sink, ...] = (
-            self.status,
-            ArtifactSink(f"progress-{self.session.year}-{self.session.round}-{self.session.code.lower()}"),
-        )
+        sinks: list[Sink] = [self.status]
+        if self.caller.make_sink is not None:
+            key = f"progress-{self.session.year}-{self.session.round}-{self.session.code.lower()}"
+            sinks.append(self.caller.make_sink(key))
         heard_by = listener.get()
-        return sinks if heard_by is None else (*sinks, ListenerSink(heard_by, self.label))
+        if heard_by is not None:
+            sinks.append(ListenerSink(heard_by, self.label))
+        return tuple(sinks)
 
     @property
     def seconds(self) -> float:
@@ -140,7 +159,7 @@ class SessionRun:
     @property
     def loading_client(self) -> Client:
         """The client to load the session with: of a deployed run, within the limits that all workers share."""
-        if self.settings.offline or not self.deployed:
+        if self.settings.offline or not self.caller.deployed:
             return self.client
         return replace(self.client, limits=SharedLimits(self.progress.say))
 
@@ -162,9 +181,9 @@ class SessionRun:
         """Return the fingerprint of what the cache holds of the session."""
         return inputs_fingerprint(self.settings.cache_dir, self.located)
 
-    def summary_of(self, grade: str | None, capabilities: Any) -> Summary:
+    def summary_of(self, grade: str | None, capabilities: Any, verdict: Verdict | None) -> Summary:
         """Return what ``latest.json`` keeps of this run, to be compared by the next one."""
-        return Summary(grade, capabilities, self.read_fingerprint() or "", code_fingerprint())
+        return Summary(grade, capabilities, self.read_fingerprint() or "", code_fingerprint(), verdict)
 
     def read_current(self, session_key: int | None = None) -> Latest | None:
         """Return the current publication if these inputs and this code made it, else None."""
@@ -189,16 +208,32 @@ class SessionRun:
         with suppress(UpstreamError):
             # Without an answer the one in the cache stands.
             refresh_results_answer(self.client, self.session)
-        return bool(self._missing_topics())
+        return bool(self._missing_topics()) or self._is_published_incomplete()
+
+    def _is_published_incomplete(self) -> bool:
+        key = read_session_key(self.settings.cache_dir, self.located)
+        latest = None if key is None else read_latest(self.store, key)
+        return latest is not None and (latest.capabilities or {}).get("complete") is False
+
+    @property
+    def has_cached_topics(self) -> bool:
+        """Whether the cache holds anything of the session's stream."""
+        return any(topic_folder(self.settings.cache_dir, self.located).glob("*.ff1pkl"))
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether this run can be taken up later because data of its session may still come."""
+        return self.caller.deployed and is_waited_for(self.start_utc, self.session.code, self.settings.current_time())
 
     def finish_unchanged(self, latest: Latest) -> PublishReport:
         """Report a session that is up to date, after finishing what a killed run may have left undone."""
-        finish_publication(self.store, latest.session_key, self.settings.current_time())
+        if not is_settled(self.store, latest):
+            finish_publication(self.store, latest.session_key, self.settings.current_time())
         manifest = read_manifest(self.store, latest.session_key, latest.revision)
         said = self._read_status()
         if said is None or said.type != status.COMPLETE:
             self._close(UP_TO_DATE)
-        if self.deployed:
+        if self.caller.deployed:
             self.announcer.unchanged(latest.revision, latest.grade)
         return PublishReport(
             self.session,
@@ -229,10 +264,10 @@ class SessionRun:
 
     def dated(self, error: UpstreamError) -> UpstreamError:
         """Return ``error`` with what to do about it by the time since the session: wait, or expect nothing."""
-        if not isinstance(error, NotReadyError):
+        if not isinstance(error, NotReadyError) or isinstance(error, IncompleteError):
             return error
         end = None if self.start_utc is None else session_end_utc(self.start_utc, self.session.code)
-        if end is None or self.settings.current_time() < end + PATIENCE:
+        if end is None or is_waited_for(self.start_utc, self.session.code, self.settings.current_time()):
             advice = "If the session has just ended, try again in half an hour; offline, its data must be in the cache."
         else:
             advice = f"This session ended on {end:%Y-%m-%d}; the upstream has nothing of it that can be published."
@@ -269,7 +304,11 @@ class SessionRun:
     def _record_state(self, state: str) -> None:
         now = self.settings.current_time()
         states = {(self.session.round, self.session.code): state}
-        season.update_season(self.store, self.session.year, self.events, now, states)
+        index = season.read_season(self.store, self.session.year)
+        # Only who takes along all that hangs on numbers renumbers an index.
+        if has_event(index, self.session.event, self.session.round):
+            events = self.events if index is None else None
+            season.update_season(self.store, self.session.year, events, now, states)
 
     def _close(self, message: str) -> None:
         self.progress.finish(message)

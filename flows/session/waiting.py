@@ -16,6 +16,11 @@ PATIENCE = timedelta(hours=24)
 _AFTER_THE_DATA = timedelta(hours=1)
 
 
+def is_waited_for(start_utc: datetime | None, code: str, now: datetime) -> bool:
+    """Whether data of a session that starts at ``start_utc`` is still waited for: until a day after its end."""
+    return start_utc is not None and now < session_end_utc(start_utc, code) + PATIENCE
+
+
 def delay_after(attempts: int) -> timedelta:
     """Return the time between attempt number ``attempts`` (from 1) and the next: 10, 20, 40, then 60 minutes."""
     doublings = min(max(attempts, 1) - 1, 10)
@@ -34,10 +39,9 @@ def next_attempt_utc(
         return None
     at = now + delay_after(attempts)
     if isinstance(error, NotReadyError):
-        if start_utc is None:
+        if start_utc is None or not is_waited_for(start_utc, code, now):
             return None
-        last = session_end_utc(start_utc, code) + PATIENCE
-        return min(at, last) if now < last else None
+        return min(at, session_end_utc(start_utc, code) + PATIENCE)
     waited = sum((delay_after(number) for number in range(1, attempts)), timedelta())
     return at if waited + delay_after(attempts) <= PATIENCE else None
 

@@ -8,6 +8,7 @@ types; knows no Prefect but for the call limits that all workers share (``limits
   as a recording.
 - ``calendar``, ``selection``: the schedule, and which sessions of it somebody means.
 - ``outcomes``, ``limits``, ``slots``, ``account``: what became of requests, how many there may be, signing in.
+- ``proofs``: whether what FastF1 has parsed is still what it wrote.
 - ``topics``, ``services``, ``http_cache``, ``inputs``: what a session is made of, read from the cache.
 - ``results``: official results, which come late and change.
 - ``archive``, ``archive_format``: raw data kept, to compute again without the upstream.

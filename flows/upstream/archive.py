@@ -25,6 +25,7 @@ from flows.upstream.archive_format import read_archive, write_archive
 from flows.upstream.client import fastf1_version, make_cache_folder
 from flows.upstream.http_cache import delete_bodies, read_bodies, write_bodies
 from flows.upstream.inputs import inputs_fingerprint
+from flows.upstream.proofs import write_proofs
 from flows.upstream.services import service_urls, stream_urls
 from flows.upstream.topics import (
     INFO_FILE,
@@ -209,6 +210,8 @@ class SessionArchive:
             part = target / f".{name}.part"
             shutil.copyfile(folder / _TOPICS / name, part)
             part.replace(target / name)
+        hashes = {m["name"].removeprefix(_TOPICS): m["sha256"] for m in index["members"]}
+        write_proofs(target, {name: hashes[name] for name in names if name.endswith(".ff1pkl")})
         for stale in [*target.glob("*.ff1pkl"), *(target / name for name in _BESIDE_TOPICS)]:
             if stale.name not in names:
                 stale.unlink(missing_ok=True)

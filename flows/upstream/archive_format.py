@@ -24,6 +24,9 @@ _INDEX = "index.json"
 _BLOCK_BYTES = 8 << 20
 _LEVEL = 3
 _INDEX_LIMIT_BYTES = 1 << 20
+#: What is taken out of an archive at most: members, bytes, and bytes for each one of the file, which small ones need
+#: not keep to. Recorded sessions have 7 to 11 topics of up to 106 MB, 3 to 20 times the size of their archive.
+_MOST_MEMBERS, _MOST_BYTES, _MOST_EXPANSION, _ANY_EXPANSION_BYTES = 100, 2 << 30, 100, 64 << 20
 #: The only names a member may have: nothing absolute, hidden or nested can be written anywhere.
 _MEMBER = re.compile(r"(?:topics|responses)/[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}")
 
@@ -69,13 +72,14 @@ def read_archive(path: Path, folder: Path | None, where: str) -> dict[str, Any]:
     :raises UpstreamError: it is truncated, corrupt, or holds a member it must not.
     :raises OSError: the disk cannot be read or written.
     """
+    most_bytes = min(max(path.stat().st_size * _MOST_EXPANSION, _ANY_EXPANSION_BYTES), _MOST_BYTES)
     try:
         with (
             pa.OSFile(str(path)) as file,
             pa.CompressedInputStream(file, "zstd") as content,
-            tarfile.open(fileobj=content, mode="r|") as tar,
+            tarfile.open(fileobj=_Bounded(content, most_bytes), mode="r|") as tar,
         ):
-            return _read_members(tar, folder)
+            return _read_members(tar, folder, most_bytes)
     except (_BrokenError, tarfile.TarError, pa.ArrowException, OSError, EOFError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             # The disk's, not the archive's: what pyarrow says of broken zstd has no number.
@@ -88,6 +92,23 @@ def read_archive(path: Path, folder: Path | None, where: str) -> dict[str, Any]:
 
 class _BrokenError(Exception):
     """What is wrong with an archive, in a few words."""
+
+
+class _Bounded(io.RawIOBase):
+    """What is read of an archive, as long as it is not more than it may hold: headers of a tar can be of any size."""
+
+    def __init__(self, content: Any, most_bytes: int) -> None:
+        super().__init__()
+        self._content = content
+        # Beside its members a tar has little: a header each, and what fills up blocks.
+        self._left = most_bytes + _INDEX_LIMIT_BYTES
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= self._left:
+            raise _BrokenError("it holds more than an archive of its size may")
+        data: bytes = self._content.read(size)
+        self._left -= len(data)
+        return data
 
 
 class _Compressor(io.RawIOBase):
@@ -134,14 +155,16 @@ def _add(tar: tarfile.TarFile, name: str, source: Path | bytes) -> None:
         tar.addfile(entry, file)
 
 
-def _read_members(tar: tarfile.TarFile, folder: Path | None) -> dict[str, Any]:
+def _read_members(tar: tarfile.TarFile, folder: Path | None, most_bytes: int) -> dict[str, Any]:
     first = tar.next()
     if first is None or first.name != _INDEX or not first.isreg() or first.size > _INDEX_LIMIT_BYTES:
         raise _BrokenError("it does not begin with an index")
     index, wanted = _parse_index(_open(tar, first).read())
+    if len(wanted) > _MOST_MEMBERS or sum(member.bytes for member in wanted.values()) > most_bytes:
+        raise _BrokenError("it holds more than an archive of its size may")
     while (entry := tar.next()) is not None:
         member = wanted.pop(entry.name, None)
-        if member is None or not entry.isreg():
+        if member is None or entry.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
             raise _BrokenError(f"its member {entry.name!r} is not one of its index")
         if entry.size != member.bytes or _copy(_open(tar, entry), entry.name, folder) != member.sha256:
             raise _BrokenError(f"its member {entry.name} is not the one its index proves")
@@ -168,6 +191,8 @@ def _parse_index(data: bytes) -> tuple[dict[str, Any], dict[str, _Member]]:
     for name in listed:
         if _MEMBER.fullmatch(name) is None:
             raise _BrokenError(f"its member {name!r} has a name that is not allowed")
+    if any(member.bytes < 0 for member in listed.values()):
+        raise _BrokenError("its index has a member of less than nothing")
     return index, listed
 
 

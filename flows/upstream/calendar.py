@@ -9,6 +9,7 @@ from flows.upstream.selection import Wanted
 from publish.season.document import Event, ScheduledSession
 from transforms.errors import InputError, UpstreamError
 from transforms.session_types import code_of
+from transforms.texts import clean_text
 
 #: Formula 1 has published timing since this season.
 FIRST_YEAR = 2018
@@ -149,11 +150,11 @@ def _to_event(row: dict[str, Any], year: int) -> Event:
     date = row["EventDate"]
     return Event(
         round=int(row["RoundNumber"]),
-        name=str(row["EventName"]),
-        country=str(row["Country"]),
-        location=str(row["Location"]),
+        name=clean_text(str(row["EventName"])),
+        country=clean_text(str(row["Country"])),
+        location=clean_text(str(row["Location"])),
         date=None if pd.isna(date) else pd.Timestamp(date).date().isoformat(),
-        format=str(row["EventFormat"]),
+        format=clean_text(str(row["EventFormat"])),
         testing=row["EventFormat"] == "testing",
         sessions=tuple(sessions),
     )

@@ -27,7 +27,7 @@ from typing import Any
 from flows.settings import Settings
 from flows.upstream import patches
 from flows.upstream.account import Account, Logger, SignInOnce
-from flows.upstream.http_cache import read_bodies
+from flows.upstream.http_cache import damage_explained, read_bodies, set_aside_damaged
 from flows.upstream.limits import SharedLimits
 from flows.upstream.outcomes import Outcomes
 from transforms.errors import InputError, UpstreamError
@@ -100,6 +100,7 @@ class Client:
             self.at_work(),
             _captured_warnings() as said,
             _failures_as_errors(what),
+            damage_explained(self.cache_dir),
             patches.requests_heard(outcomes.note),
             patches.streams_mended(),
         ):
@@ -150,6 +151,8 @@ class Client:
         check_version()
         make_cache_folder(self.cache_dir)
         try:
+            if (aside := set_aside_damaged(self.cache_dir)) is not None:
+                self.logger.warning("FastF1's cache of responses was damaged and is moved to %s", aside)
             fastf1.Cache.configure(cache_dir=str(self.cache_dir))
             fastf1.Cache.offline_mode(self.offline)
         except (OSError, NotADirectoryError) as error:

@@ -1,18 +1,72 @@
-"""FastF1's cache of HTTP responses, by the body alone: read and written one address at a time."""
+"""FastF1's cache of HTTP responses, by the body alone: read and written one address at a time.
 
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, closing
+What it holds can be had again, so a file that is damaged is moved aside; the next request begins a new one.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from transforms.errors import UpstreamError
+
 _FILE = "fastf1_http_cache.sqlite"
+_ASIDE = ".damaged"
+#: What SQLite keeps beside a database; a journal left there would be written into the next one.
+_BESIDE = ("", "-journal", "-wal", "-shm")
 
 
-def _opened(path: Path) -> AbstractContextManager[Any]:
+@contextmanager
+def damage_explained(cache_dir: Path) -> Iterator[None]:
+    """Move the cache aside if the block finds it damaged.
+
+    :raises UpstreamError: it was, with its name; the next run does without what it held.
+    """
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        # Its subclasses tell of something else: a lock, a full disk, a fault of the program.
+        if type(error) is not sqlite3.DatabaseError:
+            raise
+        aside = _move_aside(cache_dir)
+        raise UpstreamError(
+            f"FastF1's cache of responses was damaged ({error}) and is moved to {aside}. Run it again: what it held is "
+            "asked for again; offline, bring back a good copy or use --source archive."
+        ) from error
+
+
+def set_aside_damaged(cache_dir: Path) -> Path | None:
+    """Move the cache aside if it cannot be opened, truncated for one; returns where to, None if it can be used."""
+    path = cache_dir / _FILE
+    if not path.is_file():
+        return None
+    try:
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.DatabaseError as error:
+        if type(error) is not sqlite3.DatabaseError:
+            raise
+        return _move_aside(cache_dir)
+    return None
+
+
+def _move_aside(cache_dir: Path) -> Path:
+    path = cache_dir / _FILE
+    for beside in _BESIDE:
+        found = path.with_name(path.name + beside)
+        if found.exists():
+            found.replace(found.with_name(found.name + _ASIDE))
+    return path.with_name(path.name + _ASIDE)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     from requests_cache.backends.sqlite import SQLiteCache
 
-    return closing(SQLiteCache(str(path)))
+    with damage_explained(path.parent), closing(SQLiteCache(str(path))) as responses:
+        yield responses
 
 
 def read_bodies(cache_dir: Path, urls: Iterable[str]) -> dict[str, bytes]:

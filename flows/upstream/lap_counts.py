@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _TOPIC = "_extended_timing_data"
 _FIELD = "NumberOfLaps"
+#: What no count and no stream comes near.
+_MOST_LAPS, _LONGEST_MS = 10_000, 7 * 24 * 3600 * 1000
 
 
 def read_lap_counts(client: "Client", session: SessionRef) -> dict[str, LapCounts]:
@@ -50,10 +52,10 @@ def read_lap_counts(client: "Client", session: SessionRef) -> dict[str, LapCount
 def _read(path: Path) -> dict[str, Any]:
     """What is kept in the file; nothing where there is none or a writer was killed at it."""
     try:
-        kept: dict[str, Any] = orjson.loads(path.read_bytes())
+        kept = orjson.loads(path.read_bytes())
     except (FileNotFoundError, orjson.JSONDecodeError):
         return {}
-    return kept
+    return kept if isinstance(kept, dict) else {}
 
 
 def parse_lap_counts(stream: bytes) -> dict[str, list[tuple[int, int]]]:
@@ -65,7 +67,7 @@ def parse_lap_counts(stream: bytes) -> dict[str, list[tuple[int, int]]]:
     for time_ms, lines in _messages(stream):
         for car, fields in lines.items():
             laps = fields.get(_FIELD) if isinstance(fields, dict) else None
-            if isinstance(laps, int):
+            if isinstance(laps, int) and 0 <= laps <= _MOST_LAPS:
                 counts.setdefault(car, []).append((time_ms, laps))
     return counts
 
@@ -80,7 +82,7 @@ def _messages(stream: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
             hours, minutes, seconds = line[:begin].decode("utf-8-sig").strip().split(":")
             lines = orjson.loads(line[begin:])["Lines"]
             time_ms = round((int(hours) * 3600 + int(minutes) * 60 + float(seconds)) * 1000)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError):
             continue
-        if isinstance(lines, dict):
+        if isinstance(lines, dict) and 0 <= time_ms < _LONGEST_MS:
             yield time_ms, lines

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from flows.session_ref import SessionRef
 from flows.upstream.lap_counts import read_lap_counts
+from flows.upstream.proofs import keep_proofs, set_aside_damaged
 from flows.upstream.services import is_result, results_url, services_used
 from flows.upstream.session_info import complete_info
 from flows.upstream.tables import (
@@ -49,6 +50,7 @@ from transforms.recording import (
     SessionIdentity,
 )
 from transforms.session_types import SESSION_TYPES, Kind
+from transforms.texts import clean_texts
 
 if TYPE_CHECKING:
     # What a recording becomes depends on what is imported here (flows.session.fingerprint), not on how FastF1 asks.
@@ -62,42 +64,53 @@ _METRES_PER_UNIT = 0.1
 
 
 def load_recording(client: "Client", session: SessionRef) -> Recording:
-    """Load a session through FastF1 on the client's cache and return it as plain arrays.
+    """Load a session through FastF1 on the client's cache and return it as plain arrays and clean texts.
 
+    Topics of the cache that were damaged since FastF1 wrote them are made again.
+
+    :raises CorruptDataError: one was damaged and nobody has it.
     :raises UpstreamError: nothing usable came (no timing and no telemetry), something was refused or cut off on the
         way, or FastF1 failed.
     """
     with client.asking(session.label) as heard:
         loaded = _get_session(session)
         located = replace(session, api_path=loaded.api_path)
+        folder = topic_folder(client.cache_dir, located)
+        set_aside_damaged(folder, session.label, client.logger)
         # FastF1 asks two hosts for each of a dozen topics even where the first says that nothing is out yet.
         loaded._load_session_info()
         if getattr(loaded, "_session_info", None) is None and not _is_out(client, located, heard.outcomes, loaded):
             _check_complete(client.cache_dir, located, heard.outcomes)
+            keep_proofs(folder, session.label)
             raise NotReadyError(_nothing_there(located, heard.outcomes))
         loaded.load()
         own = getattr(loaded, "_session_info", None)
         info = complete_info(client, located, own, found=_found(loaded))
         circuit = _read_circuit(loaded, info)
     _check_complete(client.cache_dir, located, heard.outcomes)
+    keep_proofs(folder, session.label)
     warnings = _with_earlier_warnings(client.cache_dir, located, heard.warnings)
     without = [] if own is not None and key_of(own) is not None else ["session_info"]
     if SESSION_TYPES[session.code].kind is Kind.QUALIFYING and not _has_result(client, session):
         # FastF1 works one out from laps, and does not say so.
         without.append("results")
     recording = _to_recording(loaded, session, info, circuit, warnings, without)
-    if not recording.identity.is_race_like:
-        return recording
-    return replace(recording, lap_counts=read_lap_counts(client, located))
+    if recording.identity.is_race_like:
+        recording = replace(recording, lap_counts=read_lap_counts(client, located))
+    return clean_texts(recording)
 
 
 def locate(client: "Client", session: SessionRef) -> SessionRef:
     """Return the session with the upstream's path of it, under which FastF1 caches its topics.
 
-    :raises UpstreamError: the schedule could not be had, or has no such session.
+    :raises UpstreamError: the schedule could not be had, has no such session, or a path that goes up.
     """
     with client.asking(session.label):
-        return replace(session, api_path=str(_get_session(session).api_path))
+        path = str(_get_session(session).api_path)
+    if ".." in path.split("/"):
+        # It is also where topics lie in the cache.
+        raise UpstreamError(f"{session.label} has a path in FastF1's schedule that leads elsewhere: {path}.")
+    return replace(session, api_path=path)
 
 
 def _get_session(session: SessionRef) -> Any:
@@ -273,7 +286,7 @@ def _drivers(results: pd.DataFrame) -> tuple[Driver, ...]:
                 first_name=text_or_none(row.get("FirstName")) or "",
                 last_name=text_or_none(row.get("LastName")) or "",
                 team=text_or_none(row.get("TeamName")) or "",
-                color=f"#{color.lower().lstrip('#')}" if color else None,
+                color=f"#{color.lower().removeprefix('#')}" if color else None,
             )
         )
     return tuple(drivers)

@@ -9,6 +9,9 @@ from flows.upstream.http_cache import delete_bodies, read_bodies
 from flows.upstream.services import is_result, results_url, service_urls
 from transforms.session_types import SESSION_TYPES
 
+#: What reading an answer raises that is none of the results service's.
+_NO_ANSWER = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+
 
 def refresh_results_answer(client: Client, session: SessionRef) -> None:
     """Ask the results service whether its answer for a session has changed, if the cached one has expired.
@@ -36,11 +39,11 @@ def without_round(body: bytes) -> bytes:
         answer = json.loads(body)
         data = answer["MRData"]
         tables = [data["RaceTable"], *data["RaceTable"]["Races"]]
-    except (ValueError, KeyError, TypeError):
+        for table in tables:
+            table.pop("round", None)
+        data.pop("url", None)
+    except _NO_ANSWER:
         return body
-    data.pop("url", None)
-    for table in tables:
-        table.pop("round", None)
     return json.dumps(answer, sort_keys=True).encode()
 
 

@@ -55,5 +55,5 @@ def is_result(body: bytes) -> bool:
     """Whether an answer of the results service speaks of any race at all."""
     try:
         return bool(json.loads(body)["MRData"]["RaceTable"]["Races"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return False

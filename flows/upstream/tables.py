@@ -13,10 +13,15 @@ NS_PER_MS = 1_000_000
 
 
 def text_or_none(value: Any) -> str | None:
-    """The value as stripped text; None for everything pandas and FastF1 write for nothing."""
+    """The value as stripped text; None for everything pandas and FastF1 write for nothing.
+
+    Half a pair of surrogates, which JSON can say and Arrow cannot hold, becomes the replacement character.
+    """
     if value is None or (isinstance(value, float) and np.isnan(value)) or value is pd.NaT:
         return None
     text = str(value).strip()
+    if not text.isascii():
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return None if text in ("", "nan", "None", "NaT") else text
 
 

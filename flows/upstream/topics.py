@@ -51,8 +51,9 @@ def read_session_info(cache_dir: Path, session: SessionRef) -> dict[str, Any] | 
     folder = topic_folder(cache_dir, session)
     try:
         info = pickle.loads((folder / f"{INFO_TOPIC}.ff1pkl").read_bytes())["data"]
-    except (OSError, pickle.UnpicklingError, EOFError, KeyError, TypeError, AttributeError, ImportError, ValueError):
-        # FastF1 fetches a topic again that it cannot read; so there is nothing to know before it has.
+    except Exception:
+        # Damaged pickles raise anything. FastF1 fetches a topic again that it cannot read; so there is nothing to know
+        # before it has.
         info = None
     if key_of(info) is None:
         with suppress(OSError, ValueError):

@@ -3,7 +3,7 @@
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -11,14 +11,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import UNSET
 
-from publish.contract.kinds import OBJECT_KINDS, Chunk, RowFrame, Rows
+from publish.contract.kinds import OBJECT_KINDS, Chunk, RowFrame, Rows, Samples
 from publish.encode.channels import CONTINUOUS, HELD
-from publish.encode.manifest import ManifestObject
-from publish.structs import decode_packed
+from publish.encode.manifest import Manifest, ManifestObject
+from publish.encode.objects import EncodedRevision
+from publish.encode.samples import AT_STAMPS, HELD_AT_STAMPS, HELD_ON_CLOCK, KNOTS
+from publish.structs import decode_document, decode_packed
 from transforms.columns import TABLES, published_schema
 from transforms.errors import PublicationError
 
 _BLOCK_BYTES = 8 << 20
+_OF_ONE_MAKE = ("frames", "rows")
 _FIRST, _NEXT, _END = b'{"frames":[', b',{"t":', b'],"driver_colors":'
 
 
@@ -36,7 +39,34 @@ def object_problem(item: ManifestObject, session_key: int, data: bytes) -> str |
         return str(error)
     if document.session_key != session_key:
         return f"it is of session {document.session_key}"
+    if isinstance(document, Samples):
+        return _samples_problem(item, document)
     return _chunk_problem(item, document) if isinstance(document, Chunk) else None
+
+
+def check_documents(encoded: EncodedRevision, what: str) -> None:
+    """Do nothing if the documents of an encoded session are as their schemas say; ``what`` names it in messages.
+
+    Frames and rows come in many files of one make, from arrays: the smallest of each kind stands for all of them. What
+    texts they hold is in the overview too. Tables were checked against their declaration when they were written.
+
+    :raises PublicationError: one is not.
+    """
+    listed = decode_document(encoded.manifest, Manifest, "The manifest").objects
+    files = {item.path: item.file for item in encoded.objects}
+    for item in listed:
+        if item.kind == "table" or (item.kind in _OF_ONE_MAKE and item is not _smallest(listed, item.kind)):
+            continue
+        problem = object_problem(item, encoded.session_key, files[item.path].read_bytes())
+        if problem is not None:
+            raise PublicationError(
+                f"{item.path} of {what} is not as its schema says: {problem}. Nothing was published. This is a fault "
+                "of parcferme or of what the upstream sent: report it with this message."
+            )
+
+
+def _smallest(listed: Sequence[ManifestObject], kind: str) -> ManifestObject:
+    return min((item for item in listed if item.kind == kind), key=lambda item: item.bytes)
 
 
 class _BrokenError(Exception):
@@ -53,7 +83,8 @@ def _chunk_problem(item: ManifestObject, chunk: Chunk) -> str | None:
     for number, car in chunk.cars.items():
         for channel in CONTINUOUS:
             values = getattr(car, channel.name)
-            if values is not UNSET and len(values) != chunk.ticks:
+            every = max(1, channel.every_ms * chunk.fps // 1000)
+            if values is not UNSET and len(values) != -(-chunk.ticks // every):
                 return f"{channel.name} of car {number} has {len(values)} values in {chunk.ticks} ticks"
         for channel in HELD:
             runs = getattr(car, channel.name)
@@ -62,10 +93,33 @@ def _chunk_problem(item: ManifestObject, chunk: Chunk) -> str | None:
     return None
 
 
-def _are_runs(runs: list[tuple[int, object]], ticks: int) -> bool:
-    """Whether runs begin at tick 0, one after the other, and within the chunk."""
+def _samples_problem(item: ManifestObject, minute: Samples) -> str | None:
+    """Return how a minute of samples differs from its manifest entry, or which channel does not fit its times."""
+    if (minute.start_ms, minute.end_ms) != (item.start_ms, item.end_ms):
+        said = f"the manifest says {item.start_ms} to {item.end_ms}"
+        return f"it has {minute.start_ms} to {minute.end_ms} ms, {said}"
+    for number, car in minute.cars.items():
+        for channel in AT_STAMPS + KNOTS:
+            values = getattr(car, channel.name)
+            if values is UNSET:
+                continue
+            times, numbers = values if channel.time == "own" else (getattr(minute, channel.time), values)
+            if len(numbers) != len(times):
+                return f"{channel.name} of car {number} has {len(numbers)} values at {len(times)} times"
+        for channel in HELD_AT_STAMPS + HELD_ON_CLOCK:
+            runs = getattr(car, channel.name)
+            if runs is UNSET:
+                continue
+            bounds = (minute.start_ms, minute.end_ms) if channel.time == "own" else (0, len(minute.car_time))
+            if not _are_runs(runs, bounds[1], bounds[0]):
+                return f"the runs of {channel.name} of car {number} do not follow each other"
+    return None
+
+
+def _are_runs(runs: list[tuple[int, object]], end: int, begin: int = 0) -> bool:
+    """Whether runs begin at ``begin``, one after the other, and before ``end``."""
     starts = [start for start, _ in runs]
-    return starts[0] == 0 and starts == sorted(set(starts)) and starts[-1] < ticks
+    return starts[0] == begin and starts == sorted(set(starts)) and starts[-1] < end
 
 
 def _parquet_problem(item: ManifestObject, data: bytes) -> str | None:

@@ -8,14 +8,15 @@ from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 from publish.encode.channels import CONTINUOUS, HELD
 from publish.encode.chunks import Rate
 from publish.encode.documents import TABLE_DOCUMENTS
+from publish.encode.samples import AT_STAMPS, HELD_AT_STAMPS, HELD_ON_CLOCK, KNOTS, SampledChannel
 from publish.revisions.quality import Quality
-from publish.structs import Count, Document, Part, UtcText, about, one_of
+from publish.structs import Count, Document, Name, Part, UtcText, about, one_of, text_of
 from transforms.columns import TABLES
 from transforms.declare import Channel, Column
 from transforms.frames import STATES
 
 _Byte = Annotated[int, Meta(ge=0, le=255)]
-_TextRuns = Annotated[list[tuple[Count, str | None]], Meta(min_length=1)]
+_TextRuns = Annotated[list[tuple[Count, Name | None]], Meta(min_length=1)]
 _IntegerRuns = Annotated[list[tuple[Count, int | None]], Meta(min_length=1)]
 _StateRuns = Annotated[list[tuple[Count, Annotated[str, one_of(*STATES)] | None]], Meta(min_length=1)]
 
@@ -34,8 +35,8 @@ def _channel_field(channel: Channel) -> tuple[str, Any, Any]:
 CarChunk = defstruct("CarChunk", [_channel_field(channel) for channel in CONTINUOUS + HELD], bases=(Part,))
 
 
-class Chunk(Document, tag="parcferme/frames/1"):
-    """A run of ticks of all cars: continuous channels as integers and differences, held ones as runs."""
+class Chunk(Document, tag="parcferme/frames/2"):
+    """A run of ticks of all cars: continuous channels as integers and their differences, held ones as runs."""
 
     session_key: int
     fps: Rate
@@ -46,11 +47,49 @@ class Chunk(Document, tag="parcferme/frames/1"):
     cars: dict[str, CarChunk]  # type: ignore[valid-type]
 
 
+_Numbers = list[int | None]
+
+
+def _sampled_field(channel: SampledChannel) -> tuple[str, Any, Any]:
+    if channel.interpolation == "held":
+        return _channel_field(channel.about)
+    values: Any = tuple[list[int], _Numbers] if channel.time == "own" else _Numbers
+    return channel.name, Annotated[values, _described(channel.description, channel.unit)] | UnsetType, UNSET
+
+
+#: The channels of one car at its samples; one without a value in the minute is left out.
+CarSamples = defstruct(
+    "CarSamples",
+    [_sampled_field(channel) for channel in AT_STAMPS + HELD_AT_STAMPS + KNOTS + HELD_ON_CLOCK]
+    + [
+        (
+            "breaks",
+            Annotated[list[Count], about("Samples of x and y that nothing connects to the one before")] | UnsetType,
+            UNSET,
+        )
+    ],
+    bases=(Part,),
+)
+
+
+class Samples(Document, tag="parcferme/samples/1"):
+    """A minute of all cars at the native rate, with the samples around it that its edges need."""
+
+    session_key: int
+    start_ms: Count
+    end_ms: Count
+    car_time: Annotated[list[int], about("Times of car data, ms on the clock: first one and differences")]
+    position_time: Annotated[list[int], about("Times of coordinates, ms on the clock: first one and differences")]
+    track_status: Annotated[_TextRuns, about("Runs: ms on the clock, value")]
+    leader_lap: Annotated[_IntegerRuns, about("Runs: ms on the clock, value; null where there is no order on track")]
+    cars: dict[str, CarSamples]  # type: ignore[valid-type]
+
+
 class TrackCorner(Part):
     """One corner."""
 
     number: int
-    letter: str
+    letter: Name
     x: float
     y: float
     angle_deg: float
@@ -98,7 +137,7 @@ class RowFrame(Part):
 class RowStatus(Part):
     """One track status and how long it held."""
 
-    status: str
+    status: Name
     start_time: float
     end_time: float | None
 
@@ -120,7 +159,7 @@ class TableColumn(Part):
 
 
 def _table_document(name: str, columns: tuple[Column, ...]) -> type[Struct]:
-    fields = [(c.name, Annotated[_json_type(c.type) | None, _described(c.description, c.unit)]) for c in columns]
+    fields = [(c.name, Annotated[_json_type(c) | None, _described(c.description, c.unit)]) for c in columns]
     row = defstruct(f"{name.capitalize()}Row", fields, bases=(Part,))
     return defstruct(
         name.capitalize(),
@@ -130,19 +169,21 @@ def _table_document(name: str, columns: tuple[Column, ...]) -> type[Struct]:
     )
 
 
-def _json_type(kind: pa.DataType) -> Any:
+def _json_type(column: Column) -> Any:
     """Return what a column's value is in JSON."""
+    kind = column.type
     if pa.types.is_boolean(kind):
         return bool
     if pa.types.is_integer(kind):
         return int
     if pa.types.is_floating(kind):
         return float
-    return UtcText if pa.types.is_timestamp(kind) else str
+    return UtcText if pa.types.is_timestamp(kind) else Annotated[str, text_of(column.longest)]
 
 
 #: The document an object of a kind holds.
 OBJECT_KINDS: dict[str, type[Struct]] = {
+    "samples": Samples,
     "frames": Chunk,
     "overview": Chunk,
     "track": Track,

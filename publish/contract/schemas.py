@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from publish.contract.columns import Columns
 from publish.contract.kinds import OBJECT_KINDS
 from publish.encode.manifest import Manifest
 from publish.live.health import Health
@@ -12,6 +13,7 @@ from publish.live.status import Status
 from publish.revisions.latest import Latest
 from publish.season.document import Season
 from publish.season.index import RootIndex
+from publish.season.static_files import Site
 
 Schema = dict[str, Any]
 
@@ -24,6 +26,8 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "status": Status,
     "health": Health,
     "runs": Runs,
+    "site": Site,
+    "dictionary": Columns,
     # An overview is a chunk like any other.
     **{name: kind for name, kind in OBJECT_KINDS.items() if name != "overview"},
 }

@@ -19,6 +19,7 @@ from publish.revisions.copies import Alias, Copy, planned_copies
 from publish.revisions.latest import Latest, read_latest
 from publish.season.document import Season, published_in
 from publish.season.index import RootIndex, agrees
+from publish.season.static_files import Site
 from publish.stores.base import Store
 from publish.stores.parallel import WORKERS, OnProgress, in_parallel
 from publish.structs import Kind, decode_document
@@ -93,14 +94,15 @@ def verify_store(store: Store, *, deep: bool = False, on_progress: OnProgress | 
     published = {tally.latest.session_key: tally.latest for tally in tallies if tally.latest}
     around = _Tally()
     _check_indexes(store, published, around)
+    _check_site(store, around)
     _check_copy_folders(store, tallies, around)
     findings = [finding for tally in [*tallies, around] for finding in tally.findings]
     return Verification(
         deep=deep,
         sessions=len(published),
         revisions=sum(tally.revisions for tally in tallies),
-        objects=sum(tally.objects for tally in tallies),
-        bytes=sum(tally.bytes for tally in tallies),
+        objects=sum(tally.objects for tally in [*tallies, around]),
+        bytes=sum(tally.bytes for tally in [*tallies, around]),
         findings=tuple(sorted(findings, key=lambda finding: finding.is_orphan)),
     )
 
@@ -260,6 +262,25 @@ def _check_indexes(store: Store, published: Mapping[int, Latest], around: _Tally
             if not tally.findings:
                 break
         around.findings += tally.findings
+
+
+def _check_site(store: Store, around: _Tally) -> None:
+    """Hold pages, what they load and schemas against the document that lists them."""
+    site = _read(store, keys.SITE, Site, around) if store.head(keys.SITE) is not None else None
+    files = dict(site.files) if site else {}
+
+    def check(key: str) -> tuple[int, str | None]:
+        info = store.head(key) if keys.is_key(key) else None
+        if info is None:
+            return 0, f"{keys.SITE} lists it, and it is not there"
+        if info.sha256 != files[key]:
+            return info.bytes, f"its SHA-256 is {info.sha256}, {keys.SITE} says {files[key]}"
+        return info.bytes, _header_problem(store, key, files[key])
+
+    for key, (size, problem) in zip(files, in_parallel(check, list(files)), strict=True):
+        around.objects += 1
+        around.bytes += size
+        around.add(key, problem and f"{problem}. `parcferme verify --heal` writes it again")
 
 
 def _links_of(root: RootIndex) -> list[str]:

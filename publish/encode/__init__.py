@@ -4,7 +4,8 @@ Promises: the same values give the same bytes; every object is hashed while it i
 May import ``transforms`` and nothing of ``publish`` but ``structs``, ``keys`` and ``headers``.
 
 - ``session``: the one entry point: a computed session in, the files of a revision out. ``objects``: what it returns.
-- ``chunks``, ``rows``, ``documents``, ``parquet``: one module a format. ``channels``: how channels are stored.
+- ``samples``, ``chunks``, ``rows``, ``documents``, ``parquet``: one module a format. ``channels``, ``runs``: how
+  channels are stored.
 - ``manifest``: what a revision consists of and its name. ``files``: deterministic JSON and gzip, hashed.
 - ``content``: the hash of what is in a stored object.
 """

@@ -1,8 +1,4 @@
-"""How a channel's values are published: precision, scale, integer codes and names.
-
-Both forms of the frames come from the same rounded float: Parquet stores it, JSON stores the nearest multiple of the
-channel's scale to it. So ``rint(parquet value / scale)`` is the JSON integer, always.
-"""
+"""How a channel's values are published in chunks: scale, differences, integer codes and names."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,35 +10,34 @@ CONTINUOUS: tuple[Channel, ...] = tuple(c for c in CHANNELS if c.kind == "contin
 HELD: tuple[Channel, ...] = tuple(c for c in CHANNELS if c.kind == "held")
 
 
-def round_published(values: NDArray[np.floating], powers: float | NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return ``values`` rounded to ``1 / powers``, float32, NaN where they are not finite.
-
-    ``powers`` (10 to the decimals) is one number or an array that broadcasts against ``values``.
-    """
-    rounded: NDArray[np.float64] = values.astype(np.float64)
-    rounded *= powers
-    np.rint(rounded, out=rounded)
-    rounded /= powers
-    rounded += 0.0  # no negative zero
-    rounded[~np.isfinite(rounded)] = np.nan
-    return rounded.astype(np.float32)
-
-
-def decimal_power(channel: Channel) -> float:
-    """Return 10 to the number of decimals stored of a continuous channel."""
-    return float(10**channel.decimals)
-
-
 def scale_to_integers(
-    published: NDArray[np.float32], scales: NDArray[np.float64]
+    values: NDArray[np.float32], scales: NDArray[np.float64]
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Return the integers ``rint(published / scales)``, 0 in a gap, and the mask of the gaps, both of its shape."""
-    gaps = np.isnan(published)
-    scaled = published.astype(np.float64)
+    """Return the integers ``rint(values / scales)``, 0 in a gap, and the mask of the gaps, both of its shape."""
+    gaps = ~np.isfinite(values)
+    scaled = values.astype(np.float64)
     scaled /= scales
     np.rint(scaled, out=scaled)
     scaled[gaps] = 0
     return scaled.astype(np.int32), gaps
+
+
+def differences_of(values: NDArray[np.int32], gaps: NDArray[np.bool_], order: int) -> NDArray[np.int32]:
+    """Return ``values`` (..., n), 0 in a gap, as first value and differences, or differences of differences (2).
+
+    After a gap it begins anew. What stands in the gap itself means nothing.
+    """
+    # A gap holds 0, so the value after it is its own difference: absolute, as published.
+    steps = np.diff(values, axis=-1, prepend=np.int32(0))
+    if order == 1:
+        return steps
+    before = np.ones_like(gaps)
+    before[..., 1:] = gaps[..., :-1]
+    # The difference before is none where a stretch begins, and its first value right after.
+    second = np.diff(steps, axis=-1, prepend=np.int32(0))
+    begins = before.copy()
+    begins[..., 1:] |= before[..., :-1]
+    return np.where(begins, steps, second)
 
 
 def held_codes(car: CarFrames, channel: Channel) -> NDArray[np.signedinteger] | None:

@@ -1,50 +1,51 @@
 """Frames as columnar JSON chunks: scaled integers and differences, held channels as runs.
 
-Continuous channels: the first value and then differences of integers (value = integer * scale); null is a gap and the
-first value after a gap is absolute again. Held channels and the track status: ``[tick, value]`` runs, the first at
+Continuous channels: the first value and then differences of integers (value = integer * scale), or the first value, the
+first difference and then differences of differences; null is a gap and the first value after a gap is absolute again.
+Some have a value only every few ticks. Held channels and the track status: ``[tick, value]`` runs, the first at
 tick 0, null while unknown. A channel without any value in the chunk is left out, and so is a car without channels.
 Every chunk can be read alone.
 """
 
-import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from zlib_ng import zlib_ng
 
 from publish.encode.channels import (
     CONTINUOUS,
     HELD,
     code_names,
-    decimal_power,
+    differences_of,
     held_codes,
-    round_published,
     scale_to_integers,
 )
 from publish.encode.files import BoundedPool, dump_json, write_json_gz
 from publish.encode.objects import EncodedObject
+from publish.encode.runs import is_known, named, runs_of
 from transforms.frames import FPS, TICK_MS, Frames
 
-SCHEMA = "parcferme/frames/1"
+SCHEMA = "parcferme/frames/2"
 CHUNK_MS = 60_000
 #: Frame rates published, from the full one down; the last is the overview. Each divides the full rate.
-Rate = Literal[25, 5, 1]
-AllRates = tuple[Literal[25], Literal[5], Literal[1]]
-RATES: AllRates = (25, 5, 1)
+Rate = Literal[25, 1]
+AllRates = tuple[Literal[25], Literal[1]]
+RATES: AllRates = (25, 1)
 OVERVIEW_FPS = 1
 
-# Measured on Bahrain 2024 (65 MB of JSON at 25 fps): level 4 11.7 MB at 75 MB/s, 5 11.0 MB at 48 MB/s, 6 10.6 MB at
-# 25 MB/s. Z_FILTERED suits the small differences: up to 5 % smaller for the same time.
-_LEVEL = 5
-_STRATEGY = zlib.Z_FILTERED
+# Measured on Bahrain 2024: level 5 7.7 MB of frames at 25 a second, 6 7.5 MB, 7 7.3 MB for 1.7 times the time.
+_LEVEL = 6
+_STRATEGY = zlib_ng.Z_FILTERED
+
+#: What the overview leaves out: seen once a second it says nothing.
+TOO_QUICK = ("speed", "rpm", "throttle", "lap_distance", "gear", "brake", "drs")
 
 _TICKS = CHUNK_MS // TICK_MS
-_POWERS = np.array([decimal_power(c) for c in CONTINUOUS]).reshape(-1, 1, 1)
 _SCALES = np.array([c.scale for c in CONTINUOUS], dtype=np.float64).reshape(-1, 1, 1)
 
 
@@ -121,7 +122,7 @@ def _blocks(frames: Frames) -> Iterator[_Block]:
     for start in range(0, frames.clock.ticks, _TICKS):
         cut = slice(start, start + _TICKS)
         raw = np.array([[getattr(car, c.column)[cut] for car in cars] for c in CONTINUOUS], dtype=np.float32)
-        values, gaps = scale_to_integers(round_published(raw, _POWERS), _SCALES)
+        values, gaps = scale_to_integers(raw, _SCALES)
         yield _Block(
             values=values,
             gaps=gaps,
@@ -139,12 +140,13 @@ def _joined(blocks: list[_Block]) -> _Block:
 
 def _document(frames: Frames, block: _Block, session_key: int, fps: int, start_ms: int) -> dict[str, object]:
     """Return one chunk document; its arrays are numpy's where they hold no null."""
-    status, leader = _runs(np.stack((block.status, block.leader)))
-    continuous = _differences(block.values, block.gaps)
+    status, leader = runs_of(np.stack((block.status, block.leader)))
+    continuous = _differences(block.values, block.gaps, fps)
     held = _held(frames, block.held)
+    left_out = TOO_QUICK if fps == OVERVIEW_FPS else ()
     cars = {}
     for index, car in enumerate(frames.cars):
-        channels = {**continuous[index], **held[index]}
+        channels = {name: it for name, it in {**continuous[index], **held[index]}.items() if name not in left_out}
         if channels:
             cars[car] = channels
     return {
@@ -153,64 +155,41 @@ def _document(frames: Frames, block: _Block, session_key: int, fps: int, start_m
         "fps": fps,
         "start_ms": start_ms,
         "ticks": int(block.status.size),
-        "track_status": _named(status, frames.track_statuses),
-        "leader_lap": _named(leader, None),
+        "track_status": named(status, frames.track_statuses),
+        "leader_lap": named(leader, None),
         "cars": cars,
     }
 
 
 def _differences(
-    values: NDArray[np.int32], gaps: NDArray[np.bool_]
+    values: NDArray[np.int32], gaps: NDArray[np.bool_], fps: int
 ) -> list[dict[str, NDArray[np.int32] | list[int | None]]]:
-    """Return, per car, the continuous channels that have a value, as first value and differences."""
-    steps = values.copy(order="C")
-    # A gap holds 0, so the value after it is its own difference: absolute, as published.
-    np.subtract(values[..., 1:], values[..., :-1], out=steps[..., 1:])
-    missing = np.count_nonzero(gaps, axis=-1)
-    cars: list[dict[str, NDArray[np.int32] | list[int | None]]] = []
-    for car in range(values.shape[1]):
-        channels: dict[str, NDArray[np.int32] | list[int | None]] = {}
-        for index, channel in enumerate(CONTINUOUS):
-            if missing[index, car] == 0:
-                channels[channel.name] = steps[index, car]
-            elif missing[index, car] < gaps.shape[-1]:
-                row = steps[index, car].astype(object)
-                row[gaps[index, car]] = None
-                channels[channel.name] = row.tolist()
-        cars.append(channels)
+    """Return, per car, the continuous channels that have a value, as they are published at ``fps``."""
+    cars: list[dict[str, NDArray[np.int32] | list[int | None]]] = [{} for _ in range(values.shape[1])]
+    for index, channel in enumerate(CONTINUOUS):
+        step = max(1, channel.every_ms * fps // 1000)
+        gap = gaps[index, :, ::step]
+        steps = differences_of(values[index, :, ::step], gap, channel.differences)
+        missing = np.count_nonzero(gap, axis=-1)
+        for car in np.flatnonzero(missing < gap.shape[-1]):
+            if missing[car]:
+                row = steps[car].astype(object)
+                row[gap[car]] = None
+                cars[car][channel.name] = row.tolist()
+            else:
+                cars[car][channel.name] = steps[car]
     return cars
 
 
 def _held(frames: Frames, held: NDArray[np.int16]) -> list[dict[str, object]]:
     """Return, per car, the held channels that have a value, as runs."""
     channels, cars, ticks = held.shape
-    runs = _runs(held.reshape(channels * cars, ticks))
+    runs = runs_of(held.reshape(channels * cars, ticks))
     result: list[dict[str, object]] = [{} for _ in range(cars)]
     for index, channel in enumerate(HELD):
         names = code_names(frames, channel)
         for car in range(cars):
             pairs = runs[index * cars + car]
-            if len(pairs) > 1 or pairs[0, 1] >= 0:
-                result[car][channel.name] = _named(pairs, names)
+            if is_known(pairs):
+                result[car][channel.name] = named(pairs, names)
     return result
-
-
-def _runs(codes: NDArray[np.int16]) -> list[NDArray[np.int32]]:
-    """Return, per row of ``codes`` (rows, ticks), the runs as an array (runs, 2) of tick and code."""
-    changes = np.ones(codes.shape, dtype=np.bool_)
-    np.not_equal(codes[:, 1:], codes[:, :-1], out=changes[:, 1:])
-    rows, ticks = np.nonzero(changes)
-    pairs = np.empty((rows.size, 2), dtype=np.int32)
-    pairs[:, 0] = ticks
-    pairs[:, 1] = codes[rows, ticks]
-    bounds = np.searchsorted(rows, np.arange(codes.shape[0] + 1))
-    return [pairs[a:b] for a, b in pairwise(bounds)]
-
-
-def _named(pairs: NDArray[np.int32], names: tuple[str, ...] | None) -> object:
-    """Return runs with names for codes and null for -1; the array itself where there is nothing to replace."""
-    if names is None:
-        if (pairs[:, 1] >= 0).all():
-            return pairs
-        return [[tick, code if code >= 0 else None] for tick, code in pairs.tolist()]
-    return [[tick, names[code] if code >= 0 else None] for tick, code in pairs.tolist()]

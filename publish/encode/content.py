@@ -8,7 +8,9 @@ import zlib
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from publish.encode.files import trailer_sha256
 from publish.encode.parquet import ContentHash
+from publish.encode.rows import FOLDER as ROWS_FOLDER
 from transforms.errors import PublicationError
 
 _BLOCK_BYTES = 8 << 20
@@ -20,7 +22,10 @@ def content_sha256(path: str, data: bytes) -> str:
     :raises PublicationError: it cannot be decoded.
     """
     try:
-        return _of_table(data) if path.endswith(".parquet") else _of_gzip(data)
+        if path.endswith(".parquet"):
+            return _of_table(data)
+        text_sha256 = _of_gzip(data)
+        return trailer_sha256(data) if path.startswith(ROWS_FOLDER) else text_sha256
     except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
         raise PublicationError(
             f"{path} cannot be decoded ({error}). Publish the session again with --force."

@@ -6,7 +6,6 @@ proved twice, by the hash of the file and by the hash of what a reader gets afte
 
 import hashlib
 import io
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +15,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 import orjson
+from zlib_ng import zlib_ng
 
 from publish.encode.objects import EncodedObject
 from transforms.errors import PublicationError
@@ -23,16 +23,18 @@ from transforms.errors import PublicationError
 JSON_TYPE = "application/json"
 PARQUET_TYPE = "application/vnd.apache.parquet"
 
-#: zlib level of the small documents, where time does not matter.
+#: zlib-ng's level of the small documents, where time does not matter.
 SMALL_LEVEL = 9
-#: Threads that compress. zlib, hashing and Arrow release the interpreter's lock.
+#: Threads that compress. zlib-ng, hashing and Arrow release the interpreter's lock.
 WORKERS = 2
 
-#: Logarithm of the largest window of zlib.
+#: Logarithm of the largest window of deflate.
 FULL_WINDOW = 15
 
-_GZIP = 16  # added to the window: zlib writes the gzip header itself, no name, modification time 0
+_GZIP = 16  # added to the window: zlib-ng writes the gzip header itself, no name, modification time 0
 _MEMORY_LEVEL = 9
+#: Length of a gzip file's end: CRC-32 and length of what is in it.
+_TRAILER_BYTES = 8
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -109,26 +111,35 @@ class SpoolFile(io.RawIOBase):
 class GzipSpool:
     """A gzip file written piece by piece; also hashes what goes in.
 
-    ``level``, ``strategy`` and ``window`` (logarithm of the bytes looked back) are zlib's.
+    ``level``, ``strategy`` and ``window`` (logarithm of the bytes looked back) are zlib-ng's. ``is_bulk``: what goes in
+    is so much text that its hash is made of the checksum that gzip takes of it anyway (:func:`trailer_sha256`).
     """
 
     def __init__(
-        self, file: Path, level: int, strategy: int = zlib.Z_DEFAULT_STRATEGY, window: int = FULL_WINDOW
+        self,
+        file: Path,
+        level: int,
+        strategy: int = zlib_ng.Z_DEFAULT_STRATEGY,
+        window: int = FULL_WINDOW,
+        *,
+        is_bulk: bool = False,
     ) -> None:
         self._out = SpoolFile(file)
-        self._content = hashlib.sha256()
-        self._deflate = zlib.compressobj(level, zlib.DEFLATED, _GZIP + window, _MEMORY_LEVEL, strategy)
+        self._content = None if is_bulk else hashlib.sha256()
+        self._deflate = zlib_ng.compressobj(level, zlib_ng.DEFLATED, _GZIP + window, _MEMORY_LEVEL, strategy)
 
     def write(self, data: bytes | memoryview) -> None:
         """Compress ``data`` and append it."""
-        self._content.update(data)
+        if self._content is not None:
+            self._content.update(data)
         packed = self._deflate.compress(data)
         if packed:
             self._out.write(packed)
 
     def finish(self, path: str, kind: str, **facts: int | None) -> EncodedObject:
         """Close the file and describe it; ``facts`` are ``fps``, ``start_ms``, ``end_ms`` and ``rows``."""
-        self._out.write(self._deflate.flush())
+        rest = self._deflate.flush()
+        self._out.write(rest)
         self.close()
         return EncodedObject(
             path=path,
@@ -136,7 +147,7 @@ class GzipSpool:
             file=self._out.file,
             bytes=self._out.size,
             sha256=self._out.sha256,
-            content_sha256=self._content.hexdigest(),
+            content_sha256=trailer_sha256(rest) if self._content is None else self._content.hexdigest(),
             content_type=JSON_TYPE,
             content_encoding="gzip",
             **facts,
@@ -147,6 +158,16 @@ class GzipSpool:
         self._out.close()
 
 
+def trailer_sha256(gzip: bytes) -> str:
+    """Return the hash that stands for what is in a bulky ``gzip`` file: of its end, CRC-32 and length of the text.
+
+    SHA-256 of a race's rows, 1 GB of text, would cost a tenth of making them. What the rows say is in the other
+    objects too, whose text is hashed in full, and the file itself always is: this one only has to see that the text of
+    ten files changed, and gzip's checksum does that.
+    """
+    return hashlib.sha256(gzip[-_TRAILER_BYTES:]).hexdigest()
+
+
 def write_json_gz(
     spool: Path,
     path: str,
@@ -154,7 +175,7 @@ def write_json_gz(
     json: bytes,
     *,
     level: int = SMALL_LEVEL,
-    strategy: int = zlib.Z_DEFAULT_STRATEGY,
+    strategy: int = zlib_ng.Z_DEFAULT_STRATEGY,
     **facts: int | None,
 ) -> EncodedObject:
     """Write the JSON text ``json`` to ``spool/path`` as gzip. Raises PublicationError when the disk refuses."""

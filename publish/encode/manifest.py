@@ -21,12 +21,15 @@ from publish.encode.chunks import CHUNK_MS, RATES, AllRates, Rate
 from publish.encode.documents import TABLE_DOCUMENTS, iso_utc
 from publish.encode.files import canonical_json
 from publish.encode.objects import EncodedObject, EncodedRevision
+from publish.encode.samples import SAMPLED
+from publish.encode.verdict import Verdict, verdict_of
 from publish.structs import (
     Capabilities,
     Count,
     Date,
     Document,
     Grade,
+    Name,
     Part,
     Revision,
     SessionCode,
@@ -45,24 +48,24 @@ from transforms.session import SessionData
 #: Hexadecimal digits of the two parts of a revision's name.
 _CONTENT_DIGITS, _BYTES_DIGITS = 16, 8
 #: What an object can be.
-KINDS = ("frames", "overview", "rows", "table", "track", "quality", *TABLE_DOCUMENTS)
+KINDS = ("samples", "frames", "overview", "rows", "table", "track", "quality", *TABLE_DOCUMENTS)
 
 
 class ManifestEvent(Part):
     """The race weekend."""
 
-    name: str
-    official_name: str
-    country: str
-    location: str
-    circuit: str | None
+    name: Name
+    official_name: Name
+    country: Name
+    location: Name
+    circuit: Name | None
 
 
 class ManifestSession(Part):
     """The session of that weekend."""
 
     code: SessionCode
-    name: str
+    name: Name
     date: Date
     start_utc: UtcText | None
 
@@ -79,7 +82,7 @@ class ManifestClock(Part):
 class ManifestPart(Part):
     """One part of a session that has parts: Q1, Q2, Q3, or a practice as a whole."""
 
-    name: str
+    name: Name
     start_ms: int
     end_ms: Annotated[int | None, about("When its time was up")]
     stopped_ms: Annotated[tuple[tuple[int, int], ...], about("Spans (from, to) in which its clock stood")]
@@ -89,11 +92,11 @@ class ManifestPart(Part):
 class ManifestDriver(Part):
     """One car and who drives it."""
 
-    number: str
-    code: str
-    first_name: str
-    last_name: str
-    team: str
+    number: Name
+    code: Name
+    first_name: Name
+    last_name: Name
+    team: Name
     color: Annotated[str, Meta(pattern="^#[0-9a-f]{6}$")] | None
 
 
@@ -103,6 +106,10 @@ class ManifestChannel(Part):
     unit: str
     scale: Annotated[int | float, about("value = integer * scale")]
     kind: Annotated[str, one_of("continuous", "held")]
+    differences: Annotated[
+        int, Meta(ge=0, le=2), about("1: first value, differences; 2: differences of those; 0: runs")
+    ]
+    every_ms: Annotated[Count, about("How often it has a value, which holds until the next; 0 is every tick")]
     column: Annotated[str, about("The same quantity in the Parquet table of frames")]
     description: str
 
@@ -113,6 +120,27 @@ class ManifestFrames(Part):
     fps: AllRates
     chunk_ms: Annotated[int, Meta(ge=CHUNK_MS, le=CHUNK_MS)]
     channels: dict[str, ManifestChannel]
+
+
+class ManifestSampled(Part):
+    """One channel of the sample chunks, and how it is interpolated."""
+
+    unit: str
+    scale: Annotated[int | float, about("value = integer * scale")]
+    differences: Annotated[int, Meta(ge=0, le=2), about("How often its numbers are summed up; 0: runs")]
+    time: Annotated[str, one_of("car_time", "position_time", "own"), about("The times its numbers belong to")]
+    interpolation: Annotated[str, one_of("cubic", "linear", "held")]
+    max_gap_ms: Annotated[Count | None, about("Longest time between samples it is known in; null: any")]
+    null: Annotated[str, one_of("no sample", "unknown"), about("What null stands for: passed over, or a gap")]
+    description: str
+
+
+class ManifestSamples(Part):
+    """How the sample chunks are cut and read."""
+
+    chunk_ms: Annotated[int, Meta(ge=CHUNK_MS, le=CHUNK_MS)]
+    lap_length_m: Annotated[float | None, about("lap distance = distance - (lap - 1) * this; null without a track")]
+    channels: dict[str, ManifestSampled]
 
 
 class ManifestObject(Part):
@@ -144,10 +172,12 @@ class Manifest(Document, tag="parcferme/manifest/1"):
     total_laps: Count | None
     grade: Grade
     capabilities: Capabilities
+    samples: ManifestSamples
     frames: ManifestFrames
     objects: tuple[ManifestObject, ...]
     made_with: Annotated[dict[str, str], about("Versions; no part of the content that the revision's name begins with")]
     parts: Annotated[tuple[ManifestPart, ...] | UnsetType, about("Q1, Q2 and Q3, or a practice; not of a race")] = UNSET
+    verdict: Annotated[Verdict | None, about("How true the data is; null in revisions of before")] = None
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -160,11 +190,13 @@ def build_manifest(
     data: SessionData,
     objects: Iterable[EncodedObject],
     channels: frozenset[str],
+    sampled: frozenset[str],
     made_with: dict[str, str],
 ) -> tuple[str, bytes]:
     """Return the revision and the manifest as canonical JSON.
 
-    ``channels`` are the names of the frame channels that have a value; only these are declared. The first part of the
+    ``channels`` and ``sampled`` are the names of the channels of frames and samples that have a value; only these are
+    declared. The first part of the
     name depends on what a reader gets, neither on ``made_with`` nor on how the objects were compressed. Raises
     PublicationError if something is not as the manifest's schema says.
     """
@@ -184,6 +216,8 @@ def build_manifest(
         total_laps=data.total_laps,
         grade=data.grade,
         capabilities=data.capabilities,
+        verdict=verdict_of(data.quality),
+        samples=ManifestSamples(CHUNK_MS, data.replay.lap_length_m, sampled_channels(sampled)),
         frames=ManifestFrames(RATES, CHUNK_MS, _channels(channels)),
         objects=tuple(_entry(entry) for entry in ordered),
         made_with=made_with,
@@ -232,8 +266,34 @@ def _with_name(manifest: Manifest, content: str, number: int) -> tuple[str, byte
 
 def _channels(names: frozenset[str]) -> dict[str, ManifestChannel]:
     return {
-        channel.name: ManifestChannel(channel.unit, channel.scale, channel.kind, channel.column, channel.description)
+        channel.name: ManifestChannel(
+            channel.unit,
+            channel.scale,
+            channel.kind,
+            channel.differences if channel.kind == "continuous" else 0,
+            channel.every_ms,
+            channel.column,
+            channel.description,
+        )
         for channel in CONTINUOUS + HELD
+        if channel.name in names
+    }
+
+
+def sampled_channels(names: frozenset[str]) -> dict[str, ManifestSampled]:
+    """Return the declarations of the channels ``names`` of the samples, in their order."""
+    return {
+        channel.name: ManifestSampled(
+            channel.unit,
+            channel.scale,
+            channel.differences,
+            channel.time,
+            channel.interpolation,
+            channel.max_gap_ms,
+            channel.null,
+            channel.description,
+        )
+        for channel in SAMPLED
         if channel.name in names
     }
 

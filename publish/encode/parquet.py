@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from publish.encode.channels import CONTINUOUS, HELD, code_names, decimal_power, held_codes, round_published
+from publish.encode.channels import CONTINUOUS, HELD, code_names, held_codes
 from publish.encode.files import PARQUET_TYPE, SpoolFile
 from publish.encode.objects import EncodedObject
 from transforms.columns import FRAMES, IDENTITY, TABLES, published_schema
-from transforms.declare import Channel, Table
+from transforms.declare import Channel, Table, in_steps
 from transforms.errors import PublicationError
 from transforms.frames import TICK_MS, CarFrames, Frames
 from transforms.recording import SessionIdentity
@@ -162,9 +162,10 @@ def _category(codes: NDArray[np.signedinteger], names: tuple[str, ...]) -> pa.Di
 
 
 def _continuous(car: CarFrames, channel: Channel, cut: slice) -> pa.Array:
-    """Return a continuous channel as published: rounded, null in a gap."""
-    values = round_published(getattr(car, channel.column)[cut], decimal_power(channel))
-    return pa.array(values, from_pandas=True)
+    """Return a continuous channel as published: in its steps, null in a gap."""
+    values = in_steps(getattr(car, channel.column)[cut], channel.per_unit)
+    known = np.isfinite(values)
+    return pa.array(np.where(known, values, 0).astype(channel.type.to_pandas_dtype()), mask=~known)
 
 
 def _held(frames: Frames, car: CarFrames, channel: Channel, cut: slice) -> pa.Array:

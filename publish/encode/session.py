@@ -11,11 +11,12 @@ from publish.encode.manifest import build_manifest
 from publish.encode.objects import EncodedObject, EncodedRevision
 from publish.encode.parquet import write_frames_table, write_table
 from publish.encode.rows import encode_rows
+from publish.encode.samples import encode_samples
 from transforms.recording import CircuitMarks, SessionIdentity
 from transforms.session import SessionData
 
-#: Seconds a race's frames and rows take, measured; only their ratio matters, for the progress.
-_FRAMES_S, _ROWS_S = 3.0, 11.0
+#: Seconds a race's samples, frames and rows take, measured; only their ratio matters, for the progress.
+_SAMPLES_S, _FRAMES_S, _ROWS_S = 2.0, 2.5, 11.0
 
 
 def encode_session(
@@ -40,18 +41,28 @@ def encode_session(
         if on_progress:
             on_progress(part, message)
 
-    share = _FRAMES_S / (_FRAMES_S + (_ROWS_S if data.rows is not None else 0.0))
-    progress(0.0, "Encoding frames")
+    whole_s = _SAMPLES_S + _FRAMES_S + (_ROWS_S if data.rows is not None else 0.0)
+    first, share = _SAMPLES_S / whole_s, (_SAMPLES_S + _FRAMES_S) / whole_s
+    progress(0.0, "Encoding samples")
     # Tables are one long job that leaves the interpreter's lock alone most of the time, so they go beside the rest.
     with ThreadPoolExecutor(1, thread_name_prefix="tables") as beside, BoundedPool() as pool:
         tables = beside.submit(_write_tables, identity, data, spool)
         objects = _write_documents(identity, circuit, data, spool)
+        samples, sampled = encode_samples(
+            data.frames,
+            data.replay,
+            identity.session_key,
+            spool,
+            pool,
+            lambda part: progress(part * first, "Encoding samples"),
+        )
+        objects += samples
         chunks, channels = encode_chunks(
             data.frames,
             identity.session_key,
             spool,
             pool,
-            lambda part: progress(part * share, "Encoding frames"),
+            lambda part: progress(first + part * (share - first), "Encoding frames"),
         )
         objects += chunks
         if data.rows is not None:
@@ -63,7 +74,7 @@ def encode_session(
             )
         objects += tables.result()
     objects.sort(key=lambda entry: entry.path)
-    revision, manifest = build_manifest(identity, data, objects, channels, made_with)
+    revision, manifest = build_manifest(identity, data, objects, channels, sampled, made_with)
     progress(1.0, "Encoded")
     return EncodedRevision(identity.session_key, revision, manifest, tuple(objects))
 

@@ -15,7 +15,7 @@ from publish import keys
 from publish.live.status import public_text
 from publish.season.index import update_root_index
 from publish.stores.base import Store
-from publish.stores.shared_documents import update_document
+from publish.stores.shared_documents import read_document, update_document
 from publish.structs import Document, Part, Utc, about, encode_document, one_of
 
 HEALTHY, DEGRADED, FAILING = "healthy", "degraded", "failing"
@@ -107,6 +107,18 @@ def update_health(store: Store, checks: Sequence[Check], now: datetime, *, may_t
     )
     _link(store)
     return written
+
+
+def holds(store: Store, now: datetime) -> bool:
+    """Whether the document holds so long yet that a run which has changed nothing need not renew it.
+
+    :raises PublicationError: it cannot be read.
+    """
+    document = read_document(store, keys.HEALTH, Health)
+    if document is None or document.valid_until <= now:
+        return False
+    is_watched = document.valid_until - document.checked_at <= WATCHED
+    return is_watched or document.valid_until > now + UNWATCHED / 2
 
 
 def _link(store: Store) -> None:

@@ -17,7 +17,7 @@ from publish import keys
 from publish.live.status import public_text
 from publish.season.index import update_root_index
 from publish.stores.base import Store
-from publish.stores.shared_documents import update_document
+from publish.stores.shared_documents import read_document, update_document
 from publish.structs import (
     Count,
     Document,
@@ -215,6 +215,23 @@ def reconcile(store: Store, alive: Collection[str], dead: Mapping[str, tuple[str
                 lists.running.append(msgspec.convert(ended, RunningEntry, from_attributes=True))
 
     return _update(store, change, now)
+
+
+def has_long_runs(store: Store, now: datetime) -> bool:
+    """Whether a run is listed as running that began more than :data:`UNKNOWN_FOR` ago: it may be dead.
+
+    :raises PublicationError: the document cannot be read.
+    """
+    return any(now - run.started_at > UNKNOWN_FOR for run in read_running(store))
+
+
+def read_running(store: Store) -> tuple[RunningEntry, ...]:
+    """Return what is listed as running.
+
+    :raises PublicationError: the document cannot be read.
+    """
+    runs = read_document(store, keys.RUNS, Runs)
+    return runs.running if runs else ()
 
 
 def _update(store: Store, change: Callable[[_Lists], None], now: datetime) -> bool:

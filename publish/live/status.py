@@ -1,7 +1,7 @@
 """The progress of the run that makes a session, for a browser to poll.
 
-The document is public, what went wrong is often told with a local path: paths are taken out of its texts. The whole
-message stays in the run's log.
+The document is public, what went wrong is often told with a local path or in the words of others: paths are taken out
+of its texts, which are bounded and cleaned. The whole message stays in the run's log.
 """
 
 import re
@@ -16,6 +16,8 @@ from publish import keys
 from publish.stores.base import Store
 from publish.stores.shared_documents import read_document, update_document
 from publish.structs import Document, Utc, about, one_of
+from transforms.declare import SENTENCE_LENGTH
+from transforms.texts import clean_text
 
 PROGRESS = "progress"
 AWAITING_DATA = "awaiting_data"
@@ -45,7 +47,8 @@ class Status(Document, tag="parcferme/status/1", kw_only=True):
 
 
 def public_text(text: str) -> str:
-    """Return ``text`` without the paths of this machine."""
+    """Return ``text`` in one line, bounded, and without the paths of this machine."""
+    text = clean_text(text, SENTENCE_LENGTH)
     for folder in {str(Path.home()), str(Path.cwd()), tempfile.gettempdir()} - {"/"}:
         # Known folders first: they may have spaces in them.
         text = re.sub(re.escape(folder) + r"(?![\w.-])", "/-", text)

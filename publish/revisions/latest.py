@@ -9,6 +9,7 @@ from msgspec import Meta, field
 from msgspec.structs import replace
 
 from publish import keys
+from publish.encode.verdict import Verdict
 from publish.revisions.diff import MAX_LISTED_RESULTS, ResultChange
 from publish.stores.base import Store
 from publish.stores.shared_documents import read_document, update_document
@@ -48,6 +49,7 @@ class Summary:
     capabilities: Capabilities | None
     inputs_sha256: str
     code_sha256: str
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,10 @@ class Latest(Document, tag="parcferme/latest/1"):
     history: Annotated[tuple[HistoryEntry, ...], Meta(min_length=1), about("Newest first")] = field(name="revisions")
     withheld: Annotated[tuple[Revision, ...], about("Rolled back from; only a forced run brings one back")] = ()
     removed: Annotated[tuple[Revision, ...], about("Taken away, or about to be; no name is used twice")] = ()
+    verdict: Annotated[Verdict | None, about("Of what is current")] = None
+    settled_at: Annotated[
+        Utc | None, about("When copies and indexes were seen to follow it, long after it became current")
+    ] = None
 
     @property
     def revisions(self) -> list[str]:
@@ -165,11 +171,19 @@ def succeed(
         history=history,
         withheld=_without(before.withheld if before else (), revision),
         removed=before.removed if before else (),
+        verdict=summary.verdict,
     )
 
 
 def step_back(
-    before: Latest, revision: str, grade: str | None, capabilities: Capabilities, now: datetime, changes: Changes
+    before: Latest,
+    revision: str,
+    grade: str | None,
+    capabilities: Capabilities,
+    verdict: Verdict | None,
+    *,
+    now: datetime,
+    changes: Changes,
 ) -> Latest:
     """Return what is current once the earlier ``revision`` is current again.
 
@@ -185,7 +199,9 @@ def step_back(
         manifest=_manifest_of(revision),
         grade=grade,
         capabilities=capabilities,
+        verdict=verdict,
         history=(_entry(revision, now, ROLLED_BACK, grade, changes), *before.history),
+        settled_at=None,
         withheld=_without((*later, *before.withheld), revision),
     )
 
@@ -205,7 +221,7 @@ def rename(before: Latest, names: Mapping[str, str]) -> Latest:
     """Return what is known once revisions are stored under other names (old name to new one)."""
     revision = names.get(before.revision, before.revision)
     history = tuple(replace(entry, revision=names.get(entry.revision, entry.revision)) for entry in before.history)
-    return replace(before, revision=revision, manifest=_manifest_of(revision), history=history)
+    return replace(before, revision=revision, manifest=_manifest_of(revision), history=history, settled_at=None)
 
 
 def _without(withheld: Iterable[str], revision: str) -> tuple[str, ...]:

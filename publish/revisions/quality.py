@@ -9,7 +9,7 @@ from msgspec import field
 from publish import keys
 from publish.revisions.latest import Latest, read_latest
 from publish.stores.base import Store
-from publish.structs import Document, Grade, Part, about, decode_packed, one_of
+from publish.structs import Document, Grade, Name, Part, Sentence, about, decode_packed, one_of
 
 REPORT = "quality.json.gz"
 
@@ -26,6 +26,13 @@ class LapChart(_Open):
     agreement: Annotated[float | None, about("Share; null where nothing could be compared")]
 
 
+class FinishOrder(_Open):
+    """Classified cars that crossed the line at the end, and how many of them did in the order of the result."""
+
+    cars: int
+    agree: int
+
+
 class ClockAlignment(_Open):
     """What was found between the clocks of car data and coordinates."""
 
@@ -38,15 +45,15 @@ class ClockAlignment(_Open):
 class QualityRow(_Open):
     """One thing that was checked and found; the columns are those of the Parquet table ``quality``."""
 
-    check: str
-    car: str | None
-    channel: str | None
+    check: Name
+    car: Name | None
+    channel: Name | None
     start_ms: int | None
     end_ms: int | None
     value: float | None
     unit: str
     severity: Annotated[str, one_of("info", "warning", "error")]
-    cause: str
+    cause: Sentence
 
 
 class Quality(Document, tag="parcferme/quality/1", forbid_unknown_fields=False):
@@ -59,6 +66,7 @@ class Quality(Document, tag="parcferme/quality/1", forbid_unknown_fields=False):
     grade: Grade
     reasons: Annotated[tuple[str, ...], about("Why it is no better")] = ()
     lap_chart: LapChart | None = None
+    finish_order: FinishOrder | None = None
     alignment: ClockAlignment | None = None
     laps: int = 0
     cars: int = 0

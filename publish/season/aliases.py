@@ -11,10 +11,18 @@ from typing import Any
 
 from publish import keys
 from publish.revisions.latest import read_latest
-from publish.season.document import Event, Season, home_in, homes_of, published_in, renamed_events
+from publish.season.document import (
+    Event,
+    Season,
+    home_in,
+    homes_of,
+    published_in,
+    renamed_events,
+    season_document,
+)
 from publish.season.finish import finish_publication, settle_unowned_rows
 from publish.season.index import published_of_year, read_season, update_season
-from publish.stores.base import Conflict, Store
+from publish.stores.base import Conflict, RefusedError, Store
 from publish.stores.parallel import in_parallel
 from publish.stores.shared_documents import read_document
 from publish.structs import Document, encode_document
@@ -22,6 +30,10 @@ from transforms.errors import PublicationError
 from transforms.session_types import SESSION_CODES
 
 _ATTEMPTS = 20
+
+
+class NotFollowedError(RefusedError):
+    """The calendar was renumbered and who publishes may not delete: everything is as it was."""
 
 
 class StatusMoves(Document, tag="parcferme/status-moves/1"):
@@ -40,6 +52,8 @@ def follow_schedule(
     Row copies and status documents go to their event's new number, nothing is computed or uploaded. A published event
     that fell off the schedule keeps its rows until another one takes the number. ``all_sessions`` looks at every
     ``latest.json``, not only where the index has something elsewhere than the schedule.
+
+    :raises NotFollowedError: something has to move and the destination does not let names be taken back.
     """
     for _ in range(_ATTEMPTS):
         with suppress(Conflict):
@@ -48,6 +62,18 @@ def follow_schedule(
         f"{keys.season(year)} in {store.uri} was changed by other runs each of the {_ATTEMPTS} times this one was to "
         "follow the calendar. See what else writes it, then run again."
     )
+
+
+def is_followed(store: Store, year: int, events: Sequence[Event], now: datetime) -> bool:
+    """Whether the index of ``year`` is that of the schedule ``events``, with nothing left to move: two requests.
+
+    :raises PublicationError: a document cannot be read.
+    """
+    before = read_season(store, year)
+    if before is None or read_document(store, keys.status_moves(year), StatusMoves) is not None:
+        return False
+    after = season_document(year, events, before, published_in(before), {}, now)
+    return encode_document(after) == encode_document(before)
 
 
 def _follow(store: Store, year: int, events: Sequence[Event], now: datetime, all_sessions: bool) -> bool:
@@ -129,10 +155,23 @@ def _move_status(
     if not sources and not always:
         return journal
     rounds_after = {new_names.get(name, name): number for name, number in after.items() if number is not None}
+    _check_may_delete(store, year)
     made = StatusMoves(rounds_after, documents, tuple(sorted(set(sources) - documents.keys())))
     store.write(journal_key, encode_document(made))
     _carry_out(store, made)
     return made
+
+
+def _check_may_delete(store: Store, year: int) -> None:
+    """Do nothing if names can be taken back: else nothing is begun that could not be brought to its end."""
+    try:
+        store.delete(keys.deletion_probe(year))
+    except RefusedError as error:
+        raise NotFollowedError(
+            f"The calendar of {year} was renumbered, and following it takes names back, which this role may not do in "
+            f"{store.uri}. Nothing was moved. Run `parcferme index {year}` once with a role that may delete, on AWS "
+            "the prune role."
+        ) from error
 
 
 def _carry_out(store: Store, journal: StatusMoves) -> None:

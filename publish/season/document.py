@@ -7,7 +7,8 @@ from typing import Annotated
 
 from msgspec.structs import asdict, replace
 
-from publish.structs import Capabilities, Count, Date, Document, Grade, Part, Revision, Utc, Year, about, one_of
+from publish.encode.verdict import Verdict
+from publish.structs import Capabilities, Count, Date, Document, Grade, Name, Part, Revision, Utc, Year, about, one_of
 
 SCHEDULED = "scheduled"
 AWAITING_DATA = "awaiting_data"
@@ -24,7 +25,7 @@ class ScheduledSession(Part):
     """One session of the schedule: FastF1's identifier, its long name, its start (null where unknown)."""
 
     code: str
-    name: str
+    name: Name
     start_utc: Utc | None
 
 
@@ -37,17 +38,18 @@ class IndexedSession(ScheduledSession):
     manifest: Annotated[str | None, about("Relative to the base URL")]
     grade: Grade | None
     capabilities: Capabilities | None
+    verdict: Verdict | None = None
 
 
 class Event(Part):
     """One race weekend or test of the schedule."""
 
     round: Annotated[Count | None, about("Null once it fell off the schedule")]
-    name: str
-    country: str | None
-    location: str | None
+    name: Name
+    country: Name | None
+    location: Name | None
     date: Date | None
-    format: str | None
+    format: Name | None
     testing: bool
     sessions: tuple[ScheduledSession, ...]
 
@@ -132,6 +134,11 @@ def home_in(season: Season | None, session_key: int, event: str, round_number: i
         return home.name, home.round
     taken = {one.round for one in events if not one.testing}
     return event, None if round_number in taken else round_number
+
+
+def has_event(season: Season | None, event: str, round_number: int) -> bool:
+    """Whether an index has this event under this number; one that is still to be written agrees with everything."""
+    return season is None or any((e.name, e.round, e.testing) == (event, round_number, False) for e in season.events)
 
 
 def homes_of(

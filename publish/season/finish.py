@@ -4,20 +4,23 @@ Also what repairs a destination: whoever finds a session up to date takes these 
 left to do.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from publish import keys
 from publish.revisions.copies import remove_objects, settle_copies
 from publish.revisions.latest import Latest, read_latest
-from publish.season.document import home_in
-from publish.season.index import all_latest, read_season, update_season
+from publish.season.document import home_in, published_in
+from publish.season.index import agrees, all_latest, read_season, update_season
 from publish.stores.base import Conflict, Store
 from publish.stores.shared_documents import update_document
 from transforms.errors import PublicationError
 
 _ATTEMPTS = 20
+#: Longer than any publisher lives. One that is slow may make copies of what was current before, until it looks at
+#: ``latest.json`` again; after this long there is none left.
+_OUTLIVED = timedelta(hours=6)
 
 
 def finish_publication(
@@ -31,6 +34,7 @@ def finish_publication(
     a number its rows may still lie under.
 
     Costs some thirty requests for a race when there is nothing to do, most of them questions for the copies' hashes.
+    Once that has been found out long after the revision became current, ``latest.json`` says so (:func:`is_settled`).
 
     :raises PublicationError: the session was never published, or its current revision is gone.
     """
@@ -45,6 +49,7 @@ def finish_publication(
         elif done == _alias(latest):
             for number in sorted(rounds - {latest.round}):
                 settle_rows(store, latest.year, number)
+            _note_settled(store, latest, now)
             return written
         elif _settle(store, latest):
             written |= update_season(store, latest.year, None, now, session_keys=(session_key,), touch=touch)
@@ -54,6 +59,30 @@ def finish_publication(
         f"Session {session_key} in {store.uri} keeps being published or renumbered by other runs. See what starts "
         "them, then run again."
     )
+
+
+def is_settled(store: Store, latest: Latest) -> bool:
+    """Whether nothing is left to finish of a session, as ``latest.json`` and the season index say: one request.
+
+    What somebody else has done to a copy since is not seen; ``verify`` is for that.
+    """
+    if latest.settled_at is None:
+        return False
+    season = read_season(store, latest.year)
+    home = home_in(season, latest.session_key, latest.event, latest.round)
+    indexed = any(agrees(entry.session, latest) for entry in published_in(season))
+    return indexed and home == (latest.event, latest.round)
+
+
+def _note_settled(store: Store, latest: Latest, now: datetime) -> None:
+    """Let ``latest.json`` say that all follows it, if no publisher can be left who makes copies of something else."""
+    if latest.settled_at is not None or now - latest.history[0].published_at < _OUTLIVED:
+        return
+
+    def change(present: Latest | None) -> Latest | None:
+        return replace(latest, settled_at=now) if present == latest else None
+
+    update_document(store, keys.latest(latest.session_key), Latest, change)
 
 
 def settle_rows(store: Store, year: int, round_number: int) -> None:
@@ -94,7 +123,7 @@ def _move(store: Store, latest: Latest, event: str, round_number: int | None) ->
     Its rows go first and are away from the old number before ``latest.json`` says so: until then it can be seen that
     there is something left to do.
     """
-    moved = replace(latest, event=event, round=round_number)
+    moved = replace(latest, event=event, round=round_number, settled_at=None)
     if not _settle(store, moved):
         return set()
     old = set() if latest.round in (None, round_number) else {latest.round}
@@ -102,7 +131,7 @@ def _move(store: Store, latest: Latest, event: str, round_number: int | None) ->
         settle_rows(store, latest.year, number)
 
     def change(present: Latest | None) -> Latest | None:
-        return None if present is None else replace(present, event=event, round=round_number)
+        return None if present is None else replace(present, event=event, round=round_number, settled_at=None)
 
     update_document(store, keys.latest(latest.session_key), Latest, change)
     return old

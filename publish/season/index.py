@@ -154,7 +154,8 @@ def is_indexed(store: Store, latest: Latest) -> bool:
 def agrees(session: IndexedSession, latest: Latest) -> bool:
     """Whether an index says of a session what ``latest`` says."""
     said = (session.session_key, session.revision, session.manifest, session.grade, session.capabilities)
-    return said == (latest.session_key, latest.revision, latest.manifest_key, latest.grade, latest.capabilities)
+    known = (latest.session_key, latest.revision, latest.manifest_key, latest.grade, latest.capabilities)
+    return said == known and session.verdict == latest.verdict
 
 
 def update_root_index(store: Store, years: Iterable[int] = (), links: Links | None = None) -> bool:
@@ -185,6 +186,7 @@ def _published(latest: Latest) -> Published:
         manifest=latest.manifest_key,
         grade=latest.grade,
         capabilities=latest.capabilities,
+        verdict=latest.verdict,
     )
     return Published(latest.event, latest.round, session)
 

@@ -2,11 +2,12 @@
 
 import { Chunk } from "./decode.js";
 import { isAbort, LoadError, readDocument } from "./fetch.js";
+import { SampleChunk } from "./samples.js";
 
 /** @import { Manifest } from "./types.d.ts" */
 
 /**
- * How a moment can be shown: `sharp` at no less than the thin rate; `coming`, worth waiting for; `rough` from the
+ * How a moment can be shown: `sharp` from samples or frames; `coming`, worth waiting for; `rough` from the
  * overview, since nothing better can be had; `cut off`, not now but perhaps later; `gone`, not at all.
  *
  * @typedef {"sharp" | "coming" | "rough" | "cut off" | "gone"} Cover
@@ -14,17 +15,13 @@ import { isAbort, LoadError, readDocument } from "./fetch.js";
 
 /** @typedef {{ tries: number, againAtMs: number, error: unknown }} Failure of a chunk */
 
-const KEPT = 16; // chunks in memory beside the overview; one at full rate is a few MB
+const KEPT = 16; // chunks in memory beside the overview; one is a few MB
 const OVERVIEW = "overview";
+const TIERS = ["samples", "frames"]; // samples are a third of the bytes; frames do where they cannot be had
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 60_000;
 
-/**
- * @param {number} fps frames a second
- * @param {number} index of the chunk
- * @returns {string} the name of a chunk here
- */
-const idOf = (fps, index) => `${fps}/${index}`;
+/** @typedef {Chunk | SampleChunk} Minute a run of frames, or of samples, which is asked the same way */
 
 /** The chunks of a session, as far as they are loaded. */
 export class ChunkStore {
@@ -38,26 +35,17 @@ export class ChunkStore {
    */
   constructor(folder, manifest, { onLoad, onFail, onRetry }) {
     this.folder = folder;
-    this.channels = manifest.frames.channels;
+    this.manifest = manifest;
     this.chunkMs = manifest.frames.chunk_ms;
     /** @type {Map<string, string>} */
     this.objects = new Map();
-    /** @type {Set<number>} */
-    const rates = new Set();
-    for (const { kind, fps, start_ms: startMs, path } of manifest.objects) {
+    for (const { kind, start_ms: startMs, path } of manifest.objects) {
       if (kind === OVERVIEW) this.objects.set(OVERVIEW, path);
-      if (kind !== "frames" || fps === undefined || startMs === undefined) continue;
-      this.objects.set(idOf(fps, Math.floor(startMs / this.chunkMs)), path);
-      rates.add(fps);
+      else if (TIERS.includes(kind) && startMs !== undefined) this.objects.set(`${kind}/${Math.floor(startMs / this.chunkMs)}`, path);
     }
-    const [full, thin] = [...rates].sort((a, b) => b - a);
-    /** @type {number | null} */
-    this.fullFps = full ?? null;
-    /** @type {number | null} */
-    this.thinFps = thin ?? full ?? null;
     /** @type {Chunk | null} */
     this.overview = null;
-    /** @type {Map<string, Chunk>} */
+    /** @type {Map<string, Minute>} */
     this.loaded = new Map();
     /** @type {Map<string, AbortController>} */
     this.pending = new Map();
@@ -71,32 +59,44 @@ export class ChunkStore {
   }
 
   /**
-   * Load what the moment needs, the wanted rate last, then the next chunk and the overview; give up on anything else.
+   * Load what the moment needs, then the next minute and the overview; give up on anything else.
    *
    * @param {number} timeMs the moment
-   * @param {number | null} fps the rate it is to be shown at
    */
-  async want(timeMs, fps) {
+  async want(timeMs) {
     const index = Math.floor(timeMs / this.chunkMs);
-    const ids = new Set([...this.named([[this.thinFps, index], [fps, index], [fps, index + 1]]), ...this.overviewId()]);
+    const needs = [this.idsOf(index), this.idsOf(index + 1), this.overviewId()];
     for (const [id, controller] of this.pending) {
-      if (ids.has(id)) continue;
+      if (needs.flat().includes(id)) continue;
       controller.abort();
       this.pending.delete(id);
     }
-    for (const id of ids) {
-      if (this.has(id) || this.pending.has(id) || this.rests(id)) continue;
-      // One after the other: the thin chunk shows something while the full one is on its way.
-      if (!(await this.load(id))) return;
+    // One after the other: what is shown now is not to wait for what is shown next.
+    for (const ids of needs) {
+      if (!(await this.loadOne(ids))) return;
     }
   }
 
   /**
-   * @param {[number | null, number][]} chunks rates and indices
-   * @returns {string[]} the names of those that are published
+   * @param {string[]} ids of chunks of which one is enough, the best first
+   * @returns {Promise<boolean>} whether it is still of use to go on
    */
-  named(chunks) {
-    return chunks.flatMap(([fps, index]) => (fps === null ? [] : [idOf(fps, index)])).filter((id) => this.objects.has(id));
+  async loadOne(ids) {
+    for (const id of ids) {
+      if (this.has(id) || this.pending.has(id)) return true;
+      if (this.rests(id)) continue;
+      if (!(await this.load(id))) return false;
+      if (this.has(id)) return true;
+    }
+    return true;
+  }
+
+  /**
+   * @param {number} index of a minute
+   * @returns {string[]} the names of its chunks that are published, the best first
+   */
+  idsOf(index) {
+    return TIERS.map((tier) => `${tier}/${index}`).filter((id) => this.objects.has(id));
   }
 
   /** @returns {string[]} the name of the overview, if it is published */
@@ -128,9 +128,9 @@ export class ChunkStore {
     const controller = new AbortController();
     this.pending.set(id, controller);
     try {
-      const document = await readDocument("frames", `${this.folder}${this.objects.get(id)}`, { signal: controller.signal });
+      const chunk = await this.read(id, controller.signal);
       this.failed.delete(id);
-      this.keep(id, new Chunk(document, this.channels));
+      this.keep(id, chunk);
       this.onLoad();
     } catch (error) {
       if (isAbort(error)) return false;
@@ -143,10 +143,22 @@ export class ChunkStore {
 
   /**
    * @param {string} id of a chunk
-   * @param {Chunk} chunk that has arrived
+   * @param {AbortSignal} signal that gives up on it
+   * @returns {Promise<Minute>} the chunk
+   */
+  async read(id, signal) {
+    const key = `${this.folder}${this.objects.get(id)}`;
+    const { samples, frames } = this.manifest;
+    if (samples && id.startsWith("samples/")) return new SampleChunk(await readDocument("samples", key, { signal }), samples);
+    return new Chunk(await readDocument("frames", key, { signal }), frames.channels);
+  }
+
+  /**
+   * @param {string} id of a chunk
+   * @param {Minute} chunk that has arrived
    */
   keep(id, chunk) {
-    if (id === OVERVIEW) {
+    if (id === OVERVIEW && chunk instanceof Chunk) {
       this.overview = chunk;
       return;
     }
@@ -173,12 +185,10 @@ export class ChunkStore {
 
   /**
    * @param {number} timeMs the moment
-   * @param {number | null} fps the rate wanted
-   * @returns {Chunk | null} the best loaded chunk for it, null when nothing is there
+   * @returns {Minute | null} the best loaded chunk for it, null when nothing is there
    */
-  at(timeMs, fps) {
-    const index = Math.floor(timeMs / this.chunkMs);
-    for (const id of this.named([[fps, index], [this.thinFps, index], [this.fullFps, index]])) {
+  at(timeMs) {
+    for (const id of this.idsOf(Math.floor(timeMs / this.chunkMs))) {
       const chunk = this.loaded.get(id);
       if (chunk) {
         this.loaded.delete(id);
@@ -196,8 +206,7 @@ export class ChunkStore {
    * @returns {Cover} how
    */
   cover(timeMs) {
-    const index = Math.floor(timeMs / this.chunkMs);
-    const ids = this.named([[this.thinFps, index], [this.fullFps, index]]);
+    const ids = this.idsOf(Math.floor(timeMs / this.chunkMs));
     if (ids.some((id) => this.loaded.has(id))) return "sharp";
     if (ids.some((id) => !this.failed.has(id))) return "coming";
     if (this.overview) return ids.length ? "rough" : "sharp";
@@ -213,8 +222,7 @@ export class ChunkStore {
    * @returns {Error | null} what came of its chunks
    */
   problemAt(timeMs) {
-    const index = Math.floor(timeMs / this.chunkMs);
-    const [error] = this.named([[this.thinFps, index], [this.fullFps, index]]).map((id) => this.failed.get(id)?.error);
+    const [error] = this.idsOf(Math.floor(timeMs / this.chunkMs)).map((id) => this.failed.get(id)?.error);
     if (isGone(error)) return missingPart(error);
     return error instanceof Error ? error : null;
   }

@@ -1,4 +1,4 @@
-// Decoding of a frames chunk (parcferme/frames/1). A channel is decoded when it is first asked for.
+// Decoding of a frames chunk (parcferme/frames/2). A channel is decoded when it is first asked for.
 
 /** @import { Channel, FramesDocument, Runs, Steps } from "./types.d.ts" */
 
@@ -63,14 +63,15 @@ export class Chunk {
     const encoded = this.document.cars[car]?.[name];
     if (!channel || !encoded) return null;
     if (channel.kind === "held") return heldAt(/** @type {Runs<number | string>} */ (encoded), tick);
-    const value = this.series(car, name)?.[tick] ?? NaN;
+    const every = Math.max(1, Math.floor((channel.every_ms * this.fps) / 1000));
+    const value = this.series(car, name)?.[Math.floor(tick / every)] ?? NaN;
     return Number.isNaN(value) ? null : value;
   }
 
   /**
    * @param {string} car racing number
    * @param {string} name of a continuous channel
-   * @returns {Float64Array | null} its values in its unit, NaN in a gap; null where the chunk has none
+   * @returns {Float64Array | null} its values in its unit as often as the channel has one, NaN in a gap; null without any
    */
   series(car, name) {
     const encoded = this.document.cars[car]?.[name];
@@ -78,7 +79,7 @@ export class Chunk {
     const id = `${car} ${name}`;
     let values = this.decoded.get(id);
     if (!values) {
-      values = decodeContinuous(/** @type {Steps} */ (encoded), this.channels[name].scale);
+      values = decodeContinuous(/** @type {Steps} */ (encoded), this.channels[name]);
       this.decoded.set(id, values);
     }
     return values;
@@ -102,24 +103,28 @@ export class Chunk {
 }
 
 /**
- * First value and differences of integers to values; after a gap (null) the next one is absolute again.
+ * Integers to values: first value and differences, or differences of differences; after a gap (null) it begins anew.
  *
  * @param {Steps} encoded as published
- * @param {number} scale what one step is worth
+ * @param {Pick<Channel, "scale" | "differences">} channel what one step is worth, and of which order differences are
  * @returns {Float64Array} values, NaN in a gap
  */
-export function decodeContinuous(encoded, scale) {
+export function decodeContinuous(encoded, { scale, differences }) {
   const values = new Float64Array(encoded.length);
   // Division by a whole number gives the nearest double (3 / 10), multiplication by 0.1 does not.
   const perUnit = Math.round(1 / scale);
   let last = 0;
+  let slope = 0;
+  let known = 0; // values since the last gap
   for (let i = 0; i < encoded.length; i++) {
     const step = encoded[i];
     if (step === null) {
-      last = 0;
+      last = slope = known = 0;
       values[i] = NaN;
     } else {
-      last += step;
+      slope = differences === 2 && known > 1 ? slope + step : step;
+      last += slope;
+      known++;
       values[i] = perUnit > 1 ? last / perUnit : last * scale;
     }
   }

@@ -11,7 +11,7 @@ from importlib.resources import files
 from publish import keys
 
 #: The pages themselves, whose names never change.
-PAGES = ("index.html", "status.html")
+PAGES = ("index.html", "status.html", "truth.html")
 _SUFFIXES = (".js", ".css", ".svg")
 _VERSION_DIGITS = 16
 

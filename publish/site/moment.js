@@ -1,6 +1,6 @@
 // The state of a session at one moment, read from a chunk; and what laps add to it in sessions without a race.
 
-/** @import { Chunk } from "./decode.js" */
+/** @import { Minute } from "./chunks.js" */
 /** @import { Parts } from "./parts.js" */
 /** @import { Driver, LapRow, Table } from "./types.d.ts" */
 
@@ -29,7 +29,7 @@
  * Every car at a tick, in the published order: on track in a race, else by best lap so far, where a lap in Q2 counts
  * more than any in Q1. Cars that have no position yet come last, by number: any other order could tell what is ahead.
  *
- * @param {Chunk} chunk that covers the moment
+ * @param {Minute} chunk that covers the moment
  * @param {number} tick of the chunk
  * @param {Driver[]} drivers of the session
  * @param {number} timeMs the moment
@@ -43,7 +43,7 @@ export function carsAt(chunk, tick, drivers, timeMs, bests) {
 }
 
 /**
- * @param {Chunk} chunk that covers the moment
+ * @param {Minute} chunk that covers the moment
  * @param {number} tick of the chunk
  * @param {Driver} driver of the car
  * @param {Best | null} best its best lap so far

@@ -3,7 +3,7 @@
 import { hoursText } from "./clock.js";
 import { byId, element, setText, teamColor } from "./dom.js";
 
-/** @import { Chunk } from "./decode.js" */
+/** @import { Minute } from "./chunks.js" */
 /** @import { Car } from "./moment.js" */
 /** @import { Driver, Manifest, MessageRow, Quality, ResultRow, Table, WeatherRow } from "./types.d.ts" */
 
@@ -87,7 +87,7 @@ export class CarPanel {
 
   /**
    * @param {Car} car at the moment
-   * @param {Chunk} chunk that covers the moment
+   * @param {Minute} chunk that covers the moment
    * @param {number} tick of the chunk
    * @param {object} how it is shown
    * @param {boolean} how.isChosen whether somebody chose it; else it is the one that leads

@@ -7,11 +7,10 @@ import { isAbort, LoadError } from "./fetch.js";
 import { Bests, carsAt } from "./moment.js";
 import { dotsOf, View } from "./view.js";
 
-/** @import { Chunk } from "./decode.js" */
+/** @import { Minute } from "./chunks.js" */
 /** @import { Car } from "./moment.js" */
 /** @import { Session } from "./session.js" */
 
-const THIN_FROM_RATE = 4;
 const TABLE_EVERY_MS = 200;
 const SETTLE_MS = 150;
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
@@ -39,7 +38,7 @@ export class Player {
       onFail: () => this.render(),
       onRetry: () => this.want(),
     });
-    const tickMs = 1000 / (this.store.fullFps ?? 1);
+    const tickMs = 1000 / Math.max(...manifest.frames.fps);
     const { duration_ms: durationMs } = manifest.clock;
     this.clock = new Clock(durationMs, Math.max(durationMs - tickMs, 0));
     this.clock.seek(timeMs ?? session.startMs);
@@ -123,15 +122,9 @@ export class Player {
     this.render();
   }
 
-  /** @returns {number | null} the rate to show at */
-  get fps() {
-    const thin = this.clock.rate >= THIN_FROM_RATE || still.matches;
-    return thin ? this.store.thinFps : this.store.fullFps;
-  }
-
   /** Load what the moment needs. */
   want() {
-    this.store.want(this.clock.timeMs, this.fps).catch((error) => this.report(error));
+    this.store.want(this.clock.timeMs).catch((error) => this.report(error));
   }
 
   /** @param {unknown} error to be told, if it is anybody's problem */
@@ -189,7 +182,6 @@ export class Player {
   /** @param {number} rate how fast time runs */
   setRate(rate) {
     this.clock.rate = rate;
-    this.want();
     this.render();
   }
 
@@ -240,7 +232,7 @@ export class Player {
   /** @param {number} now the moment of the screen's clock */
   drawMoment(now) {
     const { timeMs } = this.clock;
-    const chunk = this.store.at(timeMs, this.fps);
+    const chunk = this.store.at(timeMs);
     this.showCover(timeMs);
     this.view.timeline.show(timeMs);
     byId("session").classList.toggle("waiting", !chunk); // what is still on the screen is of another moment
@@ -276,13 +268,13 @@ export class Player {
 
   /**
    * @param {Car[]} cars at the tick
-   * @param {Chunk} chunk that covers the moment
+   * @param {Minute} chunk that covers the moment
    * @param {number} tick of the chunk
    */
   drawMap(cars, chunk, tick) {
     const { timeMs, playing } = this.clock;
     const part = playing && !still.matches ? (timeMs - chunk.startMs) / chunk.stepMs - tick : 0;
-    const follows = part > 0 ? this.store.at(timeMs + chunk.stepMs, chunk.fps) : null;
+    const follows = part > 0 ? this.store.at(timeMs + chunk.stepMs) : null;
     const next = follows?.fps === chunk.fps ? { chunk: follows, tick: follows.tickAt(timeMs + chunk.stepMs) } : null;
     this.view.map?.draw(dotsOf(cars, this.selected, part, next));
   }

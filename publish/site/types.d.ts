@@ -13,7 +13,21 @@ export interface Channel {
   unit: string;
   scale: number;
   kind: "continuous" | "held";
+  differences: number;
+  every_ms: number;
   column: string;
+  description: string;
+}
+
+/** A channel of the samples: at which times it has numbers, and how to read between them. */
+export interface Sampled {
+  unit: string;
+  scale: number;
+  differences: number;
+  time: "car_time" | "position_time" | "own";
+  interpolation: "cubic" | "linear" | "held";
+  max_gap_ms: number | null;
+  null: "no sample" | "unknown";
   description: string;
 }
 
@@ -50,6 +64,7 @@ export interface Manifest {
   parts?: Part[];
   grade: string;
   capabilities: Record<string, boolean>;
+  samples?: { chunk_ms: number; lap_length_m: number | null; channels: Record<string, Sampled> };
   frames: { fps: number[]; chunk_ms: number; channels: Record<string, Channel> };
   objects: ManifestObject[];
 }
@@ -74,6 +89,17 @@ export interface FramesDocument {
   track_status: Runs<string>;
   leader_lap: Runs<number>;
   cars: Record<string, Record<string, Steps | Runs<number | string>>>;
+}
+
+export interface SamplesDocument {
+  schema: string;
+  start_ms: number;
+  end_ms: number;
+  car_time: number[];
+  position_time: number[];
+  track_status: Runs<string>;
+  leader_lap: Runs<number>;
+  cars: Record<string, Record<string, Steps | [number[], Steps] | Runs<number | string>>>;
 }
 
 export interface Corner {
@@ -135,6 +161,19 @@ export interface Quality {
   reasons?: string[];
 }
 
+export interface Agreement {
+  compared: number;
+  agree: number;
+}
+
+export interface Verdict {
+  sentence: string;
+  lap_chart: Agreement | null;
+  finish_order: Agreement | null;
+  coverage: Record<string, number>;
+  findings: { error: number; warning: number; info: number };
+}
+
 export interface SeasonSession {
   code: string;
   name: string;
@@ -143,6 +182,7 @@ export interface SeasonSession {
   session_key: number | null;
   grade: string | null;
   capabilities: Record<string, boolean> | null;
+  verdict?: Verdict | null;
 }
 
 export interface SeasonEvent {
@@ -244,6 +284,7 @@ export interface Documents {
   latest: Latest;
   manifest: Manifest;
   frames: FramesDocument;
+  samples: SamplesDocument;
   track: Track;
   laps: Table<LapRow>;
   results: Table<ResultRow>;

@@ -9,7 +9,7 @@ import { CarPanel, placeMessages, showMessages, showQuality, showWeather } from 
 import { Hiding } from "./spoilers.js";
 import { STATUSES, Timeline } from "./timeline.js";
 
-/** @import { Chunk } from "./decode.js" */
+/** @import { Minute } from "./chunks.js" */
 /** @import { Dot } from "./draw.js" */
 /** @import { Car } from "./moment.js" */
 /** @import { Session } from "./session.js" */
@@ -111,7 +111,7 @@ export class View {
    * @param {number} timeMs the moment
    * @param {Car[]} cars in order
    * @param {string | null} selected number of the selected car
-   * @param {Chunk} chunk that covers the moment
+   * @param {Minute} chunk that covers the moment
    * @param {number} tick of the chunk
    */
   showTables(timeMs, cars, selected, chunk, tick) {
@@ -134,7 +134,7 @@ export class View {
    *
    * @param {Car[]} cars in order
    * @param {string | null} selected number of the selected car
-   * @param {Chunk} chunk that covers the moment
+   * @param {Minute} chunk that covers the moment
    * @param {number} tick of the chunk
    */
   showCar(cars, selected, chunk, tick) {
@@ -170,7 +170,7 @@ export class View {
  * @param {Car[]} cars at the tick
  * @param {string | null} selected number of the selected car
  * @param {number} part of the way to the next tick, 0 to 1
- * @param {{ chunk: Chunk, tick: number } | null} next the next tick, null if it is not loaded
+ * @param {{ chunk: Minute, tick: number } | null} next the next tick, null if it is not loaded
  * @returns {Dot[]} what to draw
  */
 export function dotsOf(cars, selected, part, next) {

@@ -16,12 +16,17 @@ from datetime import datetime
 from pathlib import Path
 
 from publish.headers import Headers
+from transforms.errors import PublicationError
 
 ACCEPTED = "file:///absolute/path or s3://bucket/prefix"
 
 
 class Conflict(Exception):  # noqa: N818 - an expected answer of a conditional write, not an error shown to anybody
     """Somebody else changed the object since it was read: read again, merge, try again."""
+
+
+class RefusedError(PublicationError):
+    """The destination is there, but does not let whoever asks do this."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,10 @@ class Store(ABC):
     @abstractmethod
     def check(self) -> None:
         """Raise InputError or PublicationError unless this can be written to and honours conditional writes."""
+
+    def is_own(self, key: str) -> bool:
+        """Whether what is at ``key``, if anything, lies in the store itself and not behind a link out of it."""
+        return True
 
     def remove_unfinished(self, before: datetime) -> int:
         """Remove what writers that were killed before ``before`` left and no listing shows; returns how many files.

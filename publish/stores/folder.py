@@ -168,6 +168,10 @@ class FileStore(Store):
             finally:
                 probe.unlink(missing_ok=True)
 
+    def is_own(self, key: str) -> bool:
+        """Whether no symbolic link on the way to the file leads out of the root."""
+        return self._path(key).resolve().is_relative_to(self.root.resolve())
+
     def remove_unfinished(self, before: datetime) -> int:
         """Remove the temporary files of writers that were killed before ``before``; returns how many."""
         removed = 0

@@ -16,7 +16,9 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ProfileNotFound,
 )
+from urllib3.exceptions import HTTPError
 
+from publish.stores.base import RefusedError
 from transforms.errors import InputError, ParcfermeError, PublicationError
 
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
@@ -52,7 +54,7 @@ def safe_cause(error: Exception) -> S3RequestError:
 
 def is_ours(error: Exception) -> bool:
     """Whether ``error`` comes from the S3 client, not from this project."""
-    return isinstance(error, BotoCoreError | Boto3Error | HTTPClientError | ClientError)
+    return isinstance(error, BotoCoreError | Boto3Error | HTTPClientError | ClientError | HTTPError)
 
 
 def is_missing(error: ClientError) -> bool:
@@ -80,7 +82,8 @@ def explained(error: Exception, action: str, key: str, uri: str) -> ParcfermeErr
         )
     if isinstance(error, NoRegionError):
         return InputError(f"{what}: no region is known. Set AWS_DEFAULT_REGION, then run again.")
-    if isinstance(error, ConnectionError | HTTPClientError):
+    # The last is what botocore lets through of an answer without a body of its own that breaks off, such as a 404.
+    if isinstance(error, ConnectionError | HTTPClientError | HTTPError):
         return PublicationError(
             f"{what}: the S3 server cannot be reached or stopped answering ({type(error).__name__}). "
             "Check the network and AWS_ENDPOINT_URL, then run again; what was published before is unchanged."
@@ -113,10 +116,9 @@ def _explained_answer(error: ClientError, what: str) -> ParcfermeError:
             f"{what}: the bucket is in another region ({code}). Set AWS_DEFAULT_REGION to it, then run again."
         )
     if code in ("AccessDenied", "403", "AllAccessDisabled"):
-        return PublicationError(
+        return RefusedError(
             f"{what}: access denied. The role needs s3:GetObject, s3:PutObject and s3:ListBucket there "
-            "(s3:DeleteObject to take "
-            "names back); grant them, then run again. What was published before is unchanged."
+            "(s3:DeleteObject to take names back); grant them, then run again. What was published before is unchanged."
         )
     if code in _BUSY:
         return PublicationError(

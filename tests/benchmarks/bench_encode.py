@@ -1,26 +1,37 @@
-"""What encoding a full race costs: seconds, bytes and peak memory of every stage.
+"""What encoding a session costs: processor seconds, bytes of every artefact and peak memory of every stage.
 
-Run: ``python tests/benchmarks/bench_encode.py [ticks] [cars]``. The session is made up, its motion is smooth and
-sampled four times a second, so that compression is realistic. Every stage runs in a process of its own, because
-peak memory never falls within one; memory is what the stage added to the session's own arrays.
+Run: ``python tests/benchmarks/bench_encode.py`` for a made-up race, or with recorded sessions (``2024/1/R 2018/4/R``),
+which are loaded from the FastF1 cache in ``PARCFERME_CACHE_DIR`` without a network. Every stage runs in a process of
+its own, because peak memory never falls within one; memory is what the stage added to the session's own arrays.
+Seconds are the processor's: those on the wall say little on a machine that does something else, too.
 """
 
+import gzip
 import multiprocessing
+import os
 import resource
 import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from flows.upstream.calendar import read_schedule, resolve
+from flows.upstream.client import Client
+from flows.upstream.load import load_recording
 from publish.encode.chunks import encode_chunks
 from publish.encode.files import BoundedPool
 from publish.encode.objects import EncodedObject
 from publish.encode.parquet import write_frames_table, write_table
 from publish.encode.rows import encode_rows
+from publish.encode.samples import encode_samples
 from publish.encode.session import encode_session
-from transforms.session import SessionData
+from transforms.recording import CircuitMarks, SessionIdentity
+from transforms.session import SessionData, transform_session
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "publish"))
 
@@ -53,60 +64,100 @@ class Peak:
         self._thread.join()
 
 
-def chunks(data: SessionData, spool: Path) -> Objects:
+@dataclass(frozen=True)
+class Subject:
+    """What is encoded."""
+
+    identity: SessionIdentity
+    circuit: CircuitMarks | None
+    data: SessionData
+
+
+def subject_of(name: str) -> Subject:
+    """Return the recorded session ``year/round/code``, or a made-up race."""
+    if name == MADE_UP:
+        native = TICKS * CARS * NATIVE_OF_TICKS[0] // NATIVE_OF_TICKS[1]
+        return Subject(IDENTITY_OF_SESSION, CIRCUIT, session_data(TICKS, CARS, native=native))
+    year, number, code = name.split("/")
+    client = Client(Path(os.environ["PARCFERME_CACHE_DIR"]), offline=True)
+    events = read_schedule(client, int(year), datetime.now(UTC))
+    recording = load_recording(client, resolve(events, int(year), int(number), code).ref)
+    return Subject(recording.identity, recording.circuit, transform_session(recording))
+
+
+def samples(what: Subject, spool: Path) -> Objects:
     with BoundedPool() as pool:
-        return encode_chunks(data.frames, 9472, spool, pool)[0]
+        return encode_samples(what.data.frames, what.data.replay, 9472, spool, pool)[0]
 
 
-def rows(data: SessionData, spool: Path) -> Objects:
+def chunks(what: Subject, spool: Path) -> Objects:
     with BoundedPool() as pool:
-        return encode_rows(data.rows, spool, pool)
+        return encode_chunks(what.data.frames, 9472, spool, pool)[0]
 
 
-def frames_table(data: SessionData, spool: Path) -> Objects:
-    return [write_frames_table(data.frames, IDENTITY_OF_SESSION, spool)]
+def rows(what: Subject, spool: Path) -> Objects:
+    if what.data.rows is None:
+        return []
+    with BoundedPool() as pool:
+        return encode_rows(what.data.rows, spool, pool)
 
 
-def other_tables(data: SessionData, spool: Path) -> Objects:
-    return [write_table(name, table, IDENTITY_OF_SESSION, spool) for name, table in data.tables.items()]
+def frames_table(what: Subject, spool: Path) -> Objects:
+    return [write_frames_table(what.data.frames, what.identity, spool)] if what.data.frames.cars else []
 
 
-def everything(data: SessionData, spool: Path) -> Objects:
-    made = encode_session(IDENTITY_OF_SESSION, CIRCUIT, data, spool, made_with={})
+def other_tables(what: Subject, spool: Path) -> Objects:
+    return [write_table(name, table, what.identity, spool) for name, table in what.data.tables.items()]
+
+
+def everything(what: Subject, spool: Path) -> Objects:
+    made = encode_session(what.identity, what.circuit, what.data, spool, made_with={})
+    packed = len(gzip.compress(made.manifest, 5, mtime=0))
+    sys.stdout.write(f"{'manifest':>24} {len(made.manifest) / 1e6:7.3f} MB, {packed / 1e6:.3f} as servers send it\n")
     return list(made.objects)
 
 
-STAGES = (chunks, frames_table, other_tables, rows, everything)
+STAGES = (samples, chunks, frames_table, other_tables, rows, everything)
 
 
-def run(stage: Callable[[SessionData, Path], Objects], ticks: int, cars: int) -> None:
-    data = session_data(ticks, cars, native=ticks * cars * TICKS_TO_NATIVE[0] // TICKS_TO_NATIVE[1])
+def artefact(entry: EncodedObject) -> str:
+    """Return what a reader would call the object: all minutes of a tier together, tables and rows each."""
+    folder, _, name = entry.path.rpartition("/")
+    return (
+        folder if entry.kind in ("samples", "frames") else name.partition(".")[0] + (" table" * ("parquet" in folder))
+    )
+
+
+def run(stage: Callable[[Subject, Path], Objects], name: str) -> None:
+    what = subject_of(name)
     with tempfile.TemporaryDirectory() as folder, Peak() as peak:
         start, cpu = time.perf_counter(), time.process_time()
-        objects = stage(data, Path(folder))
+        objects = stage(what, Path(folder))
         wall, cpu = time.perf_counter() - start, time.process_time() - cpu
     size = sum(entry.bytes for entry in objects) / 1e6
     sys.stdout.write(
-        f"{stage.__name__:>13} {wall:6.1f} s wall {cpu:6.1f} s cpu {len(objects):4d} files {size:7.1f} MB "
+        f"{stage.__name__:>13} {cpu:6.1f} s processor {wall:6.1f} s wall {len(objects):4d} files {size:7.2f} MB "
         f"+{peak.most - peak.start:4.0f} MB memory\n"
     )
-    groups: dict[str, float] = {}
-    for entry in objects:
-        name = f"{entry.kind} {entry.fps or ''}" if entry.kind != "rows" else Path(entry.path).stem.split(".")[0]
-        groups[name] = groups.get(name, 0) + entry.bytes / 1e6
     if stage is everything:
-        sys.stdout.write("".join(f"{name:>24} {size:7.2f} MB\n" for name, size in groups.items() if size > 0.05))
+        sizes: Counter[str] = Counter()
+        for entry in objects:
+            sizes[artefact(entry)] += entry.bytes
+        sys.stdout.write("".join(f"{name:>24} {size / 1e6:7.3f} MB\n" for name, size in sizes.most_common()))
 
 
-#: The upstream sends about 4.2 samples a second for 25 ticks.
-TICKS_TO_NATIVE = (42, 250)
+MADE_UP = "made up"
+#: Of the made-up race; the upstream sends about 4.2 samples a second for 25 ticks.
+TICKS, CARS = 155_000, 20
+NATIVE_OF_TICKS = (42, 250)
 
 if __name__ == "__main__":
-    ticks = int(sys.argv[1]) if len(sys.argv) > 1 else 155_000
-    cars = int(sys.argv[2]) if len(sys.argv) > 2 else 20
-    for stage in STAGES:
-        process = multiprocessing.get_context("spawn").Process(target=run, args=(stage, ticks, cars))
-        process.start()
-        process.join()
-        if process.exitcode:
-            sys.exit(process.exitcode)
+    for name in sys.argv[1:] or [MADE_UP]:
+        sys.stdout.write(f"{name}\n")
+        sys.stdout.flush()
+        for stage in STAGES:
+            process = multiprocessing.get_context("spawn").Process(target=run, args=(stage, name))
+            process.start()
+            process.join()
+            if process.exitcode:
+                sys.exit(process.exitcode)

@@ -12,15 +12,13 @@ from typing import Any
 
 import boto3
 import pytest
-from cfnlint.decode.cfn_yaml import load as load_template
 from moto import mock_aws
-from policies import may
+from policies import TEMPLATE, may, read_template, resolved
 
 from publish.headers import IMMUTABLE, NONE, headers_for
 
-TEMPLATE = Path(__file__).parents[2] / "deployments" / "aws" / "parcferme.yaml"
 #: moto's CloudFormation makes none of these; bucket policies are put by the test instead, the rest is only linted.
-NOT_IN_MOTO = ("AWS::CloudFront::", "AWS::S3::BucketPolicy")
+NOT_IN_MOTO = ("AWS::CloudFront::", "AWS::S3::BucketPolicy", "AWS::Budgets::")
 DISTRIBUTION_ID = "E2PARCFERME"
 CLOUDFRONT = "cloudfront.amazonaws.com"
 REVISION = "v1/sessions/9472/0123456789abcdef"
@@ -38,17 +36,14 @@ PUBLIC_KEYS = (
     "v1/status/2024/1/R.json",
     "v1/health.json",
     "v1/runs.json",
+    "v1/site.json",
+    "v1/status/2024/moves.json",
 )
-
-
-def plain(node: Any) -> Any:
-    """The template without cfn-lint's own node types."""
-    return json.loads(json.dumps(node))
 
 
 @pytest.fixture(scope="module")
 def template() -> dict[str, Any]:
-    return plain(load_template(str(TEMPLATE)))
+    return read_template()
 
 
 def reduced(template: dict[str, Any]) -> dict[str, Any]:
@@ -63,17 +58,6 @@ def reduced(template: dict[str, Any]) -> dict[str, Any]:
     )
     result: dict[str, Any] = json.loads(text.replace("${Distribution}", DISTRIBUTION_ID))
     return result
-
-
-def resolved(node: Any, names: dict[str, str]) -> Any:
-    """A part of the template with its Sub and GetAtt replaced."""
-    if isinstance(node, dict):
-        if "Fn::Sub" in node:
-            return re.sub(r"\$\{([^}]+)\}", lambda found: names[found[1]], node["Fn::Sub"])
-        if "Fn::GetAtt" in node:
-            return names[".".join(node["Fn::GetAtt"])]
-        return {key: resolved(value, names) for key, value in node.items()}
-    return [resolved(item, names) for item in node] if isinstance(node, list) else node
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +166,8 @@ def test_nothing_goes_without_tls(stack: SimpleNamespace, bucket: str) -> None:
         ask = ([document, everything], action, f"arn:aws:s3:::{bucket}/index.json")
         assert may(*ask, context={"aws:SecureTransport": "true"})
         assert not may(*ask, context={"aws:SecureTransport": "false"})
+        assert may(*ask, context={"aws:SecureTransport": "true", "s3:TlsVersion": "1.2"})
+        assert not may(*ask, context={"aws:SecureTransport": "true", "s3:TlsVersion": "1.1"})
 
 
 def test_cloudfront_reads_the_site_and_nothing_else(stack: SimpleNamespace) -> None:
@@ -223,7 +209,7 @@ def test_what_each_role_may_do(template: dict[str, Any], stack: SimpleNamespace,
     rights = ROLES[role]
     for key in PUBLIC_KEYS:
         at = f"arn:aws:s3:::f1-site/{key}"
-        may_go = key.startswith(("v1/sessions/", "v1/parquet/", "telemetry/", "viewer/"))
+        may_go = key.startswith(("v1/sessions/", "v1/parquet/", "v1/status/", "telemetry/", "viewer/"))
         assert may(documents, "s3:GetObject", at), key
         assert may(documents, "s3:PutObject", at) == rights.write, key
         assert may(documents, "s3:AbortMultipartUpload", at) == rights.write, key
@@ -280,6 +266,39 @@ def test_each_kind_of_object_is_cached_as_its_header_says(template: dict[str, An
     assert forwarded["QueryStringsConfig"] == {"QueryStringBehavior": "none"}, "a query could list the bucket"
     assert set(behaviour["AllowedMethods"]) == {"GET", "HEAD", "OPTIONS"}
     assert behaviour["ViewerProtocolPolicy"] == "redirect-to-https"
+
+
+def test_who_asked_for_what_is_kept_for_a_while(template: dict[str, Any]) -> None:
+    resources = template["Resources"]
+    logs = {"Ref": "LogBucket"}
+    for name, prefix in (("SiteBucket", "site/"), ("RawBucket", "raw/")):
+        logging = resources[name]["Properties"]["LoggingConfiguration"]
+        assert logging == {"DestinationBucketName": logs, "LogFilePrefix": prefix}
+    config = resources["Distribution"]["Properties"]["DistributionConfig"]
+    assert config["Logging"]["Bucket"] == {"Fn::GetAtt": ["LogBucket", "DomainName"]}
+    log_bucket = resources["LogBucket"]["Properties"]
+    assert all(log_bucket["PublicAccessBlockConfiguration"].values())
+    # CloudFront refuses a bucket without access lists.
+    assert log_bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerPreferred"}]
+    kept = {rule["Id"]: rule for rule in log_bucket["LifecycleConfiguration"]["Rules"]}
+    assert kept["forgotten-in-time"]["ExpirationInDays"] == {"Ref": "LogDays"}
+    names = {"LogBucket.Arn": "arn:aws:s3:::f1-site-logs"}
+    policy = [resolved(resources["LogBucketPolicy"]["Properties"]["PolicyDocument"], names)]
+    account = {"aws:SecureTransport": "true", "aws:SourceAccount": "123456789012"}
+    ask = (policy, "s3:PutObject", "arn:aws:s3:::f1-site-logs/site/x")
+    writers = [{"Statement": [s | {"Condition": {}} for s in policy[0]["Statement"] if s["Effect"] == "Allow"]}]
+    assert may(writers, *ask[1:], service="logging.s3.amazonaws.com", context=account)
+    assert not may(writers, *ask[1:], context=account)
+
+
+def test_somebody_is_told_what_it_costs_who_asks_to(template: dict[str, Any]) -> None:
+    alarm = template["Resources"]["CostAlarm"]
+    assert alarm["Condition"] == "HasAlarmMail"
+    told = alarm["Properties"]["NotificationsWithSubscribers"]
+    assert {(one["Notification"]["NotificationType"], one["Notification"]["Threshold"]) for one in told} == {
+        ("ACTUAL", 80),
+        ("FORECASTED", 100),
+    }
 
 
 def test_the_distribution_as_a_whole(template: dict[str, Any]) -> None:

@@ -127,6 +127,18 @@ class UpstreamSeason:
             else:
                 self._replaced[target] = body
 
+    def cut(self, round_number: int, code: str, until: str) -> None:
+        """End every stream of a session at a moment of its own time (``01:02:03.456``)."""
+        for what in self.parts(round_number, code):
+            if what not in (part for _, part in _RESULTS):
+                lines = self.body(round_number, code, what).decode("utf-8-sig").splitlines(keepends=True)
+                self.replace((round_number, code, what), "".join(x for x in lines if x[:12] <= until).encode())
+
+    def mend(self, round_number: int, code: str) -> None:
+        """Undo all that was changed of what a session's streams and results say."""
+        for what in self.parts(round_number, code):
+            self.replace((round_number, code, what), None)
+
     def swap_results(self, round_number: int, code: str, position: int) -> tuple[str, str]:
         """Let the car at ``position`` and the one behind it change places, as stewards do days later.
 

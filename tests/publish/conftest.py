@@ -23,6 +23,7 @@ from publish.encode.manifest import (
     ManifestEvent,
     ManifestFrames,
     ManifestObject,
+    ManifestSamples,
     ManifestSession,
     named,
 )
@@ -117,6 +118,7 @@ def make_revision(
         grade="A",
         capabilities={"telemetry": True},
         frames=ManifestFrames(RATES, CHUNK_MS, {}),
+        samples=ManifestSamples(CHUNK_MS, None, {}),
         objects=(),
         made_with={},
     )

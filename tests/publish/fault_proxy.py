@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "expect"}
 _STRAIGHT = ""
+_MOMENT_S = 0.05
 
 
 @dataclass
@@ -20,8 +21,9 @@ class Rule:
     """What happens, in turn, to requests of ``method`` whose path and query match; then they go straight through.
 
     ``busy``, ``error`` (503, 500); ``reset`` (before the server hears of it), ``lost`` (after it has done it),
-    ``hang`` (no answer), ``cut`` (half the answer's body), ``corrupt`` (other bytes arrive), ``mute`` (an answer with
-    an ETag that says nothing), ``lie`` (an answer with another SHA-256); joined by ``+`` for both at once.
+    ``hang`` (no answer), ``slow`` (a moment later than others), ``cut`` (half the answer's body), ``corrupt`` (other
+    bytes arrive), ``mute`` (an answer with an ETag that says nothing), ``lie`` (an answer with another SHA-256); joined
+    by ``+`` for both at once.
     """
 
     method: str
@@ -79,6 +81,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.proxy.closing.wait(30)
             self._hang_up()
         else:
+            if "slow" in outcome:
+                self.proxy.closing.wait(_MOMENT_S)
             if "corrupt" in outcome and body:
                 body = bytes([body[0] ^ 1]) + body[1:]
             status, headers, answer = self._forwarded(body)

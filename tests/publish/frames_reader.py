@@ -9,12 +9,17 @@ def read_json_gz(file: Path) -> dict:
     return json.loads(gzip.decompress(file.read_bytes()))
 
 
-def decode_continuous(values: list[int | None]) -> list[int | None]:
+def decode_continuous(values: list[int | None], differences: int) -> list[int | None]:
     decoded: list[int | None] = []
-    before = None
+    last, slope, known = 0, 0, 0
     for value in values:
-        before = None if value is None else value if before is None else before + value
-        decoded.append(before)
+        if value is None:
+            last, slope, known = 0, 0, 0
+            decoded.append(None)
+            continue
+        slope = slope + value if differences == 2 and known > 1 else value
+        last, known = last + slope, known + 1
+        decoded.append(last)
     return decoded
 
 
@@ -24,8 +29,13 @@ def decode_runs(runs: list, ticks: int) -> list:
     return [value for (tick, value), end in zip(runs, ends, strict=True) for _ in range(tick, end)]
 
 
-def decode_channel(chunk: dict, car: str, name: str, kind: str) -> list:
+def decode_channel(chunk: dict, car: str, name: str, channel: dict) -> list:
+    """``channel`` is the entry of the manifest's ``frames.channels``, or of the dictionary's ``channels``."""
     values = chunk["cars"].get(car, {}).get(name)
     if values is None:
         return [None] * chunk["ticks"]
-    return decode_continuous(values) if kind == "continuous" else decode_runs(values, chunk["ticks"])
+    if channel["kind"] == "held":
+        return decode_runs(values, chunk["ticks"])
+    every = max(1, channel["every_ms"] * chunk["fps"] // 1000)
+    decoded = decode_continuous(values, channel["differences"])
+    return [decoded[tick // every] for tick in range(chunk["ticks"])]

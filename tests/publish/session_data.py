@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from transforms.columns import TABLES
 from transforms.frames import STATES, TICK_MS, CarFrames, Clock, Frames, RowFrames
 from transforms.recording import CircuitMarks, Corner, Driver, SessionIdentity
+from transforms.replay import Replay, ReplayCar
 from transforms.session import SessionData
 from transforms.track import Track
 
@@ -161,6 +162,32 @@ def row_frames(source: Frames) -> RowFrames:
     )
 
 
+def replay(source: Frames) -> Replay:
+    """Return native samples as ``source`` could be made from: every sixth tick of it, cars in turn with car data."""
+    ticks = np.arange(0, source.clock.ticks, 6)
+    car_ticks = np.minimum(ticks + 3, source.clock.ticks - 1)
+    if len(car_ticks) > 1 and car_ticks[-1] == car_ticks[-2]:
+        car_ticks = car_ticks[:-1]
+    cars = {}
+    for number, car in source.cars.items():
+        values = {
+            name: getattr(car, name)[car_ticks].astype(float) for name in ("speed_kmh", "rpm", "throttle_percent")
+        }
+        codes = {name: getattr(car, name)[car_ticks] for name in ("gear", "brake")}
+        place = {name: getattr(car, name)[ticks].astype(float) for name in ("x_m", "y_m")}
+        lost = np.isnan(place["x_m"]) | np.isnan(place["y_m"])
+        along = car.lap_distance_m[ticks].astype(float) + np.maximum(car.lap[ticks] - 1, 0) * LAP_M
+        cars[number] = ReplayCar(
+            **values,
+            **codes,
+            drs=np.full(len(car_ticks), -1, np.int8) if car.drs is None else car.drs[car_ticks],
+            **{name: np.where(lost, np.nan, values) for name, values in place.items()},
+            breaks=np.zeros(len(ticks), np.bool_),
+            distance_m=along,
+        )
+    return Replay(car_ticks * TICK_MS, ticks * TICK_MS, LAP_M, cars)
+
+
 def _value(kind: pa.DataType, row: int) -> object:
     """Return some value of type ``kind``; every fifth is null."""
     if row % 5 == 4:
@@ -212,6 +239,19 @@ def track() -> Track:
     return Track(700 * np.cos(angle), 700 * np.sin(angle), points * step_m, len(points) * step_m, (1500.0, 3000.0), 7)
 
 
+def quality_report(**changes: object) -> dict[str, object]:
+    """What the transforms would say of such a session."""
+    return {
+        "reasons": [],
+        "lap_chart": {"crossings": 100, "agree": 99, "agreement": 0.99},
+        "finish_order": {"cars": 20, "agree": 18},
+        "median_coverage": {"x_m": 0.97, "speed_kmh": 0.99},
+        "coverage": {"1": {"x_m": 0.5}},
+        "rows": [],
+        **changes,
+    }
+
+
 def session_data(ticks: int = 4000, cars: int = 3, *, source: Frames | None = None, native: int = 0) -> SessionData:
     """Return a session with ``cars`` cars; ``native`` is the length of the native-rate tables, small when 0."""
     source = source or frames(ticks, cars)
@@ -221,11 +261,12 @@ def session_data(ticks: int = 4000, cars: int = 3, *, source: Frames | None = No
     return SessionData(
         drivers=drivers(cars),
         frames=source,
+        replay=replay(source),
         tables=tables,
         track=track(),
         rows=row_frames(source),
         capabilities={"positions": True, "telemetry": True, "drs": True, "order": True},
-        quality={"reasons": [], "coverage": {"1": {"x_m": 0.5}}, "rows": []},
+        quality=quality_report(),
         grade="A",
         total_laps=57,
     )

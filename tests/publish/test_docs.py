@@ -17,6 +17,8 @@ import pytest
 import session_data as made
 from frames_reader import decode_channel, read_json_gz
 from fsspec.implementations.http import HTTPFileSystem
+from sample_vectors import FILE as VECTORS
+from sample_vectors import assert_read
 from viewer_browser import serving
 
 from publish.contract.dictionary import schema_documents
@@ -87,7 +89,7 @@ def expected_values(folder: Path) -> list[dict[str, Any]]:
     for driver in manifest["drivers"]:
         car: dict[str, Any] = {}
         for name, channel in manifest["frames"]["channels"].items():
-            value = decode_channel(chunk, driver["number"], name, channel["kind"])[tick]
+            value = decode_channel(chunk, driver["number"], name, channel)[tick]
             scaled = channel["kind"] == "continuous" and value is not None
             car[name] = pytest.approx(value * channel["scale"]) if scaled else value
         cars.append(car)
@@ -96,7 +98,7 @@ def expected_values(folder: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js (apt-get install nodejs)")
 def test_the_way_to_a_car_is_as_the_page_shows(site: SimpleNamespace) -> None:
-    (snippet,) = snippets("format.md", "js")
+    snippet, _ = snippets("format.md", "js")
     assert f"moment = {MOMENT_MS:_};" in snippet
     asked = """
     const names = Object.keys(manifest.frames.channels);
@@ -114,6 +116,32 @@ def test_the_way_to_a_car_is_as_the_page_shows(site: SimpleNamespace) -> None:
     assert answer["all"] == expected
     assert [car["code"] for car in answer["cars"]] == ["D01", "D11", "D16"]
     assert [car["x"] is None for car in answer["cars"]] == [False, False, True]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js (apt-get install nodejs)")
+def test_the_reader_of_samples_that_the_page_shows_reads_the_vectors() -> None:
+    given = json.loads(schema_documents()["v1/schemas/samples_vectors.json"])
+    _, snippet = snippets("format.md", "js")
+    asked = """
+    import { readFileSync } from "node:fs";
+    const { samples, minute, expected } = JSON.parse(readFileSync(process.argv[2]));
+    const valueAt = readerOf(minute, samples);
+    const read = expected.map(({ time_ms: t, cars }) => Object.fromEntries(Object.entries(cars).map(([car, values]) =>
+      [car, Object.fromEntries(Object.keys(values).map((name) => [name, valueAt(car, name, t)]))])));
+    console.log(JSON.stringify(read));
+    """
+    ran = subprocess.run(
+        ["node", "--input-type=module", "-", str(VECTORS)],
+        input=snippet + asked,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert_read(json.loads(ran.stdout), given)
+    (shown,) = (moment["cars"]["4"] for moment in given["expected"] if moment["time_ms"] == 61_560)
+    assert f"({shown['x']:.2f}, {shown['y']:.2f})".replace("-", "−") in PAGES["format.md"]
 
 
 class _Http(HTTPFileSystem):
@@ -170,5 +198,5 @@ def test_pages_list_what_there_is() -> None:
     documents = PAGES["format.md"].partition("\n## Documents")[2].partition("\n\nA **session**")[0]
     second = [line.split("|")[2] for line in documents.splitlines() if line.startswith("|")]
     named = {name for cell in second for name in re.findall("`([a-z]+)`", cell)}
-    assert named == schemas - {"columns"}
+    assert named == schemas - {"columns", "samples_vectors"}
     assert all(f"`{code}`" in PAGES["format.md"] for code in SESSION_CODES)

@@ -61,6 +61,7 @@ def test_first_publication_is_complete(store, publishing):
         "manifest": f"{outcome.revision}/manifest.json",
         "grade": "A",
         "capabilities": {"telemetry": True},
+        "verdict": None,
         "inputs_sha256": "inputs-1",
         "code_sha256": "code-1",
         "revisions": [
@@ -76,6 +77,7 @@ def test_first_publication_is_complete(store, publishing):
         ],
         "withheld": [],
         "removed": [],
+        "settled_at": None,
     }
     entry = read_season(store, 2024).events[0].sessions[0]
     assert entry.state == "published"

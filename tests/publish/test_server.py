@@ -11,6 +11,7 @@ from fault_store import WatchedStore
 
 from publish.headers import IMMUTABLE, NONE, SHORT
 from publish.server import make_server
+from publish.stores.folder import FileStore
 from transforms.errors import InputError, PublicationError
 
 OBJECT = "v1/sessions/9472/0123456789abcdef/overview.json.gz"
@@ -242,3 +243,34 @@ def test_port_in_use_is_explained(file_store):
 def test_listens_on_loopback_only_unless_told(file_store):
     with make_server(file_store) as server:
         assert server.server_address[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        ("bytes=" + "9" * 5000 + "-", 416),
+        ("bytes=0-" + "9" * 5000, 206),
+        ("bytes=-" + "9" * 5000, 206),
+        ("bytes=" + "0" * 5000 + "-1", 206),
+    ],
+)
+def test_a_range_of_thousands_of_digits_is_a_range(ask, header, status):
+    assert ask("/" + TABLE, Range=header)[0] == status
+
+
+def test_a_link_leads_nowhere_but_into_the_site(tmp_path):
+    site, secret = FileStore(tmp_path / "site"), tmp_path / "secret"
+    secret.mkdir()
+    (secret / "passwd.json").write_text("{}")
+    site.write("v1/inside.json", b"{}")
+    (tmp_path / "site/v1/out.json").symlink_to(secret / "passwd.json")
+    (tmp_path / "site/v1/folder").symlink_to(secret)
+    (tmp_path / "site/v1/own.json").symlink_to("inside.json")
+    with serving(site) as port:
+        found = {}
+        for name in ("inside", "own", "out", "folder/passwd"):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            connection.request("GET", f"/v1/{name}.json")
+            found[name] = connection.getresponse().status
+            connection.close()
+    assert found == {"inside": 200, "own": 200, "out": 404, "folder/passwd": 404}

@@ -18,18 +18,23 @@ RESTORE = SHARED / "tools" / "restore_fastf1_cache.py"
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int, str], Recording]:
-    """Load a recorded session by year, round and code; skips where the recordings are not there."""
+def offline_client(tmp_path_factory: pytest.TempPathFactory) -> Client:
+    """FastF1 with a cache of the recorded sessions; skips where they are not there."""
     if not RESTORE.is_file():
         pytest.skip("the recorded sessions are not here: ../shared is missing")
     folder = tmp_path_factory.mktemp("recorded-cache")
     subprocess.run([sys.executable, str(RESTORE), str(folder)], check=True, capture_output=True)
+    return Client(folder, offline=True)
+
+
+@pytest.fixture(scope="module")
+def recorded(offline_client: Client) -> Callable[[int, int, str], Recording]:
+    """Load a recorded session by year, round and code."""
 
     @cache
     def load(year: int, round_number: int, code: str) -> Recording:
-        client = Client(folder, offline=True)
-        events = read_schedule(client, year, datetime.now(UTC))
-        return load_recording(client, resolve(events, year, round_number, code).ref)
+        events = read_schedule(offline_client, year, datetime.now(UTC))
+        return load_recording(offline_client, resolve(events, year, round_number, code).ref)
 
     return load
 

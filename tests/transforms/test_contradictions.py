@@ -1,14 +1,13 @@
 """Sources that contradict each other, on the sample season: a stream cut in the middle, results that are wrong."""
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
-from sample_sessions import load_sample
+from sample_sessions import cut, load_sample, middle
 
 from transforms.completeness import measure_extent
 from transforms.frames import STATES
@@ -27,38 +26,6 @@ def race(sample_cache: Path) -> Recording:
 @pytest.fixture(scope="module")
 def qualifying(sample_cache: Path) -> Recording:
     return load_sample(sample_cache, 1, "Q")
-
-
-def cut(recording: Recording, until_ms: float) -> Recording:
-    """``recording`` as it is when every stream ends at ``until_ms``; official results are complete."""
-
-    def before(table: pa.Table, name: str) -> pa.Table:
-        return table.filter(pc.fill_null(pc.less_equal(table[name], until_ms), True))
-
-    def samples(feed):
-        kept = {car: s.time_ms <= until_ms for car, s in feed.items()}
-        return {
-            car: replace(s, **{f.name: v[kept[car]] for f in fields(s) if (v := getattr(s, f.name)) is not None})
-            for car, s in feed.items()
-            if kept[car].any()
-        }
-
-    return replace(
-        recording,
-        laps=before(recording.laps, "end_ms"),
-        weather=before(recording.weather, "time_ms"),
-        track_status=before(recording.track_status, "time_ms"),
-        session_status=before(recording.session_status, "time_ms"),
-        messages=before(recording.messages, "time_ms"),
-        cars=samples(recording.cars),
-        positions=samples(recording.positions),
-    )
-
-
-def middle(recording: Recording, share: float = 0.5) -> float:
-    ends = [end for end in recording.laps["end_ms"].to_pylist() if end is not None]
-    start = recording.start_ms or 0
-    return start + (max(ends) - start) * share
 
 
 def with_results(recording: Recording, change: Callable[[dict[str, dict]], None]) -> Recording:

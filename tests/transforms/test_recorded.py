@@ -1,10 +1,21 @@
 """The recorded races against what is officially known of them."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 
+import fastf1
 import numpy as np
+import pandas as pd
 import pytest
 
+from flows.upstream.client import Client
+from publish.encode.session import encode_session
+from publish.publication import publish_revision
+from publish.readers.fastf1_frames import load
+from publish.revisions.latest import Summary
+from publish.season.index import Event, ScheduledSession, update_season
+from publish.stores.folder import FileStore
 from transforms.frames import STATES
 from transforms.recording import Recording
 from transforms.session import SessionData
@@ -96,3 +107,57 @@ def test_the_track_has_its_length_and_its_sectors(transformed: Transform) -> Non
     # Monaco is 3.337 km along its middle line; cars cut the corners.
     assert 3337 * 0.97 < track.length_m < 3337 * 1.01
     assert 0 < track.sector_m[0] < track.sector_m[1] < track.length_m
+
+
+#: FastF1 has these and no table does; the page ``from_fastf1.md`` says so.
+NOT_PUBLISHED = {"TeamId", "DriverId", "HeadshotUrl", "BroadcastName", "FullName", "CountryCode", "Source"}
+
+
+@pytest.mark.parametrize("race", [(2018, 4, "R"), (2025, 1, "Q")])
+def test_the_reader_gives_back_what_fastf1_has(
+    offline_client: Client, recorded: Load, transformed: Transform, tmp_path: Path, race: tuple
+) -> None:
+    identity, now = recorded(*race).identity, datetime(2026, 1, 1, tzinfo=UTC)
+    data, store = transformed(*race), FileStore(tmp_path / "site")
+    slot = ScheduledSession(identity.code, identity.name, now)
+    event = Event(identity.round, identity.event, None, None, None, "conventional", False, (slot,))
+    update_season(store, identity.year, [event], now)
+    revision = encode_session(identity, None, data, tmp_path / "spool", made_with={"parcferme": "0"})
+    publish_revision(store, revision, identity, summary=Summary(data.grade, data.capabilities, "i", "c"), now=now)
+    read = load(str(store.root), *race)
+
+    with offline_client.asking("the session"):
+        session = fastf1.get_session(*race)
+        session.load()
+    assert read.t0_date == session.t0_date or (pd.isna(read.t0_date) and session.t0_date is None)
+    check_same(read.laps, session.laps, "DriverNumber", "LapNumber")
+    # A champion is listed under two numbers, drove one, and has his times under the other.
+    driven = session.results[session.results["DriverNumber"].isin(read.results["DriverNumber"])]
+    twice = driven["DriverNumber"].isin(["1"] if len(driven) < len(session.results) else [])
+    drove_once = read.results["DriverNumber"].isin(driven["DriverNumber"][~twice])
+    check_same(read.results[drove_once], driven[~twice], "DriverNumber")
+    check_same(read.track_status, session.track_status, "Time")
+    check_same(read.session_status, session.session_status, "Time")
+    assert bool(read.car_data) == data.capabilities["telemetry"]
+    if read.car_data:
+        check_same(read.weather_data, session.weather_data, "Time")
+    for car, samples in read.car_data.items():
+        # What cannot be, such as a throttle at 104 %, is null here.
+        known = session.car_data[car].reset_index(drop=True)
+        for name in ("RPM", "Speed", "nGear", "Throttle", "Brake", "DRS"):
+            known[name] = known[name].astype(float).mask(samples[name].isna())
+        check_same(samples, known, "SessionTime")
+
+
+def check_same(read: pd.DataFrame, known: pd.DataFrame, *order: str) -> None:
+    """Every column of FastF1's is there with its values; texts nobody has are null, and ``''`` or ``None`` there."""
+    assert set(known.columns) - set(read.columns) <= NOT_PUBLISHED
+    assert len(read) == len(known)
+    read, known = (frame.sort_values(list(order)).reset_index(drop=True) for frame in (read, known))
+    for name in set(known.columns) & set(read.columns):
+        ours, theirs = read[name], known[name]
+        if theirs.dtype == object:
+            ours, theirs = (column.astype(str).replace({"None": "", "nan": ""}) for column in (ours, theirs))
+        elif theirs.dtype.kind in "fi":
+            ours, theirs = ours.astype(float), theirs.astype(float)
+        pd.testing.assert_series_equal(ours, theirs, check_dtype=theirs.dtype != object, atol=1e-4, obj=name)

@@ -1,6 +1,7 @@
 """What a user sees: exit code, one message, and nothing of the inside unless asked."""
 
 import inspect
+import json
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 import pytest
@@ -16,11 +17,14 @@ import pytest
 from flows.cli.main import main, parse
 from flows.cli.parser import cli
 from flows.sample import SAMPLE_YEAR
+from flows.session.reports import PublishReport
+from flows.session_ref import SessionRef
 from flows.upstream.archive import Source
 from transforms.errors import UpstreamError
 
 ROOT = Path(__file__).parents[3]
 YEAR = str(SAMPLE_YEAR)
+REF = SessionRef(SAMPLE_YEAR, 1, "Larkmoor Grand Prix", "FP1")
 
 
 @pytest.fixture(autouse=True)
@@ -70,8 +74,8 @@ def test_what_cannot_be_meant_ends_with_2(
         ("publish", "Missing argument 'YEAR'. See `parcferme publish --help`."),
         ("publish x 1 R", "Invalid value for 'YEAR': 'x' is not a valid integer. See `parcferme publish --help`."),
         (
-            "publish 2024 1 R --refetc",
-            "No such option '--refetc'. Did you mean '--refetch'? See `parcferme publish --help`.",
+            "prune --dry-ru",
+            "No such option '--dry-ru'. Did you mean '--dry-run'? See `parcferme prune --help`.",
         ),
         (
             "backfill 2024 --source x",
@@ -206,7 +210,6 @@ def test_an_interruption_ends_with_130(
     assert "Interrupted" in _said(capsys)
 
 
-@pytest.mark.usefixtures("prefect_server")
 def test_a_backfill_ends_with_a_table_and_1_if_any_failed(
     sample_site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,7 +222,7 @@ def test_a_backfill_ends_with_a_table_and_1_if_any_failed(
     def _gone(*_: object) -> None:
         raise UpstreamError("The feed is gone. Try later.")
 
-    monkeypatch.setattr("flows.session.flow.load_recording", _gone)
+    monkeypatch.setattr("flows.session.steps.load_recording", _gone)
     assert main(["backfill", YEAR, "--rounds", "1", "--sessions", "FP1"]) == 0
     assert "Everything is up to date" in capsys.readouterr().out
     assert main(["backfill", YEAR, "--rounds", "1", "--sessions", "FP1", "--force"]) == 1
@@ -228,7 +231,6 @@ def test_a_backfill_ends_with_a_table_and_1_if_any_failed(
     assert "The feed is gone. Try later." in out
 
 
-@pytest.mark.usefixtures("prefect_server")
 def test_publish_without_data_ends_with_1(sample_site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["publish", YEAR, "3", "FP1"]) == 1
     assert "nothing on" in _said(capsys)
@@ -268,10 +270,119 @@ def test_help_and_typing_errors_do_not_wait_for_prefect(tmp_path: Path) -> None:
         assert done.stdout.splitlines()[-2:] == [expected, "[]"]
 
 
-def test_without_a_server_prefect_starts_its_own(sample_site: Path, tmp_path: Path) -> None:
+_OF_RUNS = ("v1/status/", "v1/runs.json")
+
+
+def _documents(site: Path) -> dict[str, Any]:
+    """Everything below a site; of its documents what one publication has in common with the next."""
+    found: dict[str, Any] = {}
+    for path in site.rglob("*"):
+        name = path.relative_to(site).as_posix()
+        if path.is_file() and path.name not in (".lock", "health.json"):
+            data = path.read_bytes()
+            found[name] = _without_times(json.loads(data)) if name.startswith(_OF_RUNS) else data
+    return found
+
+
+def _without_times(document: Any) -> Any:
+    if isinstance(document, list):
+        return [_without_times(part) for part in document]
+    if not isinstance(document, dict):
+        return document
+    of_one_run = ("flow_run_id", "started_at", "updated_at", "ended_at")
+    return {name: _without_times(value) for name, value in document.items() if name not in of_one_run}
+
+
+def test_prefect_and_the_command_line_on_its_own_do_the_same(sample_site: Path, tmp_path: Path) -> None:
+    """In one process each; with --prefect it starts a server in a home of its own and leaves nothing else behind."""
     home = tmp_path / "home"
     home.mkdir()
-    done = _run("publish", YEAR, "1", "FP1", HOME=str(home), PREFECT_HOME=str(home / ".prefect"))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "published" in done.stdout
+    sites: list[dict[str, Any]] = []
+    for number, options in enumerate(([], ["--prefect"])):
+        site = tmp_path / str(number)
+        environment = {
+            "HOME": str(home),
+            "PREFECT_HOME": str(home / ".prefect"),
+            "PARCFERME_DESTINATION": site.as_uri(),
+        }
+        done = _run("publish", YEAR, "1", "FP1", *options, **environment)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "published" in done.stdout
+        assert ("temporary Prefect server" in done.stdout) == bool(options)
+        assert (home / ".prefect").exists() == bool(options)
+        failed = _run("publish", YEAR, "3", "FP1", *options, **environment)
+        assert failed.returncode == 1 and "nothing on" in failed.stderr
+        sites.append(_documents(site))
+    assert sites[0] == sites[1]
     assert {path.name for path in home.iterdir()} <= {".prefect", ".cache"}
+
+
+def test_without_a_server_prefect_is_not_imported(sample_site: Path) -> None:
+    code = "import sys; from flows.cli.main import main; main(sys.argv[1:])\n"
+    code += "print('prefect' in sys.modules)"
+    for typed in (
+        ("publish", YEAR, "1", "FP1"),
+        ("publish", YEAR, "1", "FP1"),
+        ("backfill", YEAR, "--rounds", "1", "--sessions", "FP1"),
+        ("index", YEAR),
+        ("inspect", YEAR, "1", "FP1"),
+        ("verify",),
+    ):
+        done = subprocess.run([sys.executable, "-c", code, *typed], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "False", typed
+
+
+def test_an_interrupted_session_says_so_and_ends_with_130(
+    sample_site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def _interrupted(*_args: object, **_kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("flows.session.steps.load_recording", _interrupted)
+    assert main(["publish", YEAR, "1", "FP1"]) == 130
+    assert "Interrupted" in _said(capsys)
+    status = json.loads((sample_site / f"v1/status/{YEAR}/1/FP1.json").read_bytes())
+    assert (status["type"], status["state"]) == ("error", "Cancelled")
+    runs = json.loads((sample_site / "v1/runs.json").read_bytes())
+    assert runs["running"] == [] and [run["state"] for run in runs["recent"]] == ["cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "is_set"),
+    [
+        ("profiles.toml", 'active = "mine"\n[profiles.mine]\nPREFECT_API_URL = "http://127.0.0.1:1/api"\n', True),
+        ("profiles.toml", 'active = "mine"\n[profiles.mine]\nPREFECT_LOGGING_LEVEL = "INFO"\n', False),
+        (
+            "profiles.toml",
+            'active = "a"\n[profiles.a]\n[profiles.b]\nPREFECT_API_URL = "http://127.0.0.1:1/api"\n',
+            False,
+        ),
+        ("prefect.toml", '[api]\nurl = "http://127.0.0.1:1/api"\n', True),
+        ("pyproject.toml", '[tool.prefect.api]\nurl = "http://127.0.0.1:1/api"\n', True),
+        ("pyproject.toml", '[project]\nname = "mine"\n', False),
+    ],
+)
+def test_a_server_is_found_where_prefect_finds_it(tmp_path: Path, file: str, text: str, is_set: bool) -> None:
+    (tmp_path / file).write_text(text)
+    code = "import sys; from flows.engine.server import has_server; print(has_server())"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**environment, "PREFECT_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == [str(is_set)]
+
+
+def test_a_server_that_was_set_is_the_one_that_is_used(
+    sample_site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr("flows.cli.runs.has_server", lambda: True)
+    monkeypatch.setattr("flows.cli.runs.start_prefect", lambda _console: calls.append("prefect"))
+    monkeypatch.setattr("flows.session.flow.publish_session", lambda *_, **__: PublishReport(REF, "published"))
+    assert main(["publish", YEAR, "1", "FP1"]) == 0
+    assert calls == ["prefect"]

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from flows.cli.main import main
 from flows.cli.maintenance import parse_age, parse_revisions
 from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR
-from flows.session.flow import publish_session
+from flows.session.direct import publish_directly
+from flows.session.steps import Request
 from flows.session_ref import SessionRef
 from flows.upstream import inputs
 from publish import keys
@@ -28,7 +29,7 @@ TWIN = "f" * 16
 
 
 @pytest.fixture(scope="module")
-def published(prefect_server: str, sample_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def published(sample_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site in which the sprint of the sample season is published."""
     site = tmp_path_factory.mktemp("published") / "site"
     with pytest.MonkeyPatch.context() as patch:
@@ -36,7 +37,7 @@ def published(prefect_server: str, sample_cache: Path, tmp_path_factory: pytest.
         patch.setenv("PARCFERME_OFFLINE", "1")
         patch.setenv("PARCFERME_NOW", SAMPLE_NOW_UTC.isoformat())
         patch.setenv("PARCFERME_DESTINATION", site.as_uri())
-        publish_session(SAMPLE_YEAR, 2, "S")
+        publish_directly(SAMPLE_YEAR, "2", "S", Request())
     return site
 
 
@@ -78,7 +79,7 @@ def _add_twin(store: FileStore, session_key: int) -> None:
     twin = replace(manifest, revision=TWIN, objects=tuple(listed))
     store.write(keys.manifest(session_key, TWIN), encode_document(twin))
     now = datetime(2099, 6, 1, tzinfo=UTC)
-    made = step_back(latest, TWIN, latest.grade, latest.capabilities, now, Changes())
+    made = step_back(latest, TWIN, latest.grade, latest.capabilities, latest.verdict, now=now, changes=Changes())
     store.write(keys.latest(session_key), encode_document(replace(made, withheld=())))
     finish_publication(store, session_key, now)
 

@@ -16,8 +16,8 @@ from flows.engine import progress
 from flows.engine.progress import STAGES, listener
 from flows.sample import SAMPLE_YEAR
 from flows.season.backfill import backfill
-from flows.session import flow as publish_module
 from flows.session import run as session_run
+from flows.session import steps as steps
 from flows.session.flow import publish_session
 from flows.session.run import Box
 from flows.session_ref import SessionRef
@@ -55,14 +55,14 @@ def _publication(site: Path) -> dict[str, tuple[int, int]]:
 
 
 def _fail_to_load(monkeypatch: pytest.MonkeyPatch, error: BaseException, code: str) -> None:
-    load = publish_module.load_recording
+    load = steps.load_recording
 
     def _load(client: Client, session: SessionRef) -> Any:
         if session.code == code:
             raise error
         return load(client, session)
 
-    monkeypatch.setattr(publish_module, "load_recording", _load)
+    monkeypatch.setattr(steps, "load_recording", _load)
 
 
 def test_a_session_is_published_and_then_left_alone(sample_site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,7 @@ def test_a_session_is_published_and_then_left_alone(sample_site: Path, monkeypat
     assert (percents[0], percents[-1]) == (0.0, 100.0)
 
     before = _files(sample_site)
-    monkeypatch.setattr(publish_module, "load_recording", lambda *_: pytest.fail("loaded although nothing changed"))
+    monkeypatch.setattr(steps, "load_recording", lambda *_: pytest.fail("loaded although nothing changed"))
     second = publish_session(SAMPLE_YEAR, 1, "FP1")
     assert second.unchanged is True
     assert (second.revision, second.grade, second.frames, second.bytes) == (
@@ -219,7 +219,7 @@ def test_working_files_are_always_removed(sample_site: Path, tmp_path: Path, mon
         seen.append([path.name for path in spools.iterdir()])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(publish_module, "encode_session", _full_disk)
+    monkeypatch.setattr(steps, "encode_session", _full_disk)
     with pytest.raises(Exception, match=r"No space left on device.*TMPDIR"):
         publish_session(SAMPLE_YEAR, 1, "FP1")
     assert len(seen[0]) == 1
@@ -252,14 +252,14 @@ def test_the_hook_closes_what_a_dead_run_left_open(sample_site: Path) -> None:
 
 def test_a_worse_revision_fails_at_the_gate_unless_forced(sample_site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = publish_session(SAMPLE_YEAR, "1", "FP1")
-    load = publish_module.load_recording
+    load = steps.load_recording
 
     def _load_less(client: Client, session: SessionRef) -> Any:
         recording = load(client, session)
         lost = set(list(recording.positions)[:15])
         return replace(recording, positions={n: p for n, p in recording.positions.items() if n not in lost})
 
-    monkeypatch.setattr(publish_module, "load_recording", _load_less)
+    monkeypatch.setattr(steps, "load_recording", _load_less)
     monkeypatch.setattr("flows.session.run.code_fingerprint", lambda: "other code")
     state = publish_session(SAMPLE_YEAR, "1", "FP1", return_state=True)
     assert state.is_failed()

@@ -15,8 +15,9 @@ from moto.server import ThreadedMotoServer
 from sample_sessions import load_sample, located_sample
 
 from flows.sample import SAMPLE_YEAR
-from flows.season.backfill import backfill
-from flows.session.flow import publish_session
+from flows.season.one_by_one import backfill_directly
+from flows.session.direct import publish_directly
+from flows.session.steps import Request
 from flows.session_ref import SessionRef
 from flows.settings import Settings, read_settings
 from flows.upstream.archive import SessionArchive, settings_for
@@ -116,21 +117,21 @@ def _published(site: str, key: int) -> tuple[str, dict[str, str]]:
     return revision, found
 
 
-@pytest.mark.usefixtures("prefect_server", "no_network")
+@pytest.mark.usefixtures("no_network")
 @pytest.mark.parametrize(("kind", "code"), [("file", "Q"), ("s3", "FP1")])
 def test_another_machine_computes_the_same_from_the_archive_alone(
     cache: Path, sample_site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: Any, kind: str, code: str
 ) -> None:
     if kind == "s3":
         monkeypatch.setenv("PARCFERME_ARCHIVE", request.getfixturevalue("s3_uri"))
-    first = publish_session(SAMPLE_YEAR, 1, code)
+    first = publish_directly(SAMPLE_YEAR, "1", code, Request())
     shutil.rmtree(cache)
 
     elsewhere = tmp_path / "another-machine"
     monkeypatch.setenv("PARCFERME_CACHE_DIR", str(elsewhere / "cache"))
     monkeypatch.setenv("PARCFERME_DESTINATION", (elsewhere / "site").as_uri())
     monkeypatch.setenv("PARCFERME_OFFLINE", "0")
-    second = publish_session(SAMPLE_YEAR, 1, code, source="archive")
+    second = publish_directly(SAMPLE_YEAR, "1", code, Request(source="archive"))
     assert second.unchanged is False
     assert second.revision == first.revision
     assert first.session_key is not None
@@ -138,7 +139,7 @@ def test_another_machine_computes_the_same_from_the_archive_alone(
     assert len(before[1]) > 20
     assert _published((elsewhere / "site").as_uri(), first.session_key) == before
 
-    (third,) = backfill(SAMPLE_YEAR, [1], [code], source="archive")
+    (third,) = backfill_directly(SAMPLE_YEAR, [1], [code], force=False, source="archive")
     assert third.unchanged is True
     archived = open_store(os.environ["PARCFERME_ARCHIVE"])
     for entry in archived.list("raw/"):
@@ -146,33 +147,31 @@ def test_another_machine_computes_the_same_from_the_archive_alone(
         assert info is not None and info.headers.cache_control == "private, no-store"
 
 
-@pytest.mark.usefixtures("prefect_server")
 def test_what_is_up_to_date_is_archived_all_the_same(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PARCFERME_ARCHIVE")
-    publish_session(SAMPLE_YEAR, 1, "FP1")
+    publish_directly(SAMPLE_YEAR, "1", "FP1", Request())
     assert not (tmp_path / "archive").exists()
     monkeypatch.setenv("PARCFERME_ARCHIVE", (tmp_path / "archive").as_uri())
-    assert publish_session(SAMPLE_YEAR, 1, "FP1").unchanged is True
+    assert publish_directly(SAMPLE_YEAR, "1", "FP1", Request()).unchanged is True
     before = _tree(tmp_path / "archive")
     assert len([name for name in before if name.endswith(".tar.zst")]) == 2
-    publish_session(SAMPLE_YEAR, 1, "FP1", force=True)
+    publish_directly(SAMPLE_YEAR, "1", "FP1", Request(force=True))
     assert _tree(tmp_path / "archive") == before
 
 
-@pytest.mark.usefixtures("prefect_server")
 def test_a_broken_archive_fails_the_run_only_where_there_is_nothing_else(
     cache: Path, kept: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept.write(_object(kept), b"not zstd")
     with pytest.raises(UpstreamError, match=r"raw archive .*\.tar\.zst in file://.* cannot be used"):
-        publish_session(SAMPLE_YEAR, 1, "FP1", source="archive")
+        publish_directly(SAMPLE_YEAR, "1", "FP1", Request(source="archive"))
     for topic in cache.rglob("*.ff1pkl"):
         topic.unlink()
-    assert publish_session(SAMPLE_YEAR, 1, "FP1").state == "published"
+    assert publish_directly(SAMPLE_YEAR, "1", "FP1", Request()).state == "published"
     # What could not be used has been replaced.
-    assert publish_session(SAMPLE_YEAR, 1, "FP1", source="archive").unchanged is True
+    assert publish_directly(SAMPLE_YEAR, "1", "FP1", Request(source="archive")).unchanged is True
 
 
 def test_a_load_goes_into_the_archive_without_a_trace_of_the_machine(cache: Path, kept: Store, tmp_path: Path) -> None:

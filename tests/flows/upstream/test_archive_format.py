@@ -184,3 +184,22 @@ def test_any_list_of_other_members_is_refused(tmp_path_factory: pytest.TempPathF
     with pytest.raises(UpstreamError, match="cannot be used"):
         read_archive(folder / "a", folder / "out", "here")
     assert not (folder / "out").exists()
+
+
+def test_a_bomb_is_refused_before_it_goes_off(tmp_path: Path) -> None:
+    zeros = bytes(200 << 20)
+    _pack(tmp_path / "a", [("topics/x", zeros)])
+    assert (tmp_path / "a").stat().st_size < 200_000
+    with pytest.raises(UpstreamError, match="more than an archive of its size may"):
+        read_archive(tmp_path / "a", tmp_path / "out", "here")
+    assert not (tmp_path / "out").exists()
+    # Also where the index says less than there is, and where what is large is a header.
+    _pack(tmp_path / "a", [("topics/x", zeros)], members=[{"name": "topics/x", "bytes": 1, "sha256": "0"}])
+    with pytest.raises(UpstreamError, match="not the one its index proves"):
+        read_archive(tmp_path / "a", tmp_path / "out", "here")
+    _pack(tmp_path / "a", [("topics/" + "x" * (100 << 20), b"")], members=[])
+    with pytest.raises(UpstreamError, match="more than an archive of its size may"):
+        read_archive(tmp_path / "a", tmp_path / "out", "here")
+    _pack(tmp_path / "a", [(f"topics/x{number}", b"") for number in range(101)])
+    with pytest.raises(UpstreamError, match="more than an archive of its size may"):
+        read_archive(tmp_path / "a", tmp_path / "out", "here")

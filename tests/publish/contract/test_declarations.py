@@ -146,5 +146,5 @@ def test_every_field_of_a_car_is_a_channel_and_a_column_of_the_frames() -> None:
     assert [channel.column for channel in CHANNELS] == [declared.name for declared in dataclasses.fields(CarFrames)]
     assert FRAMES.names == ["car", "time_ms", *(channel.column for channel in CHANNELS), "track_status"]
     for channel in CHANNELS:
-        assert channel.kind == "continuous" or channel.decimals == 0
+        assert channel.kind == "continuous" or channel.per_unit == 1
         assert not channel.names or hasattr(Frames, channel.names) or channel.names in Frames.__dataclass_fields__

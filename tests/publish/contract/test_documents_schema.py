@@ -9,8 +9,10 @@ from frames_reader import read_json_gz
 from jsonschema import Draft202012Validator
 from session_data import CIRCUIT, IDENTITY_OF_SESSION, frames, session_data, with_gap
 
-from publish.contract.dictionary import column_dictionary, schema_documents
+from publish.contract.columns import column_dictionary
+from publish.contract.dictionary import schema_documents
 from publish.encode.session import encode_session
+from publish.encode.verdict import Agreement, Findings, Verdict
 from publish.live.health import Check, Health
 from publish.live.runs import EndedEntry, PlannedEntry, RunningEntry, Runs
 from publish.live.status import Status
@@ -27,8 +29,9 @@ NOW = datetime(2024, 3, 3, 12, tzinfo=UTC)
 SCHEMAS = {
     key.split("/")[-1].removesuffix(".json"): json.loads(text)
     for key, text in schema_documents().items()
-    if key.endswith(".json")
+    if key.endswith(".json") and not key.endswith("_vectors.json")
 }
+VERDICT = Verdict("Fine.", Agreement(10, 9), None, {"x_m": 0.9, "speed_kmh": 1.0}, Findings(0, 1, 2))
 NAMES = {"frames": "frames", "overview": "frames"}
 
 
@@ -48,8 +51,8 @@ def made(tmp_path_factory):
 
 
 def test_there_is_a_schema_for_every_document():
-    names = "index season latest manifest frames track laps results messages weather quality status health runs rows"
-    assert set(SCHEMAS) == {*names.split(), "columns"}
+    names = "index season latest manifest samples frames track laps results messages weather quality status health runs"
+    assert set(SCHEMAS) == {*names.split(), "rows", "site", "dictionary", "columns"}
     assert all(key == f"v1/schemas/{key.split('/')[-1]}" for key in schema_documents())
     assert schema_documents() == schema_documents()
 
@@ -73,7 +76,7 @@ def test_everything_encoded_fits(made):
             name = NAMES.get(entry.kind, entry.kind)
             assert problems(name, read_json_gz(entry.file)) == [], entry.path
             checked.add(name)
-    assert checked == {"frames", "rows", "track", "laps", "results", "messages", "weather", "quality"}
+    assert checked == {"samples", "frames", "rows", "track", "laps", "results", "messages", "weather", "quality"}
 
 
 def latest():
@@ -88,7 +91,7 @@ def latest():
         changes=Changes(("laps.json.gz",), (ResultChange("44", "position", 1, None),)),
     )
     second = succeed(first, ME, "b" * 16, summary, now=NOW, forced=True, changes=Changes(("frames/25/",)))
-    return step_back(second, "a" * 16, "A", {"drs": True}, NOW, Changes())
+    return step_back(second, "a" * 16, "A", {"drs": True}, VERDICT, now=NOW, changes=Changes())
 
 
 def season():
@@ -194,6 +197,15 @@ def test_broken_chunks_are_noticed(made):
         assert problems("frames", broken), (channel, value)
 
 
+def test_broken_samples_are_noticed(made):
+    minute = read_json_gz(next(entry.file for entry in made.objects if entry.path == "samples/0000.json.gz"))
+    car = next(iter(minute["cars"]))
+    for channel, value in (("x", [1.5]), ("gap", [0, 1]), ("gear", [[0, "7"]]), ("breaks", [-1]), ("wings", [1])):
+        broken = copy.deepcopy(minute)
+        broken["cars"][car][channel] = value
+        assert problems("samples", broken), (channel, value)
+
+
 def test_broken_rows_are_noticed(made):
     document = read_json_gz(next(entry.file for entry in made.objects if entry.path == "rows/skip_10.json.gz"))
     car = document["frames"][50]["drivers"]
@@ -203,7 +215,8 @@ def test_broken_rows_are_noticed(made):
 
 def test_the_dictionary_has_every_column_and_channel():
     made = SCHEMAS["columns"]
-    assert made == json.loads(json.dumps(column_dictionary()))
+    assert problems("dictionary", made) == []
+    assert made == json.loads(encode_document(column_dictionary()))
     assert list(made["tables"]) == list(TABLES)
     for name, table in TABLES.items():
         entries = made["tables"][name]["columns"]

@@ -1,12 +1,12 @@
 """heal mends what was written over, stale copies and indexes; what it cannot prove it leaves, and says so."""
 
-import zlib
 from datetime import UTC, datetime
 
 import pytest
 from fault_store import WatchedStore, check_readers_view
 from msgspec.structs import replace
 from session_data import CIRCUIT, IDENTITY_OF_SESSION, frames, session_data
+from zlib_ng import zlib_ng
 
 from publish import keys
 from publish.contract.heal import heal_store
@@ -30,14 +30,14 @@ LAPS_COPY = "v1/parquet/laps/year=2024/session_key=9472.parquet"
 @pytest.fixture(scope="module")
 def encoded(tmp_path_factory):
     """One session, as two versions of the compressors encode it."""
-    data, compress = session_data(source=frames(1600, cars=3)), zlib.compressobj
+    data, compress = session_data(source=frames(1600, cars=3)), zlib_ng.compressobj
 
     def encode(name):
         return encode_session(ME, CIRCUIT, data, tmp_path_factory.mktemp(name), made_with={"parcferme": "0.1.0"})
 
     ours = encode("ours")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(zlib, "compressobj", lambda level, *more: compress(1, *more))
+        patch.setattr(zlib_ng, "compressobj", lambda level, *more: compress(1, *more))
         patch.setattr(parquet, "_LEVEL", 9)
         theirs = encode("theirs")
     # The smallest come out the same at every level.

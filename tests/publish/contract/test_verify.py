@@ -172,9 +172,11 @@ INSIDE = {
         "laps.json.gz", _json(lambda d: d | {"rows": [d["rows"][0] | {"lap": "one"}]}), "rows[0].lap",
     ),
     "another session": ("results.json.gz", _json(lambda d: d | {"session_key": 1}), "of session 1"),
+    "samples too few": ("samples/0000.json.gz", _json(lambda d: _first_values(d, lambda x: x[:-1])), "values at"),
+    "samples of another minute": ("samples/0001.json.gz", _json(lambda d: d | {"start_ms": 0}), "it has 0 to"),
     "a chunk too short": ("frames/25/0000.json.gz", _json(lambda d: _first_values(d, lambda x: x[:-1])), "values in"),
     "a float in a chunk": (
-        "frames/5/0001.json.gz", _json(lambda d: _first_values(d, lambda x: [0.5, *x[1:]])), "not as its schema",
+        "frames/25/0001.json.gz", _json(lambda d: _first_values(d, lambda x: [0.5, *x[1:]])), "not as its schema",
     ),
     "a frame of rows": ("rows/skip_2.json.gz", _text(b'"speed":', b'"spede":'), "frame 0"),
     "a frame too few": (

@@ -39,7 +39,7 @@ def made(data, tmp_path_factory):
 def test_everything_the_contract_names_is_there(made):
     assert [entry.path for entry in made.objects] == sorted(
         [
-            *(f"frames/{fps}/000{i}.json.gz" for fps in (25, 5) for i in range(2)),
+            *(f"{kind}/000{i}.json.gz" for kind in ("frames/25", "samples") for i in range(2)),
             "overview.json.gz",
             *(f"{name}.json.gz" for name in ("track", "laps", "results", "messages", "weather", "quality")),
             *(f"rows/skip_{n}.json.gz" for n in range(1, 11)),

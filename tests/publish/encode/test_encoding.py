@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from publish.encode.content import content_sha256
 from publish.encode.files import (
     BoundedPool,
     GzipSpool,
@@ -16,6 +17,7 @@ from publish.encode.files import (
     spool_errors,
     write_json_gz,
 )
+from publish.encode.rows import FOLDER
 from transforms.errors import PublicationError
 
 
@@ -51,6 +53,20 @@ def test_pieces_give_the_same_file_as_the_whole(tmp_path):
     made = pieces.finish("pieces.json.gz", "rows")
     whole = write_json_gz(tmp_path, "whole.json.gz", "rows", b'{"x":[1,2,3]}', level=5)
     assert made.sha256 == whole.sha256
+
+
+def test_bulky_text_is_told_apart_by_gzips_own_checksum(tmp_path):
+    def encode(name, text, level=6):
+        bulky = GzipSpool(tmp_path / name, level, is_bulk=True)
+        bulky.write(text)
+        return bulky.finish(f"{FOLDER}{name}", "rows")
+
+    one, again, other = encode("a", b"[1,2]" * 99), encode("b", b"[1,2]" * 99, level=1), encode("c", b"[2,1]" * 99)
+    assert one.content_sha256 == again.content_sha256 != other.content_sha256
+    assert [content_sha256(made.path, made.file.read_bytes()) for made in (one, other)] == [
+        one.content_sha256,
+        other.content_sha256,
+    ]
 
 
 def test_a_full_disk_is_explained(tmp_path):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from session_data import IDENTITY_OF_SESSION, drivers, session_data
+from session_data import IDENTITY_OF_SESSION, LAP_M, drivers, session_data
 
 from publish import keys
 from publish.encode.manifest import Manifest, build_manifest, content_name, named_anew
@@ -28,18 +28,18 @@ def data():
     return session_data(100, 2)
 
 
-def build(data, *, objects=None, identity=ME, made_with=MADE_WITH, who=None, channels=CHANNELS):
+def build(data, *, objects=None, identity=ME, made_with=MADE_WITH, who=None, channels=CHANNELS, sampled=CHANNELS):
     objects = [entry("laps.json.gz"), entry("frames/25/0000.json.gz")] if objects is None else objects
     data = dataclasses.replace(data, drivers=who or drivers(2))
-    revision, text = build_manifest(identity, data, objects, channels, made_with)
+    revision, text = build_manifest(identity, data, objects, channels, sampled, made_with)
     return revision, json.loads(text)
 
 
 def test_it_has_the_contract_fields(data):
     revision, made = build(data)
     assert " ".join(sorted(made)) == (
-        "capabilities clock drivers event frames grade made_with meeting_key objects revision round schema session "
-        "session_key total_laps year"
+        "capabilities clock drivers event frames grade made_with meeting_key objects revision round samples "
+        "schema session session_key total_laps verdict year"
     )
     assert made["schema"] == "parcferme/manifest/1" and made["revision"] == revision and keys.is_revision(revision)
     assert made["clock"] == {
@@ -56,15 +56,29 @@ def test_it_has_the_contract_fields(data):
         "team": "Team",
         "color": "#3671c6",
     }
-    assert (made["frames"]["fps"], made["frames"]["chunk_ms"]) == ([25, 5, 1], 60_000)
+    assert (made["frames"]["fps"], made["frames"]["chunk_ms"]) == ([25, 1], 60_000)
     assert made["frames"]["channels"]["x"] == {
         "unit": "m",
         "scale": 0.1,
         "kind": "continuous",
+        "differences": 2,
+        "every_ms": 0,
         "column": "x_m",
         "description": "East-like coordinate of the circuit's own frame; null in a gap",
     }
     assert sorted(made["frames"]["channels"]) == ["gear", "x"]
+    assert (made["samples"]["chunk_ms"], made["samples"]["lap_length_m"]) == (60_000, LAP_M)
+    assert made["samples"]["channels"]["x"] == {
+        "unit": "m",
+        "scale": 0.1,
+        "differences": 2,
+        "time": "position_time",
+        "interpolation": "cubic",
+        "max_gap_ms": 1500,
+        "null": "no sample",
+        "description": "East-like coordinate of the circuit's own frame; null in a gap",
+    }
+    assert sorted(made["samples"]["channels"]) == ["gear", "x"]
 
 
 def test_parts_are_those_of_qualifying_or_practice(data):

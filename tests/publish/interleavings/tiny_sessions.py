@@ -19,6 +19,7 @@ from publish.encode.manifest import (
     ManifestEvent,
     ManifestFrames,
     ManifestObject,
+    ManifestSamples,
     ManifestSession,
     named,
 )
@@ -135,6 +136,7 @@ def _manifest(wanted: Wanted, objects: list[EncodedObject]) -> Manifest:
         grade="A",
         capabilities={"telemetry": True},
         frames=ManifestFrames(RATES, CHUNK_MS, {}),
+        samples=ManifestSamples(CHUNK_MS, None, {}),
         objects=tuple(
             ManifestObject(one.path, one.kind, one.bytes, one.sha256, one.content_encoding, rows=2) for one in objects
         ),

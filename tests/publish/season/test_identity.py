@@ -1,10 +1,10 @@
 """The session key is the identity: a renumbered calendar moves aliases, and nothing is published twice."""
 
-import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from fault_store import KilledError, WatchedStore, check_copies, check_readers_view, killed_at
+from memory_store import MemoryStore
 from msgspec.structs import replace
 
 from publish import keys
@@ -12,7 +12,6 @@ from publish.publication import publish_revision
 from publish.revisions.latest import read_latest
 from publish.season.aliases import follow_schedule
 from publish.season.index import Event, ScheduledSession, read_season, rebuild_season
-from publish.stores.folder import FileStore
 from publish.stores.shared_documents import read_document
 from publish.structs import encode_document
 
@@ -146,12 +145,12 @@ def test_aliases_follow_the_calendar(request, kind, season_of, case):
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
-def test_killed_at_every_request(file_store, season_of, case, done):
+def test_killed_at_every_request(season_of, case, done):
     calendar, check = CASES[case]
-    numbers = itertools.count()
+    prepared = season_of(MemoryStore(lambda: NOW))
 
     def new_store():
-        return season_of(FileStore(file_store.root / f"try-{next(numbers)}"))
+        return MemoryStore(prepared.clock, dict(prepared.objects))
 
     whole = WatchedStore(new_store())
     follow_schedule(whole, 2024, calendar, NOW)

@@ -72,6 +72,7 @@ def test_document_has_exactly_the_contract(file_store):
         "manifest": None,
         "grade": None,
         "capabilities": None,
+        "verdict": None,
     }
     assert read_document(file_store, "index.json", dict)["seasons"] == [{"year": 2024, "index": "v1/seasons/2024.json"}]
     assert not update_season(file_store, 2024, [TEST_1, BAHRAIN], NOW)
@@ -111,6 +112,7 @@ def test_published_wins_over_everything(file_store, publishing):
         "manifest": f"v1/sessions/9472/{outcome.revision}/manifest.json",
         "grade": "A",
         "capabilities": {"telemetry": True},
+        "verdict": None,
     }
     check_readers_view(file_store)
 

@@ -119,10 +119,11 @@ def race_site(folder: Path) -> Iterator[SimpleNamespace]:
     bare = dataclasses.replace(
         race,
         frames=timing_only(frames),
+        replay=made.replay(timing_only(frames)),
         track=None,
         capabilities=lacking,
         grade="D",
-        quality={"reasons": ["timing without telemetry"]},
+        quality=made.quality_report(reasons=["timing without telemetry"]),
     )
     race_folder = publish(store, folder, 9472, "R", "Race", race)
     publish(store, folder, 9468, "Q", "Qualifying", bare)
@@ -176,7 +177,7 @@ def finished_race_data() -> SessionData:
         rows=None,
         track=outline(),
         capabilities=CAPABLE | {"order": True},
-        quality={"reasons": ["car 16 stopped"]},
+        quality=made.quality_report(reasons=["car 16 stopped"]),
         grade="B",
     )
 

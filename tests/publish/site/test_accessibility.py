@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import status_sites
 from browser import Page, needs_chromium
+from test_truth_page import GOOD, POOR, TIMED, write_season
 from viewer_browser import serving
 
 from publish.stores.folder import FileStore
@@ -74,6 +75,14 @@ def test_axe_finds_nothing_in_the_status_page(violations, tmp_path, name):
     unfold = "document.querySelectorAll('details').forEach((fold) => { fold.open = true; })"
     with serving(store) as base:
         assert violations(f"{base}{status_sites.PAGE}", "ready", unfold) == set()
+
+
+def test_axe_finds_nothing_in_the_page_of_verdicts(violations, tmp_path):
+    store = FileStore(tmp_path / "site")
+    status_sites.publish_pages(store)
+    write_season(store, 2024, {"R": ("A", GOOD), "S": ("C", POOR), "Q": ("D", TIMED)})
+    with serving(store) as base:
+        assert violations(f"{base}truth.html", "ready") == set()
 
 
 def test_axe_would_find_something(boards, violations):

@@ -18,7 +18,7 @@ HURRY = """
     };
     const note = () => !$("rough").hidden;
 """
-MINUTE = ("frames/5/0001.json.gz", "frames/25/0001.json.gz")
+MINUTE = ("samples/0001.json.gz", "frames/25/0001.json.gz")
 
 
 @contextmanager
@@ -46,11 +46,11 @@ def spoil(site) -> Iterator[Callable[..., None]]:
         yield take
 
 
-def test_the_other_rate_shows_what_one_has_not(drive, spoil):
-    spoil("frames/5/0001.json.gz")
+def test_frames_show_what_samples_have_not(drive, spoil):
+    spoil("samples/0001.json.gz")
     seen = drive(
         """await open("#session=9472&t=70000");
-        await until(() => data().fps === "25", "the full rate");
+        await until(() => data().fps === "25", "the minute");
         $("rate").value = "16"; $("rate").dispatchEvent(new Event("change"));
         press(" ");
         await until(() => Number(data().t) > 75000, "time to pass");
@@ -72,7 +72,7 @@ def test_the_overview_shows_what_the_chunks_have_not(drive, spoil, data):
         press(" ");
         await until(() => Number(data().t) > 75000, "time to pass");
         out.fps = data().fps;
-        await until(() => Number(data().t) > 121000 && data().fps === "5", "the next minute");
+        await until(() => Number(data().t) > 121000 && data().fps === "25", "the next minute");
         return {{ ...out, stillNoted: note(), playing: data().playing, then: data().problem }};"""
     )
     assert "less detail" in seen["note"]
@@ -95,7 +95,7 @@ def test_what_is_there_again_is_shown_without_being_asked(drive):
         $("seek").value = "130000"; $("seek").dispatchEvent(new Event("change"));
         await until(note, "the note");
         const rough = data().fps;
-        await until(() => data().fps === "25", "the full rate");
+        await until(() => data().fps === "25", "the minute");
         return {{ rough, refused, note: note(), problem: data().problem }};"""
     )
     assert seen["rough"] == "1" and seen["refused"] > 4
@@ -111,10 +111,10 @@ def test_a_moment_that_nothing_shows_is_told_and_time_goes_on(drive, spoil):
         press(" ");
         await until(() => data().problem, "words");
         const out = { words: data().problem, at: $("seek").value, dim: $("session").classList.contains("waiting") };
-        await until(() => Number($("seek").value) > 121000 && data().fps === "5" && !data().problem, "what follows");
+        await until(() => Number($("seek").value) > 121000 && data().fps === "25" && !data().problem, "what follows");
         return { ...out, playing: data().playing, hidden: $("problem").hidden };"""
     )
-    assert "frames/5/0001.json.gz is not there (404)" in seen["words"]
+    assert "samples/0001.json.gz is not there (404)" in seen["words"]
     assert "publish the session again" in seen["words"]
     assert 60_000 <= int(seen["at"]) < 120_000 and seen["dim"] is True
     assert (seen["playing"], seen["hidden"]) == ("true", True)

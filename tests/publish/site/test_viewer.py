@@ -30,15 +30,15 @@ def expected_pixel(track: Track, x_m: float, y_m: float, width: int, height: int
     return width / 2 + away.real, height / 2 - away.imag
 
 
-@pytest.mark.parametrize(("fps", "index"), [(25, 1), (25, 2), (5, 1)])
-def test_the_page_decodes_what_was_encoded(site, drive, fps, index):
+@pytest.mark.parametrize("index", [1, 2])
+def test_the_page_decodes_what_was_encoded(site, drive, index):
     """Every value of every car and channel: continuous ones to half a step of the scale, held ones exactly."""
     chunk = drive(
         f"""const {{ Chunk }} = await import("./{PARTS}decode.js");
         const {{ readJson }} = await import("./{PARTS}fetch.js");
         const manifest = await readJson("{site.folder}manifest.json");
         const {{ channels }} = manifest.frames;
-        const chunk = new Chunk(await readJson("{site.folder}frames/{fps}/{index:04d}.json.gz"), channels);
+        const chunk = new Chunk(await readJson("{site.folder}frames/25/{index:04d}.json.gz"), channels);
         const ticks = Array.from({{ length: chunk.ticks }}, (_, i) => i);
         const cars = {{}};
         for (const car of chunk.cars) {{
@@ -49,15 +49,15 @@ def test_the_page_decodes_what_was_encoded(site, drive, fps, index):
                   startMs: chunk.startMs, ticks: chunk.ticks }};"""
     )
     frames = site.frames
-    step = 25 // fps
-    cut = slice(index * 1500, min((index + 1) * 1500, TICKS), step)
+    cut = slice(index * 1500, min((index + 1) * 1500, TICKS))
     assert chunk["startMs"] == index * 60_000
     assert chunk["ticks"] == len(range(TICKS)[cut])
     assert set(chunk["cars"]) == set(frames.cars)
     for number, car in frames.cars.items():
         decoded = chunk["cars"][number]
         for channel in CONTINUOUS:
-            truth = getattr(car, channel.column)[cut]
+            every = max(1, channel.every_ms // 40)
+            truth = np.repeat(getattr(car, channel.column)[cut][::every], every)[: chunk["ticks"]]
             values = np.array([np.nan if v is None else v for v in decoded[channel.name]])
             assert np.array_equal(np.isnan(values), np.isnan(truth)), channel.name
             # Rounded twice: to what Parquet stores, then to the scale.
@@ -73,7 +73,7 @@ def test_the_page_decodes_what_was_encoded(site, drive, fps, index):
 def test_a_moment_is_shown_as_it_was(site, drive):
     seen = drive(
         f"""await open("#session=9472&t={MOMENT_MS}&car=16");
-        await until(() => data().fps === "25", "the full rate");
+        await until(() => data().fps === "25", "the minute");
         const c = $("map"), pixels = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
         const team = [];
         for (let i = 0; i < pixels.length; i += 4) {{
@@ -93,7 +93,7 @@ def test_a_moment_is_shown_as_it_was(site, drive):
     first, second, last = (row["cells"] for row in seen["rows"])
     assert first[:3] == ["1", "D01", "Leader"]
     assert first[3] == f"{made.TYRES[leader.tyre[tick]][0]}{leader.tyre_age_laps[tick]}"
-    assert float(second[2].removeprefix("+")) == pytest.approx(behind.gap_s[tick], abs=0.002)
+    assert float(second[2].removeprefix("+")) == pytest.approx(behind.gap_s[tick], abs=0.1)
     assert "no position" in second[4]
     assert last[2] == "+1 lap"
     assert "STOPPED" in last[4]
@@ -119,15 +119,14 @@ def test_seeking_loads_the_moment_and_not_the_rest(site, drive):
         await until(() => data().t === "115000" && data().fps === "25", "the chunk before");
         return { first, then: loaded().slice(first.length), firstFrameMs, hash: frame.contentWindow.location.hash };"""
     )
-    frames = [name.removeprefix(site.folder) for name in seen["first"] if "/frames/" in name]
-    assert frames == ["frames/5/0002.json.gz", "frames/25/0002.json.gz"]
+    minutes = [name.removeprefix(site.folder) for name in seen["first"] if "/frames/" in name or "/samples/" in name]
+    assert minutes == ["samples/0002.json.gz"]
     assert not any("parquet" in name or "v1/seasons" in name for name in seen["first"])
     order = [name for name in seen["first"] if "9472" in name]
     assert order[:2] == ["v1/sessions/9472/latest.json", f"{site.folder}manifest.json"]
-    assert order.index(f"{site.folder}overview.json.gz") > order.index(f"{site.folder}frames/5/0002.json.gz")
+    assert order.index(f"{site.folder}overview.json.gz") > order.index(f"{site.folder}samples/0002.json.gz")
     then = [name.removeprefix(site.folder) for name in seen["then"]]
-    assert then[:2] == ["frames/5/0001.json.gz", "frames/25/0001.json.gz"]
-    assert "frames/25/0000.json.gz" not in then
+    assert then == ["samples/0001.json.gz"]
     assert seen["hash"] == "#session=9472&t=115000"
     assert seen["firstFrameMs"] < 1000
 
@@ -165,7 +164,7 @@ def test_keys_buttons_and_speeds(drive):
     assert seen["panel"].startswith("D11")
     assert seen["pressed"] == "true"
     assert (seen["playing"], seen["label"], seen["paused"]) == ("true", "Pause", "false")
-    assert seen["fps"] == "5"
+    assert seen["fps"] == "25"
     assert seen["order"] == ["11", "1", "16"]
     assert seen["flag"] == "Safety car"
     assert seen["spoken"] == "0:01:40"

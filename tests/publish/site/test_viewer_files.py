@@ -6,6 +6,7 @@ from fault_store import WatchedStore
 from viewer_browser import PARTS
 
 from publish import keys
+from publish.contract.dictionary import schema_documents
 from publish.headers import IMMUTABLE, SHORT, headers_for
 from publish.publication import publish_site
 from publish.season.index import read_document
@@ -61,7 +62,9 @@ def test_everything_a_file_refers_to_is_published():
         wanted += re.findall(r'(?m)^import .* from "(\./[^"]+)"', text)
         for name in wanted:
             target = posixpath.normpath(posixpath.join(posixpath.dirname(key), name))
-            assert target in files or target in (keys.INDEX, keys.HEALTH, keys.RUNS), f"{key} refers to {name}"
+            assert target in files or target in (keys.INDEX, keys.HEALTH, keys.RUNS, *schema_documents()), (
+                f"{key} refers to {name}"
+            )
 
 
 def test_nothing_is_asked_of_other_servers():

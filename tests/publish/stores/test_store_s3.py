@@ -4,11 +4,14 @@ import base64
 import copy
 import hashlib
 import itertools
+import random
 import threading
 import tracemalloc
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +19,7 @@ from types import SimpleNamespace
 import pytest
 from botocore.config import Config
 from fault_proxy import FaultProxy, fault_proxy
+from fault_store import check_copies, check_readers_view
 
 from publish import keys
 from publish.publication import publish_revision
@@ -27,6 +31,10 @@ from publish.stores.s3 import S3Store
 from publish.stores.shared_documents import read_document, update_document
 from transforms.errors import PublicationError
 
+#: What a request can meet with on a bad network, and how often a publication is tried again there.
+OUTCOMES = ("busy", "error", "reset", "lost", "cut", "slow", "corrupt")
+_RUNS = 20
+_BETWEEN_LOOKS_S = 0.05
 OBJECT = "v1/sessions/9472/0123456789abcdef/overview.json.gz"
 
 
@@ -241,6 +249,58 @@ def test_one_upload_of_many_that_fails_fails_the_publication_and_is_named(store,
     proxy.heal()
     assert publish().uploaded_objects == len(paths) - there
     assert direct.read(keys.latest(9472)) is not None
+
+
+def outcomes_by(seed: int) -> Iterator[str]:
+    """What becomes of one request after the other on a network on which every sixth meets with something."""
+    draw = random.Random(seed)
+    while True:
+        yield draw.choice(OUTCOMES) if draw.random() < 1 / 6 else ""
+
+
+@contextmanager
+def watched(direct: S3Store) -> Iterator[list[str]]:
+    """A reader who opens everything over and over while the block runs; yields why it stumbled."""
+    stumbled: list[str] = []
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(_BETWEEN_LOOKS_S):
+            try:
+                check_readers_view(direct)
+            except Exception as error:
+                stumbled.append(repr(error))
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    try:
+        yield stumbled
+    finally:
+        ended.set()
+        reader.join()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_network_that_fails_at_random_costs_attempts_and_nothing_else(store, direct, proxy, publishing, seed):
+    paths = (*(f"frames/25/{n:04}.json.gz" for n in range(6)), "parquet/laps.parquet", "rows/skip_1.json.gz")
+    proxy.fail(outcomes_by(seed))
+    with watched(direct) as stumbled:
+        for name in ("one", "two", "three"):
+            encoded = publishing.revision(name, paths=paths)
+            # An hour apart, forwards and backwards, as the clocks of two machines may be.
+            now = publishing.now + timedelta(hours={"one": 0, "two": 1, "three": 0}[name])
+            for _ in range(_RUNS):
+                try:
+                    publish_revision(store, encoded, publishing.identity(), summary=publishing.summary, now=now)
+                    break
+                except PublicationError:
+                    continue
+            latest = read_document(direct, keys.latest(9472), dict)
+            assert latest is not None and latest["revision"] == encoded.revision
+    assert stumbled == []
+    assert len(latest["revisions"]) == 3
+    laps = {"v1/parquet/laps/year=2024/session_key=9472.parquet": "parquet/laps.parquet"}
+    check_copies(direct, 9472, laps | {"telemetry/2024/1/skip_1.json.gz": "rows/skip_1.json.gz"})
 
 
 @pytest.mark.parametrize("ignored", [{"if-match"}, {"if-none-match"}, {"if-match", "if-none-match"}])

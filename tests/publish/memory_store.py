@@ -80,12 +80,13 @@ class MemoryStore(Store):
 
     def list_page(self, prefix: str, after: str) -> Sequence[Listed]:
         """Return the next rows of a listing, those after the key ``after``."""
-        found = sorted(key for key in self.objects if key.startswith(keys.checked_prefix(prefix)) and key > after)
+        start = keys.checked_prefix(prefix)
+        found = sorted(key for key in list(self.objects) if key.startswith(start) and key > after)
         return [Listed(key, len(held.data), held.modified) for key in found[:_PAGE] for held in [self.objects[key]]]
 
     def list_folders(self, prefix: str) -> Iterator[str]:
         start = len(keys.checked_prefix(prefix))
-        found = {key[start:].partition("/") for key in self.objects if key.startswith(prefix)}
+        found = {key[start:].partition("/") for key in list(self.objects) if key.startswith(prefix)}
         return iter(sorted({name for name, slash, _ in found if slash}))
 
     def delete(self, key: str) -> None:

@@ -1,0 +1,82 @@
+"""The dictionary for programs: every column of every table and every channel of the chunks, from their declarations."""
+
+from typing import Annotated, Literal
+
+from publish.encode.parquet import type_name
+from publish.structs import Count, Document, Part, about
+from transforms import declare
+from transforms.columns import IDENTITY, TABLES
+from transforms.frames import CHANNELS
+
+
+class Column(Part):
+    """One column of a table."""
+
+    name: str
+    type: Annotated[str, about("Parquet's type, as pyarrow names it")]
+    unit: Annotated[str, about("'' where there is none; ms (clock) is a time on the session's clock")]
+    description: str
+
+
+class Table(Part):
+    """One Parquet table."""
+
+    row: Annotated[str, about("What one row is")]
+    recorded: Annotated[bool, about("Whether it is as the upstream has it, and not computed")]
+    sorted_by: tuple[str, ...]
+    document: Annotated[str | None, about("The JSON document with the same rows")]
+    columns: tuple[Column, ...]
+
+
+class Channel(Part):
+    """One channel of the frames."""
+
+    unit: str
+    scale: Annotated[float | int, about("A continuous value is the integer in a chunk times this")]
+    kind: Literal["continuous", "held"]
+    column: Annotated[str, about("The column of the table frames that holds the same")]
+    per_unit: Annotated[int, about("The column holds steps of 1 divided by this")]
+    differences: Annotated[Count, about("How often the integers of a chunk are differences of differences")]
+    every_ms: Annotated[Count, about("Distance of its values in a chunk; 0: one at every tick")]
+    description: str
+
+
+class Columns(Document, tag="parcferme/columns/1"):
+    """Every column of every table, and every channel of the frames."""
+
+    tables: dict[str, Table]
+    channels: dict[str, Channel]
+
+
+def column_dictionary() -> Columns:
+    """Return every column of every table and every channel of the frame chunks, with type, unit and meaning."""
+    return Columns(
+        tables={name: _table(table) for name, table in TABLES.items()},
+        channels={channel.name: _channel(channel) for channel in CHANNELS},
+    )
+
+
+def _table(table: declare.Table) -> Table:
+    columns = (*IDENTITY.values(), *table.columns)
+    return Table(
+        table.row, bool(table.recorded), table.sorted_by, table.document or None, tuple(map(column_entry, columns))
+    )
+
+
+def column_entry(column: declare.Column) -> Column:
+    """Return what the dictionary says of a column."""
+    return Column(column.name, type_name(column.type), column.unit, column.description)
+
+
+def _channel(channel: declare.Channel) -> Channel:
+    kind: Literal["continuous", "held"] = "continuous" if channel.kind == "continuous" else "held"
+    return Channel(
+        channel.unit,
+        channel.scale,
+        kind,
+        channel.column,
+        channel.per_unit,
+        channel.differences if kind == "continuous" else 0,
+        channel.every_ms,
+        channel.description,
+    )
