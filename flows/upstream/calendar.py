@@ -1,10 +1,10 @@
 """FastF1's schedule of a season, and what a user means by ``year, event, session`` in it."""
 
-import difflib
 from datetime import UTC, datetime
 from typing import Any
 
-from flows.upstream.client import Client, search_event
+from flows.upstream import event_names
+from flows.upstream.client import Client
 from flows.upstream.selection import Wanted
 from publish.season.document import Event, ScheduledSession
 from transforms.errors import InputError, UpstreamError
@@ -13,8 +13,6 @@ from transforms.texts import clean_text
 
 #: Formula 1 has published timing since this season.
 FIRST_YEAR = 2018
-#: How alike what was typed and a name must be to be taken for it, 0 to 1.
-_CLOSE = 0.8
 
 
 def read_schedule(client: Client, year: int, now: datetime) -> tuple[Event, ...]:
@@ -122,69 +120,16 @@ def _by_round(races: tuple[Event, ...], year: int, number: int) -> Event:
 
 
 def _by_name(events: tuple[Event, ...], races: tuple[Event, ...], year: int, text: str) -> Event:
-    exact = _exact_matches(events, text)
-    if len(exact) == 1 and not exact[0].testing:
-        return exact[0]
-    if exact and all(e.testing for e in exact):
-        raise InputError(f"{exact[0].name} of {year} is testing, which is not published. Type a race weekend.")
-    if len(exact) > 1:
-        raise InputError(f"{text!r} means more than one event of {year}: {_list_events(tuple(exact))}. Type the round.")
-    found = _fuzzy_match(races, year, text)
-    if found is None:
-        close = difflib.get_close_matches(text.casefold(), [_short_name(e) for e in races], n=3, cutoff=0.4)
-        near = tuple(e for e in races if _short_name(e) in close) or races
-        hint = "Did you mean" if near is not races else "There are"
-        raise InputError(f"{year} has no event {text!r}. {hint}: {_list_events(near)}. Type a round or a name.")
-    return found
-
-
-def _exact_matches(events: tuple[Event, ...], text: str) -> list[Event]:
-    """Events whose name, else place, else country is exactly ``text``: the first kind that matches anything."""
-    wanted = text.casefold()
-    for names in (
-        lambda e: (e.name.casefold(), _short_name(e)),
-        lambda e: ((e.location or "").casefold(),),
-        lambda e: ((e.country or "").casefold(),),
-    ):
-        found = [e for e in events if wanted in names(e)]
-        races = [e for e in found if not e.testing]
-        if found:
-            return races or found
-    return []
-
-
-def _fuzzy_match(races: tuple[Event, ...], year: int, text: str) -> Event | None:
-    rows = [
-        {
-            "RoundNumber": event.round,
-            "Country": event.country,
-            "Location": event.location,
-            "OfficialEventName": "",
-            "EventName": event.name,
-        }
-        for event in races
-    ]
-    found_round = search_event(rows, year, text)
-    found = next((event for event in races if event.round == found_round), None)
-    return found if found is not None and _is_close(text, found) else None
-
-
-def _is_close(text: str, event: Event) -> bool:
-    """Whether ``text`` is part of a name of ``event`` or a slip of the pen away from one.
-
-    FastF1 takes "Atlantis" for Italy; publishing the wrong race costs more than typing again.
-    """
-    wanted = _without_common_words(text)
-    names = [_short_name(event), (event.location or "").casefold(), (event.country or "").casefold()]
-    return any(wanted in name or difflib.SequenceMatcher(None, wanted, name).ratio() >= _CLOSE for name in names)
-
-
-def _short_name(event: Event) -> str:
-    return _without_common_words(event.name)
-
-
-def _without_common_words(text: str) -> str:
-    return text.casefold().replace("grand prix", "").strip()
+    found = event_names.named(races, text)
+    if not found and (tests := event_names.named([e for e in events if e.testing], text)):
+        raise InputError(f"{tests[0].name} of {year} is testing, which is not published. Type a race weekend.")
+    if len(found) > 1:
+        raise InputError(f"{text!r} means more than one event of {year}: {_list_events(found)}. Type the round.")
+    if found:
+        return found[0]
+    near = event_names.nearest(races, text)
+    hint = "Did you mean" if near else "There are"
+    raise InputError(f"{year} has no event {text!r}. {hint}: {_list_events(near or races)}. Type a round or a name.")
 
 
 def _list_events(events: tuple[Event, ...]) -> str:

@@ -14,7 +14,7 @@ Outside of any block FastF1 stays as the last one left it, and nothing asks it f
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -209,23 +209,6 @@ def _unusable(cache_dir: Path, error: OSError) -> str:
         f"The FastF1 cache folder {cache_dir} cannot be used ({error}). Set PARCFERME_CACHE_DIR to a folder that can "
         "be written."
     )
-
-
-def search_event(events: Sequence[Mapping[str, Any]], year: int, text: str) -> int | None:
-    """Return the round that FastF1's own search finds for ``text``, so that what FastF1's users type works here too.
-
-    ``events`` have the columns RoundNumber, Country, Location, OfficialEventName and EventName of a schedule.
-    """
-    import pandas as pd
-    from fastf1.events import EventSchedule
-    from fastf1.exceptions import FuzzyMatchError
-
-    with _captured_warnings():
-        try:
-            found = EventSchedule(pd.DataFrame(list(events)), year=year).get_event_by_name(text)
-        except (FuzzyMatchError, ValueError, KeyError):
-            return None
-    return int(found["RoundNumber"])
 
 
 def signed_in_until() -> datetime | None:

@@ -68,6 +68,84 @@ def test_an_event_is_found_by_round_or_name(typed: str | int, found: int) -> Non
     assert find_event(SEASON, 2024, typed).round == found
 
 
+#: Names, countries and places as FastF1's schedules of several seasons have them.
+MIXED = (
+    _event(1, "Bahrain Grand Prix", "Bahrain", "Sakhir"),
+    _event(2, "Sakhir Grand Prix", "Bahrain", "Sakhir"),
+    _event(3, "Australian Grand Prix", "Australia", "Melbourne"),
+    _event(4, "Austrian Grand Prix", "Austria", "Spielberg"),
+    _event(5, "Styrian Grand Prix", "Austria", "Spielberg"),
+    _event(6, "Spanish Grand Prix", "Spain", "Barcelona"),
+    _event(7, "Monaco Grand Prix", "Monaco", "Monte Carlo"),
+    _event(8, "Canadian Grand Prix", "Canada", "Montréal"),
+    _event(9, "British Grand Prix", "Great Britain", "Silverstone"),
+    _event(10, "Belgian Grand Prix", "Belgium", "Spa-Francorchamps"),
+    _event(11, "Dutch Grand Prix", "Netherlands", "Zandvoort"),
+    _event(12, "Eifel Grand Prix", "Germany", "Nürburgring"),
+    _event(13, "Portuguese Grand Prix", "Portugal", "Portimão"),
+    _event(14, "Miami Grand Prix", "United States", "Miami Gardens"),
+    _event(15, "United States Grand Prix", "United States", "Austin"),
+    _event(16, "Las Vegas Grand Prix", "United States", "Las Vegas"),
+    _event(17, "Mexico City Grand Prix", "Mexico", "Mexico City"),
+    _event(18, "São Paulo Grand Prix", "Brazil", "São Paulo"),
+    _event(19, "Saudi Arabian Grand Prix", "Saudi Arabia", "Jeddah"),
+    _event(20, "Abu Dhabi Grand Prix", "United Arab Emirates", "Yas Island"),
+    _event(21, "Singapore Grand Prix", "Singapore", "Marina Bay"),
+    _event(22, "Emilia Romagna Grand Prix", "Italy", "Imola"),
+    _event(23, "Hungarian Grand Prix", "Hungary", "Budapest"),
+)
+
+
+@pytest.mark.parametrize(
+    ("found", "typed"),
+    [
+        (10, "Spa|SPA|spa francorchamps|Francorchamps|Belgium|Grand Prix of Belgium"),
+        (15, "USA|US|U.S.A.|United States|america|COTA|Circuit of the Americas|Austin|Texas"),
+        (14, "Miami|Miami International Autodrome|Hard Rock"),
+        (16, "Vegas|las vegas|Las Vegas Strip"),
+        (18, "Sao Paulo|São Paulo|Sao Paolo|Interlagos|Brazil|Brasil|Brazilian GP"),
+        (9, "UK|Great Britain|United Kingdom|England|Silverstone|Silverston|British"),
+        (20, "UAE|Abu Dhabi|Yas Marina|Yas Island|United Arab Emirates"),
+        (7, "Monaco|Monte Carlo|monte-carlo|Monacco"),
+        (8, "Montreal|Montréal|Circuit Gilles Villeneuve|Canada|Canda"),
+        (12, "Nurburgring|Nürburgring|nuerburgring|Germany|Eifel"),
+        (13, "Portimao|Algarve|Portugal"),
+        (2, "Sakhir"),
+        (1, "Bahrain|Bahrein"),
+        (3, "Albert Park|Melbourne|Australia"),
+        (5, "Styria|Styrian"),
+        (11, "Holland|Netherlands|Zandvort|Dutch"),
+        (17, "Mexico|Mexican Grand Prix|Hermanos Rodriguez|Mexico City"),
+        (19, "Saudi|Jeddah|Jedda|Saudi Arabia|Jeddah Corniche Circuit"),
+        (21, "Singapore|Marina Bay"),
+        (22, "Emilia-Romagna|Imola|Italy|San Marino"),
+        (23, "Hungaroring|Hungary|Budapest"),
+        (6, "Catalunya|Circuit de Barcelona-Catalunya|Barcelona|Spain"),
+    ],
+)
+def test_an_event_is_found_by_country_place_circuit_and_common_names(found: int, typed: str) -> None:
+    assert {name: find_event(MIXED, 2023, name).round for name in typed.split("|")} == dict.fromkeys(
+        typed.split("|"), found
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "hints"),
+    [
+        ("Red Bull Ring", ("more than one event", "4 Austrian", "5 Styrian")),
+        ("Austr", ("more than one event", "3 Australian", "4 Austrian")),
+        ("Monza", ("no event 'Monza'", "Did you mean")),
+        ("Sebring", ("no event 'Sebring'",)),
+        ("S", ("no event 'S'",)),
+        ("xyz", ("no event 'xyz'", "There are", "1 Bahrain")),
+    ],
+)
+def test_what_is_unsure_is_refused_with_the_nearest(typed: str, hints: tuple[str, ...]) -> None:
+    with pytest.raises(InputError) as caught:
+        find_event(MIXED, 2023, typed)
+    assert all(hint in str(caught.value) for hint in hints), caught.value
+
+
 @pytest.mark.parametrize(
     ("typed", "hints"),
     [
