@@ -94,6 +94,7 @@ def test_what_the_bytes_depend_on_is_found_by_the_imports() -> None:
         "flows.upstream",
         "flows.upstream.lap_counts",
         "flows.upstream.load",
+        "flows.upstream.proofs",
         "flows.upstream.services",
         "flows.upstream.session_info",
         "flows.upstream.tables",
