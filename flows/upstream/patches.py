@@ -15,6 +15,7 @@ one has moved of all that is touched, there and in :mod:`flows.upstream.load`.
 """
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -371,3 +372,24 @@ def _moved_streams() -> Iterator[str]:
         constants = () if parser is None else inspect.unwrap(parser).__code__.co_consts
         if stream not in {_api.pages.get(name) for name in constants if isinstance(name, str)}:
             yield f"fastf1._api.{topic} is gone or not made from {stream}"
+
+
+#: Libraries of stores that ``requests_cache`` could keep answers in and FastF1 does not.
+_UNUSED_STORES = ("boto3", "gridfs", "pymongo", "redis")
+
+
+@contextmanager
+def unused_stores_left_out() -> Iterator[None]:
+    """Let an import of FastF1 in the block leave out what ``requests_cache`` would import for stores nobody uses.
+
+    It goes on without a library that is absent; these take a quarter of a second of processor time. One that is
+    imported already stays. For the beginning of a process, which has one thread.
+    """
+    left_out = [name for name in _UNUSED_STORES if name not in sys.modules]
+    for name in left_out:
+        sys.modules[name] = None  # type: ignore[assignment]  # what Python takes for absent
+    try:
+        yield
+    finally:
+        for name in left_out:
+            del sys.modules[name]
