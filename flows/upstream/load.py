@@ -85,6 +85,10 @@ def load_recording(client: "Client", session: SessionRef) -> Recording:
             raise NotReadyError(_nothing_there(located, heard.outcomes))
         loaded.load()
         own = getattr(loaded, "_session_info", None)
+        if own is None:
+            # What was refused just now, or was here once, is that: not something the upstream never had.
+            _check_complete(client.cache_dir, located, heard.outcomes)
+            keep_proofs(folder, session.label)
         info = complete_info(client, located, own, found=_found(loaded))
         circuit = _read_circuit(loaded, info)
     _check_complete(client.cache_dir, located, heard.outcomes)
