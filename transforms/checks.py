@@ -64,6 +64,8 @@ def lap_chart(recording: Recording, frames: Frames) -> tuple[int, list[Row]]:
                     channel="position",
                     start_ms=lap["end_ms"] - origin,
                     value=published - lap["position"],
+                    measured=published,
+                    official=lap["position"],
                     unit="places",
                     cause=f"lap {lap['lap']}: {_disagreement_cause(laps, lap)}",
                 )
@@ -292,7 +294,16 @@ def result_rows(recording: Recording, completed: dict[str, int]) -> list[Row]:
         if recording.identity.is_race_like and official is not None and car in completed and completed[car] != official:
             cause = f"timing has {completed[car]} laps, the result {official}"
             rows.append(
-                row("laps_differ", car=car, value=completed[car] - official, unit="lap", severity="info", cause=cause)
+                row(
+                    "laps_differ",
+                    car=car,
+                    value=completed[car] - official,
+                    measured=completed[car],
+                    official=official,
+                    unit="lap",
+                    severity="info",
+                    cause=cause,
+                )
             )
     return rows
 
@@ -312,11 +323,13 @@ def note_rows(notes: Iterable[Note], origin: int) -> list[Row]:
     """What was found while the recording was put right, its times moved to the clock."""
     return [
         row(
-            note.check,
+            note.kind,
             car=note.car,
             start_ms=None if note.start_ms is None else note.start_ms - origin,
             end_ms=None if note.end_ms is None else note.end_ms - origin,
             value=note.value,
+            measured=note.measured,
+            official=note.official,
             unit=note.unit,
             severity=note.severity,
             cause=note.cause,

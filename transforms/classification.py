@@ -127,7 +127,18 @@ def gap_rows(found: list[Finish], origin_ms: float) -> list[Row]:
                 f"the result has a gap of {(one.gap_ms or 0.0) / 1000:.3f} s, the crossings {across:.3f} s, and no "
                 "penalty explains it"
             )
-            rows.append(row("gap_differs", car=one.car, start_ms=at_ms, value=added / 1000, unit="s", cause=cause))
+            rows.append(
+                row(
+                    "gap_differs",
+                    car=one.car,
+                    start_ms=at_ms,
+                    value=added / 1000,
+                    measured=across,
+                    official=(one.gap_ms or 0.0) / 1000,
+                    unit="s",
+                    cause=cause,
+                )
+            )
     for ahead, behind in pairwise(timed):
         if (behind.gap_ms or 0.0) < (ahead.gap_ms or 0.0):
             cause = (
@@ -201,7 +212,17 @@ def order_rows(swaps: list[Swap], origin_ms: float) -> list[Row]:
         )
         at_ms = swap.behind.crossing_ms - origin_ms
         rows.append(
-            row("finish_order_differs", car=swap.behind.car, start_ms=at_ms, value=swap.behind.place, cause=cause)
+            row(
+                "finish_order_differs",
+                car=swap.behind.car,
+                start_ms=at_ms,
+                value=swap.behind.place,
+                # It crossed the line before a car that is classified before it.
+                measured=swap.ahead.place,
+                official=swap.behind.place,
+                unit="place",
+                cause=cause,
+            )
         )
     return rows
 

@@ -262,17 +262,29 @@ FRAMES = Table(
     ),
 )
 
-QUALITY = Table(
-    "quality",
-    "something that was checked, and what was found",
+COVERAGE = Table(
+    "coverage",
+    "a channel of a car",
     columns=(
-        Column("check", TEXT, "", "What was checked"),
+        Column("car", TEXT, "", "Racing number"),
+        Column("channel", TEXT, "", "Channel, by its column in frames"),
+        Column("share", pa.float64(), "share", "Ticks with a value, from the start to the car's last moment; 0 to 1"),
+    ),
+)
+
+FINDINGS = Table(
+    "findings",
+    "something that was checked and found wrong, doubtful or worth knowing",
+    columns=(
+        Column("kind", TEXT, "", "What was found; the page on quality lists all kinds"),
         Column("car", TEXT, "", "Racing number, null when it is about the session"),
         Column("channel", TEXT, "", "Channel, null when it is about more"),
         Column("start_ms", MS, CLOCK, "From"),
         Column("end_ms", MS, CLOCK, "To"),
-        Column("value", pa.float64(), "", "Measured value"),
-        Column("unit", TEXT, "", "Its unit"),
+        Column("value", pa.float64(), "", "How much: a count, a length, a difference"),
+        Column("measured", pa.float64(), "", "Where two sources differ: what timing or telemetry has"),
+        Column("official", pa.float64(), "", "Where two sources differ: what the result or lap chart has"),
+        Column("unit", TEXT, "", "Unit of the values"),
         Column("severity", TEXT, "", "info, warning or error"),
         Column("cause", TEXT, "", "Why, as far as the data says", SENTENCE_LENGTH),
     ),
@@ -294,7 +306,8 @@ TABLES = {
         MESSAGES,
         DRIVERS,
         SESSIONS,
-        QUALITY,
+        COVERAGE,
+        FINDINGS,
     )
 }
 

@@ -399,7 +399,7 @@ def lost_by_the_result(recording: Recording, cleaned: Cleaned, known: Iterable[N
     A car that took the flag lost them anywhere, any other after its last crossing.
     """
     notes = []
-    told = {note.car for note in known if note.check == "laps_lost" and note.severity == "error"}
+    told = {note.car for note in known if note.kind == "laps_lost" and note.severity == "error"}
     flag = cleaned.finish.flag_ms
     for row in recording.results.to_pylist():
         car, official = row["car"], row["laps"]

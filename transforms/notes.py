@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Note:
-    """One finding for the quality report (:data:`transforms.columns.QUALITY`); its times are session time, ms."""
+    """One finding for the quality report (:data:`transforms.columns.FINDINGS`); its times are session time, ms."""
 
-    check: str
+    kind: str
     car: str | None
     cause: str
     start_ms: float | None = None
@@ -15,3 +15,5 @@ class Note:
     value: float | None = None
     unit: str = ""
     severity: str = "warning"
+    measured: float | None = None
+    official: float | None = None

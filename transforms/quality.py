@@ -54,10 +54,10 @@ _HALVES = ("laps", "car_data", "position_data")
 
 @dataclass(frozen=True)
 class Verdict:
-    """The report document, the same as rows (:data:`transforms.columns.QUALITY`), and the grade."""
+    """The report document, what is in it as tables (by name), and the grade."""
 
     report: dict[str, object]
-    table: pa.Table
+    tables: dict[str, pa.Table]
     grade: str
 
 
@@ -114,16 +114,9 @@ def judge(
         "missing": list(missing),
         "rows": rows,
     }
-    every = [*_coverage_rows(shares), *rows]
-    return Verdict(report, columns.QUALITY.of_rows(every), grade)
-
-
-def _coverage_rows(shares: dict[str, dict[str, float | None]]) -> list[Row]:
-    return [
-        row("coverage", car=car, channel=name, value=share, unit="share", severity="info")
-        for car, own in shares.items()
-        for name, share in own.items()
-    ]
+    covered = [{"car": c, "channel": name, "share": share} for c, own in shares.items() for name, share in own.items()]
+    tables = {"coverage": columns.COVERAGE.of_rows(covered), "findings": columns.FINDINGS.of_rows(rows)}
+    return Verdict(report, tables, grade)
 
 
 def median_share(shares: dict[str, dict[str, float | None]], channel: str) -> float:
@@ -171,9 +164,9 @@ def _contradictions(rows: Sequence[Row]) -> list[str]:
     """One reason for every kind of contradiction that was found, with the cars it is about."""
     found: dict[str, list[str]] = {}
     for finding in rows:
-        harmless = ("info", "warning") if finding["check"] in _REPAIRED_WHEN_WARNED else ("info",)
-        if finding["check"] in CONTRADICTIONS and finding["severity"] not in harmless:
-            found.setdefault(str(finding["check"]), []).append(str(finding["car"] or ""))
+        harmless = ("info", "warning") if finding["kind"] in _REPAIRED_WHEN_WARNED else ("info",)
+        if finding["kind"] in CONTRADICTIONS and finding["severity"] not in harmless:
+            found.setdefault(str(finding["kind"]), []).append(str(finding["car"] or ""))
     return [
         CONTRADICTIONS[check] + (f" (car {', '.join(sorted({car for car in cars if car}))})" if any(cars) else "")
         for check, cars in found.items()

@@ -127,7 +127,7 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
         notes += (*lost_by_the_result(recording, cleaned, lost), *classification_notes(recording))
     verdict = judge(recording, cleaned, running, frames, notes)
     rows = make_rows(recording, cleaned, running, frames)
-    tables = published_tables(recording, cleaned, running, clock, verdict.table, verdict.grade)
+    tables = published_tables(recording, cleaned, running, clock, verdict.tables, verdict.grade)
     return SessionData(
         drivers=recording.drivers,
         frames=frames,

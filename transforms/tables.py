@@ -26,7 +26,7 @@ class Work:
     cleaned: Cleaned
     running: Running
     clock: Clock
-    quality: pa.Table
+    judged: dict[str, pa.Table]
     grade: str
     recorded: dict[str, pa.Table]
 
@@ -36,14 +36,14 @@ def published_tables(
     cleaned: Cleaned,
     running: Running,
     clock: Clock,
-    quality: pa.Table,
+    judged: dict[str, pa.Table],
     grade: str,
 ) -> dict[str, pa.Table]:
     """Return every published table but ``frames``, by name, without identity columns, times on the clock."""
     recorded = {
         name: recorded_table(table, recording, clock) for name, table in columns.TABLES.items() if table.recorded
     }
-    work = Work(recording, cleaned, running, clock, quality, grade, recorded)
+    work = Work(recording, cleaned, running, clock, judged, grade, recorded)
     return recorded | {name: _sorted(compute(work), columns.TABLES[name]) for name, compute in COMPUTED.items()}
 
 
@@ -214,5 +214,6 @@ COMPUTED: dict[str, Callable[[Work], pa.Table]] = {
     ),
     "drivers": lambda work: drivers_of(work.recording.drivers),
     "sessions": lambda work: session_row(work.recording, work.clock, work.grade),
-    "quality": lambda work: work.quality,
+    "coverage": lambda work: work.judged["coverage"],
+    "findings": lambda work: work.judged["findings"],
 }

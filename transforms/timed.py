@@ -165,7 +165,17 @@ def classification_notes(recording: Recording) -> list[Note]:
         # A car without a time has no place by its laps; that its result has one contradicts nothing.
         if ours > 0 and ours != place:
             cause = f"place {ours} by best lap, {place} in the result{with_times.get(car, '')}{suffix}"
-            notes.append(Note("classification_differs", car, cause, value=float(ours - place), unit="places"))
+            notes.append(
+                Note(
+                    "classification_differs",
+                    car,
+                    cause,
+                    value=float(ours - place),
+                    unit="places",
+                    measured=ours,
+                    official=place,
+                )
+            )
     return notes
 
 
@@ -187,6 +197,15 @@ def _time_notes(recording: Recording, cars: list[str], suffix: str) -> list[Note
             if ours is not None and theirs is not None and ours != theirs:
                 cause = f"best lap of part {part} is {clock_text(ours)} by timing, {clock_text(theirs)} in the result"
                 notes.append(
-                    Note("best_lap_differs", car, cause + suffix, start_ms=begin, value=ours - theirs, unit="ms")
+                    Note(
+                        "best_lap_differs",
+                        car,
+                        cause + suffix,
+                        start_ms=begin,
+                        value=ours - theirs,
+                        unit="ms",
+                        measured=ours,
+                        official=theirs,
+                    )
                 )
     return notes

@@ -74,17 +74,17 @@ def _findings_table(rows: Sequence[QualityRow]) -> Table:
     """One line for all findings of one kind and cause."""
     groups: dict[tuple[str, str, str], list[QualityRow]] = {}
     for found in rows:
-        groups.setdefault((found.severity, found.check, found.cause), []).append(found)
+        groups.setdefault((found.severity, found.kind, found.cause), []).append(found)
     table = Table(box=None, pad_edge=False, header_style="bold", title="Findings", title_justify="left")
-    for name in ("severity", "check"):
+    for name in ("severity", "kind"):
         table.add_column(name, no_wrap=True)
     table.add_column("count", justify="right")
     table.add_column("cars")
     table.add_column("cause", overflow="fold")
     rank = {"error": 0, "warning": 1, "info": 2}
-    for (severity, check, cause), found_rows in sorted(groups.items(), key=lambda g: (rank[g[0][0]], g[0][1:])):
+    for (severity, kind, cause), found_rows in sorted(groups.items(), key=lambda g: (rank[g[0][0]], g[0][1:])):
         cars = dict.fromkeys(r.car for r in found_rows if r.car is not None)
         named = ", ".join(cars) if len(cars) <= 5 else f"{len(cars)} cars"
         count = sum(r.value or 0 if r.unit == "samples" else 1 for r in found_rows)
-        table.add_row(severity, check, f"{count:,.0f}", named, cause)
+        table.add_row(severity, kind, f"{count:,.0f}", named, cause)
     return table

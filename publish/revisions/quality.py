@@ -43,9 +43,9 @@ class ClockAlignment(_Open):
 
 
 class QualityRow(_Open):
-    """One thing that was checked and found; the columns are those of the Parquet table ``quality``."""
+    """One thing that was checked and found; the columns are those of the Parquet table ``findings``."""
 
-    check: Name
+    kind: Name
     car: Name | None
     channel: Name | None
     start_ms: int | None
@@ -54,6 +54,8 @@ class QualityRow(_Open):
     unit: str
     severity: Annotated[str, one_of("info", "warning", "error")]
     cause: Sentence
+    measured: float | None = None
+    official: float | None = None
 
 
 class Quality(Document, tag="parcferme/quality/1", forbid_unknown_fields=False):

@@ -192,6 +192,13 @@ def test_what_the_page_for_analysts_says_does_not_work_does_not(site: SimpleName
         pq.read_table(site.folder / "v1/parquet/stints")
 
 
+def test_known_faults_are_of_kinds_that_are_explained(site: SimpleNamespace) -> None:
+    kinds = set(re.findall(r"`([a-z_]+)`", PAGES["known_issues.md"].partition("|---")[2].partition("\n\n")[0]))
+    assert kinds and kinds <= set(first_column("quality.md", "## The report"))
+    (query,) = snippets("known_issues.md", "sql")
+    duckdb.sql(query.replace("/srv/site", str(site.folder))).fetchall()
+
+
 def test_pages_list_what_there_is() -> None:
     assert first_column("tables.md", "Every Parquet table") == list(TABLES)
     schemas = {key.rpartition("/")[2].removesuffix(".json") for key in schema_documents() if key.endswith(".json")}

@@ -23,7 +23,7 @@ def field(*others):
 
 
 def checks_of(rows):
-    return [(row["check"], row["car"]) for row in rows]
+    return [(row["kind"], row["car"]) for row in rows]
 
 
 def messages(*texts):
@@ -72,19 +72,19 @@ def test_right_gaps_are_no_finding():
 def test_a_penalty_explains_a_gap_and_is_named():
     found = field(finish("6", 6, 5.5, 10.5, penalties=(Penalty("6", "time", 5, served=False),)))
     [row] = classification.gap_rows(found, 0.0)
-    assert (row["check"], row["car"], row["value"], row["severity"]) == ("penalty", "6", 5, "info")
+    assert (row["kind"], row["car"], row["value"], row["severity"]) == ("penalty", "6", 5, "info")
     assert "announced by race control" in row["cause"]
 
 
 def test_a_penalty_decided_after_the_race_is_named():
     [row] = classification.gap_rows(field(finish("6", 6, 5.5, 15.5)), 0.0)
-    assert (row["check"], row["value"]) == ("penalty", 10)
+    assert (row["kind"], row["value"]) == ("penalty", 10)
     assert "no message" in row["cause"]
 
 
 def test_a_gap_that_nothing_explains_is_said_with_both_values():
     [row] = classification.gap_rows(field(finish("6", 6, 8.0, 11.2)), 0.0)
-    assert (row["check"], row["car"], row["severity"]) == ("gap_differs", "6", "warning")
+    assert (row["kind"], row["car"], row["severity"]) == ("gap_differs", "6", "warning")
     assert "11.200 s" in row["cause"] and "8.000 s" in row["cause"]
 
 
@@ -109,7 +109,7 @@ def test_a_crossing_set_behind_another_is_put_back_where_the_result_has_it():
     assert decided["4"].crossing_ms[-1] == WINNER_MS + 4000
     assert timing["3"].crossing_ms[-1] == WINNER_MS + 4006
     [row] = classification.order_rows(swaps, 0.0)
-    assert row["check"] == "finish_order_differs" and "shown as classified" in row["cause"]
+    assert row["kind"] == "finish_order_differs" and "shown as classified" in row["cause"]
 
 
 def test_a_result_that_is_later_than_the_crossing_leaves_the_order_across_the_line():

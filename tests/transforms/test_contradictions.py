@@ -35,7 +35,7 @@ def with_results(recording: Recording, change: Callable[[dict[str, dict]], None]
 
 
 def findings(data: SessionData, check: str) -> list[dict]:
-    return [row for row in data.quality["rows"] if row["check"] == check]
+    return [row for row in data.quality["rows"] if row["kind"] == check]
 
 
 def last_order(data: SessionData) -> list[str]:

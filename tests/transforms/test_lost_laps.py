@@ -69,7 +69,7 @@ def numbers(data: SessionData, car: str) -> list[int]:
 def found(data: SessionData, check: str, car: str | None = None) -> list[dict[str, Any]]:
     rows = data.quality["rows"]
     assert isinstance(rows, list)
-    return [r for r in rows if r["check"] == check and (car is None or r["car"] == car)]
+    return [r for r in rows if r["kind"] == check and (car is None or r["car"] == car)]
 
 
 @pytest.fixture(scope="module")

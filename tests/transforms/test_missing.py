@@ -35,7 +35,7 @@ def with_rows(table: pa.Table, change: Callable[[dict[str, Any]], dict[str, Any]
 
 
 def found(data: SessionData, check: str) -> list[dict[str, Any]]:
-    return [row for row in data.quality["rows"] if row["check"] == check]
+    return [row for row in data.quality["rows"] if row["kind"] == check]
 
 
 @pytest.mark.parametrize("how", ["no rows", "places alone"])

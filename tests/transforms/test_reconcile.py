@@ -51,7 +51,7 @@ def test_two_cars_with_one_code_have_keys_of_their_own_everywhere(race: Recordin
         assert {(r["car"], r["driver"]) for r in rows if r["car"] in wanted} == set(wanted.items())
         assert len({r["driver"] for r in rows}) == len({r["car"] for r in rows})
     assert shared.rows is not None and len(set(shared.rows.codes)) == len(race.drivers)
-    rows = [r for r in shared.quality["rows"] if r["check"] == "code_twice"]
+    rows = [r for r in shared.quality["rows"] if r["kind"] == "code_twice"]
     assert {r["car"] for r in rows} == {"7", "3"}
     assert all(wanted[r["car"]] in r["cause"] for r in rows)
 
@@ -59,7 +59,7 @@ def test_two_cars_with_one_code_have_keys_of_their_own_everywhere(race: Recordin
 def test_other_codes_stay(race: Recording, shared: SessionData) -> None:
     before = {d.number: d.code for d in race.drivers}
     assert all(d.code == before[d.number] for d in shared.drivers if d.number not in ("7", "3"))
-    assert not [r for r in transform_session(race).quality["rows"] if r["check"] == "code_twice"]
+    assert not [r for r in transform_session(race).quality["rows"] if r["kind"] == "code_twice"]
 
 
 def test_drivers_are_in_the_order_of_their_numbers_in_every_document(race: Recording) -> None:
@@ -88,6 +88,6 @@ def test_two_people_with_one_code_are_not_one_car(race: Recording) -> None:
     reconciled = reconcile(replace(race, drivers=(*race.drivers, other, same)))
     codes = {d.number: d.code for d in reconciled.recording.drivers}
     assert "98" not in codes and codes["99"] == f"{driver.code}99" and codes["7"] == f"{driver.code}7"
-    checks = {(n.check, n.car) for n in reconciled.notes}
+    checks = {(n.kind, n.car) for n in reconciled.notes}
     assert {("phantom_driver", "98"), ("code_twice", "7"), ("code_twice", "99")} <= checks
     assert ("driver_without_data", "99") in checks

@@ -32,7 +32,7 @@ def with_messages(recording: Recording, *messages: str) -> Recording:
 def findings(data: SessionData) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for row in data.quality["rows"]:
-        found.setdefault(row["check"], []).append(row["cause"])
+        found.setdefault(row["kind"], []).append(row["cause"])
     return found
 
 
@@ -82,7 +82,7 @@ def test_control_characters_are_a_finding_and_a_reason() -> None:
     recording = clean_texts(with_messages(small_session.recording(), "PIT \x19ANE", "CLEAR", "PIT \x19ANE"))
     assert recording.messages["message"].to_pylist() == ["PIT \ufffdANE", "CLEAR", "PIT \ufffdANE"]
     (note,) = recording.notes
-    assert (note.check, note.value, note.severity) == (DAMAGED, 2, "warning")
+    assert (note.kind, note.value, note.severity) == (DAMAGED, 2, "warning")
     assert "race_control_messages message" in note.cause and "'PIT \ufffdANE'" in note.cause
     data = transform_session(recording)
     assert findings(data)[DAMAGED] == [note.cause]

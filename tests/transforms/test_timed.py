@@ -38,7 +38,7 @@ def with_laps(recording: Recording, car: str, lap: int, **changed: Any) -> Recor
 def found(data: SessionData, check: str) -> list[dict[str, Any]]:
     rows = data.quality["rows"]
     assert isinstance(rows, list)
-    return [r for r in rows if r["check"] == check]
+    return [r for r in rows if r["kind"] == check]
 
 
 def last_places(data: SessionData) -> dict[str, int]:
@@ -168,12 +168,12 @@ def test_a_time_nobody_said_was_deleted_is_named_with_both_values(qualifying: Re
     data = transform_session(silent)
     assert last_places(data) == official(qualifying)
     notes = [r for check in ("classification_differs", "best_lap_differs") for r in found(data, check)]
-    (own,) = [r for r in notes if r["car"] == row["car"] and r["check"] == "best_lap_differs"] or [None]
+    (own,) = [r for r in notes if r["car"] == row["car"] and r["kind"] == "best_lap_differs"] or [None]
     if own is not None:
         assert "deleted times are unknown" in own["cause"] and timed.clock_text(row["lap_time_ms"]) in own["cause"]
     else:
         # Its part has no other time of the car: the result has none to compare.
-        differs = [r for r in notes if r["car"] == row["car"] and r["check"] == "classification_differs"]
+        differs = [r for r in notes if r["car"] == row["car"] and r["kind"] == "classification_differs"]
         assert differs and "deleted times are unknown" in differs[0]["cause"]
 
 

@@ -146,7 +146,7 @@ def check_documents(site: Path, revision: Path) -> None:
     }
     assert sum(driver["color"] is None for driver in manifest["drivers"]) == 1
     quality = read(revision / "quality.json.gz")
-    found = {row["check"]: row["cause"] for row in quality["rows"]}
+    found = {row["kind"]: row["cause"] for row in quality["rows"]}
     assert {DAMAGED, "text_shortened", "color_unknown"} <= found.keys()
     assert any("characters that are none" in reason for reason in quality["reasons"])
     rows = read(revision / "rows/skip_10.json.gz")

@@ -135,10 +135,10 @@ def test_a_topic_that_is_lost_is_named_and_costs_no_lap(
     }
     data = transform_session(recording)
     assert f"{named} missing" in data.quality["reasons"]
-    (row,) = [r for r in data.quality["rows"] if r["check"] == "missing" and r["channel"] == named]
+    (row,) = [r for r in data.quality["rows"] if r["kind"] == "missing" and r["channel"] == named]
     assert lost in row["cause"]
     assert data.quality["lap_chart"]["agreement"] == 1.0
-    assert not [r for r in data.quality["rows"] if r["check"] == "laps_lost"]
+    assert not [r for r in data.quality["rows"] if r["kind"] == "laps_lost"]
     # What is lost is asked for again by the next load.
     assert not (topic_folder(upstream.cache, upstream.session) / f"{TOPICS[stream]}.ff1pkl").exists()
 

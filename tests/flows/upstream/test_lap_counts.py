@@ -61,7 +61,7 @@ def lap_rows(data: SessionData) -> dict[tuple[str, int], dict[str, Any]]:
 def found(data: SessionData, check: str) -> list[dict[str, Any]]:
     rows = data.quality["rows"]
     assert isinstance(rows, list)
-    return [r for r in rows if r["check"] == check]
+    return [r for r in rows if r["kind"] == check]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_laps_that_nobody_was_heard_of(sample_cache: Path, cache: Path) -> None:
     assert sorted(lap for car, lap in lap_rows(data) if car == "7") == [1, 2, 3, 6, 7, 8]
     assert data.quality["lap_chart"]["agreement"] == 1.0
     assert data.quality["median_coverage"]["x_m"] == 1.0
-    assert {r["check"] for r in data.quality["rows"] if r["car"] == "7"} >= {"laps_lost", "crossings_moved"}
+    assert {r["kind"] for r in data.quality["rows"] if r["car"] == "7"} >= {"laps_lost", "crossings_moved"}
 
 
 def test_without_the_stream_coordinates_are_kept_and_the_loss_is_said(sample_cache: Path, cache: Path) -> None:

@@ -31,7 +31,7 @@ def restarted(sample_cache: Path) -> Recording:
 def checks(data: SessionData, check: str, car: str | None = None) -> list[dict]:
     rows = data.quality["rows"]
     assert isinstance(rows, list)
-    return [r for r in rows if r["check"] == check and (car is None or r["car"] == car)]
+    return [r for r in rows if r["kind"] == check and (car is None or r["car"] == car)]
 
 
 def with_position(race: Recording, car: str, change: Callable[[PositionSamples], PositionSamples]) -> Recording:
@@ -92,8 +92,8 @@ def test_position_feed_corrupt_from_lap_4(race: Recording, kind: str) -> None:
     laps = slice(tick_of(data, begin) + 10, tick_of(data, crossing_ms(race, LEADER, 8)) - 10)
     assert np.isnan(car.x_m[laps]).mean() > 0.99
     assert data.quality["lap_chart"]["agreement"] == 1.0 and car.position[-1] == 1
-    found = {r["check"] for r in checks(data, "gap", LEADER)} | {
-        r["check"] for r in data.quality["rows"] if r["car"] == LEADER and r["check"].startswith("position_")
+    found = {r["kind"] for r in checks(data, "gap", LEADER)} | {
+        r["kind"] for r in data.quality["rows"] if r["car"] == LEADER and r["kind"].startswith("position_")
     }
     assert "gap" in found and len(found) > 1
     assert data.grade != "A"

@@ -42,7 +42,7 @@ FLAGS = Table(
     ),
 )
 """,
-        "        QUALITY,": "        FLAGS,",
+        "        FINDINGS,": "        FLAGS,",
     },
     # The code that computes the column.
     "transforms/tables.py": {
