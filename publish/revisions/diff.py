@@ -12,10 +12,13 @@ from publish.revisions.manifests import read_manifest
 from publish.stores.base import Store
 from publish.stores.parallel import in_parallel
 from publish.structs import Part, about, decode_packed
+from transforms import columns
 from transforms.errors import InputError, PublicationError
 
 RESULTS = "results.json.gz"
 LAPS = "laps.json.gz"
+#: Columns of results that are no result but timing's.
+_TIMED = frozenset(columns.RESULTS.names) - frozenset(columns.RECORDED_RESULTS.names)
 #: As many changes of results a history entry lists; twenty cars with every field changed would be 260.
 MAX_LISTED_RESULTS = 60
 
@@ -122,7 +125,7 @@ def result_changes(before: Sequence[Row], after: Sequence[Row]) -> list[ResultCh
         if car not in old or car not in new:
             found.append(ResultChange(car, "car", car if car in old else None, car if car in new else None))
             continue
-        fields = [*new[car], *(field for field in old[car] if field not in new[car])]
+        fields = [field for field in {**new[car], **old[car]} if field not in _TIMED]
         found += [
             ResultChange(car, field, old[car].get(field), new[car].get(field))
             for field in fields

@@ -72,6 +72,11 @@ def test_cars_that_come_and_go():
     ]
 
 
+def test_what_timing_measured_is_no_result():
+    row = {"car": "1", "time_ms": 1000, "gap_crossing_ms": 1000}
+    assert result_changes([row], [{**row, "gap_crossing_ms": 1250}]) == []
+
+
 def test_diff(file_store, publishing):
     one = make(publishing, "one")
     two = make(publishing, "two", PENALTY, [LAPS[0], {**LAPS[1], "lap_time_ms": 1}, {"car": "1", "lap": 1}])
