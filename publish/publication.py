@@ -296,7 +296,11 @@ def _check_consistent(encoded: EncodedRevision, identity: SessionIdentity) -> No
 
 def _changes(store: Store, latest: Latest | None, after: Manifest) -> Changes:
     """Return what differs between what is current and a stored revision; nothing for the first one."""
-    before = None if latest is None else read_document(store, latest.manifest_key, Manifest)
+    try:
+        before = None if latest is None else read_document(store, latest.manifest_key, Manifest)
+    except PublicationError as error:
+        logger.warning("What has changed cannot be said, the revision before is of another format: %s", error)
+        return Changes()
     if before is None:
         return Changes()  # lost or just replaced, which must not keep a new revision from being published
     objects = tuple(changed_groups(object_changes(before, after)))

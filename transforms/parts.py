@@ -68,8 +68,8 @@ def knocked_out_ms(parts: tuple[Part, ...], place: int, own: CarTiming | None, m
     """Return when a car is out of a qualifying that went on without it, session ms; None: it was in the last part.
 
     That is the part its ``place`` (-1: none) does not take it out of, or a later one in which timing has it. It is out
-    at the end of that part, once it is in the pit lane or stands (``moved_ms``, its last motion), at the latest when
-    the next part begins.
+    at the end of that part, once it is in the pit lane; without an entry once it stands (``moved_ms``, its last
+    motion), at the latest when the next part begins.
     """
     by_place = (i for i, part in enumerate(parts) if part.advance is not None and not 0 < place <= part.advance)
     index = next(by_place, len(parts) - 1)
@@ -81,10 +81,12 @@ def knocked_out_ms(parts: tuple[Part, ...], place: int, own: CarTiming | None, m
         return None
     following = float(parts[index + 1].start_ms)
     end = float(parts[index].start_ms if parts[index].end_ms is None else parts[index].end_ms or 0)
-    entered = own.pit_in_ms[own.pit_in_ms < following] if own is not None else np.empty(0)
-    left = own.pit_out_ms[own.pit_out_ms < following] if own is not None else np.empty(0)
-    if len(entered) and entered.max() >= left.max(initial=-np.inf):
-        return min(max(end, float(entered.max())), following)
+    if own is not None:
+        left = own.pit_out_ms[own.pit_out_ms < following].max(initial=-np.inf)
+        # It may be on its in-lap when the next part begins.
+        entered = own.pit_in_ms[own.pit_in_ms >= left]
+        if len(entered):
+            return max(end, float(entered.min() if np.isfinite(left) else entered.max()))
     return min(max(end, moved_ms), following) if moved_ms is not None else following
 
 

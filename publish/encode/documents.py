@@ -28,7 +28,7 @@ def session_documents(
         documents["track"] = track_document(data.track, circuit, identity.session_key)
     documents["quality"] = {
         **data.quality,
-        "schema": "parcferme/quality/1",
+        "schema": "parcferme/quality/2",
         "session_key": identity.session_key,
         "grade": data.grade,
     }

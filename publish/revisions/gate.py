@@ -5,7 +5,7 @@ Upstreams lose data they once had. A run that gets less than what is published m
 
 from publish.encode.objects import EncodedRevision
 from publish.revisions.latest import Latest
-from publish.revisions.quality import REPORT, Quality, read_report
+from publish.revisions.quality import REPORT, Measures, read_measures
 from publish.stores.base import Store
 from publish.structs import decode_packed
 from transforms.errors import QualityGateError
@@ -20,7 +20,7 @@ MAX_AGREEMENT_LOSS = 0.01
 _GATED_COVERAGE = {"x_m": "coordinates", "speed_kmh": "speed"}
 
 
-def losses(current: Quality, new: Quality) -> list[str]:
+def losses(current: Measures, new: Measures) -> list[str]:
     """Return in words what ``new`` loses against ``current`` beyond the limits; empty when it may replace it.
 
     What one of them does not state is not compared.
@@ -49,10 +49,12 @@ def check_gate(store: Store, encoded: EncodedRevision, identity: SessionIdentity
     :raises PublicationError: the report of the current one cannot be used.
     """
     report = next((item for item in encoded.objects if item.path == REPORT), None)
-    current = None if report is None else read_report(store, latest)
+    current = None if report is None else read_measures(store, latest)
     if report is None or current is None:
         return
-    found = losses(current, decode_packed(report.file.read_bytes(), Quality, f"The quality report of {identity.label}"))
+    found = losses(
+        current, decode_packed(report.file.read_bytes(), Measures, f"The quality report of {identity.label}")
+    )
     if found:
         raise QualityGateError(
             f"The new revision of {identity.label} is worse than the current one: {'; '.join(found)}. The current one "

@@ -1,7 +1,7 @@
 """The quality report of a session, as published: ``quality.json.gz``."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import field
@@ -12,6 +12,7 @@ from publish.stores.base import Store
 from publish.structs import Document, Grade, Name, Part, Sentence, about, decode_packed, one_of
 
 REPORT = "quality.json.gz"
+Report = TypeVar("Report")
 
 
 class _Open(Part, forbid_unknown_fields=False):
@@ -58,7 +59,17 @@ class QualityRow(_Open):
     official: float | None = None
 
 
-class Quality(Document, tag="parcferme/quality/1", forbid_unknown_fields=False):
+class Measures(_Open):
+    """What of a report two revisions are compared by; it is in the reports of every version."""
+
+    grade: Grade
+    lap_chart: LapChart | None = None
+    laps: int = 0
+    cars: int = 0
+    median_coverage: dict[str, float] = field(default_factory=dict)
+
+
+class Quality(Document, tag="parcferme/quality/2", forbid_unknown_fields=False):
     """What was checked of a session and found. The page ``quality.md`` says what each grade means.
 
     Only the grade is in every report; there may be more in it than is described here.
@@ -93,11 +104,15 @@ def read_quality(store: Store, session_key: int) -> Quality | None:
     :raises PublicationError: it cannot be used.
     """
     latest = read_latest(store, session_key)
-    return None if latest is None else read_report(store, latest)
+    return None if latest is None else _read_report(store, latest, Quality)
 
 
-def read_report(store: Store, latest: Latest) -> Quality | None:
-    """Return the report of what is current by ``latest``, as :func:`read_quality` does."""
+def read_measures(store: Store, latest: Latest) -> Measures | None:
+    """Return what can be compared of the report of what is current by ``latest``, as :func:`read_quality` does."""
+    return _read_report(store, latest, Measures)
+
+
+def _read_report(store: Store, latest: Latest, kind: type[Report]) -> Report | None:
     key = keys.revision_object(latest.session_key, latest.revision, REPORT)
     stored = store.read(key)
-    return None if stored is None else decode_packed(stored.data, Quality, f"{key} in {store.uri}")
+    return None if stored is None else decode_packed(stored.data, kind, f"{key} in {store.uri}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fault_store import check_readers_view
-from session_data import CIRCUIT, IDENTITY_OF_SESSION, session_data
+from session_data import CIRCUIT, IDENTITY_OF_SESSION, replay, session_data
 
 from publish import keys
 from publish.encode.session import encode_session
@@ -68,7 +68,7 @@ def test_event_names_never_reach_a_key(request, publishing, tmp_path, store_name
 
 def test_names_of_cars_and_drivers_never_reach_a_file_name(tmp_path):
     data = session_data(200, 3)
-    strange = ["../1", "/etc/passwd", "1\0"]
+    strange = ["../1", "/etc/passwd", "C:\\1"]
     renamed = [
         replace(driver, number=number, code=number, first_name=number, last_name=number, team=number)
         for driver, number in zip(data.drivers, strange, strict=True)
@@ -79,7 +79,7 @@ def test_names_of_cars_and_drivers_never_reach_a_file_name(tmp_path):
     )
     spool = tmp_path / "spool"
     spool.mkdir()
-    hostile = replace(data, drivers=tuple(renamed), frames=frames)
+    hostile = replace(data, drivers=tuple(renamed), frames=frames, replay=replay(frames))
     encoded = encode_session(
         replace(IDENTITY_OF_SESSION, event="../..", circuit="../.."), CIRCUIT, hostile, spool, made_with={}
     )

@@ -98,7 +98,8 @@ def test_who_is_eliminated_is_out_after_the_part(qualifying: Recording) -> None:
             continue
         part = 0 if place > 15 else 1
         begins = np.flatnonzero(frames.state == OUT)[0] * 40 + origin
-        assert parts[part].end_ms <= begins <= parts[part + 1].start_ms + 40
+        # An in-lap may end after the next part has begun.
+        assert parts[part].end_ms <= begins <= parts[part + 1].start_ms + 60_000
         assert (frames.state[np.flatnonzero(frames.state == OUT)[0] :] == OUT).all()
 
 

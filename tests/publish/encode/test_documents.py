@@ -55,7 +55,7 @@ def test_what_is_missing_is_not_published(data):
 
 def test_quality_is_the_report_with_identity_and_grade(data):
     quality = session_documents(ME, CIRCUIT, data)["quality"]
-    assert quality == {**data.quality, "schema": "parcferme/quality/1", "session_key": 9472, "grade": "A"}
+    assert quality == {**data.quality, "schema": "parcferme/quality/2", "session_key": 9472, "grade": "A"}
     json.loads(dump_json(quality))
 
 

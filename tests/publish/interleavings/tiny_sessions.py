@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from publish.encode.chunks import CHUNK_MS, RATES
+from publish.encode.content import content_sha256
 from publish.encode.manifest import (
     Manifest,
     ManifestClock,
@@ -24,7 +25,6 @@ from publish.encode.manifest import (
     named,
 )
 from publish.encode.objects import EncodedObject, EncodedRevision
-from publish.encode.parquet import ContentHash
 from publish.headers import headers_for
 from publish.revisions.latest import Summary
 from publish.season.document import Event, ScheduledSession
@@ -92,18 +92,17 @@ def _spool() -> str:
 
 def _json(wanted: Wanted, path: str, kind: str, folder: Path) -> EncodedObject:
     text = f'{{"session_key":{wanted.session_key},"path":"{path}","content":"{wanted.content}"}}'.encode() * 20
-    return _object(path, kind, gzip.compress(text, wanted.level, mtime=0), hashlib.sha256(text), folder)
+    return _object(path, kind, gzip.compress(text, wanted.level, mtime=0), folder)
 
 
 def _table(wanted: Wanted, name: str, folder: Path) -> EncodedObject:
     table = pa.table({"car": [wanted.content, name], "lap": [1, wanted.session_key]}, schema=_SCHEMA)
-    content, out = ContentHash(_SCHEMA), io.BytesIO()
-    content.update(table)
+    out = io.BytesIO()
     pq.write_table(table, out, compression="zstd" if wanted.level == 9 else "snappy")
-    return _object(f"parquet/{name}.parquet", "table", out.getvalue(), content, folder)
+    return _object(f"parquet/{name}.parquet", "table", out.getvalue(), folder)
 
 
-def _object(path: str, kind: str, data: bytes, content: "ContentHash | hashlib._Hash", folder: Path) -> EncodedObject:
+def _object(path: str, kind: str, data: bytes, folder: Path) -> EncodedObject:
     file = folder / path.replace("/", "_")
     file.write_bytes(data)
     headers = headers_for(path)
@@ -113,7 +112,7 @@ def _object(path: str, kind: str, data: bytes, content: "ContentHash | hashlib._
         file=file,
         bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
-        content_sha256=content.hexdigest(),
+        content_sha256=content_sha256(path, data),
         content_type=headers.content_type,
         content_encoding=headers.content_encoding,
         rows=2,
