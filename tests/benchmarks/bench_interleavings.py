@@ -12,7 +12,7 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "publish" / "interleavings"))
+sys.path += [str(Path(__file__).parents[1] / part) for part in ("publish/interleavings", ".")]
 
 from scenarios import SCENARIOS, play, told
 

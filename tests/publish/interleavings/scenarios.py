@@ -1,6 +1,7 @@
 """Who meets whom: every situation is a store as it was before and the actors that work on it at once.
 
-``python tests/publish/interleavings/scenarios.py NAME SEED`` plays one schedule and prints every request of it.
+``PYTHONPATH=.:tests python tests/publish/interleavings/scenarios.py NAME SEED`` plays one schedule and prints every
+request of it.
 """
 
 import random
@@ -353,7 +354,7 @@ def finish_all(store: MemoryStore, clock: Clock) -> None:
 
 def told(scenario: Scenario, seed: int, played: Played) -> str:
     """Return what was found, every request before it, and how to play it again."""
-    again = f"python tests/publish/interleavings/scenarios.py {scenario.name} {seed}"
+    again = f"PYTHONPATH=.:tests python tests/publish/interleavings/scenarios.py {scenario.name} {seed}"
     return "\n".join([*played.trace, str(played.found or "Nothing was found."), f"Again: {again}"])
 
 
