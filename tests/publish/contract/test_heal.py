@@ -77,7 +77,13 @@ def test_what_is_in_an_object_can_be_proved_from_its_bytes(encoded):
 def test_what_was_written_over_is_described_anew(request, kind, encoded):
     store = request.getfixturevalue(f"{kind}_store")
     old = publish_as_before(store, encoded[0], encoded[1].objects[::2])
-    assert len([key for key in wrong(store) if f"/{old}/" in key]) == len(encoded[1].objects[::2])
+    bytes_before = {item.path: item.sha256 for item in encoded[0].objects}
+    # A small object can have the same bytes whoever compresses it.
+    differ = [item.path for item in encoded[1].objects[::2] if item.sha256 != bytes_before[item.path]]
+    assert len(differ) > 10
+    assert {key for key in wrong(store) if f"/{old}/" in key} == {
+        keys.revision_object(9472, old, path) for path in differ
+    }
     assert heal_store(store, NOW) == 1
     assert wrong(store) == set()
     latest = read_latest(store, 9472)
