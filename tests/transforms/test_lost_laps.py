@@ -243,24 +243,3 @@ def test_tyres_have_done_the_lost_laps(race: Recording, whole: SessionData) -> N
     ages = {r["lap"]: r["tyre_age_laps"] for r in data.tables["laps"].to_pylist() if r["car"] == LEADER}
     true = {r["lap"]: r["tyre_age_laps"] for r in whole.tables["laps"].to_pylist() if r["car"] == LEADER}
     assert ages == {lap: true[lap] for lap in ages}
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize("session", [(2024, 1, "R"), (2024, 8, "R"), (2018, 4, "R"), (2025, 6, "S")])
-def test_no_lap_of_the_recorded_races_is_lost(
-    recorded: Callable[..., Recording], session: tuple[int, int, str]
-) -> None:
-    reconciled = reconcile(recorded(*session)).recording
-    counted, _, notes = clean(reconciled)
-    assert counted is reconciled and not notes
-
-
-@pytest.mark.recorded
-def test_two_laps_lost_in_bahrain(recorded: Callable[..., Recording], transformed: Callable[..., SessionData]) -> None:
-    whole = transformed(2024, 1, "R")
-    data = transform_session(lose(recorded(2024, 1, "R"), "1", (20, 21), starts_too=True))
-    assert numbers(data, "1") == [n for n in range(1, 58) if n not in (20, 21)]
-    assert data.quality["coverage"]["1"]["x_m"] >= whole.quality["coverage"]["1"]["x_m"]
-    assert data.quality["lap_chart"]["agreement"] == 1.0 and data.frames.cars["1"].position[-1] == 1
-    (row,) = found(data, "laps_lost")
-    assert row["cause"].startswith("laps 20 and 21 not recorded")

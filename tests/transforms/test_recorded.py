@@ -8,6 +8,7 @@ import fastf1
 import numpy as np
 import pandas as pd
 import pytest
+from test_lost_laps import found, lose, numbers
 
 from flows.upstream.client import Client
 from publish.encode.session import encode_session
@@ -18,7 +19,7 @@ from publish.season.index import Event, ScheduledSession, update_season
 from publish.stores.folder import FileStore
 from transforms.frames import STATES
 from transforms.recording import Recording
-from transforms.session import SessionData
+from transforms.session import SessionData, transform_session
 
 Load = Callable[[int, int, str], Recording]
 Transform = Callable[[int, int, str], SessionData]
@@ -107,6 +108,22 @@ def test_the_track_has_its_length_and_its_sectors(transformed: Transform) -> Non
     # Monaco is 3.337 km along its middle line; cars cut the corners.
     assert 3337 * 0.97 < track.length_m < 3337 * 1.01
     assert 0 < track.sector_m[0] < track.sector_m[1] < track.length_m
+
+
+@pytest.mark.parametrize("race", RACES)
+def test_no_lap_of_them_is_lost(transformed: Transform, race: tuple) -> None:
+    kinds = {finding["kind"] for finding in transformed(*race).quality["rows"]}
+    assert not kinds & {"laps_lost", "crossings_moved", "progress_wrong"}
+
+
+def test_two_laps_lost_in_bahrain(recorded: Load, transformed: Transform) -> None:
+    whole = transformed(2024, 1, "R")
+    data = transform_session(lose(recorded(2024, 1, "R"), "1", (20, 21), starts_too=True))
+    assert numbers(data, "1") == [n for n in range(1, 58) if n not in (20, 21)]
+    assert data.quality["coverage"]["1"]["x_m"] >= whole.quality["coverage"]["1"]["x_m"]
+    assert data.quality["lap_chart"]["agreement"] == 1.0 and data.frames.cars["1"].position[-1] == 1
+    (row,) = found(data, "laps_lost")
+    assert row["cause"].startswith("laps 20 and 21 not recorded")
 
 
 #: FastF1 has these and no table does; the page ``from_fastf1.md`` says so.
