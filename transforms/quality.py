@@ -190,10 +190,10 @@ def grade_of(
         others = [f"{topic} missing" for topic in missing if topic not in _HALVES]
         return "D", [*_incomplete(extent), *halves, *others, *_contradictions(rows)]
     measured = [
-        (f"{name} cover {share:.1%}", share, COVERAGE_LIMITS)
+        (f"{name} {share:.1%}", share, COVERAGE_LIMITS)
         for name, share in (
-            ("coordinates", median_share(shares, "x_m")),
-            ("speed", median_share(shares, "speed_kmh")),
+            ("coordinates cover", median_share(shares, "x_m")),
+            ("speed covers", median_share(shares, "speed_kmh")),
         )
     ]
     if agreement is not None:
