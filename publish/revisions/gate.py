@@ -17,7 +17,7 @@ MAX_GRADE_LOSS = 1
 MAX_LAPS_LOSS = 0.02
 MAX_COVERAGE_LOSS = 0.05
 MAX_AGREEMENT_LOSS = 0.01
-_GATED_COVERAGE = {"x_m": "coordinates", "speed_kmh": "speed"}
+_GATED_COVERAGE = {"x_m": "coordinates cover", "speed_kmh": "speed covers"}
 
 
 def losses(current: Measures, new: Measures) -> list[str]:
@@ -35,7 +35,7 @@ def losses(current: Measures, new: Measures) -> list[str]:
     for channel, name in _GATED_COVERAGE.items():
         before, after = (report.median_coverage.get(channel, 0.0) for report in (current, new))
         if after < before - MAX_COVERAGE_LOSS:
-            found.append(f"{name} cover {after:.1%} instead of {before:.1%}")
+            found.append(f"{name} {after:.1%} instead of {before:.1%}")
     agreed, agrees = (report.lap_chart.agreement if report.lap_chart else None for report in (current, new))
     if agreed is not None and agrees is not None and agrees < agreed - MAX_AGREEMENT_LOSS:
         found.append(f"the order agrees with the lap chart at {agrees:.1%} instead of {agreed:.1%}")

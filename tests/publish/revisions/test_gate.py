@@ -31,7 +31,7 @@ GOOD = Quality(
         ({"cars": 19}, "cars fall from 20 to 19"),
         ({"laps": 970}, "laps fall from 1000 to 970"),
         ({"median_coverage": {"x_m": 0.93, "speed_kmh": 0.99}}, "coordinates cover 93.0% instead of 99.0%"),
-        ({"median_coverage": {"x_m": 0.99}}, "speed cover 0.0% instead of 99.0%"),
+        ({"median_coverage": {"x_m": 0.99}}, "speed covers 0.0% instead of 99.0%"),
         ({"lap_chart": LapChart(1000, 980, 0.98)}, "the order agrees with the lap chart at 98.0% instead of 100.0%"),
     ],
 )
