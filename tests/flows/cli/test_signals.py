@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,35 +13,50 @@ from publish.contract.verify import verify_store
 from publish.stores.choose import open_store
 
 _PATIENCE_S = 240
-_LOOK_S = 0.01
-#: What there is of the site at a stage, and the signal that comes then.
+#: After which key is written the signal comes, which one it is, and what the command ends with.
 STAGES = {
-    "while it loads": ("v1/status/**/*.json", signal.SIGTERM, 143),
-    "while it uploads": ("v1/sessions/*/*/parquet/*.parquet", signal.SIGKILL, -signal.SIGKILL),
-    "while it makes it current": ("v1/sessions/*/*/manifest.json", signal.SIGINT, 130),
+    "while it loads": ("v1/status/*.json", signal.SIGTERM, 143),
+    "while it uploads": ("v1/sessions/*/parquet/*.parquet", signal.SIGKILL, -signal.SIGKILL),
+    "while it makes it current": ("v1/sessions/*/manifest.json", signal.SIGINT, 130),
 }
+#: The command, which sends itself the signal once the first key of a stage is written.
+_COMMAND = """
+import os, runpy, sys, threading
+from fnmatch import fnmatch
+from publish.stores.folder import FileStore
+
+pattern, number = sys.argv[1], int(sys.argv[2])
+del sys.argv[1:3]
+first = threading.Lock()
+
+def signalled(method):
+    def call(self, key, *args, **options):
+        result = method(self, key, *args, **options)
+        if fnmatch(key, pattern) and first.acquire(blocking=False):
+            os.kill(os.getpid(), number)
+        return result
+    return call
+
+FileStore.write, FileStore.upload_file = signalled(FileStore.write), signalled(FileStore.upload_file)
+runpy.run_module("flows.cli", run_name="__main__")
+"""
 
 
-def begin() -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "flows.cli", "publish", str(SAMPLE_YEAR), "1", "FP1"]
-    return subprocess.Popen(command, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def publish(*before: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, *(before or ("-m", "flows.cli")), "publish", str(SAMPLE_YEAR), "1", "FP1"]
+    return subprocess.run(
+        command, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=_PATIENCE_S
+    )
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_ended_by_a_signal(sample_site: Path, stage: str) -> None:
-    sign, number, code = STAGES[stage]
-    run = begin()
-    deadline = time.monotonic() + _PATIENCE_S
-    while not any(sample_site.glob(sign)):
-        assert run.poll() is None and time.monotonic() < deadline, run.communicate()[0]
-        time.sleep(_LOOK_S)
-    run.send_signal(number)
-    said, _ = run.communicate(timeout=_PATIENCE_S)
-    assert run.returncode == code, said
+    pattern, number, code = STAGES[stage]
+    ended = publish("-c", _COMMAND, pattern, str(int(number)))
+    assert ended.returncode == code, ended.stdout
     # Copies and indexes may be behind what is current, never ahead; whatever is linked is whole.
     found = verify_store(open_store(sample_site.as_uri())).findings
     assert [one for one in found if not one.is_orphan and one.key.startswith("v1/sessions/")] == []
-    again = begin()
-    said, _ = again.communicate(timeout=_PATIENCE_S)
-    assert again.returncode == 0, said
+    again = publish()
+    assert again.returncode == 0, again.stdout
     assert verify_store(open_store(sample_site.as_uri()), deep=True).is_good
