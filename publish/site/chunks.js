@@ -175,12 +175,23 @@ export class ChunkStore {
    */
   fail(id, error) {
     const tries = (this.failed.get(id)?.tries ?? 0) + 1;
-    const nowMs = performance.now();
-    this.failed.set(id, { tries, againAtMs: nowMs + Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), LONGEST_PAUSE_MS), error });
-    const soonestMs = Math.min(...[...this.failed.values()].map(({ againAtMs }) => againAtMs).filter((ms) => ms > nowMs));
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.onRetry(), soonestMs - nowMs + 1);
+    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), LONGEST_PAUSE_MS);
+    this.failed.set(id, { tries, againAtMs: performance.now() + pauseMs, error });
+    this.wakeNext();
     this.onFail();
+  }
+
+  /** Ask again when the next failed chunk may be asked for, and so on until none rests any more. */
+  wakeNext() {
+    clearTimeout(this.timer);
+    const nowMs = performance.now();
+    const restMs = [...this.failed.values()].map(({ againAtMs }) => againAtMs - nowMs).filter((ms) => ms > 0);
+    if (!restMs.length) return;
+    this.timer = setTimeout(() => {
+      // First this: it may be another chunk's turn than the one that is shown, and a timer may be early.
+      this.wakeNext();
+      this.onRetry();
+    }, Math.min(...restMs) + 1);
   }
 
   /**

@@ -102,6 +102,28 @@ def test_what_is_there_again_is_shown_without_being_asked(drive):
     assert seen["note"] is False and "problem" not in seen
 
 
+def test_every_minute_that_was_refused_has_its_turn(drive):
+    """The wait for the first one ends while the second one is shown, which is not to be asked for yet."""
+    seen = drive(
+        """const note = () => !$("rough").hidden;
+        await open("#session=9472&t=130000");
+        await until(() => data().complete && data().fps === "25", "the end");
+        let down = true;
+        const net = frame.contentWindow.fetch.bind(frame.contentWindow);
+        frame.contentWindow.fetch = (url, ...more) => down && /000[01].json/.test(url)
+          ? Promise.resolve(new Response("", { status: 503 })) : net(url, ...more);
+        const seek = (ms) => { $("seek").value = ms; $("seek").dispatchEvent(new Event("change")); };
+        seek("70000");
+        await until(note, "the note");
+        seek("10000");
+        await until(() => data().t === "10000" && note(), "the second note");
+        down = false;
+        await until(() => data().fps === "25", "the minute");
+        return { t: data().t, note: note(), problem: data().problem };"""
+    )
+    assert seen == {"t": "10000", "note": False}
+
+
 def test_a_moment_that_nothing_shows_is_told_and_time_goes_on(drive, spoil):
     spoil(*MINUTE, "overview.json.gz")
     seen = drive(
