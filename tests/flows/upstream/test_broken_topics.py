@@ -22,6 +22,9 @@ from transforms.session import transform_session
 GARBAGE = b"<html>502</html>"
 TOPICS = {stream: topic for topic, stream in STREAMS.items()}
 TIMING, INFO = "TimingData.jsonStream", "SessionInfo.jsonStream"
+TELEMETRY = ("CarData.z.jsonStream", "Position.z.jsonStream")
+#: What such a recording lacks.
+WITHOUT_TELEMETRY = ("car_data", "position_data")
 
 
 class Upstream:
@@ -66,11 +69,23 @@ class Upstream:
         return load_recording(Client(self.cache, offline=True), sample_session(1, "R"))
 
 
+def raw_upstream(sample_cache: Path, cache: Path, *, telemetry: bool) -> Upstream:
+    shutil.copytree(sample_cache, cache, ignore=shutil.ignore_patterns("*.ff1pkl", "*.json"))
+    made = Upstream(cache)
+    for stream in () if telemetry else TELEMETRY:
+        made.hide(stream)
+    return made
+
+
 @pytest.fixture
 def upstream(sample_cache: Path, tmp_path: Path) -> Upstream:
-    cache = tmp_path / "cache"
-    shutil.copytree(sample_cache, cache, ignore=shutil.ignore_patterns("*.ff1pkl", "*.json"))
-    return Upstream(cache)
+    return raw_upstream(sample_cache, tmp_path / "cache", telemetry=True)
+
+
+@pytest.fixture
+def timing(sample_cache: Path, tmp_path: Path) -> Upstream:
+    """Without telemetry, which takes most of the time of a load."""
+    return raw_upstream(sample_cache, tmp_path / "cache", telemetry=False)
 
 
 def warnings_of(recording: Recording, topic: str) -> list[str]:
@@ -79,9 +94,7 @@ def warnings_of(recording: Recording, topic: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def whole(sample_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Recording:
-    cache = tmp_path_factory.mktemp("whole")
-    shutil.copytree(sample_cache, cache, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.ff1pkl", "*.json"))
-    return Upstream(cache).load()
+    return raw_upstream(sample_cache, tmp_path_factory.mktemp("whole") / "cache", telemetry=True).load()
 
 
 @pytest.mark.parametrize(
@@ -98,10 +111,10 @@ def whole(sample_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Recor
     ],
     ids=["html", "blank", "cut", "times", "shapes", "fields", "speeds", "bytes"],
 )
-def test_garbage_in_timing_costs_no_lap(upstream: Upstream, whole: Recording, garbage: list[bytes]) -> None:
-    upstream.insert(TIMING, *garbage)
-    recording = upstream.load()
-    assert recording.laps == whole.laps and recording.missing == ()
+def test_garbage_in_timing_costs_no_lap(timing: Upstream, whole: Recording, garbage: list[bytes]) -> None:
+    timing.insert(TIMING, *garbage)
+    recording = timing.load()
+    assert recording.laps == whole.laps and recording.missing == WITHOUT_TELEMETRY
     counted = sum(bool(line.strip()) for line in garbage)
     assert len(warnings_of(recording, "TimingData")) == bool(counted)
     if counted:
@@ -121,14 +134,17 @@ def test_garbage_in_timing_costs_no_lap(upstream: Upstream, whole: Recording, ga
 )
 @pytest.mark.parametrize("how", ["absent", "empty", "garbage"])
 def test_a_topic_that_is_lost_is_named_and_costs_no_lap(
-    upstream: Upstream, whole: Recording, stream: str, named: str, lost: str, how: str
+    sample_cache: Path, tmp_path: Path, whole: Recording, stream: str, named: str, lost: str, how: str
 ) -> None:
+    # Without telemetry the lap chart stands on timing alone, and a load takes a third of the time.
+    has_telemetry = how == "absent"
+    upstream = raw_upstream(sample_cache, tmp_path / "cache", telemetry=has_telemetry)
     if how == "absent":
         upstream.hide(stream)
     else:
         upstream.send(stream, *([GARBAGE, b"00:00:01.000"] if how == "garbage" else []))
     recording = upstream.load()
-    assert recording.missing == (named,)
+    assert recording.missing == ((named,) if has_telemetry else (named, *WITHOUT_TELEMETRY))
     real = [row for row in recording.laps.to_pylist() if not row["generated"]]
     assert {(r["car"], r["lap"], r["end_ms"]) for r in real} == {
         (r["car"], r["lap"], r["end_ms"]) for r in whole.laps.to_pylist() if not r["generated"]
@@ -151,46 +167,46 @@ def test_without_session_status_the_start_is_that_of_the_first_laps(upstream: Up
 
 
 @pytest.mark.parametrize("key", [..., None, "", "none", 0, -1])
-def test_a_number_that_is_missing_is_refused_by_name_or_taken_from_the_index(upstream: Upstream, key: object) -> None:
-    upstream.send_info(Key=key)
+def test_a_number_that_is_missing_is_refused_by_name_or_taken_from_the_index(timing: Upstream, key: object) -> None:
+    timing.send_info(Key=key)
     with pytest.raises(CorruptDataError, match=r"SessionInfo of 2099 round 1 .* has no Key.*147 laps") as refused:
-        upstream.load()
+        timing.load()
     assert "yet" not in str(refused.value) and "Car data" not in str(refused.value)
-    upstream.send_index()
-    recording = upstream.load()
+    timing.send_index()
+    recording = timing.load()
     assert (recording.identity.session_key, recording.identity.meeting_key) == (99015, 9901)
-    assert recording.missing == ("session_info",)
-    assert read_session_key(upstream.cache, upstream.session) == 99015
+    assert recording.missing == ("session_info", *WITHOUT_TELEMETRY)
+    assert read_session_key(timing.cache, timing.session) == 99015
     # Mended upstream, it is its own again.
-    upstream.send_info(Key=99015)
-    assert upstream.load().missing == ()
+    timing.send_info(Key=99015)
+    assert timing.load().missing == WITHOUT_TELEMETRY
 
 
 @pytest.mark.parametrize("how", ["absent", "empty", "garbage"])
-def test_without_a_readable_session_info_a_session_is_what_the_index_says(upstream: Upstream, how: str) -> None:
+def test_without_a_readable_session_info_a_session_is_what_the_index_says(timing: Upstream, how: str) -> None:
     if how == "absent":
-        upstream.hide(INFO)
+        timing.hide(INFO)
     else:
-        upstream.send(INFO, *([GARBAGE] if how == "garbage" else []))
+        timing.send(INFO, *([GARBAGE] if how == "garbage" else []))
     with pytest.raises(CorruptDataError, match=r"SessionInfo of 2099 round 1 .* cannot be read.*147 laps"):
-        upstream.load()
-    upstream.send_index()
-    identity = upstream.load().identity
+        timing.load()
+    timing.send_index()
+    identity = timing.load().identity
     assert (identity.session_key, identity.official_event, identity.circuit) == (
         99015,
         "THE GRAND PRIX",
         "Larkmoor Park",
     )
-    assert read_circuit_key(upstream.cache, upstream.session) == 990
+    assert read_circuit_key(timing.cache, timing.session) == 990
 
 
-def test_a_later_session_info_has_what_the_first_lacks(upstream: Upstream) -> None:
-    (first,) = upstream.lines(INFO)
-    upstream.send(
+def test_a_later_session_info_has_what_the_first_lacks(timing: Upstream) -> None:
+    (first,) = timing.lines(INFO)
+    timing.send(
         INFO, b'00:00:00.000{"Type":"Race"}', GARBAGE, b"00:00:01.000" + first.decode("utf-8-sig")[12:].encode()
     )
-    recording = upstream.load()
-    assert recording.identity.session_key == 99015 and recording.missing == ()
+    recording = timing.load()
+    assert recording.identity.session_key == 99015 and recording.missing == WITHOUT_TELEMETRY
 
 
 def test_a_session_of_which_there_is_nothing_is_not_ready(upstream: Upstream) -> None:
