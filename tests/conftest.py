@@ -25,9 +25,17 @@ _PREFECT_ENVIRONMENT = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--branch-coverage", action="store_true", help="measure transforms and publish, with a floor")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     import tempfile
 
+    if config.getoption("branch_coverage"):
+        from branch_coverage import BranchCoverage
+
+        config.pluginmanager.register(BranchCoverage(config))
     home = tempfile.TemporaryDirectory(prefix="parcferme-tests-", ignore_cleanup_errors=True)
     config.add_cleanup(home.cleanup)
     os.environ.update(_PREFECT_ENVIRONMENT, PREFECT_HOME=str(Path(home.name) / "prefect"))
