@@ -1,5 +1,6 @@
 """Whether the two telemetry feeds agree: clock offset, and scale of coordinates against measured speed."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -68,6 +69,22 @@ def _driven_m(middle: Floats, driven: tuple[Floats, Floats], lag_ms: float) -> F
     return ahead - np.interp(middle - _WINDOW_MS / 2 + lag_ms, *driven)
 
 
+def _driven_at_lags_m(middle: Floats, driven: tuple[Floats, Floats], moving: NDArray[np.bool_]) -> Iterator[Floats]:
+    """:func:`_driven_m` of the ``moving`` windows at every lag tried: both ends of all of them lie on one grid."""
+    step_ms = _LAGS_MS[1] - _LAGS_MS[0]
+    a_window, a_lag, a_middle = round(_WINDOW_MS / step_ms), len(_LAGS_MS) - 1, round(_STEP_MS / step_ms)
+    grid_ms = (
+        middle[0]
+        + _LAGS_MS[0]
+        - _WINDOW_MS / 2
+        + step_ms * np.arange((len(middle) - 1) * a_middle + a_window + a_lag + 1)
+    )
+    metres = np.interp(grid_ms, *driven)
+    at = np.flatnonzero(moving) * a_middle
+    for lag in range(len(_LAGS_MS)):
+        yield metres[at + lag + a_window] - metres[at + lag]
+
+
 def clock_offset_ms(car: CleanCar, positions: CleanPositions) -> float | None:
     """By how much a car's data is later than its coordinates, ms: the lag of the highest correlation of their speeds.
 
@@ -80,7 +97,7 @@ def clock_offset_ms(car: CleanCar, positions: CleanPositions) -> float | None:
     moving = (_driven_m(middle, driven, 0.0) > _MIN_SPEED_MPS) & (moved > _MIN_SPEED_MPS) & (moved < 120.0)
     if moving.sum() < 300:
         return None
-    fit = [np.corrcoef(_driven_m(middle[moving], driven, lag), moved[moving])[0, 1] for lag in _LAGS_MS]
+    fit = [np.corrcoef(metres, moved[moving])[0, 1] for metres in _driven_at_lags_m(middle, driven, moving)]
     best = int(np.argmax(fit))
     if best in (0, len(fit) - 1):
         return None

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from transforms import order, states, timed
 from transforms.clock import last_lap_end_ms, session_status_ms, suspensions_ms
 from transforms.frames import CarFrames, Clock, Frames
-from transforms.interpolate import MAX_GAP_MS, Bracket, bracket, held, linear, steps
+from transforms.interpolate import MAX_GAP_MS, bracket, held, linear, steps
 from transforms.parts import knocked_out_ms, read_parts
 from transforms.path import coordinates as path_coordinates
 from transforms.path import velocities
 from transforms.recording import Recording
 from transforms.running import Cleaned, Running, grid_slots, last_lap, official_places, pit_lane_starters, start_ms_of
+from transforms.samples import CleanCar
 from transforms.timing import CarTiming
 
 Ticks = NDArray[np.int64]
@@ -166,8 +167,7 @@ def _channels(cleaned: Cleaned, car: str, ticks_ms: Ticks) -> dict[str, Any]:
         moving = velocities(coordinates, data, MAX_GAP_MS)
         channels["x_m"], channels["y_m"] = path_coordinates(coordinates, moving, place)
     if data is not None:
-        for name in ("speed_kmh", "rpm", "throttle_percent"):
-            channels[name] = _known_linear(data.time_ms, getattr(data, name), ticks_ms)
+        channels |= _known_linear(data, ("speed_kmh", "rpm", "throttle_percent"), ticks_ms)
         for name in ("gear", "brake"):
             channels[name] = held(data.time_ms, getattr(data, name), ticks_ms)
         if data.drs is not None:
@@ -175,10 +175,18 @@ def _channels(cleaned: Cleaned, car: str, ticks_ms: Ticks) -> dict[str, Any]:
     return channels
 
 
-def _known_linear(time_ms: NDArray[np.int64], values: NDArray[np.floating], ticks_ms: Ticks) -> NDArray[np.float32]:
-    known = np.isfinite(values)
-    place: Bracket = bracket(time_ms[known], ticks_ms)
-    return linear(values[known], place)
+def _known_linear(data: CleanCar, names: tuple[str, ...], ticks_ms: Ticks) -> dict[str, NDArray[np.float32]]:
+    """Channels of a car between those of its samples that know them: mostly the same ones for all."""
+    channels: dict[str, NDArray[np.float32]] = {}
+    placed: NDArray[np.bool_] = np.empty(0, np.bool_)
+    place = bracket(data.time_ms[:0], ticks_ms)
+    for name in names:
+        values = getattr(data, name)
+        known = np.isfinite(values)
+        if not np.array_equal(known, placed):
+            placed, place = known, bracket(data.time_ms[known], ticks_ms)
+        channels[name] = linear(values[known], place)
+    return channels
 
 
 def _lap_numbers(

@@ -30,25 +30,32 @@ def bracket(
     breaks: NDArray[np.bool_] | None = None,
     max_gap_ms: int = MAX_GAP_MS,
 ) -> Bracket:
-    """Place ``ticks_ms`` (ticks,) between ascending sample times (n,); nothing is covered outside them.
+    """Place ascending ``ticks_ms`` (ticks,) between ascending sample times (n,); nothing is covered outside them.
 
     :param breaks: (n - 1,) steps that may not be interpolated across.
     """
-    count = len(time_ms)
+    count, size = len(time_ms), len(ticks_ms)
     if count == 0:
-        size = len(ticks_ms)
         return Bracket(np.full(size, -1), np.zeros(size), np.zeros(size, np.bool_))
-    left = np.searchsorted(time_ms, ticks_ms, side="right") - 1
-    at = np.clip(left, 0, count - 1)
-    right = np.minimum(at + 1, count - 1)
-    span = time_ms[right] - time_ms[at]
-    weight = (ticks_ms - time_ms[at]) / np.maximum(span, 1)
-    exact = (left >= 0) & (ticks_ms == time_ms[at])
-    open_ = span <= max_gap_ms
-    if breaks is not None and count > 1:
-        open_ &= ~breaks[np.minimum(at, count - 2)]
-    covered = exact | ((left >= 0) & (left < count - 1) & open_)
-    return Bracket(left, np.where(exact, 0.0, weight), covered)
+    # There are several ticks to a sample: what is the same for all of them is worked out once a sample.
+    ticks_of = ticks_between(time_ms, ticks_ms)
+    span = np.diff(time_ms)
+    open_ = span <= max_gap_ms if breaks is None else (span <= max_gap_ms) & ~breaks
+    # Before the first sample it is as after it, and after the last one as at a standstill.
+    around_ms = np.concatenate([span[:1] if count > 1 else [0], span, [0]])
+    left = np.repeat(np.arange(-1, count), ticks_of)
+    since_ms = ticks_ms - np.repeat(np.concatenate([time_ms[:1], time_ms]), ticks_of)
+    covered = np.repeat(np.concatenate([[False], open_, [False]]), ticks_of) | (since_ms == 0)
+    return Bracket(left, since_ms / np.repeat(np.maximum(around_ms, 1), ticks_of), covered)
+
+
+def ticks_between(at_ms: NDArray[np.number], ticks_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many of the ascending ticks (ticks,) lie before the first of the ascending times (n,), and from each on until
+    the next, (n + 1,)."""
+    first = (
+        np.maximum.accumulate(np.searchsorted(ticks_ms, at_ms, side="left")) if len(at_ms) else np.empty(0, np.int64)
+    )
+    return np.diff(first, prepend=0, append=len(ticks_ms))
 
 
 def linear(values: NDArray[np.float64], place: Bracket) -> NDArray[np.float32]:
@@ -72,27 +79,23 @@ def held(
     *,
     max_age_ms: int = MAX_GAP_MS,
 ) -> NDArray[np.int8]:
-    """Keep the last known value at every tick; -1 before the first, when it is too old, and after the last sample.
+    """Keep the last known value at every ascending tick; -1 before the first, when too old, and after the last sample.
 
     :param values: (n,) with -1 for unknown, which is skipped over.
     """
     known = values >= 0
     times, kept = time_ms[known], values[known]
-    result = np.full(len(ticks_ms), -1, np.int8)
     if not len(times):
-        return result
-    left = np.searchsorted(times, ticks_ms, side="right") - 1
-    at = np.clip(left, 0, None)
-    fresh = (left >= 0) & (ticks_ms - times[at] <= max_age_ms) & (ticks_ms <= time_ms[-1])
-    result[fresh] = kept[at[fresh]]
-    return result
+        return np.full(len(ticks_ms), -1, np.int8)
+    ticks_of = ticks_between(times, ticks_ms)
+    last = np.repeat(np.concatenate([[-1], kept]).astype(np.int8), ticks_of)
+    since_ms = ticks_ms - np.repeat(np.concatenate([times[:1], times]), ticks_of)
+    last[(since_ms > max_age_ms) | (ticks_ms > time_ms[-1])] = -1
+    return last
 
 
 def steps(
     at_ms: NDArray[np.float64], values: NDArray[np.int64], ticks_ms: NDArray[np.int64], before: int
 ) -> NDArray[np.int64]:
-    """Return at every tick the value at the last of the ascending times ``at_ms`` (n,); ``before`` ahead of them."""
-    if not len(at_ms):
-        return np.full(len(ticks_ms), before, np.int64)
-    left = np.searchsorted(at_ms, ticks_ms, side="right") - 1
-    return np.where(left >= 0, values[np.clip(left, 0, None)], before)
+    """Return the value at the last of the ascending times ``at_ms`` (n,), ``before`` ahead of them, at ascending ticks."""
+    return np.repeat(np.concatenate([[before], values]).astype(np.int64), ticks_between(at_ms, ticks_ms))

@@ -68,17 +68,17 @@ def coordinates(
     at = np.flatnonzero(place.covered)
     if not len(at):
         return x_m, y_m
-    left = place.left[at]
-    right = np.minimum(left + 1, len(positions.time_ms) - 1)
+    # The coefficients of every piece, once for the ticks in it; the last sample has nothing behind it.
+    left, last = np.arange(len(positions.time_ms)), len(positions.time_ms) - 1
+    right = np.minimum(left + 1, last)
     span = (positions.time_ms[right] - positions.time_ms[left]).astype(np.float64)
-    s = place.weight[at]
     chord = np.hypot(positions.x_m[right] - positions.x_m[left], positions.y_m[right] - positions.y_m[left])
-    limits = [
-        np.minimum(1.0, _MAX_SLOPE * chord / np.maximum(np.hypot(velocity[0][end], velocity[1][end]) * span, 1e-9))
-        for end in (left, right)
-    ]
+    longest = [np.hypot(velocity[0][end], velocity[1][end]) * span for end in (left, right)]
+    limits = [np.minimum(1.0, _MAX_SLOPE * chord / np.maximum(slope, 1e-9)) for slope in longest]
+    piece, s = place.left[at], place.weight[at]
     for target, values, slope in ((x_m, positions.x_m, velocity[0]), (y_m, positions.y_m, velocity[1])):
         rise = values[right] - values[left]
         begin, end = slope[left] * span * limits[0], slope[right] * span * limits[1]
-        target[at] = values[left] + s * (begin + s * (3 * rise - 2 * begin - end + s * (begin + end - 2 * rise)))
+        bend, twist = 3 * rise - 2 * begin - end, begin + end - 2 * rise
+        target[at] = values[piece] + s * (begin[piece] + s * (bend[piece] + s * twist[piece]))
     return x_m, y_m

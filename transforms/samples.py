@@ -279,20 +279,19 @@ def _isolated_places(
     step_m = np.hypot(np.diff(x_m), np.diff(y_m))
     driven_m = np.concatenate([[0.0], np.cumsum(step_m)])
     cuts = np.concatenate([[0], np.flatnonzero(step_m > POSITION_SLACK_M) + 1, [len(time_ms)]])
-    short = time_ms[cuts[1:] - 1] - time_ms[cuts[:-1]] <= ALONE_MS
-    for begin, end in zip(cuts[:-1][short], cuts[1:][short], strict=True):
-        if begin == 0:
-            continue
-        # At rest the errors of single samples do not add up to more than that of one.
-        earlier = np.searchsorted(time_ms, time_ms[begin - 1] - QUIET_MS)
-        if driven_m[begin - 1] - driven_m[earlier] > POSITION_SLACK_M:
-            continue
-        if end < len(time_ms):
-            later = np.searchsorted(time_ms, time_ms[end] + QUIET_MS, side="right") - 1
-            back_m = np.hypot(x_m[end] - x_m[begin - 1], y_m[end] - y_m[begin - 1])
-            if back_m > POSITION_SLACK_M or driven_m[later] - driven_m[end] > POSITION_SLACK_M:
-                continue
-        alone[begin:end] = True
+    begin, end = cuts[:-1], cuts[1:]
+    tried = (time_ms[end - 1] - time_ms[begin] <= ALONE_MS) & (begin > 0)
+    begin, end = begin[tried], end[tried]
+    # At rest the errors of single samples do not add up to more than that of one.
+    earlier = np.searchsorted(time_ms, time_ms[begin - 1] - QUIET_MS)
+    rested = driven_m[begin - 1] - driven_m[earlier] <= POSITION_SLACK_M
+    begin, end = begin[rested], end[rested]
+    after = np.minimum(end, len(time_ms) - 1)
+    later = np.searchsorted(time_ms, time_ms[after] + QUIET_MS, side="right") - 1
+    back_m = np.hypot(x_m[after] - x_m[begin - 1], y_m[after] - y_m[begin - 1])
+    rests_on = (back_m <= POSITION_SLACK_M) & (driven_m[later] - driven_m[after] <= POSITION_SLACK_M)
+    for first, stop in zip(*((edge[rests_on | (end == len(time_ms))]) for edge in (begin, end)), strict=True):
+        alone[first:stop] = True
     return alone
 
 

@@ -147,23 +147,33 @@ def _median_offsets(track: Track, laps: list[_LapPath]) -> Floats:
     ordered = np.concatenate(sideways)[order]
     edges = np.searchsorted(station[order], np.arange(count + 1))
     # A window of five stations (10 m) holds some samples of every lap at any speed.
-    medians = np.array(
-        [
-            np.median(
-                ordered[edges[max(i - 2, 0)] : edges[min(i + 3, count)]]
-                if edges[min(i + 3, count)] > edges[max(i - 2, 0)]
-                else [0.0]
-            )
-            for i in range(count)
-        ]
-    )
+    at = np.arange(count)
+    first, end = edges[np.maximum(at - 2, 0)], edges[np.minimum(at + 3, count)]
+    medians = medians_of(ordered, first, end)
     return _smooth_closed(medians, 9)
+
+
+def medians_of(values: Floats, first: NDArray[np.int64], end: NDArray[np.int64]) -> Floats:
+    """Median of ``values[first:end]`` for every pair of edges (n,); 0 where there is nothing between them."""
+    medians = np.zeros(len(first))
+    for begin in range(0, len(first), _BLOCK_STATIONS):
+        block = slice(begin, begin + _BLOCK_STATIONS)
+        sizes = end[block] - first[block]
+        index = first[block, None] + np.arange(max(int(sizes.max()), 1))
+        inside = index < end[block, None]
+        ordered = np.sort(np.where(inside, np.take(values, index, mode="clip"), np.inf), axis=1)
+        rows = np.arange(len(sizes))
+        middle = (ordered[rows, (sizes - 1) // 2] + ordered[rows, sizes // 2]) / 2
+        medians[block] = np.where(sizes > 0, middle, 0.0)
+    return medians
 
 
 #: How far from the expected place along the lap a car is looked for, m: more than the error of measured speed over a
 #: lap, less than the distance along the lap between roads that run side by side.
 SEARCH_M = 200.0
 _COARSE = 5
+#: Stations whose medians are taken at once: some hundred samples of each.
+_BLOCK_STATIONS = 64
 
 
 def project(
@@ -191,11 +201,12 @@ def _nearest_station(
         result = np.empty(len(centre), np.int64)
         for block in range(0, len(centre), 4096):
             part = slice(block, block + 4096)
-            index = centre[part, None] + offsets
-            wrapped = np.mod(index, count)
-            squared = (track.x_m[wrapped] - x_m[part, None]) ** 2 + (track.y_m[wrapped] - y_m[part, None]) ** 2
-            best = np.argmin(squared, axis=1)
-            result[part] = index[np.arange(len(best)), best]
+            index = np.mod(centre[part], count)[:, None] + offsets
+            x_away, y_away = (np.take(line, index, mode="wrap") for line in (track.x_m, track.y_m))
+            x_away -= x_m[part, None]
+            y_away -= y_m[part, None]
+            best = np.argmin(x_away**2 + y_away**2, axis=1)
+            result[part] = centre[part] + offsets[best]
         centre = result
     return centre
 

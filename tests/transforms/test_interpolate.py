@@ -77,10 +77,10 @@ def _samples(draw: st.DrawFn, values: st.SearchStrategy) -> tuple[list[int], lis
 
 
 def _ticks(times: list[int]) -> st.SearchStrategy[list[int]]:
-    """Ticks anywhere, and at, beside and between samples, where mistakes are made."""
+    """Ascending ticks anywhere, and at, beside and between samples, where mistakes are made."""
     places = times + [(a + b) // 2 for a, b in pairwise(times)]
     near = st.sampled_from(places).flatmap(lambda t: st.integers(t - 1, t + 1)) if places else _MS
-    return st.lists(_MS | near, max_size=20)
+    return st.lists(_MS | near, max_size=20).map(sorted)
 
 
 def _limit(times: list[int]) -> st.SearchStrategy[int]:

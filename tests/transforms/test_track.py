@@ -4,7 +4,7 @@ import pytest
 from transforms.progress import Anchors, from_telemetry, from_timing
 from transforms.samples import CleanCar, CleanPositions
 from transforms.timing import CarTiming
-from transforms.track import Track, build_track, nearest_m, project
+from transforms.track import Track, build_track, medians_of, nearest_m, project
 
 
 def figure_of_eight(share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -156,3 +156,12 @@ def test_the_distance_of_a_point_is_that_of_the_nearest_place_on_the_outline() -
     # The last lies between the outline's last point and the line.
     x_m, y_m = np.array([30.0, 104, -3, 40, -2]), np.array([-5.0, 20, 25, 49, 2])
     np.testing.assert_allclose(nearest_m(square, x_m, y_m), [30, 120, 275, 210, 298])
+
+
+def test_medians_are_those_of_every_stretch() -> None:
+    random = np.random.default_rng(3)
+    values = random.normal(size=500)
+    first = random.integers(0, 450, 200)
+    end = first + random.integers(0, 50, 200)
+    expected = [np.median(values[a:b]) if b > a else 0.0 for a, b in zip(first, end, strict=True)]
+    assert medians_of(values, first, end).tolist() == expected
