@@ -97,5 +97,5 @@ def held(
 def steps(
     at_ms: NDArray[np.float64], values: NDArray[np.int64], ticks_ms: NDArray[np.int64], before: int
 ) -> NDArray[np.int64]:
-    """Return the value at the last of the ascending times ``at_ms`` (n,) at ascending ticks; ``before`` ahead of them."""
+    """The value at the last of the ascending times ``at_ms`` (n,), at ascending ticks; ``before`` ahead of them."""
     return np.repeat(np.concatenate([[before], values]).astype(np.int64), ticks_between(at_ms, ticks_ms))
