@@ -1,22 +1,33 @@
 """Print how true the published frames are, for recorded sessions: order, classification, gaps, interpolation, clock.
 
     python tests/benchmarks/bench_truth.py CACHE_DIR 2024:1:R 2024:8:R ...
+    python tests/benchmarks/bench_truth.py CACHE_DIR 2024:1:R --replay NAME=FILE --replay NAME=FILE
+
+With ``--replay`` it is a scoreboard of one race: the rows of this project beside those in files of other replays, in
+the older backend's format (``frames`` of ``t`` and ``drivers``; gzip or not), each against the official lap chart.
 
 CACHE_DIR is a FastF1 cache that holds the sessions. Interpolation error: every second native sample is left out and
 rebuilt from the others, while the car moves and the gap left is not longer than the interpolation limit.
 """
 
 import argparse
+import gzip
 import logging
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
+import orjson
 from scipy.interpolate import interp1d
 
 from flows.upstream.calendar import read_schedule, resolve
 from flows.upstream.client import Client
 from flows.upstream.load import load_recording
+from publish.encode.files import BoundedPool
+from publish.encode.rows import encode_rows
 from transforms.frames import STATES
 from transforms.interpolate import MAX_GAP_MS, bracket
 from transforms.path import coordinates, velocities
@@ -24,6 +35,9 @@ from transforms.reconcile import reconcile
 from transforms.recording import Recording
 from transforms.samples import CleanCar, CleanPositions
 from transforms.session import SessionData, clean, transform_session
+
+sys.path.append(str(Path(__file__).parents[1]))
+from replay_score import HEADER, score_rows
 
 CHANNELS = ("x_m", "speed_kmh", "rpm", "throttle_percent", "gear", "brake", "drs", "lap_distance_m", "tyre")
 METHODS = ("straight line", "cubic through neighbours", "quadratic spline", "cubic at measured speed (published)")
@@ -105,10 +119,37 @@ def report_channels(data: SessionData) -> None:
     )
 
 
+def own_rows(data: SessionData) -> dict[str, Any]:
+    """Every fifth row that would be published of a race."""
+    if data.rows is None:
+        raise SystemExit("There are no rows of this session: only a race with coordinates has them.")
+    with TemporaryDirectory() as folder, BoundedPool() as pool:
+        encode_rows(data.rows, Path(folder), pool)
+        return read_replay(Path(folder) / "rows/skip_5.json.gz")
+
+
+def read_replay(path: Path) -> dict[str, Any]:
+    data = path.read_bytes()
+    document: dict[str, Any] = orjson.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+    return document
+
+
+def scoreboard(recording: Recording, data: SessionData, replays: list[str]) -> None:
+    say(HEADER)
+    say(score_rows(own_rows(data), recording).row("parcferme"))
+    for replay in replays:
+        name, _, file = replay.partition("=")
+        try:
+            say(score_rows(read_replay(Path(file)), recording).row(name))
+        except (OSError, ValueError) as error:
+            say(f"{name:<24} {file or 'no file'}: {error}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cache_dir", type=Path)
     parser.add_argument("sessions", nargs="+", help="year:round:code")
+    parser.add_argument("--replay", action="append", default=[], metavar="NAME=FILE", help="rows of another replay")
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)
     client = Client(arguments.cache_dir, offline=True)
@@ -118,6 +159,9 @@ def main() -> None:
         recording = load_recording(client, resolve(events, int(year), round_number, code).ref)
         data = transform_session(recording)
         say(f"{recording.identity.label}: grade {data.grade} {data.quality['reasons']}")
+        if arguments.replay:
+            scoreboard(recording, data, arguments.replay)
+            continue
         report_order(recording, data)
         report_channels(data)
         say(f"  feeds: {data.quality.get('alignment')}")
