@@ -38,6 +38,7 @@ MISSING = {
     "position_data": "Position was not sent or cannot be read: no coordinates, no track",
     "circuit": "the circuit service knows nothing of the circuit: no corners",
 }
+_SILENT_FOR_ALL = "the feed was silent for all cars"
 #: Begin and end (s,) of each stretch without a sample, ms.
 Silences = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -109,33 +110,47 @@ def coverage(frames: Frames) -> dict[str, dict[str, float | None]]:
 
 
 def gaps(recording: Recording, cleaned: Cleaned, frames: Frames) -> list[Row]:
-    """Every silence of a feed longer than the interpolation limit while its car took part, with its cause."""
-    origin = frames.clock.session_time_origin_ms
+    """Every silence of a feed longer than the interpolation limit while its car took part, with its cause; what all
+    cars share is one."""
     rows: list[Row] = []
     for channel, feeds, raw in (
         ("position", cleaned.positions, recording.positions),
         ("car", cleaned.cars, recording.cars),
     ):
+        origin = frames.clock.session_time_origin_ms
         silences = {car: _silences(frames, car, feed.time_ms, origin) for car, feed in feeds.items()}
+        cars_silent: dict[tuple[int, int], list[str]] = {}
         for car, (begins, ends) in silences.items():
-            for begin, end in zip(begins, ends, strict=True):
-                sent = raw[car].time_ms
-                unusable = int(((sent > begin) & (sent < end)).sum())
-                last = not (feeds[car].time_ms >= end).any()
-                cause = _gap_cause(unusable, last, _also_silent(silences, begin, end))
-                rows.append(
-                    row(
-                        "gap",
-                        car=car,
-                        channel=channel,
-                        start_ms=begin - origin,
-                        end_ms=end - origin,
-                        value=end - begin,
-                        unit="ms",
-                        cause=cause,
-                    )
-                )
+            for span in zip(begins.tolist(), ends.tolist(), strict=True):
+                cars_silent.setdefault(span, []).append(car)
+        windows = [present_window(frames, car) for car in feeds]
+        for (begin, end), cars in cars_silent.items():
+            middle = ((begin + end) // 2 - origin) // TICK_MS
+            present = sum(window.start <= middle < window.stop for window in windows)
+            over = {car for car in cars if not (feeds[car].time_ms >= end).any()}
+            if len(cars) > 1 and len(cars) >= _COMMON_SHARE * present:
+                cause = "the feed ended for all cars" if len(over) == len(cars) else _SILENT_FOR_ALL
+                rows.append(_gap_row(None, channel, begin - origin, end - origin, cause))
+                continue
+            share = _also_silent(silences, begin, end)
+            for car in cars:
+                unusable = int(((raw[car].time_ms > begin) & (raw[car].time_ms < end)).sum())
+                cause = _gap_cause(unusable, car in over, share)
+                rows.append(_gap_row(car, channel, begin - origin, end - origin, cause))
     return rows
+
+
+def _gap_row(car: str | None, channel: str, start_ms: int, end_ms: int, cause: str) -> Row:
+    return row(
+        "gap",
+        car=car,
+        channel=channel,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        value=end_ms - start_ms,
+        unit="ms",
+        cause=cause,
+    )
 
 
 def _silences(frames: Frames, car: str, time_ms: NDArray[np.int64], origin: int) -> Silences:
@@ -156,7 +171,7 @@ def _also_silent(silences: dict[str, Silences], begin: float, end: float) -> flo
 
 def _gap_cause(unusable: int, last: bool, share: float) -> str:
     if share >= _COMMON_SHARE:
-        return "the feed was silent for all cars"
+        return _SILENT_FOR_ALL
     if unusable:
         return f"{unusable} samples in it are zeros, frozen or impossible"
     return "the feed of this car ended" if last else "nothing was sent for this car"

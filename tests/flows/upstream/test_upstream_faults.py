@@ -72,6 +72,23 @@ def test_position_feed_stops_for_the_rest_of_the_race(race: Recording) -> None:
     assert both.sum() > 5000 and np.abs(whole[after] - car.lap_distance_m[after])[both].max() < 60.0
 
 
+def test_what_all_cars_share_is_one_finding(race: Recording) -> None:
+    begin = crossing_ms(race, LEADER, 3)
+    end = crossing_ms(race, LEADER, 6)
+
+    def silent(p: PositionSamples) -> PositionSamples:
+        keep = ((p.time_ms < begin) | (p.time_ms > begin + 5_000)) & (p.time_ms < end)
+        return PositionSamples(p.time_ms[keep], p.x_m[keep], p.y_m[keep], p.z_m[keep], p.on_track[keep])
+
+    before = checks(transform_session(race), "gap")
+    data = transform_session(replace(race, positions={n: silent(p) for n, p in race.positions.items()}))
+    found = [g for g in checks(data, "gap") if g["channel"] == "position" and g not in before]
+    common = [(g["car"], g["cause"]) for g in found if g["car"] is None]
+    assert common == [(None, "the feed was silent for all cars"), (None, "the feed ended for all cars")]
+    # Who left the race before is no part of it, and whose last sample came earlier says so of itself.
+    assert len(found) < 8
+
+
 @pytest.mark.parametrize("kind", ["noise", "elsewhere", "constant"])
 def test_position_feed_corrupt_from_lap_4(race: Recording, kind: str) -> None:
     begin = crossing_ms(race, LEADER, 3)
