@@ -38,7 +38,8 @@ test: tools ## lint, format, types, tests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
-bench: tools ## play 20,000 schedules of all who publish at once; takes an hour of processor time or two
+bench: tools ## measure races, play 20,000 schedules of all who publish at once; an hour of processor time or two
+	$(BIN)/python tests/benchmarks/bench_race.py --scaling
 	$(BIN)/python tests/benchmarks/bench_interleavings.py
 
 audit: tools ## look for known vulnerabilities in what is pinned
