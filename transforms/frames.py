@@ -182,8 +182,8 @@ class Frames:
 class RowFrames:
     """The older row format as arrays, (frames,) or (frames, cars): what ``publish/docs/format.md`` says of them.
 
-    ``t_s`` float64 seconds since the earliest first-lap start; ``x_dm``, ``y_dm`` tenths of a metre, NaN where the car
-    is absent from the frame; ``distance_m`` since the start; ``rel_dist`` 0 to 1; the rest integers, negative where
+    ``t_s`` float64 seconds since the earliest first-lap start; ``x_m``, ``y_m`` NaN where the car is absent from the
+    frame; ``distance_m`` since the start; ``rel_dist`` 0 to 1; the rest integers, negative where
     unknown. ``codes`` and ``colors`` (red, green, blue) are per car; ``statuses`` rows of (status, start_s, end_s or
     None).
     """
@@ -192,8 +192,8 @@ class RowFrames:
     leader_lap: NDArray[np.int16]
     codes: tuple[str, ...]
     colors: tuple[tuple[int, int, int], ...]
-    x_dm: NDArray[np.float64]
-    y_dm: NDArray[np.float64]
+    x_m: NDArray[np.float32]
+    y_m: NDArray[np.float32]
     distance_m: NDArray[np.float32]
     lap: NDArray[np.int16]
     rel_dist: NDArray[np.float32]

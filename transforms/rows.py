@@ -1,9 +1,13 @@
 """The older row format, as arrays: a slice of the frames from the start of the race to the end of its last lap."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from transforms.clock import last_lap_end_ms
-from transforms.frames import FPS, TICK_MS, Frames, RowFrames
+from transforms.frames import FPS, TICK_MS, CarFrames, Frames, RowFrames
 from transforms.recording import Recording
 from transforms.running import Cleaned, Running
 
@@ -32,33 +36,41 @@ def make_rows(recording: Recording, cleaned: Cleaned, running: Running, frames: 
     ticks_ms = clock.session_time_ms[window].astype(np.float64)
     cars = frames.cars
     tyre_codes = np.array([TYRE_CODES.get(t, 0) for t in frames.tyres] + [0], np.int8)
-    laps = {car: running.progress[car].at(ticks_ms) for car in cars}
-    whole = {car: np.maximum(c.lap[window] - 1, 0) for car, c in cars.items()}
-    start = {car: laps[car][0] if len(ticks_ms) else 0.0 for car in cars}
+    shape = (len(ticks_ms), len(cars))
+    distance_m, rel_dist = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    for index, (car, channels) in enumerate(cars.items()):
+        laps = running.progress[car].at(ticks_ms)
+        distance_m[:, index] = (laps - laps[:1]) * track.length_m
+        rel_dist[:, index] = np.clip(laps - np.maximum(channels.lap[window] - 1, 0), 0.0, 1.0)
 
-    def stack(name: str, dtype: type) -> np.ndarray:
-        return np.stack([getattr(c, name)[window] for c in cars.values()], axis=1).astype(dtype)
+    def of_cars(dtype: type, value: Callable[[CarFrames], NDArray[Any]]) -> NDArray[Any]:
+        """One channel (frames, cars), filled car by car: what there is of it is never there twice."""
+        result: NDArray[Any] = np.empty(shape, dtype)
+        for index, channels in enumerate(cars.values()):
+            result[:, index] = value(channels)
+        return result
 
-    def held_or_unknown(name: str) -> np.ndarray:
-        none = np.full(len(ticks_ms), -1, np.int8)
-        return np.stack([none if (a := getattr(c, name)) is None else a[window] for c in cars.values()], axis=1)
+    def held_or_unknown(values: NDArray[np.int8] | None) -> NDArray[np.int8]:
+        return np.full(shape[0], -1, np.int8) if values is None else values[window]
 
-    speed = stack("speed_kmh", np.float64)
+    def whole_kmh(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.where(np.isnan(values), np.float32(-1), np.round(values))
+
     return RowFrames(
         t_s=np.arange(len(ticks_ms)) / FPS,
         leader_lap=frames.leader_lap[window],
         codes=tuple(d.code for d in recording.drivers),
         colors=tuple(_rgb(d.color) for d in recording.drivers),
-        x_dm=stack("x_m", np.float64) * 10.0,
-        y_dm=stack("y_m", np.float64) * 10.0,
-        distance_m=np.stack([(laps[c] - start[c]) * track.length_m for c in cars], axis=1).astype(np.float32),
-        lap=stack("lap", np.int16),
-        rel_dist=np.stack([np.clip(laps[c] - whole[c], 0.0, 1.0) for c in cars], axis=1).astype(np.float32),
-        tyre=np.stack([tyre_codes[c.tyre[window]] for c in cars.values()], axis=1),
-        position=stack("position", np.int8),
-        speed_kmh=np.where(np.isnan(speed), -1, np.round(speed)).astype(np.int16),
-        gear=held_or_unknown("gear"),
-        drs=held_or_unknown("drs"),
+        x_m=of_cars(np.float32, lambda c: c.x_m[window]),
+        y_m=of_cars(np.float32, lambda c: c.y_m[window]),
+        distance_m=distance_m,
+        lap=of_cars(np.int16, lambda c: c.lap[window]),
+        rel_dist=rel_dist,
+        tyre=of_cars(np.int8, lambda c: tyre_codes[c.tyre[window]]),
+        position=of_cars(np.int8, lambda c: c.position[window]),
+        speed_kmh=of_cars(np.int16, lambda c: whole_kmh(c.speed_kmh[window])),
+        gear=of_cars(np.int8, lambda c: held_or_unknown(c.gear)),
+        drs=of_cars(np.int8, lambda c: held_or_unknown(c.drs)),
         statuses=_statuses(recording, clock.session_time_origin_ms + clock.race_start_ms),
     )
 

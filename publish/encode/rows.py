@@ -94,7 +94,7 @@ class _FrameText:
 
     def __init__(self, rows: RowFrames) -> None:
         self._rows = rows
-        self._present = np.isfinite(rows.x_dm)
+        self._present = np.isfinite(rows.x_m)
         self._heads = pa.array([dump_json(code).decode() + ':{"x":' for code in rows.codes], pa.string())
 
     def frames(self, start: int, stop: int) -> pa.StringArray:
@@ -123,9 +123,14 @@ class _FrameText:
         )
         fast = _distinct({"speed": rows.speed_kmh[at], "gear": rows.gear[at], "drs": rows.drs[at]})
         return _concatenated(
-            self._heads.take(pa.array(car)), _decimal(rows.x_dm[at], 1), ',"y":', _decimal(rows.y_dm[at], 1),
+            self._heads.take(pa.array(car)), _in_tenths_of_m(rows.x_m[at]), ',"y":', _in_tenths_of_m(rows.y_m[at]),
             ',"dist":', _decimal(rows.distance_m[at], 1), slow, fast, "}",
         )  # fmt: skip
+
+
+def _in_tenths_of_m(values_m: NDArray[np.floating]) -> pa.StringArray:
+    """Return metres (n,) as the text of FastF1's tenths of a metre."""
+    return _decimal(values_m.astype(np.float64) * 10.0, 1)
 
 
 def _tenths(values: NDArray[np.floating]) -> NDArray[np.int64]:

@@ -76,7 +76,7 @@ def test_rows_have_the_older_backends_clock_and_values(transformed: Transform) -
     verstappen = rows.codes.index("VER")
     assert rows.speed_kmh[middle, verstappen] == round(153.825)
     # Both bend the path between samples, each its own way; the source is good to 0.1 m, which is 1 here.
-    assert rows.x_dm[middle, verstappen] == pytest.approx(6374.7105, abs=0.5)
+    assert 10 * rows.x_m[middle, verstappen] == pytest.approx(6374.7105, abs=0.5)
 
 
 def test_a_retired_car_ends_out_below_the_field(transformed: Transform) -> None:

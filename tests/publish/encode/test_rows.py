@@ -27,10 +27,10 @@ def reference(rows: RowFrames, skip: int) -> dict:
     for i in range(0, len(rows.t_s), skip):
         drivers = {}
         for k, code in enumerate(rows.codes):
-            if not math.isnan(rows.x_dm[i, k]):
+            if not math.isnan(rows.x_m[i, k]):
                 drivers[code] = {
-                    "x": number(rows.x_dm[i, k]),
-                    "y": number(rows.y_dm[i, k]),
+                    "x": number(10.0 * float(rows.x_m[i, k])),
+                    "y": number(10.0 * float(rows.y_m[i, k])),
                     "dist": number(rows.distance_m[i, k]),
                     "lap": int(rows.lap[i, k]),
                     "rel_dist": number(rows.rel_dist[i, k]),
@@ -72,8 +72,8 @@ def rows() -> RowFrames:
     }
     made = row_frames(dataclasses.replace(source, cars=with_gaps))
     # A frame without any car, values that round to zero from below, and text that needs escaping.
-    made.x_dm[35, :] = np.nan
-    made.x_dm[50:52, 3] = (-0.04, 0.04)
+    made.x_m[35, :] = np.nan
+    made.x_m[50:52, 3] = (-0.004, 0.004)
     return dataclasses.replace(made, codes=('A"B', "NOR", "Ö", "SAI"))
 
 
@@ -139,17 +139,17 @@ def any_rows(draw: st.DrawFn) -> RowFrames:
         return (fine / 10 ** (digits + 1)).astype(dtype)
 
     both = (count, cars)
-    x_dm = decimals(both, -20_000, 20_000, 1, np.float64)
-    x_dm[column(both, 0, 3, np.int64) == 0] = np.nan
-    y_dm = decimals(both, -20_000, 20_000, 1, np.float64)
-    y_dm[column(both, 0, 9, np.int64) == 0] = np.nan
+    x_m = decimals(both, -2_000, 2_000, 2, np.float32)
+    x_m[column(both, 0, 3, np.int64) == 0] = np.nan
+    y_m = decimals(both, -2_000, 2_000, 2, np.float32)
+    y_m[column(both, 0, 9, np.int64) == 0] = np.nan
     return RowFrames(
         t_s=decimals((count,), 0, 9_000, 2, np.float64),
         leader_lap=column((count,), 1, 78, np.int16),
         codes=tuple(draw(st.lists(st.text(max_size=4), min_size=cars, max_size=cars, unique=True))),
         colors=tuple(draw(st.tuples(*[st.integers(0, 255)] * 3)) for _ in range(cars)),
-        x_dm=x_dm,
-        y_dm=y_dm,
+        x_m=x_m,
+        y_m=y_m,
         distance_m=decimals(both, -10, 9_000, 1, np.float32),
         lap=column(both, 0, 78, np.int16),
         rel_dist=decimals(both, 0, 1, 1, np.float32),
