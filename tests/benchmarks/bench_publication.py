@@ -29,7 +29,7 @@ from publish.stores.base import S3Options, Store
 from publish.stores.folder import FileStore
 from publish.stores.s3 import S3Store
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "publish"))
+sys.path += [str(Path(__file__).parents[1] / part) for part in ("publish", ".")]
 
 from conftest import NOW, SUMMARY, make_identity, make_revision, with_files
 from fault_matrix import Case, Kill, count_requests, kill_at, make_cases
@@ -41,8 +41,8 @@ RACE = (
     ("samples", 99, 42_000),
     ("parquet", 14, 1_500_000),
     ("rows", 10, 2_500_000),
-    ("other", 8, 100_000),
 )
+DOCUMENTS = ("overview", "track", "laps", "results", "weather", "messages")
 
 
 @contextmanager
@@ -123,12 +123,12 @@ def race(name: str, store: Store, folder: Path) -> None:
 
 def race_revision(folder: Path) -> Any:
     """A revision with as many objects and bytes as a real race."""
-    suffixes = {"parquet": "t{}.parquet", "rows": "skip_{}.json.gz", "other": "{}.json.gz"}
+    suffixes = {"parquet": "t{}.parquet", "rows": "skip_{}.json.gz"}
     sizes = {
-        f"{'' if kind == 'other' else kind + '/'}{suffixes.get(kind, '{:04}.json.gz').format(number)}": size
+        f"{kind}/{suffixes.get(kind, '{:04}.json.gz').format(number)}": size
         for kind, count, size in RACE
         for number in range(count)
-    }
+    } | {f"{name}.json.gz": 100_000 for name in DOCUMENTS}
     return with_files(
         make_revision(folder, "race", paths=tuple(sizes)), {path: os.urandom(size) for path, size in sizes.items()}
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 from memory_store import MemoryStore
 from msgspec.structs import replace
-from scheduler import START, Actor, KilledError, RefusedError, Scheduler, Turn, draw_faults
+from scheduler import START, Actor, KilledError, RefusedError, Scheduler, Turn, draw_faults, without_threads
 from tiny_sessions import TABLES, YEAR, Wanted, encode, identity_of, schedule, summary_of
 from watch import StumbleError, Watch, expect
 
@@ -30,7 +30,7 @@ from publish.season.index import RootIndex, rebuild_season, update_season
 from publish.stores.base import Store
 from publish.stores.shared_documents import read_document
 from publish.structs import decode_document, encode_document
-from transforms.errors import InputError, PublicationError
+from transforms.errors import InputError, ParcfermeError, PublicationError
 
 Clock = Callable[[], datetime]
 Work = Callable[[Store, Clock], Any]
@@ -296,6 +296,7 @@ class Played:
     missed: tuple[Turn, ...]
 
 
+@without_threads()
 def play(scenario: Scenario, seed: int, turns: Sequence[Turn] | None = None) -> Played:
     """Play the schedule ``seed`` of a scenario; the same seed plays the same schedule.
 
@@ -334,7 +335,8 @@ def play(scenario: Scenario, seed: int, turns: Sequence[Turn] | None = None) -> 
 def _check_ending(part: Part, actor: Actor) -> None:
     if isinstance(actor.error, StumbleError):
         raise actor.error
-    if actor.error is None or isinstance(actor.error, (KilledError, RefusedError, *part.may_end)) or actor.faulty:
+    disturbed = (KilledError, ParcfermeError) if actor.faulty else (RefusedError,)
+    if actor.error is None or isinstance(actor.error, (*disturbed, *part.may_end)):
         return
     raise StumbleError("error", f"{part.name} ended with {type(actor.error).__name__}: {actor.error}") from actor.error
 
