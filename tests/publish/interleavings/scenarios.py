@@ -35,7 +35,9 @@ from transforms.errors import InputError, ParcfermeError, PublicationError
 Clock = Callable[[], datetime]
 Work = Callable[[Store, Clock], Any]
 
-DAY = timedelta(days=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+#: How far the clocks of machines may be off.
+SKEWS = (timedelta(0), timedelta(0), -HOUR, HOUR)
 ONE, TWO, THREE = (Wanted(content) for content in ("one", "two", "three"))
 MORE = Wanted("more", tables=TABLES)
 SAUDI, AUSTRALIA = Wanted("saudi", 9480, 2), Wanted("australia", 9488, 3)
@@ -309,7 +311,13 @@ def play(scenario: Scenario, seed: int, turns: Sequence[Turn] | None = None) -> 
     faults = draw_faults(rng, disturbed, 60) if turns is None else []
     scheduler = Scheduler(store, rng, watch.look, faults, turns or ())
     store.clock = scheduler.now
-    actors = [Actor(part.name, lambda s, part=part: part.work(s, scheduler.now)) for part in scenario.parts]
+    skews = {part.name: rng.choice(SKEWS) for part in scenario.parts}
+    scheduler.trace += [f"the clock of {name} is {skew / HOUR:+.0f} h off" for name, skew in skews.items() if skew]
+
+    def clock_of(part: Part) -> Clock:
+        return lambda: scheduler.now() + skews[part.name]
+
+    actors = [Actor(part.name, lambda s, part=part: part.work(s, clock_of(part))) for part in scenario.parts]
     found = None
     try:
         watch.look()
