@@ -30,7 +30,7 @@ _WRONG_REGION = frozenset(
     {"301", "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
 )
 _BUSY = frozenset({"SlowDown", "503", "ServiceUnavailable", "RequestTimeout", "Throttling", "RequestLimitExceeded"})
-#: What a request needs that is not of a write. Without the right to list, S3 refuses to say that something is not there.
+#: What a request needs, if not just to write. Without the right to list, S3 does not say that an object is absent.
 _PERMISSIONS = {
     "GetObject": "s3:GetObject (and s3:ListBucket, where there is no such object)",
     "HeadObject": "s3:GetObject (and s3:ListBucket, where there is no such object)",

@@ -1,8 +1,8 @@
 """What publication costs and survives: the fault matrix, and requests and seconds for a race cold and unchanged.
 
-Run: ``python tests/benchmarks/bench_publication.py [matrix] [race]`` (both by default). In a folder, and on the S3 server
-``S3_TEST_ENDPOINT`` names (``S3_TEST_KEY``, ``S3_TEST_SECRET``) or else on moto's in this process. The race is made up
-but has about as many objects and bytes as a real one.
+Run: ``python tests/benchmarks/bench_publication.py [matrix] [race]`` (both by default). In a folder, and on the S3
+server ``S3_TEST_ENDPOINT`` names (``S3_TEST_KEY``, ``S3_TEST_SECRET``) or else on moto's in this process. The race is
+made up but has about as many objects and bytes as a real one.
 """
 
 import copy

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import boto3
 import pytest
 from botocore.config import Config
+from somebody_else import folder_of_somebody_else, forbid, somebody_else
 
 from publish.stores import s3 as s3_store
 from publish.stores.base import RefusedError, S3Options
@@ -87,11 +88,27 @@ def test_file_where_a_folder_should_be(tmp_path):
             attempt()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_folder_that_may_not_be_written(tmp_path):
-    (tmp_path / "site").mkdir(mode=0o555)
-    with pytest.raises(PublicationError, match="permission"):
-        FileStore(tmp_path / "site").check()
+@pytest.mark.parametrize(
+    ("what", "request_", "words"),
+    [
+        ("write", lambda store: store.check(), "Cannot write .*permission to write"),
+        ("write", lambda store: store.write("v1/a.json", b"y"), r"Cannot write .*/v1/a\.json: .*permission to write"),
+        ("write", lambda store: store.delete("v1/a.json"), r"Cannot delete .*/v1/a\.json: .*permission to write"),
+        ("read", lambda store: store.read("v1/a.json"), r"Cannot read .*/v1/a\.json: .*permission to read"),
+        ("read", lambda store: store.head("v1/a.json"), r"Cannot read .*/v1/a\.json: .*permission to read"),
+        ("list", lambda store: list(store.list("v1/")), "Cannot list .*/v1: .*permission to read"),
+        ("list", lambda store: list(store.list("")), "Cannot list .*permission to read"),
+        ("list", lambda store: list(store.list_folders("v1/")), "Cannot list .*/v1: .*permission to read"),
+    ],
+)
+def test_what_may_not_be_done_in_a_folder_is_said(what, request_, words):
+    with folder_of_somebody_else() as folder, somebody_else():
+        store = FileStore(folder)
+        store.write("v1/a.json", b"x")
+        assert list(store.list("v2/")) == []
+        forbid(folder, what)
+        with pytest.raises(RefusedError, match=words):
+            request_(store)
 
 
 def test_files_are_as_readable_as_the_umask_says(tmp_path, local_file):
@@ -193,7 +210,11 @@ def answering(status, code):
             self.send_response(status)
             self.end_headers()
 
-        do_PUT = do_DELETE = do_GET
+        def do_PUT(self):
+            self.do_GET()
+
+        def do_DELETE(self):
+            self.do_GET()
 
         def log_message(self, *arguments):
             pass
@@ -234,13 +255,13 @@ def test_what_a_server_answers_is_explained(moto_environment, few_attempts, monk
 
 
 def test_the_permission_that_is_missing_is_named(moto_environment, few_attempts, monkeypatch, local_file):
-    path, sha256 = local_file(b"x")
+    path, sha = local_file(b"x")
     requests = {
         r"look at v1/a\.json .* needs s3:GetObject \(and s3:ListBucket": lambda: store.head("v1/a.json"),
         r"read v1/a\.json .* needs s3:GetObject \(and s3:ListBucket": lambda: store.read("v1/a.json"),
         r"write v1/a\.json .* needs s3:PutObject there": lambda: store.write("v1/a.json", b"x"),
-        r"write v1/b\.json .* needs s3:PutObject there": lambda: store.upload_file("v1/b.json", path, sha256),
-        r"write v1/c\.json .* needs s3:PutObject \(and s3:GetObject": lambda: store.copy("v1/a.json", "v1/c.json", sha256),
+        r"write v1/b\.json .* needs s3:PutObject there": lambda: store.upload_file("v1/b.json", path, sha),
+        r"write v1/c\.json .* needs s3:PutObject \(and s3:GetObject": lambda: store.copy("v1/a.json", "v1/c.json", sha),
         r"list v1/ in .* needs s3:ListBucket there": lambda: list(store.list("v1/")),
         r"delete v1/a\.json .* needs s3:DeleteObject there": lambda: store.delete("v1/a.json"),
     }

@@ -5,14 +5,16 @@ import copy
 import hashlib
 import itertools
 import random
+import re
 import threading
 import tracemalloc
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain, repeat
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,9 +24,9 @@ from fault_proxy import FaultProxy, fault_proxy
 from fault_store import check_copies, check_readers_view
 
 from publish import keys
-from publish.publication import publish_revision
+from publish.publication import prune, publish_revision
 from publish.stores import s3 as s3_store
-from publish.stores.base import Conflict, S3Options
+from publish.stores.base import Conflict, RefusedError, S3Options
 from publish.stores.choose import open_store
 from publish.stores.parallel import in_parallel
 from publish.stores.s3 import S3Store
@@ -34,7 +36,7 @@ from transforms.errors import PublicationError
 #: What a request can meet with on a bad network, and how often a publication is tried again there.
 OUTCOMES = ("busy", "error", "reset", "lost", "cut", "slow", "corrupt")
 _RUNS = 20
-_BETWEEN_LOOKS_S = 0.05
+_BETWEEN_LOOKS_S = 0.2
 OBJECT = "v1/sessions/9472/0123456789abcdef/overview.json.gz"
 
 
@@ -301,6 +303,41 @@ def test_a_network_that_fails_at_random_costs_attempts_and_nothing_else(store, d
     assert len(latest["revisions"]) == 3
     laps = {"v1/parquet/laps/year=2024/session_key=9472.parquet": "parquet/laps.parquet"}
     check_copies(direct, 9472, laps | {"telemetry/2024/1/skip_1.json.gz": "rows/skip_1.json.gz"})
+
+
+#: Which requests need which permission, and after how many of them it is lost.
+LOST_PERMISSIONS = (
+    ("s3:PutObject", "PUT", "", 1),
+    ("s3:PutObject", "PUT", "", 5),
+    ("s3:GetObject", "GET", r"\.json$", 4),
+    ("s3:ListBucket", "GET", "list-type", 1),
+    ("s3:DeleteObject", "DELETE", "", 1),
+)
+
+
+def test_a_permission_lost_in_the_middle_is_named_and_the_next_run_finishes(store, direct, proxy, publishing):
+    paths = ("parquet/laps.parquet", "rows/skip_1.json.gz")
+    laps = {"v1/parquet/laps/year=2024/session_key=9472.parquet": "parquet/laps.parquet"}
+
+    def work(encoded):
+        now = datetime.now(UTC)  # what is to be pruned is as old as moto says
+        publish_revision(store, encoded, publishing.identity(), summary=publishing.summary, now=now)
+        prune(store, keep=1, older_than=timedelta(0), now=now, dry_run=False)
+
+    work(publishing.revision("before", paths=paths))
+    with watched(direct) as stumbled:
+        for permission, method, pattern, point in LOST_PERMISSIONS:
+            encoded = publishing.revision(f"{permission} {point}", paths=paths)
+            proxy.fail(chain(repeat("", point), repeat("deny")), method, pattern)
+            with pytest.raises(RefusedError, match=rf"^Cannot .* {re.escape(store.uri)}: access denied.*{permission}"):
+                work(encoded)
+            check_readers_view(direct)
+            proxy.heal()
+            work(encoded)
+            latest = read_document(direct, keys.latest(9472), dict)
+            assert latest is not None and latest["revision"] == encoded.revision
+            check_copies(direct, 9472, laps)
+    assert stumbled == []
 
 
 @pytest.mark.parametrize("ignored", [{"if-match"}, {"if-none-match"}, {"if-match", "if-none-match"}])
