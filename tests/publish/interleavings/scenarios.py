@@ -14,9 +14,10 @@ from typing import Any
 
 from memory_store import MemoryStore
 from msgspec.structs import replace
-from scheduler import START, Actor, KilledError, RefusedError, Scheduler, Turn, draw_faults, without_threads
+from scheduler import START, Actor, KilledError, RefusedError, Scheduler, Turn, draw_faults
 from tiny_sessions import TABLES, YEAR, Wanted, encode, identity_of, schedule, summary_of
 from watch import StumbleError, Watch, expect
+from without_threads import without_threads
 
 from publish import keys
 from publish.contract.heal import heal_store

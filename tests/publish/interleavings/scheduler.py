@@ -13,13 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
 from memory_store import MemoryStore
+from without_threads import threads_replaced
 
-from publish.stores import parallel, shared_documents
 from publish.stores.base import Conflict, Listed, ObjectInfo, Store, Stored
 from publish.stores.base import RefusedError as DeniedError
 from transforms.errors import PublicationError
@@ -384,24 +383,6 @@ class _Pool:
             self.shutdown()
 
 
-class _Row:
-    """Stands in for a pool of threads: what is submitted is done there and then."""
-
-    def submit(self, work: Callable[..., Any], item: Any) -> _Future:
-        future = _Future()
-        future.run(work, item)
-        return future
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Nothing is left."""
-
-    def __enter__(self) -> "_Row":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Nothing is left."""
-
-
 @contextmanager
 def _in_place_of_threads(scheduler: Scheduler) -> Iterator[None]:
     """Let ``in_parallel`` and the pauses between two attempts be the scheduler's while it runs."""
@@ -414,27 +395,8 @@ def _in_place_of_threads(scheduler: Scheduler) -> Iterator[None]:
             left.remove(done)
             yield done
 
-    with _replaced_by(lambda workers: _Pool(scheduler, workers), as_completed):
+    with threads_replaced(lambda workers: _Pool(scheduler, workers), as_completed):
         yield
-
-
-@contextmanager
-def without_threads() -> Iterator[None]:
-    """Let ``in_parallel`` do one thing after the other: what nobody interleaves needs no threads, which cost most."""
-    with _replaced_by(lambda workers: _Row(), iter):
-        yield
-
-
-@contextmanager
-def _replaced_by(pool: Callable[[int], Any], as_completed: Callable[[Any], Iterator[_Future]]) -> Iterator[None]:
-    before = parallel.ThreadPoolExecutor, parallel.as_completed, shared_documents.time
-    parallel.ThreadPoolExecutor = pool  # type: ignore[assignment, misc]
-    parallel.as_completed = as_completed  # type: ignore[assignment]
-    shared_documents.time = SimpleNamespace(sleep=lambda seconds: None)  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        parallel.ThreadPoolExecutor, parallel.as_completed, shared_documents.time = before  # type: ignore[misc]
 
 
 def draw_faults(rng: random.Random, actors: Sequence[str], requests: int) -> list[Fault]:

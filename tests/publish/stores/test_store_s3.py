@@ -4,6 +4,7 @@ import base64
 import copy
 import hashlib
 import itertools
+import os
 import random
 import re
 import threading
@@ -42,7 +43,10 @@ OBJECT = "v1/sessions/9472/0123456789abcdef/overview.json.gz"
 
 @dataclass
 class Served:
-    """moto, reached directly and through the proxy; clients take long to make, so there are two for all tests."""
+    """moto, or the S3 server S3_TEST_ENDPOINT names, reached directly and through the proxy.
+
+    Clients take long to make, so there are two for all tests.
+    """
 
     proxy: FaultProxy
     direct: S3Store
@@ -51,12 +55,13 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(moto_endpoint: str) -> Iterator[Served]:
-    with pytest.MonkeyPatch.context() as patch, fault_proxy(moto_endpoint) as proxy:
+    endpoint = os.environ.get("S3_TEST_ENDPOINT", moto_endpoint)
+    with pytest.MonkeyPatch.context() as patch, fault_proxy(endpoint) as proxy:
         patch.setattr(s3_store, "_CONFIG", s3_store._CONFIG.merge(Config(read_timeout=1)))
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        patch.setenv("AWS_ACCESS_KEY_ID", os.environ.get("S3_TEST_KEY", "test"))
+        patch.setenv("AWS_SECRET_ACCESS_KEY", os.environ.get("S3_TEST_SECRET", "testsecret"))
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        patch.setenv("AWS_ENDPOINT_URL", moto_endpoint)
+        patch.setenv("AWS_ENDPOINT_URL", endpoint)
         bucket = f"b-{uuid.uuid4().hex[:12]}"
         direct = S3Store(bucket, "", S3Options())
         direct._client.create_bucket(Bucket=bucket)
