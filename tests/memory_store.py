@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from publish import keys
@@ -15,6 +16,7 @@ from transforms.errors import PublicationError
 
 #: Rows of a listing that are of one moment; S3 has 1000, a session has about 300 objects.
 _PAGE = 6
+_headers = cache(headers_for)
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class MemoryStore(Store):
 
     def head(self, key: str) -> ObjectInfo | None:
         held = self.objects.get(keys.checked_key(key))
-        return None if held is None else ObjectInfo(len(held.data), held.sha256, headers_for(key), held.sha256)
+        return None if held is None else ObjectInfo(len(held.data), held.sha256, _headers(key), held.sha256)
 
     def write(self, key: str, data: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
         held = self.objects.get(keys.checked_key(key))

@@ -5,6 +5,7 @@ code. The addresses are kept in the blocks, encrypted; neither log nor automatio
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
@@ -15,6 +16,7 @@ from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.events.actions import ActionTypes, CallWebhook, SendNotification
 from prefect.exceptions import ObjectNotFound
+from pydantic import SecretStr
 
 from flows.settings import Settings
 from transforms.errors import InputError
@@ -51,6 +53,7 @@ _FIELDS: dict[str, dict[str, str]] = {
         "link": "",
     },
 }
+_SLACK_MARKS = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _OCCURRED = "{{ event.occurred.strftime('%Y-%m-%dT%H:%M:%SZ') }}"
 
 
@@ -80,9 +83,9 @@ class Channels:
         actions: list[ActionTypes] = []
         if self.webhook is not None:
             actions.append(CallWebhook(block_document_id=self.webhook, payload=self._payload(notice)))
-        for block in (self.slack, self.mail):
+        for block, as_text in ((self.slack, _as_slack), (self.mail, str)):
             if block is not None:
-                subject, body = self._text(notice)
+                subject, body = self._text(notice, as_text)
                 actions.append(SendNotification(block_document_id=block, subject=subject, body=body))
         return actions
 
@@ -98,14 +101,14 @@ class Channels:
         lines = [f"  {json.dumps(name)}: {_as_json(template)}" for name, template in fields.items()]
         return "{\n" + ",\n".join(lines) + "\n}"
 
-    def _text(self, notice: Notice) -> tuple[str, str]:
-        """Return the templates of a subject and of a body."""
+    def _text(self, notice: Notice, as_text: Callable[[str], str]) -> tuple[str, str]:
+        """Return the templates of a subject and of a body, in which ``as_text`` makes the template of any text."""
         fields = self._fields(notice)
         if notice.about == HEALTH:
             subject = f"parcferme: {notice.what}"
         else:
             subject = f"parcferme: {notice.what}: {fields['flow']} {{% if flow_run %}}{fields['run']}{{% endif %}}"
-        lines = [f"{fields['state']}: {fields['message']}", fields["link"], _OCCURRED]
+        lines = [f"{fields['state']}: {as_text(fields['message'])}", fields["link"], _OCCURRED]
         return subject, "\n".join(line for line in lines if line)
 
 
@@ -114,6 +117,22 @@ def _as_json(template: str) -> str:
     if "{" not in template:
         return json.dumps(template)
     return "{% set text %}" + template + "{% endset %}{{ text | string | tojson }}"
+
+
+def _as_slack(template: str) -> str:
+    """Return a template that renders what ``template`` renders, with nothing in it that Slack takes for its own.
+
+    Such as mentions of a whole channel, and links that say they lead elsewhere:
+    https://docs.slack.dev/messaging/formatting-message-text/#escaping
+    """
+    escaped = "".join(f" | replace('{mark}', '{shown}')" for mark, shown in _SLACK_MARKS.items())
+    return "{% set text %}" + template + "{% endset %}{{ text | string" + escaped + " }}"
+
+
+def _apprise(address: SecretStr) -> dict[str, Any]:
+    """Return the fields of a block that sends what is said as it is, not as HTML or Markdown."""
+    url = address.get_secret_value()
+    return {"url": f"{url}{'&' if '?' in url else '?'}format=text", "notify_type": "warning"}
 
 
 def save_channels(settings: Settings) -> Channels:
@@ -125,8 +144,8 @@ def save_channels(settings: Settings) -> Channels:
     headers = {"Content-Type": "application/json"}
     return Channels(
         webhook=_save(WEBHOOK_BLOCK, Webhook, {"url": webhook, "headers": headers}) if webhook else None,
-        slack=_save(SLACK_BLOCK, _APPRISE_BLOCK, {"url": slack, "notify_type": "warning"}) if slack else None,
-        mail=_save(MAIL_BLOCK, _APPRISE_BLOCK, {"url": mail, "notify_type": "warning"}) if mail else None,
+        slack=_save(SLACK_BLOCK, _APPRISE_BLOCK, _apprise(slack)) if slack else None,
+        mail=_save(MAIL_BLOCK, _APPRISE_BLOCK, _apprise(mail)) if mail else None,
         status_url=f"{settings.public_url}/status.html" if settings.public_url else None,
     )
 

@@ -9,7 +9,7 @@ from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from flows.engine.artifact_texts import plain_description
+from flows.engine.artifact_texts import plain_text
 
 #: How transforms and encoders report: part of the stage done, 0 to 1, and a message.
 ProgressCallback = Callable[[float, str], None]
@@ -194,7 +194,7 @@ class ArtifactSink:
         """Create or update the artifact; needs the Prefect API."""
         from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-        said = plain_description(message)
+        said = plain_text(message)
         if self._id is None:
             self._id = create_progress_artifact(round(percent, 1), key=self._key, description=said)
         else:

@@ -11,7 +11,7 @@ from prefect import get_client
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 from prefect.client.schemas.actions import ArtifactUpdate
 
-from flows.engine.artifact_texts import plain_description, plain_rows
+from flows.engine.artifact_texts import plain_rows, plain_text
 from flows.season.fan_out import QUEUED
 from flows.session.reports import PublishReport, summary_of
 from publish.season.document import PUBLISHED
@@ -50,7 +50,7 @@ class BackfillReport:
             self._has_failed = True
 
     def _show(self, reports: list[PublishReport]) -> None:
-        summary = plain_description(self._summary(reports))
+        summary = plain_text(self._summary(reports))
         rows = plain_rows(_row(report) for report in sorted(reports, key=_newest_first))
         ended = sum(report.state != QUEUED for report in reports)
         percent = round(100.0 * ended / max(len(reports), 1), 1)

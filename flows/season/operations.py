@@ -12,7 +12,7 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from flows.destination import open_destination
-from flows.engine.artifact_texts import plain_description, plain_rows
+from flows.engine.artifact_texts import plain_rows, plain_text
 from flows.engine.parameters import Year
 from flows.engine.progress import ArtifactSink, Progress
 from flows.season.indexing import rebuild
@@ -109,4 +109,4 @@ def rebuild_index(year: Year) -> State[Any]:
 
 def _keep_table(key: str, rows: Sequence[dict[str, Any]], description: str) -> None:
     shown = plain_rows(rows[:_MOST_ROWS]) or [{"": "nothing"}]
-    create_table_artifact(shown, key=key, description=plain_description(description))
+    create_table_artifact(shown, key=key, description=plain_text(description))

@@ -11,7 +11,7 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows.destination import open_destination
-from flows.engine.artifact_texts import plain_description, plain_rows
+from flows.engine.artifact_texts import plain_rows, plain_text
 from flows.engine.listing import list_planned
 from flows.engine.session_runs import (
     PLANNED_TAG,
@@ -74,7 +74,7 @@ def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = 14) -> State
         list_planned(store, runs, now)
     summary = _summary(rows)
     shown = plain_rows(rows) or [{"session": "-", "what": "nothing to change"}]
-    create_table_artifact(shown, key="plan", description=plain_description(summary))
+    create_table_artifact(shown, key="plan", description=plain_text(summary))
     logger.info(summary)
     return Completed(message=summary)
 

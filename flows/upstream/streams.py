@@ -62,7 +62,7 @@ def _parse(line: str) -> Message | None:
         return None
     try:
         message = json.loads(line[_TIME_CHARS:])
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return message if isinstance(message, dict) else None
 
@@ -107,7 +107,7 @@ def _is_speed(trap: Any) -> bool:
     value = trap.get("Value") if isinstance(trap, dict) else None
     try:
         return not value or float(value) >= 0
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
 
 

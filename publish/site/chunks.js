@@ -3,6 +3,7 @@
 import { Chunk } from "./decode.js";
 import { isAbort, LoadError, readDocument } from "./fetch.js";
 import { SampleChunk } from "./samples.js";
+import { framesProblem, samplesProblem } from "./shapes.js";
 
 /** @import { Manifest } from "./types.d.ts" */
 
@@ -149,8 +150,14 @@ export class ChunkStore {
   async read(id, signal) {
     const key = `${this.folder}${this.objects.get(id)}`;
     const { samples, frames } = this.manifest;
-    if (samples && id.startsWith("samples/")) return new SampleChunk(await readDocument("samples", key, { signal }), samples);
-    return new Chunk(await readDocument("frames", key, { signal }), frames.channels);
+    if (samples && id.startsWith("samples/")) {
+      const minute = await readDocument("samples", key, { signal });
+      refuse(key, samplesProblem(minute, samples.channels));
+      return new SampleChunk(minute, samples);
+    }
+    const run = await readDocument("frames", key, { signal });
+    refuse(key, framesProblem(run, frames.channels));
+    return new Chunk(run, frames.channels);
   }
 
   /**
@@ -248,6 +255,17 @@ export class ChunkStore {
     clearTimeout(this.timer);
     for (const controller of this.pending.values()) controller.abort();
   }
+}
+
+/**
+ * @param {string} key of a document
+ * @param {string | null} problem what of it is not as its schema says; throws LoadError if there is something
+ */
+function refuse(key, problem) {
+  if (problem === null) return;
+  throw new LoadError(
+    `${key} is not as its schema says (${problem}). Reload the page; if it stays, whoever publishes this data should publish the session again.`,
+  );
 }
 
 /**

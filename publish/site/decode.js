@@ -74,12 +74,13 @@ export class Chunk {
    * @returns {Float64Array | null} its values in its unit as often as the channel has one, NaN in a gap; null without any
    */
   series(car, name) {
+    const channel = this.channels[name];
     const encoded = this.document.cars[car]?.[name];
-    if (!encoded) return null;
+    if (!channel || !encoded) return null;
     const id = `${car} ${name}`;
     let values = this.decoded.get(id);
     if (!values) {
-      values = decodeContinuous(/** @type {Steps} */ (encoded), this.channels[name]);
+      values = decodeContinuous(/** @type {Steps} */ (encoded), channel);
       this.decoded.set(id, values);
     }
     return values;

@@ -143,7 +143,7 @@ export class SampleChunk {
     const known = this.curves.get(id);
     if (known) return known;
     const { time, differences, scale, null: nothing } = this.channels[name] ?? NO_CHANNEL;
-    const encoded = this.document.cars[car]?.[name] ?? [];
+    const encoded = (this.channels[name] && this.document.cars[car]?.[name]) ?? [];
     const perUnit = Math.round(1 / scale);
     /** @type {Curve} */
     let curve;
@@ -171,7 +171,7 @@ export class SampleChunk {
     const { times, values } = curve;
     const i = indexAt(times, timeMs);
     if (i < 0) return null;
-    if (times[i] === timeMs) return values[i];
+    if (times[i] === timeMs) return Number.isNaN(values[i]) ? null : values[i];
     if (i + 1 === times.length || times[i + 1] - times[i] > (this.channels.x.max_gap_ms ?? Infinity)) return null;
     if (this.breaksOf(car).has(times[i + 1])) return null;
     const span = times[i + 1] - times[i];
@@ -184,7 +184,8 @@ export class SampleChunk {
       const size = Math.hypot(velocities[2 * k], velocities[2 * k + 1]) * span;
       return velocities[2 * k + axis] * span * (size > 0 ? Math.min(1, (MAX_SLOPE * chord) / size) : 1);
     });
-    return values[i] + s * (begin + s * (3 * rise - 2 * begin - end + s * (begin + end - 2 * rise)));
+    const value = values[i] + s * (begin + s * (3 * rise - 2 * begin - end + s * (begin + end - 2 * rise)));
+    return Number.isNaN(value) ? null : value;
   }
 
   /**

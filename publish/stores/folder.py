@@ -18,11 +18,12 @@ from typing import BinaryIO
 
 from publish import keys
 from publish.headers import headers_for
-from publish.stores.base import Conflict, Listed, ObjectInfo, Store, Stored
+from publish.stores.base import Conflict, Listed, ObjectInfo, RefusedError, Store, Stored
 from transforms.errors import ParcfermeError, PublicationError
 
 _BLOCK_BYTES = 1 << 20
 _NOTHING_THERE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+_REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _NO_HARD_LINK = frozenset({errno.EPERM, errno.EMLINK, errno.EXDEV, errno.ENOTSUP, errno.ENOSYS})
 _REMEMBERED_HASHES = 4096
 _SETTLED_NS = 2_000_000_000
@@ -221,7 +222,13 @@ _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}")
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder):
+    """Yield every file below ``folder``, none if there is no such folder; what may not be listed is an error."""
+
+    def refused(error: OSError) -> None:
+        if not isinstance(error, _NOTHING_THERE):
+            raise error
+
+    for parent, folders, names in os.walk(folder, onerror=refused):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(parent, name) for name in sorted(names))
 
@@ -254,17 +261,19 @@ def _explained(action: str, path: Path) -> Iterator[None]:
     except (ParcfermeError, Conflict):
         raise
     except OSError as error:
-        raise PublicationError(
-            f"Cannot {action} {path}: {error.strerror or error}. {_advice(error)} What was published before is "
+        kind = RefusedError if error.errno in _REFUSED else PublicationError
+        raise kind(
+            f"Cannot {action} {path}: {error.strerror or error}. {_advice(error, action)} What was published before is "
             "unchanged."
         ) from error
 
 
-def _advice(error: OSError) -> str:
+def _advice(error: OSError, action: str) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "Free some space on that disk or choose another destination, then run again."
     if error.errno in (errno.EACCES, errno.EPERM):
-        return "Give this user the permission to write there or choose another destination, then run again."
+        right = "read" if action in ("read", "list") else "write"
+        return f"Give this user the permission to {right} there or choose another destination, then run again."
     if error.errno == errno.EROFS:
         return "The disk is read-only; mount it writable or choose another destination, then run again."
     if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):

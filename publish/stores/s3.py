@@ -303,13 +303,14 @@ class S3Store(Store):
         }
 
     def _pages(self, prefix: str, **more: str) -> Iterator[dict[str, Any]]:
-        with self._explained("list", ""):
+        action = f"list {prefix} in" if prefix else "list"
+        with self._explained(action, ""):
             paginator = self._client.get_paginator("list_objects_v2")
             pages = iter(
                 paginator.paginate(Bucket=self.bucket, Prefix=self.prefix + keys.checked_prefix(prefix), **more)
             )
         while True:
-            with self._explained("list", ""):
+            with self._explained(action, ""):
                 page = next(pages, None)
             if page is None:
                 return

@@ -30,6 +30,14 @@ _WRONG_REGION = frozenset(
     {"301", "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
 )
 _BUSY = frozenset({"SlowDown", "503", "ServiceUnavailable", "RequestTimeout", "Throttling", "RequestLimitExceeded"})
+#: What a request needs, if not just to write. Without the right to list, S3 does not say that an object is absent.
+_PERMISSIONS = {
+    "GetObject": "s3:GetObject (and s3:ListBucket, where there is no such object)",
+    "HeadObject": "s3:GetObject (and s3:ListBucket, where there is no such object)",
+    "CopyObject": "s3:PutObject (and s3:GetObject for what is copied)",
+    "ListObjectsV2": "s3:ListBucket",
+    "DeleteObject": "s3:DeleteObject",
+}
 _USER_INFO = re.compile(r"//[^/\s\"']*@")
 _SET_CREDENTIALS = (
     "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run with a role, then run again."
@@ -116,9 +124,10 @@ def _explained_answer(error: ClientError, what: str) -> ParcfermeError:
             f"{what}: the bucket is in another region ({code}). Set AWS_DEFAULT_REGION to it, then run again."
         )
     if code in ("AccessDenied", "403", "AllAccessDisabled"):
+        needed = _PERMISSIONS.get(error.operation_name, "s3:PutObject")
         return RefusedError(
-            f"{what}: access denied. The role needs s3:GetObject, s3:PutObject and s3:ListBucket there "
-            "(s3:DeleteObject to take names back); grant them, then run again. What was published before is unchanged."
+            f"{what}: access denied. The role needs {needed} there; grant it, then run again. What was published "
+            "before is unchanged."
         )
     if code in _BUSY:
         return PublicationError(

@@ -1,8 +1,8 @@
 """What publication costs and survives: the fault matrix, and requests and seconds for a race cold and unchanged.
 
-Run: ``python tests/benchmarks/bench_publication.py [matrix] [race]`` (both by default). In a folder, on moto's server
-in this process, and on the S3 server ``S3_TEST_ENDPOINT`` names (``S3_TEST_KEY``, ``S3_TEST_SECRET``). The race is made
-up but has about as many objects and bytes as a real one.
+Run: ``python tests/benchmarks/bench_publication.py [matrix] [race]`` (both by default). In a folder, and on the S3
+server ``S3_TEST_ENDPOINT`` names (``S3_TEST_KEY``, ``S3_TEST_SECRET``) or else on moto's in this process. The race is
+made up but has about as many objects and bytes as a real one.
 """
 
 import copy
@@ -29,7 +29,7 @@ from publish.stores.base import S3Options, Store
 from publish.stores.folder import FileStore
 from publish.stores.s3 import S3Store
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "publish"))
+sys.path += [str(Path(__file__).parents[1] / part) for part in ("publish", ".")]
 
 from conftest import NOW, SUMMARY, make_identity, make_revision, with_files
 from fault_matrix import Case, Kill, count_requests, kill_at, make_cases
@@ -41,21 +41,24 @@ RACE = (
     ("samples", 99, 42_000),
     ("parquet", 14, 1_500_000),
     ("rows", 10, 2_500_000),
-    ("other", 8, 100_000),
 )
+DOCUMENTS = ("overview", "track", "laps", "results", "weather", "messages")
 
 
 @contextmanager
 def places() -> Iterator[dict[str, NewStore]]:
     """Yield what makes empty stores, by name."""
-    with tempfile.TemporaryDirectory() as folder, moto_endpoint() as endpoint:
+    with tempfile.TemporaryDirectory() as folder:
         numbers = itertools.count()
         made: dict[str, NewStore] = {"file": lambda: FileStore(Path(folder) / str(next(numbers)))}
-        made["moto"] = s3_stores(endpoint, "test", "test")
         if real := os.environ.get("S3_TEST_ENDPOINT"):
             key, secret = os.environ.get("S3_TEST_KEY", "test"), os.environ.get("S3_TEST_SECRET", "testsecret")
             made["real S3"] = s3_stores(real, key, secret)
-        yield made
+            yield made
+            return
+        with moto_endpoint() as endpoint:
+            made["moto"] = s3_stores(endpoint, "test", "test")
+            yield made
 
 
 @contextmanager
@@ -123,12 +126,12 @@ def race(name: str, store: Store, folder: Path) -> None:
 
 def race_revision(folder: Path) -> Any:
     """A revision with as many objects and bytes as a real race."""
-    suffixes = {"parquet": "t{}.parquet", "rows": "skip_{}.json.gz", "other": "{}.json.gz"}
+    suffixes = {"parquet": "t{}.parquet", "rows": "skip_{}.json.gz"}
     sizes = {
-        f"{'' if kind == 'other' else kind + '/'}{suffixes.get(kind, '{:04}.json.gz').format(number)}": size
+        f"{kind}/{suffixes.get(kind, '{:04}.json.gz').format(number)}": size
         for kind, count, size in RACE
         for number in range(count)
-    }
+    } | {f"{name}.json.gz": 100_000 for name in DOCUMENTS}
     return with_files(
         make_revision(folder, "race", paths=tuple(sizes)), {path: os.urandom(size) for path, size in sizes.items()}
     )

@@ -20,10 +20,10 @@ _MOMENT_S = 0.05
 class Rule:
     """What happens, in turn, to requests of ``method`` whose path and query match; then they go straight through.
 
-    ``busy``, ``error`` (503, 500); ``reset`` (before the server hears of it), ``lost`` (after it has done it),
-    ``hang`` (no answer), ``slow`` (a moment later than others), ``cut`` (half the answer's body), ``corrupt`` (other
-    bytes arrive), ``mute`` (an answer with an ETag that says nothing), ``lie`` (an answer with another SHA-256); joined
-    by ``+`` for both at once.
+    ``busy``, ``error``, ``deny`` (503, 500, 403); ``reset`` (before the server hears of it), ``lost`` (after it has
+    done it), ``hang`` (no answer), ``slow`` (a moment later than others), ``cut`` (half the answer's body), ``corrupt``
+    (other bytes arrive), ``mute`` (an answer with an ETag that says nothing), ``lie`` (an answer with another SHA-256);
+    joined by ``+`` for both at once.
     """
 
     method: str
@@ -75,6 +75,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(503, "SlowDown")
         elif "error" in outcome:
             self._refuse(500, "InternalError")
+        elif "deny" in outcome:
+            self._refuse(403, "AccessDenied")
         elif "reset" in outcome:
             self._hang_up()
         elif "hang" in outcome:

@@ -2,10 +2,15 @@
 
 import logging
 import os
+import signal
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from fnmatch import fnmatch
 from multiprocessing.synchronize import Barrier
+
+from fault_store import WRITING, WatchedStore
 
 from publish.encode.objects import EncodedRevision
 from publish.publication import publish_revision
@@ -33,3 +38,22 @@ def publish_job(uri: str, job: Job, start: Barrier, environment: Mapping[str, st
     store.check()
     for revision in job.revisions:
         publish_revision(store, revision, job.identity, summary=job.summary, now=job.now)
+
+
+def publish_until_signalled(uri: str, job: Job, pattern: str, number: int) -> None:
+    """Publish the first revision of ``job``; the signal comes once a key is written that fits ``pattern``."""
+    logging.disable(logging.CRITICAL)
+    # As the command has it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    sent: list[str] = []
+
+    def send(request: str, key: str) -> None:
+        if request in WRITING and fnmatch(key, pattern) and not sent:
+            sent.append(key)
+            os.kill(os.getpid(), number)
+
+    store = WatchedStore(open_store(uri), after=send)
+    try:
+        publish_revision(store, job.revisions[0], job.identity, summary=job.summary, now=job.now)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from email import message_from_string
+from email.policy import default as default_policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from uuid import UUID
@@ -271,7 +273,8 @@ def test_failed_sessions_are_told_of_by_every_channel(
         # Slack's own address cannot be had here; the block takes any that Apprise knows.
         SlackWebhook(url=f"json://127.0.0.1:{slack_port}/").save("parcferme-slack", overwrite=True)
 
-        run = _start(client, "publish-session", Failed(message='Upstream said "no".\n<br>'))
+        said = 'Upstream said "no".\n<img src=x> <!channel> & <http://evil.example|here>'
+        run = _start(client, "publish-session", Failed(message=said))
 
         notice = received.get(timeout=PATIENCE_S)
         assert datetime.fromisoformat(notice.pop("time")) <= datetime.now(UTC)
@@ -282,13 +285,16 @@ def test_failed_sessions_are_told_of_by_every_channel(
             "session": "2024 Bahrain Race",
             "run": run.name,
             "state": "Failed",
-            "message": 'Upstream said "no".\n<br>',
+            "message": said,
         }
-        message = mailed.get(timeout=PATIENCE_S)
-        assert f"Subject: parcferme: failed session: publish-session {run.name}" in message.replace("\n ", " ")
+        message = message_from_string(mailed.get(timeout=PATIENCE_S), policy=default_policy)
+        assert message["Subject"] == f"parcferme: failed session: publish-session {run.name}"
+        assert message.get_content_type() == "text/plain", "nobody's markup or pictures in a mail"
+        assert f"Failed: {said}" in message.get_content().replace("\r\n", "\n")
         slack_notice = slacked.get(timeout=PATIENCE_S)
         assert slack_notice["title"] == f"parcferme: failed session: publish-session {run.name}"
-        assert 'Failed: Upstream said "no".' in slack_notice["message"]
+        escaped = said.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        assert f"Failed: {escaped}" in slack_notice["message"]
 
 
 def test_late_runs_are_told_of(client: SyncPrefectClient, webhook: tuple[str, "queue.Queue[Any]"]) -> None:

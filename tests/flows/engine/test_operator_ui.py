@@ -6,8 +6,10 @@ from pathlib import Path
 
 from browser import Page, browser, needs_chromium
 from installation import Installation, installation
+from test_artifact_texts import HOSTILE
 from test_parameters import NO_ROUNDS
 
+from flows.engine.artifact_texts import plain_rows, plain_text
 from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR
 
 SESSIONS = ("Race", "Sprint", "Qualifying", "Sprint Qualifying", "Practice 1", "Practice 2", "Practice 3")
@@ -32,6 +34,7 @@ def test_a_backfill_from_the_form_to_the_published_data(sample_cache: Path, tmp_
         watch_it_run(page)
         rows_of_the_table(page)
         the_api_and_the_site_agree(it)
+        texts_of_others_are_texts(page, it)
         # Prefect's own drawing of the graph complains now and then; it is redrawn a moment later.
         assert [said for said in page.complaints if "flow-run-graph" not in said] == []
 
@@ -148,3 +151,16 @@ def the_api_and_the_site_agree(it: Installation) -> None:
     for session in ("Q", "R"):
         status = json.loads((it.site / f"v1/status/{SAMPLE_YEAR}/{ROUND}/{session}.json").read_bytes())
         assert (status["type"], status["progress"]) == ("complete", 100)
+
+
+def texts_of_others_are_texts(page: Page, it: Installation) -> None:
+    """Neither of Prefect's two interfaces makes a picture or a link of what an artifact says."""
+    table = json.dumps(plain_rows([{"event": f"Cell {HOSTILE}"}]))
+    said = plain_text(f"Said {HOSTILE}")
+    made = it.post("/artifacts/", {"key": "hostile", "type": "table", "data": table, "description": said})
+    for path in ("artifacts", "v2/artifacts"):
+        page.open(f"{it.ui_url}/{path}/artifact/{made['id']}")
+        for text in (said, plain_text(f"Cell {HOSTILE}")):
+            page.see(text)
+        strange = "document.querySelector('[href*=evil], [src*=evil], img[src=x]')?.outerHTML ?? String(top.hacked)"
+        assert page.evaluate(strange) == "undefined"

@@ -16,6 +16,7 @@ from flows.upstream.lap_counts import parse_lap_counts
 from flows.upstream.results import without_round
 from flows.upstream.selection import parse_rounds, parse_sessions
 from flows.upstream.services import is_result
+from flows.upstream.streams import read_stream
 from flows.upstream.topics import read_circuit_key, read_session_info, read_session_key, topic_folder
 from transforms.errors import InputError, UpstreamError
 
@@ -88,6 +89,43 @@ def test_a_line_of_nonsense_counts_nothing(line: bytes) -> None:
     check_lap_counts(line)
     assert parse_lap_counts(line) == {}
     assert parse_lap_counts(line + b"\r\n" + RECORD) == {"1": [(62_345, 3)], "44": [(62_345, 2)]}
+
+
+#: Of every kind of stream something that is nearly a message of it.
+MESSAGES = {
+    "TimingData": {"Lines": {"1": {"NumberOfLaps": 3, "Speeds": {"I1": {"Value": "300"}}, "BestLapTimes": {"0": {}}}}},
+    "TimingAppData": {"Lines": {"1": {"Stints": [{"Compound": "SOFT"}]}}},
+    "RaceControlMessages": {"Messages": [{"Utc": "2024-03-02T15:00:00", "Message": "GREEN LIGHT"}]},
+    "WeatherData": {"AirTemp": "20", "Humidity": "50", "Pressure": "1000", "Rainfall": "0", "TrackTemp": "30"},
+    "SessionInfo": INFO,
+    "CarData.z": "7Z",
+}
+TIME = b"00:01:02.345"
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> tuple[str, list[bytes]]:
+    """A stream's name, and lines that are messages, nearly messages or none."""
+    name = draw(st.sampled_from(sorted(MESSAGES)))
+    near = st.dictionaries(st.sampled_from(["Lines", "Messages", "Key", "AirTemp"]), JSON, max_size=2).map(
+        lambda changed: MESSAGES[name] | changed if isinstance(MESSAGES[name], dict) else changed
+    )
+    line = (near | JSON).map(lambda value: TIME + json.dumps(value).encode())
+    return name, draw(st.lists(line | flipped(TIME + json.dumps(MESSAGES[name]).encode()) | st.binary(max_size=30)))
+
+
+@few
+@given(streams())
+@example(("TimingData", [TIME + b"[" * 100_000, TIME + b'{"Lines":' * 100_000]))
+@example(("TimingData", [TIME + b'{"Lines":{"1":{"Speeds":{"I1":{"Value":' + b"9" * 400 + b"}}}}}"]))
+@example(("TimingData", [TIME + b'{"Lines":{"1":{"NumberOfLaps":' + b"9" * 5000 + b"}}}"]))
+@example(("RaceControlMessages", [TIME + b'{"Messages":{"1":{"Utc":1}}}', TIME + b'{"Messages":"x"}']))
+def test_any_stream_is_messages_and_lines_that_are_none(made: tuple[str, list[bytes]]) -> None:
+    name, lines = made
+    read = read_stream(b"\r\n".join(lines), f"{name}.jsonStream")
+    assert 0 <= read.unreadable <= read.lines
+    if name != "CarData.z":
+        assert all(isinstance(time, str) and isinstance(message, dict) for time, message in read.records)
 
 
 def check_lap_counts(stream: bytes) -> None:

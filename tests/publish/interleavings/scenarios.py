@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from scheduler import START, Actor, KilledError, RefusedError, Scheduler, Turn, draw_faults
 from tiny_sessions import TABLES, YEAR, Wanted, encode, identity_of, schedule, summary_of
 from watch import StumbleError, Watch, expect
+from without_threads import without_threads
 
 from publish import keys
 from publish.contract.heal import heal_store
@@ -30,12 +31,14 @@ from publish.season.index import RootIndex, rebuild_season, update_season
 from publish.stores.base import Store
 from publish.stores.shared_documents import read_document
 from publish.structs import decode_document, encode_document
-from transforms.errors import InputError, PublicationError
+from transforms.errors import InputError, ParcfermeError, PublicationError
 
 Clock = Callable[[], datetime]
 Work = Callable[[Store, Clock], Any]
 
-DAY = timedelta(days=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+#: How far the clocks of machines may be off.
+SKEWS = (timedelta(0), timedelta(0), -HOUR, HOUR)
 ONE, TWO, THREE = (Wanted(content) for content in ("one", "two", "three"))
 MORE = Wanted("more", tables=TABLES)
 SAUDI, AUSTRALIA = Wanted("saudi", 9480, 2), Wanted("australia", 9488, 3)
@@ -296,6 +299,7 @@ class Played:
     missed: tuple[Turn, ...]
 
 
+@without_threads()
 def play(scenario: Scenario, seed: int, turns: Sequence[Turn] | None = None) -> Played:
     """Play the schedule ``seed`` of a scenario; the same seed plays the same schedule.
 
@@ -308,7 +312,13 @@ def play(scenario: Scenario, seed: int, turns: Sequence[Turn] | None = None) -> 
     faults = draw_faults(rng, disturbed, 60) if turns is None else []
     scheduler = Scheduler(store, rng, watch.look, faults, turns or ())
     store.clock = scheduler.now
-    actors = [Actor(part.name, lambda s, part=part: part.work(s, scheduler.now)) for part in scenario.parts]
+    skews = {part.name: rng.choice(SKEWS) for part in scenario.parts}
+    scheduler.trace += [f"the clock of {name} is {skew / HOUR:+.0f} h off" for name, skew in skews.items() if skew]
+
+    def clock_of(part: Part) -> Clock:
+        return lambda: scheduler.now() + skews[part.name]
+
+    actors = [Actor(part.name, lambda s, part=part: part.work(s, clock_of(part))) for part in scenario.parts]
     found = None
     try:
         watch.look()
@@ -334,7 +344,8 @@ def play(scenario: Scenario, seed: int, turns: Sequence[Turn] | None = None) -> 
 def _check_ending(part: Part, actor: Actor) -> None:
     if isinstance(actor.error, StumbleError):
         raise actor.error
-    if actor.error is None or isinstance(actor.error, (KilledError, RefusedError, *part.may_end)) or actor.faulty:
+    disturbed = (KilledError, ParcfermeError) if actor.faulty else (RefusedError,)
+    if actor.error is None or isinstance(actor.error, (*disturbed, *part.may_end)):
         return
     raise StumbleError("error", f"{part.name} ended with {type(actor.error).__name__}: {actor.error}") from actor.error
 

@@ -13,14 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
 from memory_store import MemoryStore
+from without_threads import threads_replaced
 
-from publish.stores import parallel, shared_documents
 from publish.stores.base import Conflict, Listed, ObjectInfo, Store, Stored
+from publish.stores.base import RefusedError as DeniedError
 from transforms.errors import PublicationError
 
 START = datetime.fromisoformat("2024-03-03T12:00:00+00:00")
@@ -45,7 +45,8 @@ class Fault:
     ``kill``: it dies before the request; ``kill after``: once it has taken effect; ``kill in flight``: it dies and the
     request takes effect later. ``refuse``: 503 at every attempt. ``lose``: done, the answer is lost and the actor told
     so. ``repeat``: done, the answer is lost and the client asks again. ``late``: the actor is told that it failed, and
-    later it takes effect.
+    later it takes effect. ``deny read``, ``deny write``, ``deny list``, ``deny delete``: from here on it has lost that
+    permission.
     """
 
     actor: str
@@ -63,7 +64,17 @@ class Turn:
     until: str = ""
 
 
-FAULTS = ("kill", "kill after", "kill in flight", "refuse", "lose", "repeat", "late")
+#: What each permission is for.
+PERMISSIONS = {
+    "read": frozenset({"read", "read_range", "head"}),
+    "write": frozenset({"write", "upload_file", "copy", "check"}),
+    "list": frozenset({"list", "list_folders"}),
+    "delete": frozenset({"delete"}),
+}
+FAULTS = (
+    *("kill", "kill after", "kill in flight", "refuse", "lose", "repeat", "late"),
+    *(f"deny {name}" for name in PERMISSIONS),
+)
 
 
 @dataclass
@@ -75,6 +86,7 @@ class Actor:
     requests: int = 0
     faulty: bool = False
     killed: bool = False
+    denied: frozenset[str] = frozenset()
     ended: bool = False
     result: Any = None
     error: BaseException | None = None
@@ -226,6 +238,12 @@ class Scheduler:
         fault = next((f.what for f in self.faults if (f.actor, f.at) == (actor.name, number)), "")
         actor.faulty |= bool(fault)
         self.trace.append(f"{self.steps:4d} {actor.name:<12} {what:<12} {key}{f'   <- {fault}' if fault else ''}")
+        if fault.startswith("deny"):
+            actor.denied |= PERMISSIONS[fault.removeprefix("deny ")]
+            fault = ""
+        if what in actor.denied:
+            self.trace.append(f"{'':>17} ... denied")
+            raise DeniedError(f"{what} {key}: access denied.")
         return self._fail(actor, fault, what, key, call) if fault else self._answer(call)
 
     def _answer(self, call: Callable[[], Any]) -> Any:
@@ -377,14 +395,8 @@ def _in_place_of_threads(scheduler: Scheduler) -> Iterator[None]:
             left.remove(done)
             yield done
 
-    before = parallel.ThreadPoolExecutor, parallel.as_completed, shared_documents.time
-    parallel.ThreadPoolExecutor = lambda workers: _Pool(scheduler, workers)  # type: ignore[assignment, misc]
-    parallel.as_completed = as_completed  # type: ignore[assignment]
-    shared_documents.time = SimpleNamespace(sleep=lambda seconds: None)  # type: ignore[assignment]
-    try:
+    with threads_replaced(lambda workers: _Pool(scheduler, workers), as_completed):
         yield
-    finally:
-        parallel.ThreadPoolExecutor, parallel.as_completed, shared_documents.time = before  # type: ignore[misc]
 
 
 def draw_faults(rng: random.Random, actors: Sequence[str], requests: int) -> list[Fault]:

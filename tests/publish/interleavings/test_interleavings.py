@@ -118,6 +118,10 @@ def test_the_same_seed_is_the_same_schedule() -> None:
 def test_everything_fails_that_can() -> None:
     traces = [line for seed in range(100) for line in play(SCENARIOS["other-tables"], seed).trace]
     assert {line.rpartition("<- ")[2] for line in traces if "<- " in line} == set(FAULTS)
+    assert {line for line in traces if line.startswith("the clock of two")} == {
+        "the clock of two is +1 h off",
+        "the clock of two is -1 h off",
+    }
 
 
 def _count_carelessly(store: Store) -> None:

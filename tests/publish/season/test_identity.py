@@ -6,6 +6,7 @@ import pytest
 from fault_store import KilledError, WatchedStore, check_copies, check_readers_view, killed_at
 from memory_store import MemoryStore
 from msgspec.structs import replace
+from without_threads import without_threads
 
 from publish import keys
 from publish.publication import publish_revision
@@ -145,6 +146,7 @@ def test_aliases_follow_the_calendar(request, kind, season_of, case):
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+@without_threads()
 def test_killed_at_every_request(season_of, case, done):
     calendar, check = CASES[case]
     prepared = season_of(MemoryStore(lambda: NOW))

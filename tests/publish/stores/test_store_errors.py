@@ -7,14 +7,16 @@ import stat
 import threading
 import traceback
 import uuid
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import boto3
 import pytest
 from botocore.config import Config
+from somebody_else import folder_of_somebody_else, forbid, somebody_else
 
 from publish.stores import s3 as s3_store
-from publish.stores.base import S3Options
+from publish.stores.base import RefusedError, S3Options
 from publish.stores.choose import open_store
 from publish.stores.folder import FileStore
 from publish.stores.s3 import S3Store
@@ -86,11 +88,27 @@ def test_file_where_a_folder_should_be(tmp_path):
             attempt()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_folder_that_may_not_be_written(tmp_path):
-    (tmp_path / "site").mkdir(mode=0o555)
-    with pytest.raises(PublicationError, match="permission"):
-        FileStore(tmp_path / "site").check()
+@pytest.mark.parametrize(
+    ("what", "request_", "words"),
+    [
+        ("write", lambda store: store.check(), "Cannot write .*permission to write"),
+        ("write", lambda store: store.write("v1/a.json", b"y"), r"Cannot write .*/v1/a\.json: .*permission to write"),
+        ("write", lambda store: store.delete("v1/a.json"), r"Cannot delete .*/v1/a\.json: .*permission to write"),
+        ("read", lambda store: store.read("v1/a.json"), r"Cannot read .*/v1/a\.json: .*permission to read"),
+        ("read", lambda store: store.head("v1/a.json"), r"Cannot read .*/v1/a\.json: .*permission to read"),
+        ("list", lambda store: list(store.list("v1/")), "Cannot list .*/v1: .*permission to read"),
+        ("list", lambda store: list(store.list("")), "Cannot list .*permission to read"),
+        ("list", lambda store: list(store.list_folders("v1/")), "Cannot list .*/v1: .*permission to read"),
+    ],
+)
+def test_what_may_not_be_done_in_a_folder_is_said(what, request_, words):
+    with folder_of_somebody_else() as folder, somebody_else():
+        store = FileStore(folder)
+        store.write("v1/a.json", b"x")
+        assert list(store.list("v2/")) == []
+        forbid(folder, what)
+        with pytest.raises(RefusedError, match=words):
+            request_(store)
 
 
 def test_files_are_as_readable_as_the_umask_says(tmp_path, local_file):
@@ -175,8 +193,9 @@ def shown(error):
     return "".join(traceback.format_exception(error))
 
 
-def _s3_answering(status, code):
-    """A server on loopback that answers every request with one S3 error."""
+@contextmanager
+def answering(status, code):
+    """Yield the address of a server on loopback that answers every request with one S3 error."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -187,19 +206,33 @@ def _s3_answering(status, code):
             self.end_headers()
             self.wfile.write(body)
 
+        def do_HEAD(self):
+            self.send_response(status)
+            self.end_headers()
+
         def do_PUT(self):
+            self.do_GET()
+
+        def do_DELETE(self):
             self.do_GET()
 
         def log_message(self, *arguments):
             pass
 
-    return ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 @pytest.mark.parametrize(
     ("status", "code", "error", "words"),
     [
-        (403, "AccessDenied", PublicationError, "s3:PutObject"),
         (403, "InvalidAccessKeyId", InputError, "does not accept"),
         (403, "SignatureDoesNotMatch", InputError, "does not accept"),
         (400, "ExpiredToken", InputError, "does not accept"),
@@ -210,11 +243,8 @@ def _s3_answering(status, code):
     ],
 )
 def test_what_a_server_answers_is_explained(moto_environment, few_attempts, monkeypatch, status, code, error, words):
-    server = _s3_answering(status, code)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    with answering(status, code) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
         store = open_store("s3://some-bucket/prefix")
         for attempt in (lambda: store.write("v1/a.json", b"x"), lambda: store.read("v1/a.json")):
             with pytest.raises(error, match=words) as caught:
@@ -222,10 +252,25 @@ def test_what_a_server_answers_is_explained(moto_environment, few_attempts, monk
             assert "s3://some-bucket/prefix" in str(caught.value)
             assert f"{code} ({status})" in shown(caught.value)
             assert "canary" not in shown(caught.value)
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+
+
+def test_the_permission_that_is_missing_is_named(moto_environment, few_attempts, monkeypatch, local_file):
+    path, sha = local_file(b"x")
+    requests = {
+        r"look at v1/a\.json .* needs s3:GetObject \(and s3:ListBucket": lambda: store.head("v1/a.json"),
+        r"read v1/a\.json .* needs s3:GetObject \(and s3:ListBucket": lambda: store.read("v1/a.json"),
+        r"write v1/a\.json .* needs s3:PutObject there": lambda: store.write("v1/a.json", b"x"),
+        r"write v1/b\.json .* needs s3:PutObject there": lambda: store.upload_file("v1/b.json", path, sha),
+        r"write v1/c\.json .* needs s3:PutObject \(and s3:GetObject": lambda: store.copy("v1/a.json", "v1/c.json", sha),
+        r"list v1/ in .* needs s3:ListBucket there": lambda: list(store.list("v1/")),
+        r"delete v1/a\.json .* needs s3:DeleteObject there": lambda: store.delete("v1/a.json"),
+    }
+    with answering(403, "AccessDenied") as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        store = open_store("s3://some-bucket/prefix")
+        for words, request in requests.items():
+            with pytest.raises(RefusedError, match=rf"{words}.*grant it, then run again"):
+                request()
 
 
 def test_server_that_ignores_conditions_is_refused(moto_store, monkeypatch):

@@ -4,15 +4,18 @@ import base64
 import copy
 import hashlib
 import itertools
+import os
 import random
+import re
 import threading
 import tracemalloc
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain, repeat
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,9 +25,9 @@ from fault_proxy import FaultProxy, fault_proxy
 from fault_store import check_copies, check_readers_view
 
 from publish import keys
-from publish.publication import publish_revision
+from publish.publication import prune, publish_revision
 from publish.stores import s3 as s3_store
-from publish.stores.base import Conflict, S3Options
+from publish.stores.base import Conflict, RefusedError, S3Options
 from publish.stores.choose import open_store
 from publish.stores.parallel import in_parallel
 from publish.stores.s3 import S3Store
@@ -34,13 +37,20 @@ from transforms.errors import PublicationError
 #: What a request can meet with on a bad network, and how often a publication is tried again there.
 OUTCOMES = ("busy", "error", "reset", "lost", "cut", "slow", "corrupt")
 _RUNS = 20
-_BETWEEN_LOOKS_S = 0.05
+_BETWEEN_LOOKS_S = 0.2
 OBJECT = "v1/sessions/9472/0123456789abcdef/overview.json.gz"
+
+
+#: Other servers look at the signature of a request and at the bytes that arrive, and refuse what was altered.
+only_moto = pytest.mark.skipif("S3_TEST_ENDPOINT" in os.environ, reason="needs a server that believes anything")
 
 
 @dataclass
 class Served:
-    """moto, reached directly and through the proxy; clients take long to make, so there are two for all tests."""
+    """moto, or the S3 server S3_TEST_ENDPOINT names, reached directly and through the proxy.
+
+    Clients take long to make, so there are two for all tests.
+    """
 
     proxy: FaultProxy
     direct: S3Store
@@ -49,12 +59,13 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(moto_endpoint: str) -> Iterator[Served]:
-    with pytest.MonkeyPatch.context() as patch, fault_proxy(moto_endpoint) as proxy:
+    endpoint = os.environ.get("S3_TEST_ENDPOINT", moto_endpoint)
+    with pytest.MonkeyPatch.context() as patch, fault_proxy(endpoint) as proxy:
         patch.setattr(s3_store, "_CONFIG", s3_store._CONFIG.merge(Config(read_timeout=1)))
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        patch.setenv("AWS_ACCESS_KEY_ID", os.environ.get("S3_TEST_KEY", "test"))
+        patch.setenv("AWS_SECRET_ACCESS_KEY", os.environ.get("S3_TEST_SECRET", "testsecret"))
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        patch.setenv("AWS_ENDPOINT_URL", moto_endpoint)
+        patch.setenv("AWS_ENDPOINT_URL", endpoint)
         bucket = f"b-{uuid.uuid4().hex[:12]}"
         direct = S3Store(bucket, "", S3Options())
         direct._client.create_bucket(Bucket=bucket)
@@ -156,6 +167,7 @@ def test_an_update_whose_answer_is_lost_is_neither_lost_nor_done_twice(store, pr
     assert read_document(store, "v1/new.json", dict) == {"names": ["first"]}
 
 
+@only_moto
 @pytest.mark.parametrize(
     ("fault", "parts"),
     [("corrupt", False), ("corrupt+mute", False), ("lie", False), ("corrupt", True), ("lie", True)],
@@ -303,6 +315,42 @@ def test_a_network_that_fails_at_random_costs_attempts_and_nothing_else(store, d
     check_copies(direct, 9472, laps | {"telemetry/2024/1/skip_1.json.gz": "rows/skip_1.json.gz"})
 
 
+#: Which requests need which permission, and after how many of them it is lost.
+LOST_PERMISSIONS = (
+    ("s3:PutObject", "PUT", "", 1),
+    ("s3:PutObject", "PUT", "", 5),
+    ("s3:GetObject", "GET", r"\.json$", 4),
+    ("s3:ListBucket", "GET", "list-type", 1),
+    ("s3:DeleteObject", "DELETE", "", 1),
+)
+
+
+def test_a_permission_lost_in_the_middle_is_named_and_the_next_run_finishes(store, direct, proxy, publishing):
+    paths = ("parquet/laps.parquet", "rows/skip_1.json.gz")
+    laps = {"v1/parquet/laps/year=2024/session_key=9472.parquet": "parquet/laps.parquet"}
+
+    def work(encoded):
+        now = datetime.now(UTC)  # what is to be pruned is as old as moto says
+        publish_revision(store, encoded, publishing.identity(), summary=publishing.summary, now=now)
+        prune(store, keep=1, older_than=timedelta(0), now=now, dry_run=False)
+
+    work(publishing.revision("before", paths=paths))
+    with watched(direct) as stumbled:
+        for permission, method, pattern, point in LOST_PERMISSIONS:
+            encoded = publishing.revision(f"{permission} {point}", paths=paths)
+            proxy.fail(chain(repeat("", point), repeat("deny")), method, pattern)
+            with pytest.raises(RefusedError, match=rf"^Cannot .* {re.escape(store.uri)}: access denied.*{permission}"):
+                work(encoded)
+            check_readers_view(direct)
+            proxy.heal()
+            work(encoded)
+            latest = read_document(direct, keys.latest(9472), dict)
+            assert latest is not None and latest["revision"] == encoded.revision
+            check_copies(direct, 9472, laps)
+    assert stumbled == []
+
+
+@only_moto
 @pytest.mark.parametrize("ignored", [{"if-match"}, {"if-none-match"}, {"if-match", "if-none-match"}])
 def test_a_server_that_ignores_conditions_is_refused(store, proxy, ignored):
     store.check()
