@@ -30,6 +30,7 @@ RACES = [(2024, 1, "R"), (2024, 8, "R"), (2018, 4, "R"), (2025, 6, "S")]
 
 @pytest.mark.parametrize("race", RACES)
 def test_the_order_agrees_with_the_lap_chart_at_every_crossing(transformed: Transform, race: tuple) -> None:
+    """The first to ask for a race with telemetry, which is loaded for all who follow: 20 s and more."""
     chart = transformed(*race).quality["lap_chart"]
     assert isinstance(chart, dict)
     assert chart["crossings"] > 300 and chart["agree"] == chart["crossings"]

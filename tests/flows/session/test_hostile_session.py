@@ -111,6 +111,7 @@ def texts_of(value: Any) -> Iterator[str]:
 
 @needs_chromium
 def test_nothing_of_it_does_any_harm(hostile: tuple[Path, PublishReport], prefect_server: str, tmp_path: Path) -> None:
+    """Texts of a megabyte go through a whole publication and every page: 20 s and more."""
     site, report = hostile
     revision = site / f"v1/sessions/{report.session_key}/{report.revision}"
     check_documents(site, revision)

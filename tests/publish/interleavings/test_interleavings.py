@@ -95,6 +95,7 @@ ONCE = {
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_no_reader_stumbles_and_all_ends_well(name: str) -> None:
+    """Hundreds of schedules each: 20 s and more where other tests run beside."""
     for seed in range(SEEDS):
         played = play(SCENARIOS[name], seed)
         assert played.found is None, told(SCENARIOS[name], seed, played)
