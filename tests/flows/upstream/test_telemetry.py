@@ -153,34 +153,32 @@ def cars_of(draw: st.DrawFn, topic: str, odd: bool) -> dict[str, Any]:
 
 
 ODD = st.sampled_from([1, 1.0, 1.5, None, "12", "x", "", "0", "1", [], {}, False, 2**63, -(2**63), 2**80, "OffTrack"])
-GARBAGE = st.sampled_from(
-    [
-        "",
-        '"',
-        '""',
-        '"!!!"',
-        "{}",
-        '{"Entries":[]}',
-        '{"Position":[]}',
-        packed_bytes(b""),
-        packed_bytes(b"[]"),
-        packed_bytes(b'"x"'),
-        packed_bytes(b"{"),
-        packed_bytes(b"\xff"),
-        packed_bytes(b'{"\xff":1}'),
-        packed_bytes(b" {}"),
-        packed_bytes(b"\xef\xbb\xbf{}"),
-        packed_bytes(b'{"Entries":[],"Position":[],"x":"\\ud800"}'),
-        packed_bytes(b'{"Entries":[],"Position":[],"x":NaN}'),
-        packed_bytes(b'{"Entries":[],"Position":[],"x":01}'),
-        packed_bytes(b'{"Entries":[],"Position":[],"Entries":[],"Position":[]}'),
-        packed_bytes(b'{"Entries":[],"Position":[],"x":' + b"[" * 5000),
-        packed({"Entries": [], "Position": []})[:-8],
-        packed({"Entries": [], "Position": []}) + "trailing",
-        packed({"Entries": [], "Position": []}).strip('"'),
-        packed({"Entries": [], "Position": []}).replace('"', ' "'),
-        "\u0661\u0662\u0663",
-    ]
+GARBAGE = (
+    "",
+    '"',
+    '""',
+    '"!!!"',
+    "{}",
+    '{"Entries":[]}',
+    '{"Position":[]}',
+    packed_bytes(b""),
+    packed_bytes(b"[]"),
+    packed_bytes(b'"x"'),
+    packed_bytes(b"{"),
+    packed_bytes(b"\xff"),
+    packed_bytes(b'{"\xff":1}'),
+    packed_bytes(b" {}"),
+    packed_bytes(b"\xef\xbb\xbf{}"),
+    packed_bytes(b'{"Entries":[],"Position":[],"x":"\\ud800"}'),
+    packed_bytes(b'{"Entries":[],"Position":[],"x":NaN}'),
+    packed_bytes(b'{"Entries":[],"Position":[],"x":01}'),
+    packed_bytes(b'{"Entries":[],"Position":[],"Entries":[],"Position":[]}'),
+    packed_bytes(b'{"Entries":[],"Position":[],"x":' + b"[" * 5000),
+    packed({"Entries": [], "Position": []})[:-8],
+    packed({"Entries": [], "Position": []}) + "trailing",
+    packed({"Entries": [], "Position": []}).strip('"'),
+    packed({"Entries": [], "Position": []}).replace('"', ' "'),
+    "\u0661\u0662\u0663",
 )
 #: What FastF1 fails at in its very own way, so that it has to do it itself.
 OTHER_MESSAGES = st.sampled_from(
@@ -220,7 +218,7 @@ def feeds(draw: st.DrawFn, topic: str, *, odd: bool) -> list[str]:
         time = time_of(draw(st.integers(0, 20_000)))
         kind = draw(st.sampled_from(["whole"] * 8 + ["garbage"] + ["other"] * odd))
         if kind == "garbage":
-            records.append(time + draw(GARBAGE))
+            records.append(time + draw(st.sampled_from(GARBAGE)))
             continue
         if kind == "other":
             records.append(time + packed(draw(OTHER_MESSAGES)))
@@ -258,6 +256,7 @@ def common_feeds(draw: st.DrawFn, topic: str) -> list[str]:
 
 
 def is_left_to_fastf1(payload: str) -> bool:
+    """Whether it is a payload of :data:`GARBAGE` that is nothing like a packed message."""
     left = (packed_bytes(b"[]"), packed_bytes(b'"x"'), packed_bytes(b" {}"), packed_bytes(b"\xef\xbb\xbf{}"))
     return payload.startswith("{") or payload in (*left, packed_bytes(b""), packed_bytes(b"\xff"))
 
@@ -267,6 +266,17 @@ def is_left_to_fastf1(payload: str) -> bool:
 @given(st.data())
 def test_what_happens_to_feeds_is_decoded_here(topic: str, data: st.DataObject) -> None:
     assert cells_equal(topic, data.draw(common_feeds(topic))) > 0
+
+
+@pytest.mark.parametrize("topic", PARSERS)
+@pytest.mark.parametrize("payload", GARBAGE)
+def test_each_kind_of_garbage_costs_what_it_costs_fastf1(topic: str, payload: str) -> None:
+    car = channels() if topic == "car_data" else place()
+    records = [one_line(topic, {"1": car}), f"00:00:01.500{payload}", one_line(topic, {"1": car}, 2000)]
+    if is_left_to_fastf1(payload):
+        assert PARSERS[topic](records) is None
+    else:
+        assert cells_equal(topic, records) > 0
 
 
 @pytest.mark.parametrize("topic", PARSERS)
