@@ -174,11 +174,12 @@ def _split(samples: _Samples, width: int) -> dict[str, Car]:
     """Return the samples by car, which keep their order.
 
     :raises _OtherError: a car has none (FastF1 then gives up the whole feed), or a date is in other words.
+    :raises ValueError: no car has any, or a date is none.
     """
     if not samples.numbers:
         return {}
-    cars = np.array(samples.cars, np.int64)
-    values = np.array(samples.values, np.int64).reshape(-1, width)
+    cars = np.frombuffer(samples.cars, np.int64)
+    values = np.frombuffer(samples.values, np.int64).reshape(-1, width)
     counts = np.bincount(cars, minlength=len(samples.numbers))
     if not counts.all():
         raise _OtherError
