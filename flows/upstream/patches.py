@@ -27,13 +27,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from flows.upstream import streams, telemetry
+from flows.upstream import streams
 from flows.upstream.services import LIVE_TIMING, LIVE_TIMING_MIRROR
 from flows.upstream.topics import PARSERS_LOGGER, STREAMS
 from transforms.errors import UpstreamError
 
 if TYPE_CHECKING:
     import requests
+
+    from flows.upstream.telemetry import Frames, Parsed
 
 #: FastF1's loggers of the sign-in have it in their names, the one of its downloads ends with it.
 SIGN_IN_LOGGER_PART, DOWNLOAD_LOGGER_END = "f1account", ".req"
@@ -50,10 +52,10 @@ _LOGGERS = {
 }
 #: Topics without which FastF1 gives up all laps, though they are made from another: tyres, flags, and the start.
 _ADDING_TO_LAPS = ("timing_app_data", "track_status_data", "session_status_data")
-#: The telemetry topics, how each is decoded, and the parts of its messages that this reads.
+#: The telemetry topics, and the parts of their messages that :mod:`flows.upstream.feeds` reads.
 _FEEDS = {
-    "car_data": (telemetry.parse_car_data, {"Entries", "Utc", "Cars", "Channels", "0", "2", "3", "4", "5", "45"}),
-    "position_data": (telemetry.parse_position_data, {"Position", "Timestamp", "Entries", "X", "Y", "Z", "Status"}),
+    "car_data": {"Entries", "Utc", "Cars", "Channels", "0", "2", "3", "4", "5", "45"},
+    "position_data": {"Position", "Timestamp", "Entries", "X", "Y", "Z", "Status"},
 }
 #: Callables by their parameters.
 _PARAMETERS = {
@@ -317,23 +319,26 @@ def telemetry_decoded() -> Iterator[None]:
     from fastf1 import _api
     from fastf1.core import Session
 
+    # Only here: pandas takes longer to import than some commands take in all.
+    from flows.upstream.telemetry import parse_car_data, parse_position_data
+
     with ExitStack() as hooks:
-        for name, (parse, _) in _FEEDS.items():
+        for name, parse in (("car_data", parse_car_data), ("position_data", parse_position_data)):
             hooks.enter_context(_replaced(_api, name, _reader(name, parse)))
         hooks.enter_context(_replaced(Session, "_load_telemetry", _telemetry_loader()))
         yield
 
 
-def _reader(name: str, parse: Callable[[list[str]], telemetry.Parsed | None]) -> Callable[..., telemetry.Frames]:
+def _reader(name: str, parse: "Callable[[list[str]], Parsed | None]") -> "Callable[..., Frames]":
     """Return what reads a telemetry topic in place of FastF1's ``name``, from its cache or the upstream."""
     from fastf1 import _api
     from fastf1.req import Cache
 
-    parse_as_fastf1: Callable[..., telemetry.Frames] = inspect.unwrap(getattr(_api, name))
+    parse_as_fastf1: Callable[..., Frames] = inspect.unwrap(getattr(_api, name))
     (page,) = (page for page, stream in _api.pages.items() if stream == STREAMS[name])
 
     @wraps(parse_as_fastf1)
-    def read(path: str, **_: Any) -> telemetry.Frames:
+    def read(path: str, **_: Any) -> "Frames":
         records = _api.fetch_page(path, page)
         if records is None:
             raise _api.SessionNotAvailableError(f"{STREAMS[name]} is not there")
@@ -344,7 +349,7 @@ def _reader(name: str, parse: Callable[[list[str]], telemetry.Parsed | None]) ->
             _api._logger.warning(warning)
         return parsed.frames
 
-    reader: Callable[..., telemetry.Frames] = Cache.api_request_wrapper(read)
+    reader: Callable[..., Frames] = Cache.api_request_wrapper(read)
     return reader
 
 
@@ -357,9 +362,11 @@ def _telemetry_loader() -> Callable[..., None]:
     from fastf1.core import Session, _logger
     from fastf1.logger import soft_exceptions
 
-    def read(name: str, warning: str, session: Any) -> telemetry.Frames:
+    from flows.upstream.telemetry import latest_origin
+
+    def read(name: str, warning: str, session: Any) -> "Frames":
         try:
-            frames: telemetry.Frames = getattr(_api, name)(session.api_path)
+            frames: Frames = getattr(_api, name)(session.api_path)
         except _api.SessionNotAvailableError:
             _logger.warning(warning)
             return {}
@@ -369,7 +376,7 @@ def _telemetry_loader() -> Callable[..., None]:
     def _load_telemetry(session: Any, livedata: Any = None) -> None:
         cars = read("car_data", "Car telemetry data is unavailable!", session)
         positions = read("position_data", "Car position data is unavailable!", session)
-        session._t0_date = telemetry.latest_origin(cars, positions)
+        session._t0_date = latest_origin(cars, positions)
         if session._t0_date is None:
             _logger.warning("Failed to determine `Session.t0_date`!")
         session._car_data, session._pos_data = {}, {}
@@ -454,7 +461,7 @@ def _moved_sessions() -> Iterator[str]:
 def _moved_feeds() -> Iterator[str]:
     from fastf1 import _api
 
-    for name, (_, parts) in _FEEDS.items():
+    for name, parts in _FEEDS.items():
         parser = getattr(_api, name, None)
         read = () if parser is None else inspect.unwrap(parser).__code__.co_consts
         if other := sorted(parts - {part for part in read if isinstance(part, str)}):
