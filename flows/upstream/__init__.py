@@ -5,7 +5,7 @@ errors; what it returns is a :class:`~transforms.recording.Recording`. May impor
 types; knows no Prefect but for the call limits that all workers share (``limits``, ``slots``).
 
 - ``client``: FastF1 on one cache, its requests and failures. ``patches``: its insides. ``load``, ``tables``: a session
-  as a recording.
+  as a recording. ``feeds``, ``telemetry``: its telemetry, decoded as FastF1 does it.
 - ``calendar``, ``selection``: the schedule, and which sessions of it somebody means.
 - ``outcomes``, ``limits``, ``slots``, ``account``: what became of requests, how many there may be, signing in.
 - ``proofs``: whether what FastF1 has parsed is still what it wrote.

@@ -103,6 +103,7 @@ class Client:
             damage_explained(self.cache_dir),
             patches.requests_heard(outcomes.note),
             patches.streams_mended(),
+            patches.telemetry_decoded(),
         ):
             yield Heard(said, outcomes)
 

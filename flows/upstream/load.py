@@ -10,10 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import orjson
 import pandas as pd
-from numpy.typing import NDArray
 
 from flows.session_ref import SessionRef
 from flows.upstream.lap_counts import read_lap_counts
@@ -30,6 +28,7 @@ from flows.upstream.tables import (
     track_status_table,
     weather_table,
 )
+from flows.upstream.telemetry import METRES_PER_UNIT, car_samples, position_samples
 from flows.upstream.topics import (
     INFO_TOPIC,
     PARSERS_LOGGER,
@@ -41,11 +40,9 @@ from flows.upstream.topics import (
 )
 from transforms.errors import NotReadyError, UpstreamError
 from transforms.recording import (
-    CarSamples,
     CircuitMarks,
     Corner,
     Driver,
-    PositionSamples,
     Recording,
     SessionIdentity,
 )
@@ -59,8 +56,6 @@ if TYPE_CHECKING:
 
 #: FastF1 fills a DRS channel that was not sent with zeros; from this season on the cars have none.
 _FIRST_YEAR_WITHOUT_DRS = 2026
-#: FastF1 gives coordinates in tenths of a metre (fastf1._api.position_data, "starting from 2020").
-_METRES_PER_UNIT = 0.1
 
 
 def load_recording(client: "Client", session: SessionRef) -> Recording:
@@ -242,8 +237,8 @@ def _to_recording(
         utc_origin_ms=None if t0 is None or pd.isna(t0) else int(pd.Timestamp(t0).value // NS_PER_MS),
         start_ms=None if start is None or pd.isna(start) else int(pd.Timedelta(start).value // NS_PER_MS),
         total_laps=None if total_laps is None else int(total_laps),
-        cars={str(n): _car_samples(frame, has_drs=has_drs) for n, frame in car_data.items() if len(frame)},
-        positions={str(n): _position_samples(frame) for n, frame in pos_data.items() if len(frame)},
+        cars={str(n): car_samples(frame, t0, has_drs=has_drs) for n, frame in car_data.items() if len(frame)},
+        positions={str(n): position_samples(frame, t0) for n, frame in pos_data.items() if len(frame)},
         circuit=circuit,
         missing=tuple(missing),
         warnings=warnings,
@@ -296,33 +291,6 @@ def _drivers(results: pd.DataFrame) -> tuple[Driver, ...]:
     return tuple(drivers)
 
 
-def _session_time_ms(frame: pd.DataFrame) -> NDArray[np.int64]:
-    time_ns: NDArray[np.int64] = frame["SessionTime"].to_numpy("timedelta64[ns]").astype(np.int64)
-    return (time_ns + NS_PER_MS // 2) // NS_PER_MS
-
-
-def _car_samples(frame: pd.DataFrame, *, has_drs: bool) -> CarSamples:
-    return CarSamples(
-        time_ms=_session_time_ms(frame),
-        speed_kmh=frame["Speed"].to_numpy(np.float64),
-        rpm=frame["RPM"].to_numpy(np.float64),
-        throttle_percent=frame["Throttle"].to_numpy(np.float64),
-        gear=frame["nGear"].to_numpy(np.int16),
-        brake=frame["Brake"].to_numpy(np.bool_),
-        drs=frame["DRS"].to_numpy(np.int16) if has_drs else None,
-    )
-
-
-def _position_samples(frame: pd.DataFrame) -> PositionSamples:
-    return PositionSamples(
-        time_ms=_session_time_ms(frame),
-        x_m=frame["X"].to_numpy(np.float64) * _METRES_PER_UNIT,
-        y_m=frame["Y"].to_numpy(np.float64) * _METRES_PER_UNIT,
-        z_m=frame["Z"].to_numpy(np.float64) * _METRES_PER_UNIT,
-        on_track=(frame["Status"] == "OnTrack").to_numpy(np.bool_),
-    )
-
-
 def _read_circuit(session: Any, info: dict[str, Any]) -> CircuitMarks | None:
     """Corners and rotation from the circuit service, or None where it has none (FastF1 then logs why).
 
@@ -344,8 +312,8 @@ def _read_circuit(session: Any, info: dict[str, Any]) -> CircuitMarks | None:
         Corner(
             number=int(row["Number"]),
             letter=str(row["Letter"] or ""),
-            x_m=float(row["X"]) * _METRES_PER_UNIT,
-            y_m=float(row["Y"]) * _METRES_PER_UNIT,
+            x_m=float(row["X"]) * METRES_PER_UNIT,
+            y_m=float(row["Y"]) * METRES_PER_UNIT,
             angle_deg=float(row["Angle"]),
         )
         for row in circuit.corners.to_dict("records")

@@ -1,7 +1,7 @@
 """FastF1's insides: everything this project changes or reads there, in one place.
 
-FastF1 offers no way to see what became of its requests, to let them wait for their turn, or to sign in otherwise; four
-hooks do that:
+FastF1 offers no way to see what became of its requests, to let them wait for their turn, to sign in otherwise, or to
+decode telemetry faster; five hooks do that:
 
 - :func:`sign_in_with`: FastF1 signs in through a function of ours (``token_manager._default_auth_func``).
 - :func:`requests_through`: every request that leaves goes through a function of ours
@@ -9,6 +9,8 @@ hooks do that:
 - :func:`requests_heard`: what becomes of each request is told (``Cache._cached_request``).
 - :func:`streams_mended`: its parsers get what can be read of a stream (``_api.fetch_page``), and laps do without topics
   that only add to them.
+- :func:`telemetry_decoded`: the telemetry feeds are decoded by :mod:`flows.upstream.telemetry` (``_api.car_data``,
+  ``_api.position_data``) and stay as they came (``Session._load_telemetry``).
 
 They are written for FastF1 3.9, which is the only one ``pyproject.toml`` allows. :func:`find_moved` says what another
 one has moved of all that is touched, there and in :mod:`flows.upstream.load`.
@@ -19,7 +21,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from functools import reduce
+from functools import reduce, wraps
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -32,6 +34,8 @@ from transforms.errors import UpstreamError
 
 if TYPE_CHECKING:
     import requests
+
+    from flows.upstream.telemetry import Frames, Parsed
 
 #: FastF1's loggers of the sign-in have it in their names, the one of its downloads ends with it.
 SIGN_IN_LOGGER_PART, DOWNLOAD_LOGGER_END = "f1account", ".req"
@@ -48,6 +52,11 @@ _LOGGERS = {
 }
 #: Topics without which FastF1 gives up all laps, though they are made from another: tyres, flags, and the start.
 _ADDING_TO_LAPS = ("timing_app_data", "track_status_data", "session_status_data")
+#: The telemetry topics, and the parts of their messages that :mod:`flows.upstream.feeds` reads.
+_FEEDS = {
+    "car_data": {"Entries", "Utc", "Cars", "Channels", "0", "2", "3", "4", "5", "45"},
+    "position_data": {"Position", "Timestamp", "Entries", "X", "Y", "Z", "Status"},
+}
 #: Callables by their parameters.
 _PARAMETERS = {
     "fastf1.req.Cache._cached_request": ("method", "url", "kwargs"),
@@ -56,12 +65,17 @@ _PARAMETERS = {
     "fastf1.internals.f1account.token_manager.get_stored": (),
     "fastf1.core.Session._load_session_info": ("self", "livedata"),
     "fastf1.core.Session._load_session_status_data": ("self", "livedata"),
+    "fastf1.core.Session._load_telemetry": ("self", "livedata"),
     "fastf1._api.fetch_page": ("path", "name"),
     "fastf1._api.season_schedule": ("path", "response"),
-    **{f"fastf1._api.{name}": ("path", "response", "livedata") for name in _ADDING_TO_LAPS},
+    "fastf1.logger.soft_exceptions": ("descr_name", "msg", "logger"),
+    "fastf1.req.Cache.api_request_wrapper": ("func",),
+    **{f"fastf1._api.{name}": ("path", "response", "livedata") for name in (*_ADDING_TO_LAPS, *_FEEDS)},
 }
 _PRESENT = (
     "fastf1._api.headers",
+    "fastf1.core._logger",
+    "fastf1.core.Session.drivers",
     "fastf1._api.SessionNotAvailableError",
     "fastf1.req.Cache._requests_session_cached",
     "fastf1.req.Cache._API_CORE_VERSION",
@@ -296,6 +310,89 @@ def streams_mended() -> Iterator[None]:
 
 
 @contextmanager
+def telemetry_decoded() -> Iterator[None]:
+    """Let FastF1 decode the telemetry feeds as :mod:`flows.upstream.telemetry` does while the block runs.
+
+    It asks for them, keeps them and reads them again as ever. A session then has them as they were parsed, without the
+    columns that FastF1 works out from their dates.
+    """
+    from fastf1 import _api
+    from fastf1.core import Session
+
+    # Only here: pandas takes longer to import than some commands take in all.
+    from flows.upstream.telemetry import parse_car_data, parse_position_data
+
+    with ExitStack() as hooks:
+        for name, parse in (("car_data", parse_car_data), ("position_data", parse_position_data)):
+            hooks.enter_context(_replaced(_api, name, _reader(name, parse)))
+        hooks.enter_context(_replaced(Session, "_load_telemetry", _telemetry_loader()))
+        yield
+
+
+def _reader(name: str, parse: "Callable[[list[str]], Parsed | None]") -> "Callable[..., Frames]":
+    """Return what reads a telemetry topic in place of FastF1's ``name``, from its cache or the upstream."""
+    from fastf1 import _api
+    from fastf1.req import Cache
+
+    parse_as_fastf1: Callable[..., Frames] = inspect.unwrap(getattr(_api, name))
+    (page,) = (page for page, stream in _api.pages.items() if stream == STREAMS[name])
+
+    @wraps(parse_as_fastf1)
+    def read(path: str, **_: Any) -> "Frames":
+        records = _api.fetch_page(path, page)
+        if records is None:
+            raise _api.SessionNotAvailableError(f"{STREAMS[name]} is not there")
+        parsed = parse(records)
+        if parsed is None:
+            return parse_as_fastf1(path, response=records)
+        for warning in parsed.warnings:
+            _api._logger.warning(warning)
+        return parsed.frames
+
+    reader: Callable[..., Frames] = Cache.api_request_wrapper(read)
+    return reader
+
+
+def _telemetry_loader() -> Callable[..., None]:
+    """Return ``Session._load_telemetry`` without its copies: the frames of the session's drivers as they were parsed.
+
+    It says the same, and leaves the same undone after an error.
+    """
+    from fastf1 import _api
+    from fastf1.core import Session, _logger
+    from fastf1.logger import soft_exceptions
+
+    from flows.upstream.telemetry import latest_origin
+
+    def read(name: str, warning: str, session: Any) -> "Frames":
+        try:
+            frames: Frames = getattr(_api, name)(session.api_path)
+        except _api.SessionNotAvailableError:
+            _logger.warning(warning)
+            return {}
+        return frames
+
+    @wraps(inspect.unwrap(Session._load_telemetry))
+    def _load_telemetry(session: Any, livedata: Any = None) -> None:
+        cars = read("car_data", "Car telemetry data is unavailable!", session)
+        positions = read("position_data", "Car position data is unavailable!", session)
+        session._t0_date = latest_origin(cars, positions)
+        if session._t0_date is None:
+            _logger.warning("Failed to determine `Session.t0_date`!")
+        session._car_data, session._pos_data = {}, {}
+        for frames, kept in ((cars, session._car_data), (positions, session._pos_data)):
+            if frames:
+                kept.update({number: frames[number] for number in session.drivers if number in frames})
+        if hasattr(session, "_laps"):
+            session._laps["LapStartDate"] = session._laps["LapStartTime"] + session._t0_date
+
+    loader: Callable[..., None] = soft_exceptions("telemetry data", "Failed to load telemetry data!", _logger)(
+        _load_telemetry
+    )
+    return loader
+
+
+@contextmanager
 def _replaced(owner: Any, name: str, value: object) -> Iterator[None]:
     """Set an attribute of a class or module while the block runs; afterwards it has, or inherits, what it had."""
     before = vars(owner).get(name)
@@ -311,7 +408,7 @@ def _replaced(owner: Any, name: str, value: object) -> Iterator[None]:
 
 def find_moved() -> list[str]:
     """Return in words what this FastF1 has otherwise than it is touched here; empty for the one that is pinned."""
-    return [*_moved_parts(), *_moved_sessions(), *_moved_streams()]
+    return [*_moved_parts(), *_moved_sessions(), *_moved_streams(), *_moved_feeds()]
 
 
 def _moved_parts() -> Iterator[str]:
@@ -359,6 +456,16 @@ def _moved_sessions() -> Iterator[str]:
     methods = [inspect.unwrap(member) for member in vars(Session).values() if inspect.isfunction(member)]
     named = {name for method in methods for name in method.__code__.co_names}
     yield from (f"fastf1.core.Session.{name} is gone" for name in _SESSION_ATTRIBUTES if name not in named)
+
+
+def _moved_feeds() -> Iterator[str]:
+    from fastf1 import _api
+
+    for name, parts in _FEEDS.items():
+        parser = getattr(_api, name, None)
+        read = () if parser is None else inspect.unwrap(parser).__code__.co_consts
+        if other := sorted(parts - {part for part in read if isinstance(part, str)}):
+            yield f"fastf1._api.{name} does not read {', '.join(other)}"
 
 
 def _moved_streams() -> Iterator[str]:

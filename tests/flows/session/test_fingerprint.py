@@ -92,12 +92,14 @@ def test_what_the_bytes_depend_on_is_found_by_the_imports() -> None:
     assert {name for name in found.sources if name.startswith("flows.")} == {
         "flows.session_ref",
         "flows.upstream",
+        "flows.upstream.feeds",
         "flows.upstream.lap_counts",
         "flows.upstream.load",
         "flows.upstream.proofs",
         "flows.upstream.services",
         "flows.upstream.session_info",
         "flows.upstream.tables",
+        "flows.upstream.telemetry",
         "flows.upstream.topics",
     }
     assert {"transforms.order", "transforms.columns", "publish.encode.chunks", "publish.encode.rows"} <= set(

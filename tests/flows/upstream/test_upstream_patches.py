@@ -49,6 +49,13 @@ def test_no_other_minor_version_is_allowed() -> None:
         ("fastf1._api.base_url", "fastf1._api.base_url is None instead of https://livetiming"),
         ("fastf1._api.weather_data", "fastf1._api.weather_data is gone or not made from WeatherData.jsonStream"),
         ("fastf1._api._logger", "fastf1._api._logger is gone"),
+        ("fastf1._api.position_data", "fastf1._api.position_data is gone"),
+        (
+            "fastf1._api.position_data",
+            "fastf1._api.position_data does not read Entries, Position, Status",
+        ),
+        ("fastf1.core.Session._load_telemetry", "fastf1.core.Session._load_telemetry is gone"),
+        ("fastf1.req.Cache.api_request_wrapper", "fastf1.req.Cache.api_request_wrapper is gone"),
     ],
 )
 def test_what_is_gone_is_named(monkeypatch: pytest.MonkeyPatch, gone: str, said: str) -> None:
@@ -67,6 +74,7 @@ def test_what_has_changed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(fastf1.core.Session, "_load_telemetry")
     assert find_moved() == [
         "fastf1.req.Cache._cached_request takes (url, _) instead of (method, url, kwargs)",
+        "fastf1.core.Session._load_telemetry is gone",
         "fastf1.req._logger logs as fastf1.downloads instead of ....req",
         "fastf1.core.Session._car_data is gone",
         "fastf1.core.Session._pos_data is gone",
