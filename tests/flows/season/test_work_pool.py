@@ -52,7 +52,7 @@ def _shorten_silence(made: Installation) -> None:
         if automation["name"] in names:
             trigger = {**automation["trigger"], "within": timedelta(seconds=60).total_seconds()}
             body = {name: automation[name] for name in ("name", "description", "enabled", "tags", "actions")}
-            made.api.put(f"/automations/{automation['id']}", json={**body, "trigger": trigger}).raise_for_status()
+            made.ask("PUT", f"/automations/{automation['id']}", {**body, "trigger": trigger})
 
 
 def _status(made: Installation, round_number: str, code: str) -> dict[str, Any]:
