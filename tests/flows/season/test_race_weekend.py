@@ -1,6 +1,6 @@
 """A race weekend from Thursday to the stewards' last word, by the schedule alone; only clock and upstream are faked.
 
-It takes minutes: some twenty runs, one after the other, of which six compute a session.
+It takes minutes: some twenty runs, one after the other, three of them in processes of a real worker.
 """
 
 from collections.abc import Iterator
