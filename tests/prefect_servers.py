@@ -28,13 +28,15 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def wait_until(condition: Callable[[], T | None], what: str, timeout_s: float = PATIENCE_S) -> T:
+def wait_until(
+    condition: Callable[[], T | None], what: str, timeout_s: float = PATIENCE_S, *, poll_s: float = 0.5
+) -> T:
     """Return what ``condition`` returns once it is true; fail after ``timeout_s``, saying ``what`` did not happen."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if found := condition():
             return found
-        time.sleep(0.5)
+        time.sleep(poll_s)
     raise AssertionError(f"Within {timeout_s:.0f} s this did not happen: {what}")
 
 
@@ -83,13 +85,14 @@ class Server:
                 start_new_session=True,
             )
         process = self.process
-        wait_until(lambda: process.poll() is not None or self.answers(), "the Prefect server answers", PATIENCE_S)
+        with httpx.Client(timeout=5.0, trust_env=False, verify=False) as client:
+            wait_until(lambda: process.poll() is not None or self.answers(client), "the Prefect server answers")
         assert process.poll() is None, f"the Prefect server did not start: {self.folder / 'server.log'}"
 
-    def answers(self) -> bool:
+    def answers(self, client: httpx.Client) -> bool:
         """Whether it is up."""
         try:
-            return httpx.get(f"{self.api}/health", timeout=5.0).status_code == 200
+            return client.get(f"{self.api}/health").status_code == 200
         except httpx.HTTPError:
             return False
 

@@ -5,6 +5,7 @@ Where the server is and how to sign in is read from the variables Prefect itself
 
 import base64
 import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -75,13 +76,14 @@ class PrefectServer:
 
     def _ask(self, method: str, path: str, body: object = None) -> httpx.Response:
         try:
+            trusted = ssl.create_default_context(cafile=self.verify) if isinstance(self.verify, str) else self.verify
             return httpx.request(
                 method,
                 self.api_url.rstrip("/") + path,
                 headers=dict(self.headers),
                 json=body,
                 timeout=_TIMEOUT_S,
-                verify=self.verify,
+                verify=trusted,
             )
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise self._error(f"does not answer ({error or type(error).__name__})") from error

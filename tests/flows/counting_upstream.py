@@ -111,24 +111,33 @@ def most_in_any_window(times: list[float], window_s: float) -> int:
     return max(sum(start <= at < start + window_s for at in times) for start in times)
 
 
-WORKER = """
-import json, sys
-import fastf1
+#: Becomes one process for each order, which tells in a file what it was told and answered.
+WORKERS = """
+import json, os, sys
+import fastf1, prefect.client.orchestration
 from flows.upstream.client import Client
 from flows.upstream.limits import SharedLimits, UpstreamLimits
 from flows.upstream.slots import Limit, Patience
 from pathlib import Path
-order = json.loads(sys.stdin.read())
-given = order["limits"]
-limits = UpstreamLimits(
-    Limit(*given["results"]), Limit(*given["everything"]),
-    {host: Limit(*limit) for host, limit in given["downloads"].items()}, Limit(*given["other"]), "localhost",
-)
-said, statuses = [], []
-with Client(Path(order["cache"]), limits=SharedLimits(said.append, limits, Patience(60, 30, 0.1))).at_work():
-    for url in order["urls"]:
-        statuses.append(fastf1.Cache.requests_get(url).status_code)
-print(json.dumps({"said": said, "statuses": statuses}))
+
+def work(order):
+    given = order["limits"]
+    limits = UpstreamLimits(
+        Limit(*given["results"]), Limit(*given["everything"]),
+        {host: Limit(*limit) for host, limit in given["downloads"].items()}, Limit(*given["other"]), "localhost",
+    )
+    said, statuses = [], []
+    with Client(Path(order["cache"]), limits=SharedLimits(said.append, limits, Patience(60, 30, 0.1))).at_work():
+        for url in order["urls"]:
+            statuses.append(fastf1.Cache.requests_get(url).status_code)
+    Path(order["answer"]).write_text(json.dumps({"said": said, "statuses": statuses}))
+
+orders = json.loads(sys.stdin.read())
+for order in orders:
+    if os.fork() == 0:
+        work(order)
+        sys.exit()
+sys.exit(any([os.wait()[1] for _ in orders]))
 """
 
 
@@ -146,23 +155,21 @@ def as_values(limits: UpstreamLimits) -> dict[str, Any]:
 
 def run_workers(api: str, limits: UpstreamLimits, urls: list[list[str]], folder: Path) -> list[dict[str, Any]]:
     """Let one process for each list of addresses ask for them; return what each was told and answered."""
-    workers = []
-    for number, its_urls in enumerate(urls):
-        order = {"limits": as_values(limits), "cache": str(folder / str(number)), "urls": its_urls}
-        worker = subprocess.Popen(
-            [sys.executable, "-c", WORKER],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PREFECT_API_URL": api},
-            text=True,
-        )
-        assert worker.stdin is not None
-        worker.stdin.write(json.dumps(order))
-        worker.stdin.close()
-        workers.append(worker)
-    answers = []
-    for worker in workers:
-        assert worker.stdout is not None
-        answers.append(json.loads(worker.stdout.read()))
-        assert worker.wait() == 0
-    return answers
+    orders = [
+        {
+            "limits": as_values(limits),
+            "cache": str(folder / str(number)),
+            "urls": its_urls,
+            "answer": str(folder / f"{number}.json"),
+        }
+        for number, its_urls in enumerate(urls)
+    ]
+    subprocess.run(
+        [sys.executable, "-c", WORKERS],
+        input=json.dumps(orders),
+        env={**os.environ, "PREFECT_API_URL": api},
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    return [json.loads(Path(order["answer"]).read_text()) for order in orders]

@@ -3,6 +3,7 @@
 That process has imported what a run imports; a fork sets its environment and becomes Prefect's engine.
 """
 
+import gc
 import json
 import os
 import runpy
@@ -76,8 +77,9 @@ def _serve() -> None:
     import flows.session.flow
     import flows.upstream.load  # noqa: F401
 
-    # Forks take none but the forking thread along.
+    # Forks take none but the forking thread along, and need not look through what all of them have for garbage.
     assert threading.active_count() == 1
+    gc.freeze()
     answers, lock = os.dup(1), threading.Lock()
     os.dup2(2, 1)
     children: list[threading.Thread] = []

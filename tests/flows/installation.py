@@ -164,14 +164,18 @@ class Installation:
         return self.ask("POST", path, body)
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """Return what the API answers, which must not refuse it."""
+        response = self.answer(method, path, body).raise_for_status()
+        return response.json() if response.content else None
+
+    def answer(self, method: str, path: str, body: Any = None) -> httpx.Response:
         """Ask again while the server's database is busy, as Prefect's own client does."""
 
         def answered() -> httpx.Response | None:
             response = self.api.request(method, path, json=body)
             return None if response.status_code == httpx.codes.SERVICE_UNAVAILABLE else response
 
-        response = wait_until(answered, f"the server has time for {path}").raise_for_status()
-        return response.json() if response.content else None
+        return wait_until(answered, f"the server has time for {path}")
 
 
 @contextmanager

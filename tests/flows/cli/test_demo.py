@@ -1,4 +1,7 @@
-"""The main job as a newcomer runs it: ``parcferme demo``, once, twice, and what stands in the folder afterwards."""
+"""The main job as a newcomer runs it: ``parcferme demo``, once, twice, and what stands in the folder afterwards.
+
+The first test takes over 20 s: the demo computes all ten sessions of the sample season, once in a run of all tests.
+"""
 
 import gzip
 import hashlib

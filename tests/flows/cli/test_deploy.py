@@ -52,7 +52,7 @@ def _schedules(deployment: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 def _create_run(made: Installation, name: str, parameters: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     path = f"/deployments/{_deployments(made)[name]['id']}/create_flow_run"
-    answer = made.api.post(path, json={"parameters": parameters, "state": LATER})
+    answer = made.answer("POST", path, {"parameters": parameters, "state": LATER})
     return answer.status_code, answer.json()
 
 
@@ -145,7 +145,7 @@ def test_wrong_input_is_refused_with_a_message(
 def test_right_input_is_taken(made: Installation, rounds: Any) -> None:
     status, run = _create_run(made, "backfill", {"year": 2024, "rounds": rounds, "sessions": ["Race"]})
     assert status == 201
-    made.api.delete(f"/flow_runs/{run['id']}").raise_for_status()
+    made.ask("DELETE", f"/flow_runs/{run['id']}")
 
 
 def test_schedules_make_runs(made: Installation) -> None:

@@ -1,6 +1,10 @@
-"""The operator's way through the Prefect UI, in a real browser against a real server: from the form to the data."""
+"""The operator's way through the Prefect UI, in a real browser against a real server: from the form to the data.
+
+It takes over 20 s: a server, a worker and the UI start, and two sessions are published behind it.
+"""
 
 import json
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,8 +17,9 @@ from flows.engine.artifact_texts import plain_rows, plain_text
 from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR
 
 SESSIONS = ("Race", "Sprint", "Qualifying", "Sprint Qualifying", "Practice 1", "Practice 2", "Practice 3")
-WANTED = ("Qualifying", "Race")
-ROUND, EVENT = 3, "Vantry Grand Prix"
+#: The sessions that take least, by name and code, the newest first.
+WANTED = {"Qualifying": "Q", "Practice 1": "FP1"}
+ROUND, EVENT = 1, "Larkmoor Grand Prix"
 NO_SESSION = "[] should be non-empty"
 VERSIONS = "look.all('a[href*=\"/artifacts/artifact/\"]')"
 
@@ -31,7 +36,7 @@ def test_a_backfill_from_the_form_to_the_published_data(sample_cache: Path, tmp_
         wrong_input_is_refused(page)
         assert it.runs_of("backfill") == []
         submit_right_input(page, it)
-        watch_it_run(page)
+        watch_it_run(page, it)
         rows_of_the_table(page)
         the_api_and_the_site_agree(it)
         texts_of_others_are_texts(page, it)
@@ -65,7 +70,7 @@ def wrong_input_is_refused(page: Page) -> None:
     page.see(NO_SESSION)
 
 
-def choose_sessions(page: Page, wanted: tuple[str, ...]) -> None:
+def choose_sessions(page: Page, wanted: Collection[str]) -> None:
     """Tick and untick until exactly these are chosen: a click can meet a list that is just drawn anew."""
     for _ in range(5):
         wrong = chosen_sessions(page) ^ set(wanted)
@@ -103,7 +108,7 @@ def submit_right_input(page: Page, it: Installation) -> None:
     raise AssertionError("The form was sent five times, and no run was made.")
 
 
-def watch_it_run(page: Page) -> None:
+def watch_it_run(page: Page, it: Installation) -> None:
     page.click("View run")
     page.click("Subflow Runs", "[role=tab]")
     for name in WANTED:
@@ -111,7 +116,14 @@ def watch_it_run(page: Page) -> None:
     page.click("Artifacts", "[role=tab]")
     page.see(f"backfill-{SAMPLE_YEAR}-progress")
     page.see("of 2 sessions")
-    page.wait_for("Boolean(look.named('span, div', 'Completed'))", "completed run", timeout_s=300)
+    # Prefect's drawing of the graph takes as much of the processors as the runs: nobody looks until they have ended.
+    address = page.url
+    page.open("about:blank")
+    (run,) = it.runs_of("backfill")
+    it.wait_for_state(run["id"], "Completed", "Failed", "Crashed")
+    page.open(address)
+    page.wait_for("Boolean(look.named('span, div', 'Completed'))", "completed run")
+    page.click("Artifacts", "[role=tab]")
 
 
 def rows_of_the_table(page: Page) -> None:
@@ -121,19 +133,15 @@ def rows_of_the_table(page: Page) -> None:
     page.wait_for("look.all('tbody tr').length === 2", "table of two rows")
     rows = page.evaluate("look.all('tbody tr').map(row => [...row.cells].map(cell => cell.innerText.trim()))")
     # The newest first.
-    assert [row[:4] for row in rows] == [[str(ROUND), EVENT, code, "published"] for code in ("R", "Q")]
+    assert [row[:4] for row in rows] == [[str(ROUND), EVENT, code, "published"] for code in WANTED.values()]
 
 
 def the_api_and_the_site_agree(it: Installation) -> None:
     (run,) = it.runs_of("backfill")
     assert run["state_name"] == "Completed"
-    assert run["parameters"] == {
-        "year": SAMPLE_YEAR,
-        "rounds": str(ROUND),
-        "sessions": list(WANTED),
-        "force": False,
-        "source": "upstream",
-    }
+    # In whichever order they were ticked.
+    assert set(run["parameters"].pop("sessions")) == set(WANTED)
+    assert run["parameters"] == {"year": SAMPLE_YEAR, "rounds": str(ROUND), "force": False, "source": "upstream"}
     (progress,) = (
         found for found in it.post("/artifacts/filter", {}) if found["key"] == f"backfill-{SAMPLE_YEAR}-progress"
     )
@@ -147,8 +155,8 @@ def the_api_and_the_site_agree(it: Installation) -> None:
         for event in season["events"]
         for session in event["sessions"]
     }
-    assert {key for key, state in states.items() if state == "published"} == {(ROUND, "Q"), (ROUND, "R")}
-    for session in ("Q", "R"):
+    assert {key for key, state in states.items() if state == "published"} == {(ROUND, code) for code in WANTED.values()}
+    for session in WANTED.values():
         status = json.loads((it.site / f"v1/status/{SAMPLE_YEAR}/{ROUND}/{session}.json").read_bytes())
         assert (status["type"], status["progress"]) == ("complete", 100)
 

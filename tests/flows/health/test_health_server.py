@@ -1,10 +1,12 @@
 """Health with a real Prefect server: what is read from it, the flow, its events, and the command's exit codes."""
 
+import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +20,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Crashed, Failed, Running, Scheduled
 from prefect_servers import PATIENCE_S, wait_until
 
+from flows.cli.main import main
 from flows.engine.events import HEALTH_CHANGED, HEALTH_FAILING, emit_health_event
 from flows.health import gather as health_checks
 from flows.health.gather import gather_checks
@@ -69,11 +72,21 @@ class Installation:
     def checks(self) -> dict[str, Check]:
         return {c.name: c for c in gather_checks(read_settings(), self.store, self.client, now())}
 
-    def command(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run the command in this process."""
+        said, complained = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(said), redirect_stderr(complained):
+            for name, value in {"PREFECT_API_URL": self.api_url, "COLUMNS": "160", **environment}.items():
+                patch.setenv(name, value)
+            code = main(["health", *arguments])
+        return subprocess.CompletedProcess(arguments, code, said.getvalue(), complained.getvalue())
+
+    def command_in_a_process(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run the command as a probe does."""
         return subprocess.run(
             [sys.executable, "-m", "flows.cli", "health", *arguments],
             cwd=self.folder,
-            env={**os.environ, "PREFECT_API_URL": self.api_url, "COLUMNS": "160", **environment},
+            env={**os.environ, "PREFECT_API_URL": self.api_url, "COLUMNS": "160"},
             capture_output=True,
             text=True,
             timeout=PATIENCE_S,
@@ -142,16 +155,15 @@ def test_without_a_worker_what_is_deployed_is_failing_and_a_paused_pool_degraded
     assert installation.checks()["workers"].state == DEGRADED
 
 
-def test_with_a_worker_that_polls_it_is_healthy_and_ready(installation, worker) -> None:
+def test_with_a_worker_that_polls_it_is_healthy_and_ready_and_the_watch_runs_on_it(installation, worker) -> None:
+    """It may take over 20 s: a worker starts, and a run on it."""
     installation.deploy("publish-session")
     check = installation.checks()["workers"]
     assert check.state == HEALTHY and "1 worker online" in check.message and "worker-1" in check.message
-    ready = installation.command("--ready")
+    ready = installation.command_in_a_process("--ready")
     assert ready.returncode == 0, ready.stdout + ready.stderr
     assert f"1 online in the pool {installation.pool}" in ready.stdout
 
-
-def test_the_watch_runs_on_a_worker_and_its_event_arrives(installation, worker) -> None:
     emit_health_event("unknown", None, "for the run to differ from")
     wait_until(lambda: announced(installation.api_url) == "unknown", "the event arrives")
     deployment = installation.deploy("check-health", "flows.watch.flow.check_health")

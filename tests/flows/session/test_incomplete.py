@@ -104,6 +104,8 @@ def double(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpstreamDouble]
 def test_the_next_fetch_heals_it_and_an_upstream_that_is_gone_breaks_nothing(
     double: UpstreamDouble, tmp_path: Path
 ) -> None:
+    """It takes over 20 s: a race is loaded and published twice, by four commands that begin with nothing imported."""
+
     def run(*more: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "-m", "flows.cli", "publish", str(SAMPLE_YEAR), "1", "R", *more],
