@@ -14,12 +14,15 @@ import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.loaders import create_loader
+from botocore.session import get_session
 
 from publish import keys
 from publish.headers import Headers, headers_for
@@ -49,6 +52,19 @@ _CONFIG = Config(
 )
 
 
+@cache
+def _descriptions() -> Any:
+    """What botocore knows of services and endpoints, read once a process: that is most of what a client costs."""
+    return create_loader(get_session().get_config_variable("data_path"))
+
+
+def _session() -> boto3.session.Session:
+    """A session of its own for every store: settings and credentials are those of now."""
+    session = get_session()
+    session.register_component("data_loader", _descriptions())
+    return boto3.session.Session(botocore_session=session)
+
+
 class S3Store(Store):
     """Objects below ``prefix`` of ``bucket``. Made without talking to the server; safe to use from several threads."""
 
@@ -59,7 +75,7 @@ class S3Store(Store):
         self.uri = f"s3://{bucket}/{self.prefix}".rstrip("/")
         self._placement = _placement(options)
         with self._explained("open", ""):
-            self._client: Any = boto3.session.Session().client("s3", config=_CONFIG)
+            self._client: Any = _session().client("s3", config=_CONFIG)
 
     def read(self, key: str) -> Stored | None:
         """Return the whole object, or None if there is none."""
