@@ -13,10 +13,10 @@ import pytest
 from coverage import Coverage
 
 #: Percent of all branches and lines; raise it with what is measured, never lower it.
-FLOOR_PERCENT = 93.0
+FLOOR_PERCENT = 95.5
 ROOMS = ("transforms", "publish")
 #: Tests in the folders of these rooms whose work has been traced before, in fewer steps.
-UNTRACED = ("test_recorded", "test_interleavings", "test_concurrency", "test_concurrency_kill")
+UNTRACED = ("test_recorded", "test_structs", "test_interleavings", "test_concurrency", "test_concurrency_kill")
 #: Where the processes of a distributed run meet.
 _FOLDER = "BRANCH_COVERAGE_FOLDER"
 _ROOT = Path(__file__).parents[1]

@@ -14,7 +14,7 @@ from flows.upstream.http_cache import delete_bodies, read_bodies, write_bodies
 from flows.upstream.load import load_recording
 from flows.upstream.services import LIVE_TIMING, stream_urls
 from flows.upstream.streams import read_stream
-from flows.upstream.topics import STREAMS, read_circuit_key, read_session_key, topic_folder
+from flows.upstream.topics import STREAMS, key_of, read_circuit_key, read_session_key, topic_folder
 from transforms.errors import CorruptDataError, NotReadyError
 from transforms.recording import Recording
 from transforms.session import transform_session
@@ -166,7 +166,12 @@ def test_without_session_status_the_start_is_that_of_the_first_laps(upstream: Up
     assert abs(begins[0] - begins[1]) < 2_000
 
 
-@pytest.mark.parametrize("key", [..., None, "", "none", 0, -1])
+@pytest.mark.parametrize("key", [None, "", "none", 0, -1, 1.5, True, [7]])
+def test_what_is_no_number_of_a_session(key: object) -> None:
+    assert key_of({"Key": key}) is None and key_of({"Key": 9472}) == 9472
+
+
+@pytest.mark.parametrize("key", [..., "none"])
 def test_a_number_that_is_missing_is_refused_by_name_or_taken_from_the_index(timing: Upstream, key: object) -> None:
     timing.send_info(Key=key)
     with pytest.raises(CorruptDataError, match=r"SessionInfo of 2099 round 1 .* has no Key.*147 laps") as refused:
