@@ -234,7 +234,7 @@ def feeds(draw: st.DrawFn, topic: str, *, odd: bool) -> list[str]:
     return records
 
 
-made_up = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+made_up = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("topic", PARSERS)
@@ -404,7 +404,7 @@ def assert_same_samples(cars: Frames, positions: Frames, drivers: list[str]) -> 
     return values
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(common_feeds("car_data"), common_feeds("position_data"), st.permutations(["1", "44", "16", "99"]))
 @example([], [], ["1"])
 def test_samples_and_origin_are_those_of_fastf1s_session(
