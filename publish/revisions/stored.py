@@ -62,7 +62,7 @@ def read_revision(
         if sizes.get(item.path) != item.bytes:
             return True
         info = store.head(folder + item.path) if by_hash else None
-        return by_hash and (info is None or info.sha256 != item.sha256)
+        return by_hash and (info is None or not item.has_hash(info.sha256))
 
     lost = in_parallel(is_lost, manifest.objects) if by_hash else map(is_lost, manifest.objects)
     return manifest, [item.path for item, gone in zip(manifest.objects, lost, strict=True) if gone]
