@@ -99,7 +99,7 @@ def _heal_revision(store: Store, session_key: int, revision: str) -> bool:
         elif manifest is not None:
             done = _describe_anew(store, latest, manifest)
         else:
-            raise _UnprovenError("its manifest is lost. Publish the session again with --force.")
+            raise _UnprovenError("its manifest is lost or of an older format. Publish the session again with --force.")
         if done:
             return True
     raise _UnprovenError("others changed it each time it was to be mended. See what they are, then run it again.")

@@ -58,7 +58,7 @@ export async function readDocument(name, key, options = {}) {
   const found = document?.schema === known ? `contract ${document.contract}` : document?.schema ?? "without a name";
   throw new LoadError(
     `${key} has a format this page does not know (${found}; this page reads ${known} of contract ${CONTRACT}). ` +
-      "Reload the page; if that does not help, the page is older than the data: whoever publishes should publish the pages again.",
+      "Reload the page; if that does not help, whoever publishes should publish the pages again, or the session if it is the older one.",
   );
 }
 
