@@ -166,9 +166,9 @@ def roll_back(store: Store, session_key: int, revision: str | None, *, now: date
             if read_latest(store, session_key) != before:
                 return None
             raise PublicationError(
-                f"{len(lost)} objects of revision {entry.revision} of session {session_key} are gone from {store.uri} "
-                f"or have another size, {lost[0]} for one. What is current stays. Choose another revision, or restore "
-                "them."
+                f"{len(lost)} objects of revision {entry.revision} of session {session_key} are gone from {store.uri}, "
+                f"have another size or are of an older format, {lost[0]} for one. What is current stays. Choose "
+                "another revision, or restore them."
             )
         if entry.revision == before.revision:
             return before, before

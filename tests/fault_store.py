@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from publish import keys
+from publish.encode.manifest import Manifest
 from publish.stores.base import Listed, ObjectInfo, Store, Stored
 from publish.structs import decode_document
 
@@ -134,14 +135,14 @@ def _check_season(store: Store, key: str) -> set[str]:
 def _check_manifest(store: Store, key: str, revision: str) -> set[str]:
     stored = store.read(key)
     assert stored is not None, f"{key} is linked and not there"
-    manifest = decode_document(stored.data, dict, key)
-    assert manifest["revision"] == revision
+    manifest = decode_document(stored.data, Manifest, key)
+    assert manifest.revision == revision
     folder = key.removesuffix("manifest.json")
-    for item in manifest["objects"]:
-        found = store.read(folder + item["path"])
-        assert found is not None, f"{item['path']} is in {key} and not in the store"
-        assert hashlib.sha256(found.data).hexdigest() == item["sha256"]
-    return {key} | {folder + item["path"] for item in manifest["objects"]}
+    for item in manifest.objects:
+        found = store.read(folder + item.path)
+        assert found is not None, f"{item.path} is in {key} and not in the store"
+        assert item.has_hash(hashlib.sha256(found.data).hexdigest())
+    return {key} | {folder + item.path for item in manifest.objects}
 
 
 def check_copies(store: Store, session_key: int, targets: dict[str, str]) -> None:

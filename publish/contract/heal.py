@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from publish import keys
 from publish.contract.verify import read_latest_or_none
 from publish.encode.content import content_sha256
-from publish.encode.manifest import Manifest, ManifestObject, content_name, named
+from publish.encode.manifest import Manifest, ManifestObject, content_name, named, with_objects
 from publish.revisions.copies import remove_objects
 from publish.revisions.latest import Latest, read_latest, rename
 from publish.revisions.stored import find_content, read_revision
@@ -99,7 +99,7 @@ def _heal_revision(store: Store, session_key: int, revision: str) -> bool:
         elif manifest is not None:
             done = _describe_anew(store, latest, manifest)
         else:
-            raise _UnprovenError("its manifest is lost. Publish the session again with --force.")
+            raise _UnprovenError("its manifest is lost or of an older format. Publish the session again with --force.")
         if done:
             return True
     raise _UnprovenError("others changed it each time it was to be mended. See what they are, then run it again.")
@@ -113,14 +113,14 @@ def _describe_anew(store: Store, latest: Latest, manifest: Manifest) -> bool:
     old = manifest.revision
     folder = keys.revision_folder(latest.session_key, old)
     found = in_parallel(lambda item: _look(store, folder, item), manifest.objects, workers=_READERS)
-    described = replace(manifest, objects=tuple(item for item, _ in found))
-    contents = [content for _, content in found]
+    items, contents = [item for item, _ in found], [content for _, content in found]
+    described = with_objects(manifest, items)
     if content_name(described, contents) != keys.content_of(old):
         raise _UnprovenError("together its objects are not what was published. Publish the session again with --force.")
     new, data = next(made for made in _names(described, contents) if made[0] not in (old, *latest.removed))
     target = keys.revision_folder(latest.session_key, new)
     with suppress(Conflict):  # the source has just gone
-        in_parallel(lambda item: store.copy(folder + item.path, target + item.path, item.sha256), described.objects)
+        in_parallel(lambda item: store.copy(folder + item.path, target + item.path, item.sha256), items)
         store.write(keys.manifest(latest.session_key, new), data)
         _, lost = read_revision(store, latest.session_key, new, by_hash=True)
         return not lost and _rename(store, latest, old, new)

@@ -3,16 +3,20 @@
 A name has two parts: a hash of what a reader gets after decoding, and one of the bytes, which are others where another
 version of a library has written them. The same name means the same bytes, for ever and whoever stores them; the same
 first part means the same content.
+
+Most objects of a race are chunks, a minute each. The manifest lists them by kind, as what cannot be worked out: bytes
+and half of the hash. :attr:`Manifest.objects` has every object, :func:`with_objects` is the way back.
 """
 
 import dataclasses
 import hashlib
 import itertools
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict
 from typing import Annotated
 
-from msgspec import UNSET, Meta, UnsetType
+import msgspec
+from msgspec import UNSET, Meta, UnsetType, field
 from msgspec.structs import replace
 
 from publish import keys
@@ -41,14 +45,22 @@ from publish.structs import (
     one_of,
     plain_values,
 )
+from transforms.errors import PublicationError
 from transforms.frames import Clock
 from transforms.recording import SessionIdentity
 from transforms.session import SessionData
 
 #: Hexadecimal digits of the two parts of a revision's name.
 _CONTENT_DIGITS, _BYTES_DIGITS = 16, 8
-#: What an object can be.
-KINDS = ("samples", "frames", "overview", "rows", "table", "track", "quality", *TABLE_DOCUMENTS)
+#: What an object can be that stands for itself, and what is cut into minutes.
+KINDS = ("overview", "rows", "table", "track", "quality", *TABLE_DOCUMENTS)
+CHUNKED = ("samples", "frames")
+#: Digits of a chunk's SHA-256 in the manifest. With all 64 that of Monaco 2024, 150 minutes, takes 17 kB as a server
+#: sends it, so 12 kB; 128 bits tell any bytes from any others all the same.
+_CHUNK_DIGITS = 32
+
+
+Path = Annotated[str, Meta(pattern=r"^[a-z0-9_]+(/[a-z0-9_.]+)*"), about("Relative to the manifest")]
 
 
 class ManifestEvent(Part):
@@ -146,7 +158,7 @@ class ManifestSamples(Part):
 class ManifestObject(Part):
     """One object of the revision. ``bytes`` and ``sha256`` are of the file as it is downloaded."""
 
-    path: Annotated[str, Meta(pattern=r"^[a-z0-9_]+(/[a-z0-9_.]+)*"), about("Relative to the manifest")]
+    path: Path
     kind: Annotated[str, one_of(*KINDS)]
     bytes: Count
     sha256: Sha256
@@ -156,8 +168,27 @@ class ManifestObject(Part):
     end_ms: Annotated[Count | UnsetType, about("The first tick after the last one in it")] = UNSET
     rows: Count | UnsetType = UNSET
 
+    def has_hash(self, sha256: str | None) -> bool:
+        """Whether bytes with this SHA-256 are the object's; of a chunk the manifest knows only how it begins."""
+        return sha256 is not None and sha256.startswith(self.sha256)
 
-class Manifest(Document, tag="parcferme/manifest/1"):
+
+class ManifestChunks(Part):
+    """The chunks of one kind, from the first minute to the last.
+
+    Number n is ``<folder>/<n>.json.gz``, n with four digits. It begins at n times ``chunk_ms`` of its kind and ends
+    where the next one begins, the last one at ``clock.duration_ms``.
+    """
+
+    folder: Path
+    files: Annotated[
+        tuple[tuple[Count, Annotated[str, Meta(pattern=f"^[0-9a-f]{{{_CHUNK_DIGITS}}}$")]], ...],
+        about(f"Bytes of each as it is downloaded, and the first {_CHUNK_DIGITS} digits of its SHA-256"),
+    ]
+    fps: Rate | UnsetType = UNSET
+
+
+class Manifest(Document, tag="parcferme/manifest/2"):
     """What one revision of a session consists of."""
 
     session_key: int
@@ -174,15 +205,28 @@ class Manifest(Document, tag="parcferme/manifest/1"):
     capabilities: Capabilities
     samples: ManifestSamples
     frames: ManifestFrames
-    objects: tuple[ManifestObject, ...]
+    chunks: Annotated[dict[Annotated[str, one_of(*CHUNKED)], ManifestChunks], about("By kind; none without frames")]
+    files: Annotated[tuple[ManifestObject, ...], about("Every object that is no chunk")] = field(name="objects")
     made_with: Annotated[dict[str, str], about("Versions; no part of the content that the revision's name begins with")]
     parts: Annotated[tuple[ManifestPart, ...] | UnsetType, about("Q1, Q2 and Q3, or a practice; not of a race")] = UNSET
     verdict: Annotated[Verdict | None, about("How true the data is; null in revisions of before")] = None
 
     @property
+    def objects(self) -> tuple[ManifestObject, ...]:
+        """Every object, by path; of chunks with the part of their hash that is known."""
+        return tuple(sorted((*self.files, *self._chunks()), key=_path))
+
+    @property
     def hashes(self) -> dict[str, str]:
-        """The SHA-256 of every object, by path."""
-        return {item.path: item.sha256 for item in self.objects}
+        """The SHA-256 of every object that is no chunk, by path."""
+        return {item.path: item.sha256 for item in self.files}
+
+    def _chunks(self) -> Iterator[ManifestObject]:
+        for kind, chunks in self.chunks.items():
+            for number, (size, sha256) in enumerate(chunks.files):
+                path, start_ms = f"{chunks.folder}/{number:04d}.json.gz", number * CHUNK_MS
+                end_ms = min(start_ms + CHUNK_MS, self.clock.duration_ms)
+                yield ManifestObject(path, kind, size, sha256, "gzip", chunks.fps, start_ms, end_ms)
 
 
 def build_manifest(
@@ -219,18 +263,46 @@ def build_manifest(
         verdict=verdict_of(data.quality),
         samples=ManifestSamples(CHUNK_MS, data.replay.lap_length_m, sampled_channels(sampled)),
         frames=ManifestFrames(RATES, CHUNK_MS, _channels(channels)),
-        objects=tuple(_entry(entry) for entry in ordered),
+        chunks={},
+        files=(),
         made_with=made_with,
         # Absent in a race, which has none.
         parts=tuple(ManifestPart(**asdict(part)) for part in data.parts) or UNSET,
     )
-    return named(unnamed, [entry.content_sha256 for entry in ordered])
+    listed = with_objects(unnamed, [_entry(entry) for entry in ordered])
+    return named(listed, [entry.content_sha256 for entry in ordered])
+
+
+def with_objects(manifest: Manifest, objects: Iterable[ManifestObject]) -> Manifest:
+    """Return ``manifest`` with these objects in place of its own.
+
+    :raises PublicationError: chunks are not one a minute from the first to the last, so they cannot be listed by kind.
+    """
+    whole = sorted(objects, key=_path)
+    chunks = {kind: [item for item in whole if item.kind == kind] for kind in CHUNKED}
+    packed = replace(
+        manifest,
+        chunks={kind: _packed(items) for kind, items in chunks.items() if items},
+        files=tuple(item for item in whole if item.kind not in CHUNKED),
+    )
+    for item, listed in zip(whole, packed.objects, strict=True):
+        if replace(listed, sha256=item.sha256) != item or not listed.has_hash(item.sha256):
+            raise PublicationError(
+                f"{item.path} of session {manifest.session_key} cannot be listed: {listed} was expected in place of "
+                f"{item}. Nothing was published. This is a fault of parcferme: report it with this message."
+            )
+    return packed
+
+
+def _packed(items: list[ManifestObject]) -> ManifestChunks:
+    folder = items[0].path.rpartition("/")[0]
+    return ManifestChunks(folder, tuple((item.bytes, item.sha256[:_CHUNK_DIGITS]) for item in items), items[0].fps)
 
 
 def named(manifest: Manifest, content_sha256: Iterable[str], number: int = 0) -> tuple[str, bytes]:
     """Return the name of the revision that ``manifest`` describes, whatever it says itself, and the manifest with it.
 
-    ``content_sha256`` is of what a reader gets of its objects, in order. Each ``number`` gives another name.
+    ``content_sha256`` is of what a reader gets of its ``objects``, in order. Each ``number`` gives another name.
     """
     return _with_name(manifest, content_name(manifest, content_sha256), number)
 
@@ -238,7 +310,8 @@ def named(manifest: Manifest, content_sha256: Iterable[str], number: int = 0) ->
 def content_name(manifest: Manifest, content_sha256: Iterable[str]) -> str:
     """Return the first part of the name of the revision that ``manifest`` describes; arguments as for :func:`named`."""
     body = plain_values(manifest)
-    del body["revision"], body["made_with"]
+    del body["revision"], body["made_with"], body["chunks"]
+    body["objects"] = msgspec.to_builtins(manifest.objects)
     for entry, content in zip(body["objects"], content_sha256, strict=True):
         # How an object is packed is no content.
         del entry["bytes"], entry["sha256"]
@@ -262,6 +335,10 @@ def _with_name(manifest: Manifest, content: str, number: int) -> tuple[str, byte
     digest = hashlib.sha256(canonical_json([facts, number])).hexdigest()
     revision = f"{content}-{digest[:_BYTES_DIGITS]}"
     return revision, canonical_json(plain_values(replace(manifest, revision=revision)))
+
+
+def _path(item: ManifestObject) -> str:
+    return item.path
 
 
 def _channels(names: frozenset[str]) -> dict[str, ManifestChannel]:

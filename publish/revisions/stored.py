@@ -43,7 +43,7 @@ def upload_revision(
 def read_revision(
     store: Store, session_key: int, revision: str, *, by_hash: bool = False
 ) -> tuple[Manifest | None, list[str]]:
-    """Return a revision's manifest and the paths of what is lost of it; of a lost or torn manifest (None) only that.
+    """Return a revision's manifest and the paths of what is lost of it; of one that cannot be read (None) only it.
 
     Lost is what is not there with the bytes that the manifest says; ``by_hash``: also what has another hash, as far as
     the store knows.
@@ -54,7 +54,7 @@ def read_revision(
     try:
         manifest = None if stored is None else decode_document(stored.data, Manifest, _MANIFEST)
     except PublicationError:
-        manifest = None  # torn by something else
+        manifest = None  # torn by something else, or of an older format
     if manifest is None:
         return None, [_MANIFEST]
 
@@ -62,7 +62,7 @@ def read_revision(
         if sizes.get(item.path) != item.bytes:
             return True
         info = store.head(folder + item.path) if by_hash else None
-        return by_hash and (info is None or info.sha256 != item.sha256)
+        return by_hash and (info is None or not item.has_hash(info.sha256))
 
     lost = in_parallel(is_lost, manifest.objects) if by_hash else map(is_lost, manifest.objects)
     return manifest, [item.path for item, gone in zip(manifest.objects, lost, strict=True) if gone]

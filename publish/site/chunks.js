@@ -18,6 +18,7 @@ import { framesProblem, samplesProblem } from "./shapes.js";
 
 const KEPT = 16; // chunks in memory beside the overview; one is a few MB
 const OVERVIEW = "overview";
+/** @type {("samples" | "frames")[]} */
 const TIERS = ["samples", "frames"]; // samples are a third of the bytes; frames do where they cannot be had
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 60_000;
@@ -40,9 +41,10 @@ export class ChunkStore {
     this.chunkMs = manifest.frames.chunk_ms;
     /** @type {Map<string, string>} */
     this.objects = new Map();
-    for (const { kind, start_ms: startMs, path } of manifest.objects) {
-      if (kind === OVERVIEW) this.objects.set(OVERVIEW, path);
-      else if (TIERS.includes(kind) && startMs !== undefined) this.objects.set(`${kind}/${Math.floor(startMs / this.chunkMs)}`, path);
+    for (const { kind, path } of manifest.objects) if (kind === OVERVIEW) this.objects.set(OVERVIEW, path);
+    for (const tier of TIERS) {
+      const { folder: below, files } = manifest.chunks[tier] ?? { folder: "", files: [] };
+      for (const index of files.keys()) this.objects.set(`${tier}/${index}`, `${below}/${String(index).padStart(4, "0")}.json.gz`);
     }
     /** @type {Chunk | null} */
     this.overview = null;
@@ -150,7 +152,7 @@ export class ChunkStore {
   async read(id, signal) {
     const key = `${this.folder}${this.objects.get(id)}`;
     const { samples, frames } = this.manifest;
-    if (samples && id.startsWith("samples/")) {
+    if (id.startsWith("samples/")) {
       const minute = await readDocument("samples", key, { signal });
       refuse(key, samplesProblem(minute, samples.channels));
       return new SampleChunk(minute, samples);

@@ -24,7 +24,7 @@ export class LoadError extends Error {
  * @type {Record<keyof Documents, number>}
  */
 const VERSIONS = {
-  index: 1, season: 1, latest: 1, manifest: 1, frames: 2, samples: 1, track: 1, laps: 1, results: 1, weather: 1,
+  index: 1, season: 1, latest: 1, manifest: 2, frames: 2, samples: 1, track: 1, laps: 1, results: 1, weather: 1,
   messages: 1, quality: 2, health: 1, runs: 1, status: 1,
 };
 const CONTRACT = 1;
@@ -58,7 +58,7 @@ export async function readDocument(name, key, options = {}) {
   const found = document?.schema === known ? `contract ${document.contract}` : document?.schema ?? "without a name";
   throw new LoadError(
     `${key} has a format this page does not know (${found}; this page reads ${known} of contract ${CONTRACT}). ` +
-      "Reload the page; if that does not help, the page is older than the data: whoever publishes should publish the pages again.",
+      "Reload the page; if that does not help, whoever publishes should publish the pages again, or the session if it is the older one.",
   );
 }
 

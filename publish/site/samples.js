@@ -4,7 +4,7 @@ import { heldAt } from "./decode.js";
 
 /** @import { Manifest, Runs, Sampled, SamplesDocument, Steps } from "./types.d.ts" */
 
-/** @typedef {NonNullable<Manifest["samples"]>} Declared what a manifest says of samples */
+/** @typedef {Manifest["samples"]} Declared what a manifest says of samples */
 /** @typedef {{ times: Float64Array, values: Float64Array }} Curve times in ms and values there, NaN where nothing is known */
 
 const TICK_MS = 40; // how finely a minute is shown; readers may ask for any moment

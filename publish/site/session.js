@@ -21,7 +21,7 @@ export class Session {
     this.isRace = Boolean(manifest.capabilities.order);
     this.startMs = manifest.clock.race_start_ms ?? 0;
     this.parts = new Parts(manifest.parts ?? []);
-    this.hasFrames = manifest.objects.some((object) => object.kind === "samples" || object.kind === "frames");
+    this.hasFrames = Object.keys(manifest.chunks).length > 0;
   }
 
   /**

@@ -36,9 +36,13 @@ export interface ManifestObject {
   kind: string;
   bytes: number;
   sha256: string;
+}
+
+/** The minutes of one kind: `<folder>/<n>.json.gz`, n with four digits; bytes of each and half of its hash. */
+export interface ManifestChunks {
+  folder: string;
+  files: [number, string][];
   fps?: number;
-  start_ms?: number;
-  end_ms?: number;
 }
 
 /** Q1, Q2 or Q3, or a practice. */
@@ -64,8 +68,9 @@ export interface Manifest {
   parts?: Part[];
   grade: string;
   capabilities: Record<string, boolean>;
-  samples?: { chunk_ms: number; lap_length_m: number | null; channels: Record<string, Sampled> };
+  samples: { chunk_ms: number; lap_length_m: number | null; channels: Record<string, Sampled> };
   frames: { fps: number[]; chunk_ms: number; channels: Record<string, Channel> };
+  chunks: { samples?: ManifestChunks; frames?: ManifestChunks };
   objects: ManifestObject[];
 }
 

@@ -18,6 +18,7 @@ from werkzeug.serving import make_server
 
 from publish.encode.chunks import CHUNK_MS, RATES
 from publish.encode.manifest import (
+    CHUNKED,
     Manifest,
     ManifestClock,
     ManifestEvent,
@@ -26,6 +27,7 @@ from publish.encode.manifest import (
     ManifestSamples,
     ManifestSession,
     named,
+    with_objects,
 )
 from publish.encode.objects import EncodedObject, EncodedRevision
 from publish.headers import headers_for
@@ -112,27 +114,33 @@ def make_revision(
         event=ManifestEvent("Bahrain Grand Prix", "Bahrain Grand Prix", "Bahrain", "Sakhir", None),
         session=ManifestSession("R", "Race", "2024-03-02", None),
         revision="0" * 16,
-        clock=ManifestClock(None, 0, 0, None),
+        clock=ManifestClock(None, 100 * CHUNK_MS, 0, None),
         drivers=(),
         total_laps=None,
         grade="A",
         capabilities={"telemetry": True},
         frames=ManifestFrames(RATES, CHUNK_MS, {}),
         samples=ManifestSamples(CHUNK_MS, None, {}),
-        objects=(),
+        chunks={},
+        files=(),
         made_with={},
     )
     return _encoded(session_key, manifest, objects)
 
 
 def _encoded(session_key: int, manifest: Manifest, objects: list[EncodedObject]) -> EncodedRevision:
-    listed = msgspec.structs.replace(manifest, objects=_listed(objects))
-    revision, data = named(listed, [item.content_sha256 for item in objects])
+    contents = {item.path: item.content_sha256 for item in objects}
+    listed = with_objects(manifest, map(_listed, objects))
+    revision, data = named(listed, [contents[item.path] for item in listed.objects])
     return EncodedRevision(session_key, revision, data, tuple(objects))
 
 
-def _listed(objects: list[EncodedObject]) -> tuple[ManifestObject, ...]:
-    return tuple(ManifestObject(o.path, o.kind, o.bytes, o.sha256, o.content_encoding) for o in objects)
+def _listed(item: EncodedObject) -> ManifestObject:
+    made = ManifestObject(item.path, item.kind, item.bytes, item.sha256, item.content_encoding)
+    if item.kind not in CHUNKED:
+        return made
+    start_ms = int(item.path[-len("0000.json.gz") :][:4]) * CHUNK_MS
+    return msgspec.structs.replace(made, start_ms=start_ms, end_ms=start_ms + CHUNK_MS)
 
 
 def with_files(encoded: EncodedRevision, files: dict[str, bytes]) -> EncodedRevision:

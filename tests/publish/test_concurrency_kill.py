@@ -43,7 +43,7 @@ def context():
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_signalled_at_a_stage(tmp_path, context, publishing, stage) -> None:
-    before, after = (publishing.revision(content, paths=PATHS[-3:]) for content in ("before", "after"))
+    before, after = (publishing.revision(content, paths=(PATHS[0], *PATHS[-2:])) for content in ("before", "after"))
     job = Job(publishing.identity(), [after], publishing.summary, publishing.now)
     for number, ending in ENDINGS.items():
         store = FileStore(tmp_path / number.name)

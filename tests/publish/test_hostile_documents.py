@@ -109,7 +109,8 @@ SAMPLES = json.loads((files("publish") / "docs" / "samples_vectors.json").read_b
 MANIFEST = {
     "frames": {"chunk_ms": 60_000, "channels": CHANNELS},
     "samples": SAMPLES["samples"],
-    "objects": [{"kind": kind, "start_ms": 0, "path": kind} for kind in ("frames", "samples")],
+    "chunks": {kind: {"folder": kind, "files": [[9, "0" * 32]]} for kind in ("frames", "samples")},
+    "objects": [],
 }
 #: Minutes that were trouble once: what is put where.
 TROUBLE: tuple[tuple[tuple[str | int, ...], Any], ...] = (

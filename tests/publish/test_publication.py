@@ -1,12 +1,17 @@
+from datetime import timedelta
+
 import pytest
 from fault_store import KilledError, WatchedStore, check_copies, check_readers_view
 
 from publish import keys
-from publish.publication import finish_publication, publish_revision, publish_site, roll_back
+from publish.contract.verify import verify_store
+from publish.publication import finish_publication, prune, publish_revision, publish_site, roll_back
 from publish.revisions.latest import Summary, read_latest
+from publish.revisions.manifests import read_manifest
 from publish.season.index import read_season
 from publish.stores.base import Store
 from publish.stores.shared_documents import read_document
+from publish.structs import encode_document
 from transforms.errors import InputError, PublicationError
 from transforms.session_types import SESSION_CODES
 
@@ -345,6 +350,28 @@ def test_roll_back_and_forth(store, publishing):
         roll_back(store, 9472, "0" * 16, now=publishing.now)
     with pytest.raises(InputError):
         roll_back(store, 1, None, now=publishing.now)
+
+
+def test_a_session_with_a_manifest_of_an_older_format_is_published_anew(store, publishing, caplog):
+    old = publish(store, publishing).revision
+    key = keys.manifest(9472, old)
+    manifest = read_document(store, key, dict)
+    listed = [{"path": path, "kind": "laps", "bytes": 1, "sha256": "0" * 64} for path in publishing.paths]
+    del manifest["chunks"]
+    store.write(key, encode_document({**manifest, "schema": "parcferme/manifest/1", "objects": listed}))
+    with pytest.raises(PublicationError, match=r"is a parcferme/manifest/1, written by an older parcferme"):
+        read_manifest(store, 9472, old)
+    outcome = publish(store, publishing, "two")
+    assert (outcome.uploaded_objects, outcome.unchanged) == (len(publishing.paths), False)
+    assert read_latest(store, 9472).revisions == [outcome.revision, old]
+    assert "the revision before is of another format" in caplog.text
+    check_copies(store, 9472, COPIES)
+    with pytest.raises(PublicationError, match=r"of an older format, manifest\.json for one.*What is current stays"):
+        roll_back(store, 9472, old, now=publishing.now)
+    assert [(f.key, f.is_orphan) for f in verify_store(store).findings] == [(key, False)]
+    prune(store, keep=1, older_than=timedelta(0), now=publishing.now + timedelta(days=1), dry_run=False)
+    assert verify_store(store).findings == ()
+    check_readers_view(store)
 
 
 def test_refuses_what_its_name_contradicts(file_store, publishing):

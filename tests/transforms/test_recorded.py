@@ -1,5 +1,6 @@
 """The recorded races against what is officially known of them."""
 
+import gzip
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime
@@ -126,6 +127,13 @@ def test_two_laps_lost_in_bahrain(recorded: Load, transformed: Transform) -> Non
     assert data.quality["lap_chart"]["agreement"] == 1.0 and data.frames.cars["1"].position[-1] == 1
     (row,) = found(data, "laps_lost")
     assert row["cause"].startswith("laps 20 and 21 not recorded")
+
+
+@pytest.mark.parametrize("race", RACES)
+def test_a_manifest_is_small_on_the_wire(recorded: Load, transformed: Transform, tmp_path: Path, race: tuple) -> None:
+    """Compressed as nginx does it by the delivered settings."""
+    made = encode_session(recorded(*race).identity, None, transformed(*race), tmp_path, made_with={"parcferme": "0"})
+    assert len(gzip.compress(made.manifest, 5)) <= 12_000
 
 
 #: FastF1 has these and no table does; the page ``from_fastf1.md`` says so.

@@ -17,6 +17,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from flows.sample import MEETINGS, SAMPLE_YEAR
+from publish.encode.manifest import Manifest
+from publish.structs import decode_document
 
 RECORDED = {(meeting.round, code) for meeting in MEETINGS for code in meeting.recorded}
 
@@ -73,11 +75,11 @@ def test_every_object_of_every_manifest_is_there_with_its_bytes(demo) -> None:
         if session["state"] != "published":
             continue
         manifest_path = demo.site / session["manifest"]
-        manifest = json.loads(manifest_path.read_bytes())
-        assert manifest["session_key"] == session["session_key"]
-        for item in manifest["objects"]:
-            data = (manifest_path.parent / item["path"]).read_bytes()
-            assert (len(data), hashlib.sha256(data).hexdigest()) == (item["bytes"], item["sha256"])
+        manifest = decode_document(manifest_path.read_bytes(), Manifest, "it")
+        assert manifest.session_key == session["session_key"]
+        for item in manifest.objects:
+            data = (manifest_path.parent / item.path).read_bytes()
+            assert len(data) == item.bytes and item.has_hash(hashlib.sha256(data).hexdigest())
 
 
 def test_nothing_of_this_machine_is_published(demo) -> None:

@@ -18,6 +18,7 @@ from flows.session.steps import Request
 from flows.session_ref import SessionRef
 from flows.upstream import inputs
 from publish import keys
+from publish.encode.manifest import with_objects
 from publish.publication import finish_publication
 from publish.revisions.latest import Changes, read_latest, step_back
 from publish.revisions.manifests import read_manifest
@@ -76,7 +77,7 @@ def _add_twin(store: FileStore, session_key: int) -> None:
             item = replace(item, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
         listed.append(item)
         store.write(keys.revision_object(session_key, TWIN, item.path), data)
-    twin = replace(manifest, revision=TWIN, objects=tuple(listed))
+    twin = with_objects(replace(manifest, revision=TWIN), listed)
     store.write(keys.manifest(session_key, TWIN), encode_document(twin))
     now = datetime(2099, 6, 1, tzinfo=UTC)
     made = step_back(latest, TWIN, latest.grade, latest.capabilities, latest.verdict, now=now, changes=Changes())

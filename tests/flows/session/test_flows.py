@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from prefect_servers import PATIENCE_S
 
@@ -22,6 +23,7 @@ from flows.session.flow import publish_session
 from flows.session.run import Box
 from flows.session_ref import SessionRef
 from flows.upstream.client import Client
+from publish.encode.manifest import Manifest
 from publish.stores.choose import open_store
 from publish.stores.shared_documents import read_document
 from transforms.errors import InputError, NotReadyError, UpstreamError
@@ -78,7 +80,7 @@ def test_a_session_is_published_and_then_left_alone(sample_site: Path, monkeypat
     entry = _indexed(sample_site, 1, "FP1")
     assert (entry["state"], entry["revision"], entry["grade"]) == ("published", first.revision, first.grade)
     manifest = _document(sample_site, entry["manifest"])
-    assert first.bytes == sum(item["bytes"] for item in manifest["objects"])
+    assert first.bytes == sum(item.bytes for item in msgspec.convert(manifest, Manifest).objects)
     assert first.frames == manifest["clock"]["duration_ms"] // 40
     status = _document(sample_site, f"v1/status/{SAMPLE_YEAR}/1/FP1.json")
     assert (status["type"], status["progress"], status["error"]) == ("complete", 100, None)

@@ -172,6 +172,11 @@ def broken_manifests(manifest: dict):
     yield {**manifest, "objects": [{**manifest["objects"][0], "sha256": "short"}]}
     yield {**manifest, "objects": [{**manifest["objects"][0], "path": "/absolute"}]}
     yield {**manifest, "objects": [{**manifest["objects"][0], "kind": "thing"}]}
+    samples = manifest["chunks"]["samples"]
+    yield {**manifest, "chunks": {"things": samples}}
+    yield {**manifest, "chunks": {"samples": {**samples, "folder": "/absolute"}}}
+    yield {**manifest, "chunks": {"samples": {**samples, "files": [[1, "a" * 64]]}}}
+    yield {**manifest, "chunks": {"samples": {**samples, "files": [["a" * 32]]}}}
     yield {**manifest, "clock": {**manifest["clock"], "utc_origin": "yesterday"}}
 
 

@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 import pyarrow.parquet as pq
 import pytest
 from fault_store import WatchedStore
+from msgspec.structs import replace
 from session_data import CIRCUIT, IDENTITY_OF_SESSION, frames, session_data
 
 from publish import keys
 from publish.contract.verify import verify_store
+from publish.encode.manifest import Manifest, with_objects
 from publish.encode.session import encode_session
 from publish.publication import publish_revision, publish_site
 from publish.revisions.latest import Summary, read_latest
@@ -64,7 +66,7 @@ def test_nothing_is_wrong(store, deep):
     found = verify_store(store, deep=deep)
     assert found.findings == () and found.is_good
     assert (found.sessions, found.revisions) == (1, 2)
-    assert found.objects > 2 * len(read_document(store, read_latest(store, 9472).manifest_key, dict)["objects"])
+    assert found.objects > 2 * len(read_document(store, read_latest(store, 9472).manifest_key, Manifest).objects)
 
 
 def test_without_deep_objects_are_not_read(file_store, publish_both):
@@ -132,11 +134,10 @@ def _spoil_bytes(store, path, change):
     data = change(store.read(key).data)
     store.write(key, data)
     manifest_key = _object(store, "manifest.json")
-    manifest = read_document(store, manifest_key, dict)
-    for item in manifest["objects"]:
-        if item["path"] == path:
-            item |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    store.write(manifest_key, encode_document(manifest))
+    manifest = read_document(store, manifest_key, Manifest)
+    found = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    objects = [replace(item, **found) if item.path == path else item for item in manifest.objects]
+    store.write(manifest_key, encode_document(with_objects(manifest, objects)))
 
 
 def _json(change):

@@ -4,10 +4,13 @@ import shutil
 
 import pytest
 from frames_reader import read_json_gz
+from msgspec import UNSET
 from session_data import CIRCUIT, IDENTITY_OF_SESSION, frames, session_data, with_gap
 
 from publish import keys
+from publish.encode.manifest import Manifest
 from publish.encode.session import encode_session
+from publish.structs import decode_document
 from transforms.columns import TABLES
 from transforms.errors import PublicationError
 
@@ -51,12 +54,16 @@ def test_everything_the_contract_names_is_there(made):
 def test_files_lie_where_the_objects_say(made):
     manifest = json.loads(made.manifest)
     assert manifest["revision"] == made.revision and made.session_key == ME.session_key
-    listed = {entry["path"]: entry for entry in manifest["objects"]}
+    listed = {item.path: item for item in decode_document(made.manifest, Manifest, "it").objects}
+    assert set(listed) == {entry.path for entry in made.objects}
     for entry in made.objects:
         assert entry.file.as_posix().endswith(entry.path)
-        assert entry.file.stat().st_size == entry.bytes == listed[entry.path]["bytes"]
-        assert entry.sha256 == listed[entry.path]["sha256"]
-    assert listed["laps.json.gz"]["rows"] == 12 and "rows" not in listed["quality.json.gz"]
+        item = listed[entry.path]
+        assert entry.file.stat().st_size == entry.bytes == item.bytes and item.has_hash(entry.sha256)
+        for name in ("kind", "content_encoding", "fps", "start_ms", "end_ms", "rows"):
+            said = getattr(item, name)
+            assert (None if said is UNSET else said) == getattr(entry, name)
+    assert listed["laps.json.gz"].rows == 12 and listed["quality.json.gz"].rows is UNSET
     assert "drs" not in manifest["frames"]["channels"] and "gear" in manifest["frames"]["channels"]
 
 

@@ -1,16 +1,29 @@
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from session_data import IDENTITY_OF_SESSION, LAP_M, drivers, session_data
 
 from publish import keys
-from publish.encode.manifest import Manifest, build_manifest, content_name, named_anew
+from publish.encode.chunks import CHUNK_MS
+from publish.encode.manifest import (
+    CHUNKED,
+    Manifest,
+    ManifestObject,
+    build_manifest,
+    content_name,
+    named_anew,
+    with_objects,
+)
 from publish.encode.objects import EncodedObject, EncodedRevision
 from publish.structs import decode_document, encode_document
 from transforms.errors import PublicationError
+from transforms.frames import TICK_MS
 from transforms.parts import Part
 
 ME = IDENTITY_OF_SESSION
@@ -38,10 +51,10 @@ def build(data, *, objects=None, identity=ME, made_with=MADE_WITH, who=None, cha
 def test_it_has_the_contract_fields(data):
     revision, made = build(data)
     assert " ".join(sorted(made)) == (
-        "capabilities clock drivers event frames grade made_with meeting_key objects revision round samples "
+        "capabilities chunks clock drivers event frames grade made_with meeting_key objects revision round samples "
         "schema session session_key total_laps verdict year"
     )
-    assert made["schema"] == "parcferme/manifest/1" and made["revision"] == revision and keys.is_revision(revision)
+    assert made["schema"] == "parcferme/manifest/2" and made["revision"] == revision and keys.is_revision(revision)
     assert made["clock"] == {
         "utc_origin": "2024-03-02T15:03:42.123Z",
         "duration_ms": 4000,
@@ -119,6 +132,109 @@ def test_objects_are_sorted_and_have_what_means_something(data):
             "rows": 3,
         },
     ]
+
+
+def chunks_of(kind: str, folder: str, count: int, end_ms: int, fps: int | None = None) -> list[EncodedObject]:
+    """As many minutes, the last one up to ``end_ms``."""
+    return [
+        entry(
+            f"{folder}/{number:04d}.json.gz",
+            kind=kind,
+            bytes=100 + number,
+            sha256=hashlib.sha256(f"{folder} {number}".encode()).hexdigest(),
+            fps=fps,
+            start_ms=number * CHUNK_MS,
+            end_ms=min((number + 1) * CHUNK_MS, end_ms),
+        )
+        for number in range(count)
+    ]
+
+
+def lasting(data, duration_ms: int):
+    clock = dataclasses.replace(data.frames.clock, ticks=duration_ms // TICK_MS)
+    return dataclasses.replace(data, frames=dataclasses.replace(data.frames, clock=clock))
+
+
+def test_chunks_are_listed_by_kind(data):
+    samples, frames = chunks_of("samples", "samples", 2, 70_000), chunks_of("frames", "frames/25", 2, 70_000, 25)
+    _, made = build(lasting(data, 70_000), objects=[*frames, entry("laps.json.gz"), *samples])
+    assert made["chunks"] == {
+        "samples": {"folder": "samples", "files": [[100 + n, samples[n].sha256[:32]] for n in range(2)]},
+        "frames": {"folder": "frames/25", "fps": 25, "files": [[100 + n, frames[n].sha256[:32]] for n in range(2)]},
+    }
+    assert [item["path"] for item in made["objects"]] == ["laps.json.gz"]
+    manifest = msgspec.convert(made, Manifest)
+    assert [item.path for item in manifest.objects] == [
+        "frames/25/0000.json.gz",
+        "frames/25/0001.json.gz",
+        "laps.json.gz",
+        "samples/0000.json.gz",
+        "samples/0001.json.gz",
+    ]
+    assert manifest.objects[1] == ManifestObject(
+        "frames/25/0001.json.gz", "frames", 101, frames[1].sha256[:32], "gzip", 25, 60_000, 70_000
+    )
+    assert manifest.objects[1].has_hash(frames[1].sha256)
+    assert not any(manifest.objects[1].has_hash(other) for other in (samples[1].sha256, None))
+
+
+@given(
+    minutes=st.integers(1, 300),
+    rest_ms=st.integers(1, CHUNK_MS // TICK_MS).map(lambda ticks: ticks * TICK_MS),
+    kinds=st.sets(st.sampled_from(CHUNKED)),
+    order=st.randoms(use_true_random=False),
+)
+def test_what_is_listed_is_what_was_to_be_listed(data, minutes, rest_ms, kinds, order):
+    duration_ms = (minutes - 1) * CHUNK_MS + rest_ms
+    folders = {"samples": "samples", "frames": "frames/25"}
+    rates = {"samples": None, "frames": 25}
+    objects = [
+        entry("laps.json.gz", rows=7),
+        entry("overview.json.gz", kind="overview", fps=1, start_ms=0, end_ms=duration_ms),
+        *(one for kind in kinds for one in chunks_of(kind, folders[kind], minutes, duration_ms, rates[kind])),
+    ]
+    order.shuffle(objects)
+    revision, made = build(lasting(data, duration_ms), objects=objects)
+    manifest = decode_document(encode_document(msgspec.convert(made, Manifest)), Manifest, "it")
+    assert len(manifest.objects) == len(objects)
+    for item, one in zip(manifest.objects, sorted(objects, key=lambda one: one.path), strict=True):
+        for name in ("path", "kind", "bytes", "content_encoding", "fps", "start_ms", "end_ms", "rows"):
+            said = getattr(item, name)
+            assert (None if said is msgspec.UNSET else said) == getattr(one, name)
+        assert item.has_hash(one.sha256)
+    assert with_objects(manifest, manifest.objects) == manifest
+    assert set(manifest.chunks) == kinds and set(manifest.hashes) == {"laps.json.gz", "overview.json.gz"}
+    assert content_name(manifest, ["c" * 64] * len(objects)) == keys.content_of(revision)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"path": "samples/0003.json.gz"},
+        {"path": "other/0001.json.gz"},
+        {"start_ms": 60_040},
+        {"end_ms": 70_040},
+        {"fps": 25},
+        {"rows": 3},
+        {"content_encoding": None},
+    ],
+)
+def test_chunks_that_are_no_run_of_minutes_are_refused(data, change):
+    first, second = chunks_of("samples", "samples", 2, 70_000)
+    with pytest.raises(PublicationError, match=r"samples/000|other/000"):
+        build(lasting(data, 70_000), objects=[first, dataclasses.replace(second, **change)])
+
+
+def test_another_chunk_or_another_way_to_write_it_gives_another_name(data):
+    objects = chunks_of("samples", "samples", 2, 70_000)
+    long = lasting(data, 70_000)
+    revision, _ = build(long, objects=objects)
+    other_bytes, _ = build(long, objects=[objects[0], dataclasses.replace(objects[1], sha256="b" * 64)])
+    other_size, _ = build(long, objects=[objects[0], dataclasses.replace(objects[1], bytes=5)])
+    assert len({revision, other_bytes, other_size}) == 3
+    assert keys.content_of(revision) == keys.content_of(other_bytes) == keys.content_of(other_size)
+    other, _ = build(long, objects=[objects[0], dataclasses.replace(objects[1], content_sha256="d" * 64)])
+    assert keys.content_of(other) != keys.content_of(revision)
 
 
 def test_the_name_says_apart_what_is_in_it_and_how_it_was_made(data):

@@ -136,7 +136,8 @@ def _manifest(wanted: Wanted, objects: list[EncodedObject]) -> Manifest:
         capabilities={"telemetry": True},
         frames=ManifestFrames(RATES, CHUNK_MS, {}),
         samples=ManifestSamples(CHUNK_MS, None, {}),
-        objects=tuple(
+        chunks={},
+        files=tuple(
             ManifestObject(one.path, one.kind, one.bytes, one.sha256, one.content_encoding, rows=2) for one in objects
         ),
         made_with={"parcferme": "1"},

@@ -68,7 +68,7 @@ def with_report(encoded: EncodedRevision, report: Quality, folder) -> EncodedRev
     quality = EncodedObject("quality.json.gz", "quality", path, len(data), sha256, sha256, "application/json", "gzip")
     manifest = decode_document(encoded.manifest, Manifest, "manifest")
     listed = ManifestObject(quality.path, "quality", len(data), sha256, "gzip")
-    text = encode_document(structs.replace(manifest, objects=(*manifest.objects, listed)))
+    text = encode_document(structs.replace(manifest, files=(*manifest.files, listed)))
     return replace(encoded, manifest=text, objects=(*encoded.objects, quality))
 
 

@@ -8,6 +8,7 @@ import pytest
 from fault_store import KilledError, WatchedStore, check_copies, check_readers_view, killed_at
 
 from publish import keys, publication
+from publish.encode.manifest import Manifest
 from publish.publication import prune_revisions, publish_revision, roll_back
 from publish.revisions.latest import read_latest
 from publish.revisions.prune import plan_prune
@@ -185,9 +186,9 @@ def test_killed_at_every_request(file_store, five, done):
             prune(killed_at(store, number, done=done), keep=2)
         check_readers_view(store)
         for revision in read_latest(store, 9472).revisions:
-            manifest = read_document(store, keys.manifest(9472, revision), dict)
+            manifest = read_document(store, keys.manifest(9472, revision), Manifest)
             assert manifest is not None, "the history names what is gone"
-            assert all(store.head(keys.revision_object(9472, revision, o["path"])) for o in manifest["objects"])
+            assert all(store.head(keys.revision_object(9472, revision, o.path)) for o in manifest.objects)
         prune(store, keep=2)
         assert stored_revisions(store) == set(made[3:])
         check_readers_view(store)

@@ -115,11 +115,12 @@ def test_a_manifest_of_another_version_is_told(site, drive):
     key = f"{site.folder}manifest.json"
     whole = site.store.read(key).data
     try:
-        rewritten(site.store, key, schema="parcferme/manifest/2")
+        rewritten(site.store, key, schema="parcferme/manifest/1")
         told = drive('await open("#session=9472"); return data().problem;')
     finally:
         site.store.write(key, whole)
-    assert f"{key} has a format this page does not know (parcferme/manifest/2;" in told
+    assert f"{key} has a format this page does not know (parcferme/manifest/1;" in told
+    assert "publish the pages again, or the session if it is the older one" in told
 
 
 def test_the_favicon_is_asked_for_once(site, page):

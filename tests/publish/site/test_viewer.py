@@ -268,4 +268,5 @@ def test_a_picture_can_be_taken(site, page, tmp_path):
 def test_the_manifest_names_everything_the_page_reads(site):
     manifest = json.loads((site.store.root / site.folder / "manifest.json").read_bytes())
     paths = {entry["path"] for entry in manifest["objects"]}
+    assert {kind: len(chunks["files"]) for kind, chunks in manifest["chunks"].items()} == {"samples": 3, "frames": 3}
     assert {f"{n}.json.gz" for n in ("track", "quality", "results", "weather", "messages", "overview", "laps")} <= paths
