@@ -3,6 +3,7 @@
 import gzip
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -129,11 +130,15 @@ def test_two_laps_lost_in_bahrain(recorded: Load, transformed: Transform) -> Non
     assert row["cause"].startswith("laps 20 and 21 not recorded")
 
 
-@pytest.mark.parametrize("race", RACES)
-def test_a_manifest_is_small_on_the_wire(recorded: Load, transformed: Transform, tmp_path: Path, race: tuple) -> None:
-    """Compressed as nginx does it by the delivered settings."""
-    made = encode_session(recorded(*race).identity, None, transformed(*race), tmp_path, made_with={"parcferme": "0"})
-    assert len(gzip.compress(made.manifest, 5)) <= 12_000
+def test_a_manifest_is_small_on_the_wire(recorded: Load, transformed: Transform, tmp_path: Path) -> None:
+    """Compressed as nginx does it by the delivered settings: 12,000 bytes for the longest race, with its ten row files.
+
+    They are left out here: to encode them takes longer than all the rest, and a line of each is 60 bytes.
+    """
+    race = (2024, 8, "R")
+    data = replace(transformed(*race), rows=None)
+    made = encode_session(recorded(*race).identity, None, data, tmp_path, made_with={"parcferme": "0"})
+    assert len(gzip.compress(made.manifest, 5)) <= 12_000 - 10 * 60
 
 
 #: FastF1 has these and no table does; the page ``from_fastf1.md`` says so.
