@@ -209,7 +209,7 @@ class Manifest(Document, tag="parcferme/manifest/2"):
     files: Annotated[tuple[ManifestObject, ...], about("Every object that is no chunk")] = field(name="objects")
     made_with: Annotated[dict[str, str], about("Versions; no part of the content that the revision's name begins with")]
     parts: Annotated[tuple[ManifestPart, ...] | UnsetType, about("Q1, Q2 and Q3, or a practice; not of a race")] = UNSET
-    verdict: Annotated[Verdict | None, about("How true the data is; null in revisions of before")] = None
+    verdict: Annotated[Verdict | None, about("How true the data is; null where nobody judged it")] = None
 
     @property
     def objects(self) -> tuple[ManifestObject, ...]:
