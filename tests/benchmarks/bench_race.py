@@ -101,6 +101,7 @@ def measure(name: str, load: Callable[[Costs], Any]) -> Costs:
     with tempfile.TemporaryDirectory() as folder:
         with costs.stage("load"):
             recording = load(costs)
+        release_memory()
         with costs.stage("transform"):
             data = transform_session(recording)
         identity, circuit = recording.identity, recording.circuit
