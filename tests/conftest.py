@@ -1,4 +1,4 @@
-"""One Prefect server for the whole test session, in a home folder of its own."""
+"""One Prefect server for the whole test run, in a home folder of its own."""
 
 import gc
 import os
@@ -115,19 +115,21 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running Prefect server; yields its API URL."""
-    from prefect.settings import PREFECT_API_URL
-    from prefect.testing.utilities import prefect_test_harness
-    from prefect_servers import copy_database
+    """A running Prefect server, one for all processes of the run; yields its API URL.
 
-    folder = tmp_path_factory.mktemp("prefect-server")
-    copy_database(folder / "home")
-    shutil.move(folder / "home" / "prefect.db", folder / "prefect-test.db")
-    with pytest.MonkeyPatch.context() as patch:
-        # The folder of the harness's database.
-        patch.setattr("prefect.testing.utilities.mkdtemp", lambda: str(folder))
-        with prefect_test_harness(server_startup_timeout=180):
-            yield str(PREFECT_API_URL.value())
+    Other files use it at the same time: a test must know its runs, limits and events from theirs, or have a server of
+    its own.
+    """
+    from prefect_servers import shared_server, talking_to
+
+    with shared_server(_folder_of_the_run(tmp_path_factory) / "prefect-server") as api, talking_to(api):
+        yield api
+
+
+def _folder_of_the_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all processes of the run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture(scope="session")
@@ -135,8 +137,7 @@ def sample_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A FastF1 cache that holds the sample season, shared by all tests: only read it, through FastF1."""
     from flows.sample import write_sample_season
 
-    base = tmp_path_factory.getbasetemp()
-    made = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "sample-season"
+    made = _folder_of_the_run(tmp_path_factory) / "sample-season"
     with FileLock(f"{made}.lock"):
         # Made once for all processes of the run, each of which has a copy of its own.
         write_sample_season(made)

@@ -1,5 +1,6 @@
 """Prefect servers for tests, each with a home folder and a port of its own, on databases that are migrated already."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -8,7 +9,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +21,9 @@ from filelock import FileLock
 T = TypeVar("T")
 #: First start of a server on a busy machine, or one answer: on SQLite a request waits up to 60 s for its turn.
 PATIENCE_S = 180.0
+#: What records runs, logs and events and does nothing of its own accord, as the server of Prefect's own test harness:
+#: every service that looks around takes processor time for as long as the tests last.
+RECORDING_ONLY = {"PREFECT__SERVER_EPHEMERAL": "1", "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false"}
 
 
 def free_port() -> int:
@@ -107,6 +112,45 @@ class Server:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
         self.process = None
+
+
+@contextmanager
+def talking_to(api: str) -> Iterator[None]:
+    """Let this process's client, logs and events go to the server at ``api`` while the block runs."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    def send_what_is_left() -> None:
+        """Each goes to the server that was known when the first was sent, until all are sent."""
+        APILogWorker.drain_all()
+        EventsWorker.drain_all()
+
+    send_what_is_left()
+    with temporary_settings({PREFECT_API_URL: api}):
+        yield
+        send_what_is_left()
+
+
+@contextmanager
+def shared_server(folder: Path) -> Iterator[str]:
+    """Yield the API URL of the server that all who name ``folder`` share.
+
+    Whoever comes first starts it, and ends it once all others have gone; it only records.
+    """
+    folder.mkdir(exist_ok=True)
+    said = folder / "api-url"
+    with (folder / "users").open("w") as users, ExitStack() as at_end:
+        # Held by every process that uses the server; whoever comes while it is being ended waits, and starts it again.
+        fcntl.flock(users, fcntl.LOCK_SH)
+        at_end.callback(fcntl.flock, users, fcntl.LOCK_UN)
+        with FileLock(folder / "start.lock"):
+            if not said.is_file():
+                server = at_end.enter_context(Server(folder, RECORDING_ONLY, options=("--no-ui",)))
+                said.write_text(server.api)
+                at_end.callback(said.unlink)
+                at_end.callback(fcntl.flock, users, fcntl.LOCK_EX)
+        yield said.read_text()
 
 
 def copy_database(home: Path) -> None:

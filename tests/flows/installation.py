@@ -206,6 +206,8 @@ def installation(
     }
     if database_url is None:
         copy_prepared(server.home, "prefect-deployed", _deploy)
+        # The server that it was made with has done so, and that takes a second.
+        variables["PREFECT_API_BLOCKS_REGISTER_ON_START"] = "false"
     else:
         server.home.mkdir()
         variables["PREFECT_API_DATABASE_CONNECTION_URL"] = database_url

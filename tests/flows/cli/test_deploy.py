@@ -38,7 +38,7 @@ RACE = {"year": 2024, "event": "Bahrain", "session": "Race"}
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("deploy")
-    with installation(folder, folder / "cache", PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS="2") as it:
+    with installation(folder, folder / "cache") as it:
         yield it
 
 

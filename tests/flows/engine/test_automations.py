@@ -25,9 +25,8 @@ from prefect.events.actions import DoNothing
 from prefect.events.schemas.automations import Automation, AutomationCore, EventTrigger
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import ObjectNotFound
-from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import AwaitingRetry, Cancelling, Crashed, Failed, Pending, Running, State
-from prefect_servers import PATIENCE_S, Server, wait_until
+from prefect_servers import PATIENCE_S, Server, talking_to, wait_until
 
 from flows.engine.automations import apply_automations
 from flows.engine.automations_rules import Windows
@@ -56,15 +55,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": "PT1S",
     }
     folder = tmp_path_factory.mktemp("server")
-    with Server(folder, quick, options=("--no-ui",)) as made, temporary_settings({PREFECT_API_URL: made.api}):
-        _flush_events()
+    with Server(folder, quick, options=("--no-ui",)) as made, talking_to(made.api):
         with get_client(sync_client=True) as client:
             client.create_work_pool(WorkPoolCreate(name="parcferme", type="process"))
             for name in ("publish-session", "check-health", "plan-season"):
                 flow = client.create_flow_from_name(name)
                 client.create_deployment(flow, name, work_pool_name="parcferme", tags=["parcferme"])
         yield
-        _flush_events()
 
 
 @pytest.fixture
@@ -125,11 +122,6 @@ def _listening(server: Any) -> Iterator[tuple[int, "queue.Queue[Any]"]]:
 def webhook() -> Iterator[tuple[str, "queue.Queue[Any]"]]:
     with _listening(ThreadingHTTPServer(("127.0.0.1", 0), _Receiver)) as (port, received):
         yield f"http://127.0.0.1:{port}/hook", received
-
-
-def _flush_events() -> None:
-    """Events of this process go to the server that was known when the first was sent: send what is left, forget it."""
-    EventsWorker.instance().drain()
 
 
 def _apply(client: SyncPrefectClient, settings: Settings, windows: Windows | None = None) -> None:

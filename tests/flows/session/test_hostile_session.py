@@ -82,14 +82,16 @@ def spoil(cache_dir: Path) -> None:
 @pytest.fixture
 def hostile(
     sample_site: Path, sample_cache: Path, prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> tuple[Path, PublishReport]:
+) -> tuple[Path, PublishReport, str]:
+    """Return the site, the report and the id of the flow run."""
     cache = tmp_path / "cache"
     shutil.copytree(sample_cache, cache)
     monkeypatch.setenv("PARCFERME_CACHE_DIR", str(cache))
     spoil(cache)
-    report = publish_session(SAMPLE_YEAR, 1, "R")
+    state = publish_session(SAMPLE_YEAR, 1, "R", return_state=True)
+    report = state.result()
     assert isinstance(report, PublishReport)
-    return sample_site, report
+    return sample_site, report, str(state.state_details.flow_run_id)
 
 
 def read(path: Path) -> Any:
@@ -110,14 +112,16 @@ def texts_of(value: Any) -> Iterator[str]:
 
 
 @needs_chromium
-def test_nothing_of_it_does_any_harm(hostile: tuple[Path, PublishReport], prefect_server: str, tmp_path: Path) -> None:
+def test_nothing_of_it_does_any_harm(
+    hostile: tuple[Path, PublishReport, str], prefect_server: str, tmp_path: Path
+) -> None:
     """Texts of a megabyte go through a whole publication and every page: 20 s and more."""
-    site, report = hostile
+    site, report, flow_run_id = hostile
     revision = site / f"v1/sessions/{report.session_key}/{report.revision}"
     check_documents(site, revision)
     check_tables(revision)
     assert verify_store(open_store(site.as_uri()), deep=True).is_good
-    check_artifacts(prefect_server)
+    check_artifacts(prefect_server, flow_run_id)
     store = open_store(site.as_uri())
     with make_server(store) as server, browser(tmp_path / "profile") as page:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -166,9 +170,9 @@ def check_tables(revision: Path) -> None:
     assert {team for team, _ in teams} <= {TEAM, MARKUP} and {event for _, event in teams} == {EVENT}
 
 
-def check_artifacts(prefect_server: str) -> None:
+def check_artifacts(prefect_server: str, flow_run_id: str) -> None:
     """Of what Prefect shows as Markdown nothing is markup."""
-    wanted = {"artifacts": {"key": {"any_": [f"progress-{SAMPLE_YEAR}-1-r"]}}}
+    wanted = {"artifacts": {"key": {"any_": [f"progress-{SAMPLE_YEAR}-1-r"]}, "flow_run_id": {"any_": [flow_run_id]}}}
     found = httpx.post(f"{prefect_server}/artifacts/filter", json=wanted, timeout=PATIENCE_S).raise_for_status().json()
     assert found and all("<" not in one["description"].replace("<\u2060", "") for one in found)
 

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import pytest
 from counting_upstream import LIVE, RESULTS, Upstream, most_in_any_window, run_workers, running_upstream, small_limits
-from prefect_servers import Server, wait_until
+from prefect_servers import Server, talking_to, wait_until
 
 from flows.upstream.client import Client
 from flows.upstream.limits import LIMITS, SharedLimits, UpstreamLimits, _retry_after_s, ensure_limits
@@ -101,6 +101,14 @@ def server_with_a_dead_holder(tmp_path_factory: pytest.TempPathFactory) -> Itera
         server.stop()
         server.start()
         yield server, limit
+
+
+@pytest.fixture(scope="module")
+def prefect_server(server_with_a_dead_holder: tuple[Server, Limit]) -> Iterator[str]:
+    """The same server: the product's own limits are changed on it, which other files use."""
+    server, _ = server_with_a_dead_holder
+    with talking_to(server.api):
+        yield server.api
 
 
 # The limits as data

@@ -11,7 +11,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.events import emit_event
 from prefect.states import AwaitingRetry, Cancelled, Completed, Crashed, Failed, Pending, Running, State
-from prefect_servers import wait_until
+from prefect_servers import RECORDING_ONLY, Server, talking_to, wait_until
 
 from flows.engine import revival
 from flows.engine.revival import (
@@ -91,8 +91,16 @@ class World:
         return state
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A server of this file's own, for it sweeps through every run of publish-session."""
+    folder = tmp_path_factory.mktemp("server")
+    with Server(folder, RECORDING_ONLY, options=("--no-ui",)) as made, talking_to(made.api):
+        yield
+
+
 @pytest.fixture
-def world(prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("PARCFERME_DESTINATION", tmp_path.as_uri())
     store = open_store(tmp_path.as_uri())
     update_root_index(store, years=(YEAR,))
