@@ -32,7 +32,7 @@ from typing import Any
 
 from zlib_ng import zlib_ng
 
-from flows.sample import write_sample_season
+from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR, write_sample_season
 from flows.session.memory import release_memory
 from flows.upstream.calendar import read_schedule, resolve
 from flows.upstream.client import Client
@@ -142,7 +142,8 @@ def from_cache(cache: Path, name: str) -> Callable[[Costs], Any]:
     """Load ``year/round/code`` as a run does, and time what inflating its telemetry takes alone."""
     year, number, code = name.split("/")
     client = Client(cache, offline=True)
-    ref = resolve(read_schedule(client, int(year), datetime.now(UTC)), int(year), int(number), code).ref
+    now = SAMPLE_NOW_UTC if int(year) == SAMPLE_YEAR else datetime.now(UTC)
+    ref = resolve(read_schedule(client, int(year), now), int(year), int(number), code).ref
 
     def load(costs: Costs) -> Any:
         urls = list(stream_urls(locate(client, ref), ["car_data", "position_data"]).values())
