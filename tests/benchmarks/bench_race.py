@@ -241,7 +241,8 @@ def main() -> None:
         load = from_pickle(given.pickle) if given.pickle else from_cache(given.cache, given.one)
         say(json.dumps(vars(measure(given.one or "made up", load))))
         return
-    has_recorded = RESTORE.is_file()
+    made_up = bool(given.sessions) and all(name.startswith(f"{SAMPLE_YEAR}/") for name in given.sessions)
+    has_recorded = RESTORE.is_file() and not made_up
     sessions = given.sessions or (RECORDED if has_recorded else SAMPLE)
     before = json.loads(BASELINE.read_text()) if BASELINE.is_file() else {}
     machine = machine_s()
