@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +136,15 @@ class Page:
     def click(self, name: str, selector: str = "a, button, label, [role]", timeout_s: float = _PATIENCE_S) -> None:
         """Click what is called so: by its text, its label for screen readers or its placeholder."""
         self._click(f"look.named({json.dumps(selector)}, {json.dumps(name)})", f"{name!r} to click", timeout_s)
+
+    def click_until(self, shown: str, what: str, name: str, selector: str) -> Any:
+        """Click what is called so until the expression ``shown`` is true: a click can meet what is just drawn anew."""
+        for _ in range(6):
+            with suppress(AssertionError):
+                self.click(name, selector, timeout_s=20)
+            with suppress(AssertionError):
+                return self.wait_for(shown, what, timeout_s=20)
+        return self.wait_for(shown, what, timeout_s=1)
 
     def click_field(self, label: str) -> None:
         """Click into the field under a label."""

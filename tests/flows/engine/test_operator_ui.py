@@ -44,13 +44,17 @@ def test_a_backfill_from_the_form_to_the_published_data(sample_cache: Path, tmp_
         assert [said for said in page.complaints if "flow-run-graph" not in said] == []
 
 
+def says(text: str) -> str:
+    """The expression that is true while the page says this."""
+    return f"look.text().includes({json.dumps(text)})"
+
+
 def open_form(page: Page, it: Installation) -> None:
     """From the start page, as somebody does who has no link."""
     page.open(it.ui_url)
     page.click("Deployments", "a")
     page.click("backfill", "a[href*='/deployments/deployment/']")
-    page.click("Description", "[role=tab]")
-    page.see("Publishes many sessions of a season")  # its Markdown is rendered
+    page.click_until(says("Publishes many sessions of a season"), "rendered Markdown", "Description", "[role=tab]")
     page.click("Run", "button")
     page.click("Custom run", "[role=menuitem]")
     page.see("Which sessions of each weekend.")
@@ -109,12 +113,13 @@ def submit_right_input(page: Page, it: Installation) -> None:
 
 
 def watch_it_run(page: Page, it: Installation) -> None:
-    page.click("View run")
-    page.click("Subflow Runs", "[role=tab]")
+    run_page = "Boolean(look.named('[role=tab]', 'Subflow Runs'))"
+    page.click_until(run_page, "page of the run", "View run", "a, button, label, [role]")
+    first = says(f"{SAMPLE_YEAR} {EVENT} {next(iter(WANTED))}")
+    page.click_until(first, "run of a session", "Subflow Runs", "[role=tab]")
     for name in WANTED:
         page.see(f"{SAMPLE_YEAR} {EVENT} {name}")
-    page.click("Artifacts", "[role=tab]")
-    page.see(f"backfill-{SAMPLE_YEAR}-progress")
+    page.click_until(says(f"backfill-{SAMPLE_YEAR}-progress"), "progress", "Artifacts", "[role=tab]")
     page.see("of 2 sessions")
     # Prefect's drawing of the graph takes as much of the processors as the runs: nobody looks until they have ended.
     address = page.url
@@ -123,14 +128,13 @@ def watch_it_run(page: Page, it: Installation) -> None:
     it.wait_for_state(run["id"], "Completed", "Failed", "Crashed")
     page.open(address)
     page.wait_for("Boolean(look.named('span, div', 'Completed'))", "completed run")
-    page.click("Artifacts", "[role=tab]")
+    page.click_until(f"Boolean(look.named('a *', 'backfill-{SAMPLE_YEAR}'))", "table's card", "Artifacts", "[role=tab]")
 
 
 def rows_of_the_table(page: Page) -> None:
-    page.click(f"backfill-{SAMPLE_YEAR}", "a *")
-    page.see("2 of 2 sessions are published.")
-    page.click(page.wait_for(f"{VERSIONS}[0]?.innerText.trim()", "version of the table"), "a")
-    page.wait_for("look.all('tbody tr').length === 2", "table of two rows")
+    page.click_until(says("2 of 2 sessions are published."), "summary", f"backfill-{SAMPLE_YEAR}", "a *")
+    version = page.wait_for(f"{VERSIONS}[0]?.innerText.trim()", "version of the table")
+    page.click_until("look.all('tbody tr').length === 2", "table of two rows", version, "a")
     rows = page.evaluate("look.all('tbody tr').map(row => [...row.cells].map(cell => cell.innerText.trim()))")
     # The newest first.
     assert [row[:4] for row in rows] == [[str(ROUND), EVENT, code, "published"] for code in WANTED.values()]
