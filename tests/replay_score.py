@@ -45,9 +45,11 @@ HEADER = _LINE.format("replay", "frames", "place at the line", "lap at the line"
 def score_rows(document: dict[str, Any], recording: Recording) -> Score:
     """Hold the rows of a race against its recording; cars are told by their codes.
 
-    :raises ValueError: the document has no frames, or none of the recording's cars.
+    :raises ValueError: the document is of another format, or has none of the recording's cars.
     """
-    frames = document.get("frames") or []
+    frames = document.get("frames") if isinstance(document, dict) else None
+    if not isinstance(frames, list) or not all(isinstance(f, dict) and {"t", "drivers"} <= f.keys() for f in frames):
+        raise ValueError("The document is no list of frames with t and drivers.")
     codes = {driver.number: driver.code for driver in recording.drivers}
     seen = {code for frame in frames for code in frame["drivers"]}
     if not seen & set(codes.values()):

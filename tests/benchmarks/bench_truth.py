@@ -135,13 +135,15 @@ def read_replay(path: Path) -> dict[str, Any]:
 
 
 def scoreboard(recording: Recording, data: SessionData, replays: list[str]) -> None:
+    # With the codes that rows have as keys, one a car.
+    recording = reconcile(recording).recording
     say(HEADER)
     say(score_rows(own_rows(data), recording).row("parcferme"))
     for replay in replays:
         name, _, file = replay.partition("=")
         try:
             say(score_rows(read_replay(Path(file)), recording).row(name))
-        except (OSError, ValueError) as error:
+        except (OSError, EOFError, ValueError) as error:
             say(f"{name:<24} {file or 'no file'}: {error}")
 
 

@@ -76,6 +76,8 @@ def test_coordinates_that_are_not_there_count(changed: dict[str, Any], race: Rec
 
 
 def test_rows_of_something_else_are_refused(race: Recording) -> None:
-    for document in ({}, {"frames": [{"t": 0, "drivers": {"XXX": {"position": 1}}}]}):
-        with pytest.raises(ValueError, match="no frames of the session's cars"):
+    with pytest.raises(ValueError, match="no frames of the session's cars"):
+        score_rows({"frames": [{"t": 0, "drivers": {"XXX": {"position": 1}}}]}, race)
+    for document in ({}, {"frames": [{"time": 0}]}, {"frames": [1]}, []):
+        with pytest.raises(ValueError, match="no list of frames with t and drivers"):
             score_rows(document, race)
