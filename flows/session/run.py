@@ -123,6 +123,8 @@ class SessionRun:
         self.status = StatusSink(store, self.entry)
         self.announcer = Announcer(store, self.entry, logger, caller.emit)
         self.progress = Progress(self._sinks(), logger=logger)
+        #: What the upstream lists and says it has not is taken for lost.
+        self.takes_its_word = False
         self._started_s = time.perf_counter()
 
     def _sinks(self) -> tuple[Sink, ...]:
