@@ -39,7 +39,16 @@ _ENDS = _BAD_ENDS | _states("Completed", "Cancelled", "RolledBack")
 #: A run in one of these has no process, or one that is meant to be quiet. "Running" is not among them: it can arrive
 #: after the first heartbeat, and would end the watch that heartbeat began.
 _AT_REST = _states(
-    "Scheduled", "AwaitingRetry", "AwaitingConcurrencySlot", "Late", "Paused", "Suspended", "Resuming", "Cancelling"
+    "Scheduled",
+    "AwaitingRetry",
+    "AwaitingAccess",
+    "AwaitingSignIn",
+    "AwaitingConcurrencySlot",
+    "Late",
+    "Paused",
+    "Suspended",
+    "Resuming",
+    "Cancelling",
 )
 #: After one of these a run is not dead, or known to be.
 _SIGNS_OF_LIFE = {_HEARTBEAT} | _ENDS | _AT_REST
@@ -56,7 +65,8 @@ class Windows:
     SQLite it may, must not make live runs dead; a killed run must be known for dead and told of within three minutes.
     ``start``: from a worker's taking a run to its beginning, an image's download included. ``cancel``: from
     the request to the end. ``health``: between two checks of the health because runs end badly. ``waiting``: sessions
-    are due and none is begun. ``repeat``: until the same kind of trouble is told of again.
+    are due and none is begun. ``repeat``: until the same kind of trouble is told of again; ``sign_in``: until that
+    somebody has to sign in is.
     """
 
     silence: timedelta = timedelta(seconds=120)
@@ -65,6 +75,7 @@ class Windows:
     health: timedelta = timedelta(seconds=20)
     waiting: timedelta = timedelta(minutes=15)
     repeat: timedelta = timedelta(hours=1)
+    sign_in: timedelta = timedelta(days=1)
 
 
 def wanted_automations(health_deployment: UUID, notify: Notify | None, windows: Windows) -> list[AutomationCore]:
@@ -75,7 +86,7 @@ def wanted_automations(health_deployment: UUID, notify: Notify | None, windows: 
     """
     automations = [*_caretakers(windows), _health_check(health_deployment, windows)]
     if notify is not None:
-        automations += [*_run_notices(notify, windows), *_health_notices(notify)]
+        automations += [*_run_notices(notify, windows), *_health_notices(notify, windows)]
     return automations
 
 
@@ -180,13 +191,19 @@ def _run_notices(notify: Notify, windows: Windows) -> list[AutomationCore]:
     ]
 
 
-def _health_notices(notify: Notify) -> list[AutomationCore]:
-    def tell(of: str, description: str, event: str) -> AutomationCore:
-        return _automation(f"tell of {of}", description, _on_health(event), notify(Notice(of, HEALTH)))
+def _health_notices(notify: Notify, windows: Windows) -> list[AutomationCore]:
+    def tell(of: str, description: str, event: str, within: timedelta = timedelta(0)) -> AutomationCore:
+        return _automation(f"tell of {of}", description, _on_health(event, within), notify(Notice(of, HEALTH)))
 
     return [
         tell("failing health", "The health document has become failing.", events.HEALTH_FAILING),
         tell("recovered health", "The health document is no longer failing.", events.HEALTH_RECOVERED),
+        tell(
+            "a sign-in that ends",
+            "Two days before a sign-in made in a browser ends, and before a weekend it does not outlast; once a day.",
+            events.SIGN_IN_ENDS,
+            windows.sign_in,
+        ),
     ]
 
 
@@ -252,11 +269,11 @@ def _presence(
     )
 
 
-def _on_health(event: str) -> EventTrigger:
+def _on_health(event: str, within: timedelta) -> EventTrigger:
     return EventTrigger(
         posture=Posture.Reactive,
         expect={event},
         match=ResourceSpecification({"prefect.resource.id": events.HEALTH_RESOURCE}),
         threshold=1,
-        within=timedelta(0),
+        within=within,
     )

@@ -11,7 +11,7 @@ from prefect.exceptions import Pause
 from prefect.runtime import deployment as this_deployment
 from prefect.runtime import flow_run as this_run
 from prefect.settings import PREFECT_API_URL
-from prefect.states import AwaitingRetry, Completed
+from prefect.states import AwaitingRetry, Completed, Scheduled
 
 from flows.destination import open_destination
 from flows.engine.events import emit_session_event, flow_run_url
@@ -19,7 +19,7 @@ from flows.engine.parameters import EventName, SessionName, Year
 from flows.engine.progress import ArtifactSink
 from flows.engine.session_runs import PLANNED_TAG, kind_tag
 from flows.session.endings import close_ended_run
-from flows.session.reports import NO_DATA, UP_TO_DATE, PublishReport
+from flows.session.reports import NO_DATA, UP_TO_DATE, PublishReport, wait_of
 from flows.session.run import Caller, SessionRun
 from flows.session.status import postpone_wait
 from flows.session.steps import Request, Steps, carry_out, encode, load, publish, transform
@@ -162,7 +162,7 @@ def _awaiting_or_raise(error: UpstreamError, run: SessionRun | None, settings: S
         raise error
     if run is not None:
         run.wait(error, until)
-    _pause(AwaitingRetry(scheduled_time=until, message=str(error)))
+    _pause(Scheduled(scheduled_time=until, name=wait_of(error), message=str(error)))
 
 
 def _pause(state: State[Any]) -> NoReturn:

@@ -1,7 +1,6 @@
 """The door to FastF1 with an upstream that is late, refuses, fails or wants an account: FastF1 itself, over HTTPS."""
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,11 @@ from requests.structures import CaseInsensitiveDict
 from sample_sessions import sample_session
 from upstream_account import SIGN_IN_HOST
 from upstream_double import REFUSALS, UpstreamDouble
+from upstream_here import need_account, new_process
 from upstream_season import CIRCUIT_HOST, MIRROR_HOST, RESULTS_HOST, SCHEDULE_HOST, TIMING_HOST
 
 from flows.health.machine import read_sign_in
 from flows.sample import SAMPLE_YEAR
-from flows.upstream import client as client_module
 from flows.upstream.answers import Answer, Meaning, answer_of
 from flows.upstream.client import Client
 from flows.upstream.http_cache import read_bodies
@@ -31,54 +30,10 @@ PATH = "/static/2099/somewhere/"
 QUALIFYING, RACE = sample_session(1, "Q"), sample_session(1, "R")
 
 
-@pytest.fixture(scope="module")
-def _started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpstreamDouble]:
-    with UpstreamDouble(tmp_path_factory.mktemp("upstream")) as double:
-        yield double
-
-
-@pytest.fixture
-def double(_started: UpstreamDouble, monkeypatch: pytest.MonkeyPatch) -> UpstreamDouble:
-    """The double as it is at first, for FastF1 in this process, which has no account."""
-    from fastf1.internals.f1account import token_manager
-
-    _started.up()
-    _started.no_limits()
-    _started.season.reset()
-    _started.no_account()
-    _started.forget()
-    for name, value in _started.environment().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(token_manager, "_token_path", _started.token_path)
-    new_process(monkeypatch)
-    return _started
-
-
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
     """Where FastF1's cache is to be; there is none yet."""
     return tmp_path / "cache"
-
-
-def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let FastF1 and the sign-in know what they know in a process that has just started."""
-    from fastf1.internals.f1account import token_manager
-
-    monkeypatch.setattr(token_manager, "_token", None)
-    monkeypatch.setattr(client_module._process, "sign_in", None)
-
-
-@pytest.fixture
-def account(double: UpstreamDouble, monkeypatch: pytest.MonkeyPatch) -> UpstreamDouble:
-    """Live timing that answers only to an account, whose credentials are set."""
-    need_account(double, monkeypatch)
-    return double
-
-
-def need_account(double: UpstreamDouble, monkeypatch: pytest.MonkeyPatch, **options: float) -> None:
-    double.require_account("someone@example.org", "secret", **options)
-    for name in ("F1_USERNAME", "F1_PASSWORD"):
-        monkeypatch.setenv(name, double.environment()[name])
 
 
 def ask_live_timing(cache: Path, count: int) -> list[int]:
