@@ -33,7 +33,7 @@ class CorruptDataError(UpstreamError):
     """What came from the upstream cannot be read; asking for the same again does not help."""
 
 
-class RefusedError(UpstreamError):
+class BlockedError(UpstreamError):
     """The upstream refuses this machine's address; asking from here does not help until that changes."""
 
 

@@ -23,7 +23,17 @@ TAG = "parcferme"
 
 SESSION_FLOW = "publish-session"
 HEALTH_FLOW = "check-health"
-_OTHER_FLOWS = ["backfill", "plan-season", "refresh-results", HEALTH_FLOW, "verify", "prune", "rebuild-index"]
+PLAN_FLOW = "plan-season"
+_OTHER_FLOWS = [
+    "backfill",
+    PLAN_FLOW,
+    "fetch-session",
+    "refresh-results",
+    HEALTH_FLOW,
+    "verify",
+    "prune",
+    "rebuild-index",
+]
 
 _EACH_RUN = "prefect.resource.id"
 _EACH_FLOW = "related:flow:prefect.resource.id"
@@ -78,13 +88,19 @@ class Windows:
     sign_in: timedelta = timedelta(days=1)
 
 
-def wanted_automations(health_deployment: UUID, notify: Notify | None, windows: Windows) -> list[AutomationCore]:
+def wanted_automations(
+    health_deployment: UUID, plan_deployment: UUID, notify: Notify | None, windows: Windows
+) -> list[AutomationCore]:
     """Return every automation there should be.
 
-    ``health_deployment`` is the deployment that checks the health; ``notify`` makes the actions that tell the operator
-    (None: nobody is to be told).
+    ``health_deployment`` is the deployment that checks the health, ``plan_deployment`` the one that plans the season;
+    ``notify`` makes the actions that tell the operator (None: nobody is to be told).
     """
-    automations = [*_caretakers(windows), _health_check(health_deployment, windows)]
+    automations = [
+        *_caretakers(windows),
+        _health_check(health_deployment, windows),
+        _archive_watch(plan_deployment),
+    ]
     if notify is not None:
         automations += [*_run_notices(notify, windows), *_health_notices(notify, windows)]
     return automations
@@ -143,6 +159,29 @@ def _health_check(deployment: UUID, windows: Windows) -> AutomationCore:
                 schedule_after=after,
             )
             for after in (timedelta(0), rested, rested + DOUBT)
+        ],
+    )
+
+
+def _archive_watch(deployment: UUID) -> AutomationCore:
+    return _automation(
+        "publish what comes into the archive",
+        "plan-season makes a run for each session that has come into the raw archive or has changed there.",
+        EventTrigger(
+            posture=Posture.Reactive,
+            expect={events.ARCHIVE_CHANGED},
+            match=ResourceSpecification({"prefect.resource.id": events.ARCHIVE_RESOURCE}),
+            threshold=1,
+            within=timedelta(0),
+        ),
+        [
+            RunDeployment(
+                source="selected",
+                deployment_id=deployment,
+                parameters=None,
+                job_variables=None,
+                schedule_after=timedelta(0),
+            )
         ],
     )
 

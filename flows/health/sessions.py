@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from flows.session_times import PUBLICATION_TARGET, publication_due_utc, session_end_utc
 from publish.live.health import DEGRADED, FAILING, HEALTHY, Check
 from publish.live.status import AWAITING_DATA as AWAITING_DATA_STATUS
-from publish.live.status import ERROR, NO_ACCOUNT, PROGRESS, REFUSED, Status, read_status
+from publish.live.status import BLOCKED, ERROR, NO_ACCOUNT, PROGRESS, Status, read_status
 from publish.season.document import AWAITING_DATA, CANCELLED, FAILED, PUBLISHED, UNAVAILABLE, Season
 from publish.season.index import read_season, read_years
 from publish.stores.base import Store
@@ -121,7 +121,7 @@ def check_upstream(statuses: Statuses) -> Check:
     told = {
         session: said.error or said.message
         for session, said in statuses.items()
-        if said.cause in (REFUSED, NO_ACCOUNT) and said.type in (AWAITING_DATA_STATUS, ERROR)
+        if said.cause in (BLOCKED, NO_ACCOUNT) and said.type in (AWAITING_DATA_STATUS, ERROR)
     }
     if not told:
         return Check("upstream", HEALTHY, "It refuses nothing to this system.")

@@ -8,11 +8,11 @@ from publish.live import status
 from publish.season.document import AWAITING_DATA, FAILED, PATIENCE, PUBLISHED, UNAVAILABLE
 from transforms.errors import (
     AccountError,
+    BlockedError,
     CorruptDataError,
     IncompleteError,
     NotReadyError,
     ParcfermeError,
-    RefusedError,
     UpstreamError,
 )
 
@@ -75,8 +75,8 @@ def state_after(error: BaseException, start_utc: datetime | None, now: datetime)
 
 def cause_of(error: BaseException, start_utc: datetime | None, now: datetime) -> str | None:
     """Return what the upstream has to do with ``error``, in the words of status documents; None: nothing."""
-    if isinstance(error, RefusedError):
-        return status.REFUSED
+    if isinstance(error, BlockedError):
+        return status.BLOCKED
     if isinstance(error, AccountError):
         return status.NO_ACCOUNT
     if isinstance(error, IncompleteError):
@@ -90,7 +90,7 @@ def cause_of(error: BaseException, start_utc: datetime | None, now: datetime) ->
 
 def wait_of(error: UpstreamError) -> str:
     """Return Prefect's name of the state of a run that waits because of ``error``."""
-    if isinstance(error, RefusedError):
+    if isinstance(error, BlockedError):
         return AWAITING_ACCESS
     return AWAITING_SIGN_IN if isinstance(error, AccountError) else AWAITING_RETRY
 

@@ -13,7 +13,7 @@ from flows.session_ref import SessionRef
 from flows.upstream.answers import Answer, Meaning
 from flows.upstream.outcomes import FETCH_ELSEWHERE, account_error, in_words
 from flows.upstream.services import LIVE_TIMING
-from transforms.errors import RefusedError, UpstreamError
+from transforms.errors import BlockedError, UpstreamError
 
 if TYPE_CHECKING:
     from flows.upstream.client import Client
@@ -27,7 +27,7 @@ def prove_absent(client: "Client", session: SessionRef, streams: Sequence[str], 
     To be called while ``client`` is asking; offline it asks nobody. ``takes_its_word``: what the session lists and the
     host says it has not is lost.
 
-    :raises RefusedError: the host refuses this machine everything, or what the session lists.
+    :raises BlockedError: the host refuses this machine everything, or what the session lists.
     :raises AccountError: it answers only to who is signed in.
     :raises UpstreamError: it could not be asked.
     """
@@ -37,7 +37,7 @@ def prove_absent(client: "Client", session: SessionRef, streams: Sequence[str], 
     if takes_its_word:
         return
     if listed := sorted(_listed(client, session) & set(streams)):
-        raise RefusedError(
+        raise BlockedError(
             f"Live timing lists {', '.join(listed)} of {session.label} and does not give it to this machine. Nothing "
             f"is published without it. {FETCH_ELSEWHERE} If it is lost for good, publish the session with --force."
         )
@@ -50,7 +50,7 @@ def _check_canaries(client: "Client", session: SessionRef) -> None:
         if answer.meaning is not Meaning.ABSENT:
             _check_canary(client, session, url, answer)
             return
-    raise RefusedError(
+    raise BlockedError(
         f"Live timing says of everything that it is not there, its own index of the season too, when it is asked for "
         f"{session.label}: that is how it refuses an address. Nothing is published from that. {FETCH_ELSEWHERE}"
     )
@@ -62,7 +62,7 @@ def _check_canary(client: "Client", session: SessionRef, url: str, answer: Answe
         raise account_error(session.label, words, client.sign_in_problem)
     if answer.meaning is Meaning.REFUSED:
         client.logger.warning("%s: %s", words, answer.excerpt)
-        raise RefusedError(
+        raise BlockedError(
             f"This machine's address is refused by live timing: {words} was to show whether the data of "
             f"{session.label} is really not there. Nothing is published from that. {FETCH_ELSEWHERE}"
         )

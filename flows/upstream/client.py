@@ -163,6 +163,13 @@ class Client:
         """Ask for an address past the cache; return what the answer means and its body. To be called while asking."""
         return patches.ask_past_cache(url)
 
+    def download(self, url: str, path: Path) -> Answer:
+        """Download an address past the cache into ``path`` if it is given. To be called while asking.
+
+        :raises OSError: ``path`` cannot be written.
+        """
+        return patches.download_past_cache(url, path)
+
     @property
     def sign_in_problem(self) -> str | None:
         """Why nobody is signed in to a Formula 1 account; None: somebody is, or it was not tried."""

@@ -65,7 +65,7 @@ def load_recording(client: "Client", session: SessionRef, *, takes_its_word: boo
     says it has not is not there, even if the session lists it.
 
     :raises CorruptDataError: one was damaged and nobody has it.
-    :raises RefusedError: something is refused to this machine's address.
+    :raises BlockedError: something is refused to this machine's address.
     :raises AccountError: something is given only to who is signed in.
     :raises UpstreamError: nothing usable came (no timing and no telemetry), something was cut off on the way, or FastF1
         failed.

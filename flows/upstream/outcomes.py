@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from flows.upstream.answers import Answer, Meaning
 from flows.upstream.services import LIVE_TIMING, LIVE_TIMING_MIRROR
-from transforms.errors import AccountError, RefusedError, UpstreamError
+from transforms.errors import AccountError, BlockedError, UpstreamError
 
 _NAMED_AT_MOST = 3
 #: What to do where an address is refused.
@@ -60,14 +60,14 @@ class Outcomes:
         A topic is there if live timing or its mirror gave it. ``sign_in_problem`` says why nobody is signed in.
 
         :raises AccountError: something is given only to an account.
-        :raises RefusedError: something is refused to this machine.
+        :raises BlockedError: something is refused to this machine.
         :raises UpstreamError: something failed on the way; what came is kept.
         """
         services = list(services)
         if wanted := self._missing(api_path, services, Meaning.NEEDS_ACCOUNT):
             raise account_error(label, _sentence(wanted), sign_in_problem)
         if refused := self._missing(api_path, services, Meaning.REFUSED):
-            raise RefusedError(
+            raise BlockedError(
                 f"This machine's address is refused by {_hosts(refused)}: of {label}, {_sentence(refused)} did not "
                 f"come. Nothing is published from that. {FETCH_ELSEWHERE}"
             )

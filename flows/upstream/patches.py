@@ -44,6 +44,7 @@ SIGN_IN_LOGGER_PART, DOWNLOAD_LOGGER_END = "f1account", ".req"
 #: FastF1 sets none for most requests: seconds to connect, and between two parts of the answer.
 _TIMEOUT_S = (10.0, 60.0)
 _OK, _FORBIDDEN = 200, 403
+_PART_BYTES = 1 << 16
 _STREAM_END = ".jsonStream"
 
 #: Loggers by what their names end with, after a dot.
@@ -271,6 +272,33 @@ def ask_past_cache(url: str) -> tuple[Answer, bytes]:
     except (requests.RequestException, ConnectionError, TimeoutError) as error:
         return no_answer(error), b""
     return answer_of(response.status_code, response.headers, response.content), bytes(response.content)
+
+
+def download_past_cache(url: str, path: Path) -> Answer:
+    """Download an address as FastF1 asks for it, but past its cache, into ``path``; what is not given is not written.
+
+    A part at a time: a stream of 40 MB takes no more memory than a small one.
+
+    :raises OSError: ``path`` cannot be written.
+    """
+    import requests
+    from fastf1 import _api
+    from fastf1.req import Cache
+
+    try:
+        with Cache._requests_session.get(url, headers=_api.headers, timeout=_TIMEOUT_S, stream=True) as response:
+            parts = response.iter_content(_PART_BYTES)
+            first = next(parts, b"")
+            answer = answer_of(response.status_code, response.headers, first)
+            if answer.meaning is Meaning.GIVEN:
+                with path.open("wb") as file:
+                    file.write(first)
+                    for part in parts:
+                        file.write(part)
+            return answer
+    except (requests.RequestException, ConnectionError, TimeoutError) as error:
+        path.unlink(missing_ok=True)
+        return no_answer(error)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ ERROR = "error"
 
 #: Why a run has not published: the data is not out yet, there is none, the upstream refuses this machine, or gives it
 #: only to an account, the stream ends before its session, the upstream could not be reached, or cannot be read.
-LATE, ABSENT, REFUSED, NO_ACCOUNT = "late", "absent", "refused", "account"
+LATE, ABSENT, BLOCKED, NO_ACCOUNT = "late", "absent", "blocked", "account"
 INCOMPLETE, UNREACHABLE, BROKEN = "incomplete", "unreachable", "broken"
 
 _LOCAL_PATH = "(local path)"
@@ -50,7 +50,7 @@ class Status(Document, tag="parcferme/status/1", kw_only=True):
     next_attempt_at: Annotated[Utc | None, about("When a run that waits for data tries again")] = None
     error: Annotated[str | None, about("One sentence for the person who looks")]
     cause: Annotated[
-        Annotated[str, one_of(LATE, ABSENT, REFUSED, NO_ACCOUNT, INCOMPLETE, UNREACHABLE, BROKEN)] | None,
+        Annotated[str, one_of(LATE, ABSENT, BLOCKED, NO_ACCOUNT, INCOMPLETE, UNREACHABLE, BROKEN)] | None,
         about("What the upstream has to do with it that there is no (new) publication; null: nothing"),
     ] = None
 

@@ -21,7 +21,7 @@ from publish.live.status import Status, read_status
 from publish.revisions.latest import read_latest
 from publish.stores.base import Store
 from publish.stores.choose import open_store
-from transforms.errors import AccountError, IncompleteError, NotReadyError, RefusedError, UpstreamError
+from transforms.errors import AccountError, BlockedError, IncompleteError, NotReadyError, UpstreamError
 
 CODE = "Q"
 _TELEMETRY = r".*/(CarData|Position)\.z.*"
@@ -96,15 +96,15 @@ CASES = {
     "late": Case(_hidden, NotReadyError, "try again in half an hour", "late", HEALTHY, _SOON),
     **{
         f"everything refused: {how}": Case(
-            _refused(how), RefusedError, "parcferme fetch.*--source archive", "refused", FAILING
+            _refused(how), BlockedError, "parcferme fetch.*--source archive", "blocked", FAILING
         )
         for how in REFUSALS
     },
     "telemetry refused": Case(
-        _refused("firewall", _TELEMETRY), RefusedError, r"CarData\.z.*Nothing is published", "refused", FAILING
+        _refused("firewall", _TELEMETRY), BlockedError, r"CarData\.z.*Nothing is published", "blocked", FAILING
     ),
     "telemetry withheld": Case(
-        _refused("s3", _TELEMETRY), RefusedError, r"lists CarData\.z.*does not give it", "refused", FAILING
+        _refused("s3", _TELEMETRY), BlockedError, r"lists CarData\.z.*does not give it", "blocked", FAILING
     ),
     "unpaid": Case(_unpaid, AccountError, "F1TV subscription is required", "account", FAILING),
     "signed out": Case(_signed_out, AccountError, "F1_PASSWORD are not set", "account", FAILING),
@@ -141,7 +141,7 @@ def test_a_session_published_without_telemetry_is_healed_by_the_next_look_that_g
     assert latest is not None and latest.capabilities is not None and latest.capabilities["telemetry"] is False
 
     double.season.lists(1, CODE, "CarData.z", "Position.z")
-    with pytest.raises(RefusedError, match="lists CarData"):
+    with pytest.raises(BlockedError, match="lists CarData"):
         run()
     still = read_latest(store, key)
     assert still is not None and still.revision == before
@@ -157,7 +157,7 @@ def test_a_session_published_without_telemetry_is_healed_by_the_next_look_that_g
 def test_what_is_lost_is_published_without_when_somebody_says_so(double: UpstreamDouble, store: Store) -> None:
     double.season.hide(1, CODE, "CarData.z", "Position.z")
     double.season.lists(1, CODE, "CarData.z", "Position.z")
-    with pytest.raises(RefusedError, match="--force"):
+    with pytest.raises(BlockedError, match="--force"):
         run()
     assert run(force=True) is not None
 
@@ -165,7 +165,7 @@ def test_what_is_lost_is_published_without_when_somebody_says_so(double: Upstrea
 @pytest.mark.parametrize(
     ("error", "name"),
     [
-        (RefusedError("x"), AWAITING_ACCESS),
+        (BlockedError("x"), AWAITING_ACCESS),
         (AccountError("x"), AWAITING_SIGN_IN),
         (IncompleteError("x"), AWAITING_RETRY),
         (UpstreamError("x"), AWAITING_RETRY),

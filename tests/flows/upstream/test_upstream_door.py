@@ -23,7 +23,7 @@ from flows.upstream.outcomes import Outcomes
 from flows.upstream.results import refresh_results_answer, results_answer
 from flows.upstream.services import service_urls
 from flows.upstream.topics import missing_topics
-from transforms.errors import AccountError, NotReadyError, RefusedError, UpstreamError
+from transforms.errors import AccountError, BlockedError, NotReadyError, UpstreamError
 
 LIVE = r"livetiming.*"
 PATH = "/static/2099/somewhere/"
@@ -175,8 +175,8 @@ _ACCOUNT = Answer(Meaning.NEEDS_ACCOUNT, "HTTP 401")
         (_ACCOUNT, _GIVEN, None),
         (_ABSENT, _ABSENT, None),
         (_ABSENT, _FAILED, UpstreamError),
-        (_ABSENT, _REFUSED, RefusedError),
-        (_REFUSED, _FAILED, RefusedError),
+        (_ABSENT, _REFUSED, BlockedError),
+        (_REFUSED, _FAILED, BlockedError),
         (_ACCOUNT, _ABSENT, AccountError),
         (_ACCOUNT, _REFUSED, AccountError),
     ],
@@ -204,7 +204,7 @@ def test_an_address_that_is_refused_everything_is_told_so(
     double: UpstreamDouble, cache: Path, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     double.block(how)
-    with pytest.raises(RefusedError, match=r"2099 round 1 .* Q.*parcferme fetch"):
+    with pytest.raises(BlockedError, match=r"2099 round 1 .* Q.*parcferme fetch"):
         load_recording(Client(cache), QUALIFYING)
     if how in ("firewall", "challenge"):
         assert any("<!DOCTYPE html>" in text for text in said(caplog))
@@ -215,7 +215,7 @@ def test_an_address_that_is_refused_everything_is_told_so(
 @pytest.mark.parametrize("how", sorted(REFUSALS))
 def test_telemetry_that_is_refused_is_not_absent(double: UpstreamDouble, cache: Path, how: str) -> None:
     double.block(how, paths=r".*/(CarData|Position)\.z.*")
-    with pytest.raises(RefusedError, match=r"CarData\.z.*Nothing is published"):
+    with pytest.raises(BlockedError, match=r"CarData\.z.*Nothing is published"):
         load_recording(Client(cache), QUALIFYING)
     double.up()
     double.forget()
@@ -227,7 +227,7 @@ def test_telemetry_that_is_refused_is_not_absent(double: UpstreamDouble, cache: 
 def test_what_the_session_lists_is_not_absent_unless_somebody_says_so(double: UpstreamDouble, cache: Path) -> None:
     double.season.hide(1, "Q", "CarData.z", "Position.z")
     double.season.lists(1, "Q", "CarData.z")
-    with pytest.raises(RefusedError, match=r"lists CarData\.z\.jsonStream of .*--force"):
+    with pytest.raises(BlockedError, match=r"lists CarData\.z\.jsonStream of .*--force"):
         load_recording(Client(cache), QUALIFYING)
     recording = load_recording(Client(cache), QUALIFYING, takes_its_word=True)
     assert {"car_data", "position_data"} <= set(recording.missing)
@@ -238,7 +238,7 @@ def test_before_a_season_has_an_index_the_year_before_shows_that_nobody_is_refus
 ) -> None:
     double.season.hide(1, "Q")
     double.block("s3", paths=rf"/static/{SAMPLE_YEAR}/Index\.json")
-    with pytest.raises(RefusedError, match="of everything that it is not there"):
+    with pytest.raises(BlockedError, match="of everything that it is not there"):
         load_recording(Client(cache), QUALIFYING)
     double.season.replace(f"https://{TIMING_HOST}/static/{SAMPLE_YEAR - 1}/Index.json", b'{"Meetings": []}')
     with pytest.raises(NotReadyError):
