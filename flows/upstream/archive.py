@@ -24,7 +24,7 @@ from flows.settings import Settings
 from flows.spool import working_folder
 from flows.upstream.archive_format import Response
 from flows.upstream.archive_index import OFFICIAL, RawSession, find_session, index_key, object_key, schedule_key
-from flows.upstream.archive_keep import RESPONSES, Raw, fetch_object, keep, put_object
+from flows.upstream.archive_keep import RESPONSES, Raw, fetch_object, is_there, keep, put_object
 from flows.upstream.client import make_cache_folder
 from flows.upstream.http_cache import delete_bodies, read_bodies, read_responses, write_bodies
 from flows.upstream.inputs import inputs_fingerprint
@@ -112,6 +112,7 @@ class SessionArchive:
         self._session = session
         self._logger = logger
         self._store = None if settings.archive is None else open_archive(settings)
+        self._broken = False
 
     def restore(self) -> bool:
         """Bring the session from the archive into the cache if the cache lacks it; whether anything was brought.
@@ -130,6 +131,7 @@ class SessionArchive:
         except ParcfermeError as error:
             if self._source == ARCHIVE:
                 raise
+            self._broken = True
             self._logger.warning("%s", error)
             return False
 
@@ -147,7 +149,7 @@ class SessionArchive:
         if inputs is None:
             return False
         found = find_session(self._store, self._session.year, self._session.api_path)
-        if found is not None and any(one.inputs_sha256 == inputs for one in found[1].sources.values()):
+        if found is not None and not self._broken and self._holds(self._store, *found, inputs):
             return False
         try:
             with working_folder() as folder:
@@ -156,7 +158,7 @@ class SessionArchive:
                     self._logger.warning("%s", raw)
                     return False
                 save_schedule(self._settings, self._store, self._session.year)
-                return keep(self._store, raw, self._logger)
+                return keep(self._store, raw, self._logger, anew=self._broken)
         except OSError as error:
             raise UpstreamError(
                 f"The raw data of {self._session.label} cannot be packed ({error}). Check the space in TMPDIR and the "
@@ -166,6 +168,13 @@ class SessionArchive:
     @property
     def _cache_dir(self) -> Path:
         return self._settings.cache_dir
+
+    def _holds(self, store: Store, key: int, entry: RawSession, inputs: str) -> bool:
+        """Whether one of the sources is what the cache's topics were parsed from, and its object is there."""
+        return any(
+            one.inputs_sha256 == inputs and is_there(store, object_key(self._session.year, key, name), one)
+            for name, one in entry.sources.items()
+        )
 
     def _restore(self, store: Store) -> bool:
         found = find_session(store, self._session.year, self._session.api_path)
@@ -258,6 +267,8 @@ class _CacheReader:
                 "no raw response and not kept in the archive. Fetch the session (parcferme fetch), or publish it with "
                 "--refetch."
             )
+        if not found:
+            return f"The cache holds nothing of {session.label}."
         info = read_info(Path(str(found[INFO].body)).read_bytes()) if INFO in found else None
         circuit_key = circuit_key_of(info)
         for name, url in _addresses(session, circuit_key).items():

@@ -39,10 +39,11 @@ class Raw:
     inputs_sha256: str | None = None
 
 
-def keep(store: Store, raw: Raw, logger: Logger) -> bool:
+def keep(store: Store, raw: Raw, logger: Logger, *, anew: bool = False) -> bool:
     """Keep ``raw`` unless the archive holds the same or, of the same source, better; whether anything was kept.
 
-    What is there and has not come again (a service that is down, a stream that is lost) is taken along.
+    What is there and has not come again (a service that is down, a stream that is lost) is taken along. ``anew``: what
+    is there is broken.
 
     :raises PublicationError: the archive cannot be read or written.
     :raises UpstreamError: a body changed while it was read.
@@ -50,7 +51,9 @@ def keep(store: Store, raw: Raw, logger: Logger) -> bool:
     """
     session = raw.session
     end = _missing_end(raw)
-    before = _entry(store, raw)
+    before = None if anew else _entry(store, raw)
+    if before is not None and not is_there(store, _key(raw), before):
+        before = None
     with working_folder() as folder:
         responses = dict(raw.responses)
         if before is not None:
@@ -69,6 +72,15 @@ def keep(store: Store, raw: Raw, logger: Logger) -> bool:
     _agree(store, raw, source)
     logger.info("The raw data of %s is kept in the archive: %d bytes", session.label, source.bytes)
     return True
+
+
+def is_there(store: Store, key: str, source: RawSource) -> bool:
+    """Whether the object at ``key`` is there, as large as the index says.
+
+    :raises PublicationError: the store cannot be read.
+    """
+    info = store.head(key)
+    return info is not None and info.bytes == source.bytes
 
 
 def fetch_object(store: Store, key: str, folder: Path) -> dict[str, Any] | None:
