@@ -18,7 +18,7 @@ import orjson
 #: Topics whose message is a compressed text end in this.
 COMPRESSED = ".z"
 #: The longest line that is read. The longest of a recording holds the state of every topic: some hundred kilobytes.
-LONGEST_LINE_BYTES = 2 << 20
+LONGEST_LINE_BYTES = 1 << 20
 #: No file name, and nothing that could lead out of a folder, is a topic.
 _TOPIC = re.compile(r"[A-Za-z][A-Za-z0-9]{0,40}(?:\.z)?", re.ASCII)
 _UTC = re.compile(r"(20\d\d-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|\+00:00)?", re.ASCII)
