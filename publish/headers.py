@@ -21,6 +21,7 @@ _CONTENT_TYPES = {
     ".png": "image/png",
     ".ico": "image/x-icon",
     ".md": "text/markdown; charset=utf-8",
+    ".atom": "application/atom+xml",
     ".txt": "text/plain; charset=utf-8",
     ".py": "text/x-python; charset=utf-8",
 }

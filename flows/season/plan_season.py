@@ -13,6 +13,7 @@ from pydantic import Field
 from flows.destination import open_destination
 from flows.engine.artifact_texts import plain_rows, plain_text
 from flows.engine.listing import list_planned
+from flows.engine.outages import ride_out_outages
 from flows.engine.session_runs import (
     PLANNED_TAG,
     NewRun,
@@ -23,7 +24,7 @@ from flows.engine.session_runs import (
     session_of,
     session_runs,
 )
-from flows.season.plan import PUBLISH, Known, Plan, Wanted, make_plan
+from flows.season.plan import MOVED, PLANNED, PUBLISH, TAKEN_BACK, Known, Plan, Wanted, make_plan, steps_of
 from flows.session.site import prepare_destination
 from flows.session_times import RECHECKS
 from flows.settings import Settings, read_settings
@@ -36,13 +37,15 @@ from publish.stores.base import Store
 from transforms.errors import InputError, UpstreamError
 
 #: Says in Prefect why a run was cancelled, and tells plan-season later that nobody else did.
-TAKEN_BACK = "Taken back by plan-season: the session is no longer on the calendar at that time."
+WHY_TAKEN_BACK = "Taken back by plan-season: the session is no longer on the calendar at that time."
+#: Sessions that ended up to so many days ago and were never published are run now.
+CATCH_UP_DAYS = 14
 #: From this month on the next season's calendar is planned as well.
 _NEXT_SEASON_FROM_MONTH = 12
 
 
 @flow(name="plan-season", flow_run_name="plan", persist_result=False)
-def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = 14) -> State[Any]:
+def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = CATCH_UP_DAYS) -> State[Any]:
     """Make one scheduled run of publish-session for every session to come, and runs for its re-checks.
 
     Run it as often as you like: what is planned stays planned once. The message of the final state says what was done.
@@ -51,12 +54,13 @@ def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = 14) -> State
         catch_up_days: Sessions that ended up to so many days ago and were never published are run now.
     """
     logger = get_run_logger()
+    ride_out_outages(logger)
     settings = read_settings()
     store = open_destination(settings)
     now = settings.current_time()
     rows: list[dict[str, Any]] = []
     with session_runs() as runs:
-        for year in _years(now):
+        for year in years_planned(now):
             try:
                 events = read_schedule(Client.of(settings), year, now)
             except (InputError, UpstreamError):
@@ -69,7 +73,7 @@ def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = 14) -> State
             except NotFollowedError as refused:
                 # What is planned can be published where its number has stayed.
                 logger.warning("%s", refused)
-            plan = _plan(settings, store, runs, year, events, timedelta(days=catch_up_days))
+            plan = plan_of(settings, store, runs, year, events, timedelta(days=catch_up_days))
             rows += _carry_out(runs, year, plan)
         list_planned(store, runs, now)
     summary = _summary(rows)
@@ -79,13 +83,15 @@ def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = 14) -> State
     return Completed(message=summary)
 
 
-def _years(now: datetime) -> tuple[int, ...]:
+def years_planned(now: datetime) -> tuple[int, ...]:
+    """Return the seasons whose calendars are planned at ``now`` (aware)."""
     return (now.year, now.year + 1) if now.month >= _NEXT_SEASON_FROM_MONTH else (now.year,)
 
 
-def _plan(
+def plan_of(
     settings: Settings, store: Store, runs: SessionRuns, year: int, events: Sequence[Event], catch_up: timedelta
 ) -> Plan:
+    """Return what is to be done for a season; nothing is done yet."""
     found = runs.find(tags=[PLANNED_TAG, season_tag(year)])
     known = [one for run in found if (one := _known(run)) is not None]
     published = {(entry.event, entry.session.code) for entry in published_in(read_season(store, year))}
@@ -115,48 +121,49 @@ def _known(run: FlowRun) -> Known | None:
         max(expected_utc(run), run.start_time or expected_utc(run)),
         waiting=waiting,
         open=not state.is_final(),
-        taken_back=state.type == StateType.CANCELLED and state.message == TAKEN_BACK,
+        taken_back=state.type == StateType.CANCELLED and state.message == WHY_TAKEN_BACK,
     )
 
 
 def _carry_out(runs: SessionRuns, year: int, plan: Plan) -> list[dict[str, Any]]:
     by_id = {str(run.id): run for run in runs.find_open(tags=[PLANNED_TAG, season_tag(year)])}
+    earlier = {wanted.slot: number for wanted, number in plan.create}
     rows = []
-    for known in plan.cancel:
-        if (run := by_id.get(known.id)) is not None:
-            runs.cancel(run, TAKEN_BACK)
-            rows.append(_row(year, known, known.at, "taken back"))
-    for known, at in plan.move:
-        if (run := by_id.get(known.id)) is not None:
-            runs.move(run, at)
-            rows.append(_row(year, known, at, f"moved from {known.at:%Y-%m-%d %H:%M}"))
-    for wanted, earlier in plan.create:
-        runs.create(
-            NewRun(
-                year,
-                wanted.event,
-                wanted.code,
-                wanted.at,
-                key=f"plan/{year}/{wanted.event}/{wanted.code}/{wanted.kind}/{earlier}",
-                tags=(PLANNED_TAG, kind_tag(wanted.kind)),
-                refetch=wanted.kind != PUBLISH,
-            )
+    for step in steps_of(plan):
+        one = step.one
+        if isinstance(one, Wanted):
+            runs.create(_new_run(year, one, earlier[one.slot]))
+        elif (run := by_id.get(one.id)) is None:
+            continue  # it has begun meanwhile
+        elif step.what == TAKEN_BACK:
+            runs.cancel(run, WHY_TAKEN_BACK)
+        else:
+            runs.move(run, step.at)
+        rows.append(
+            {
+                "session": f"{year} {one.event} {one.code}",
+                "kind": one.kind,
+                "at (UTC)": f"{step.at:%Y-%m-%d %H:%M}",
+                "what": step.what,
+            }
         )
-        rows.append(_row(year, wanted, wanted.at, "planned"))
     return rows
 
 
-def _row(year: int, one: Known | Wanted, at: datetime, what: str) -> dict[str, Any]:
-    return {
-        "session": f"{year} {one.event} {one.code}",
-        "kind": one.kind,
-        "at (UTC)": f"{at:%Y-%m-%d %H:%M}",
-        "what": what,
-    }
+def _new_run(year: int, wanted: Wanted, earlier: int) -> NewRun:
+    return NewRun(
+        year,
+        wanted.event,
+        wanted.code,
+        wanted.at,
+        key=f"plan/{year}/{wanted.event}/{wanted.code}/{wanted.kind}/{earlier}",
+        tags=(PLANNED_TAG, kind_tag(wanted.kind)),
+        refetch=wanted.kind != PUBLISH,
+    )
 
 
 def _summary(rows: list[dict[str, Any]]) -> str:
-    counts = {name: sum(row["what"].startswith(name) for row in rows) for name in ("planned", "moved", "taken back")}
+    counts = {name: sum(row["what"].startswith(name) for row in rows) for name in (PLANNED, MOVED, TAKEN_BACK)}
     if not rows:
         return "Everything is planned already."
     return ", ".join(f"{number} {name}" for name, number in counts.items() if number) + "."

@@ -12,6 +12,7 @@ from prefect.states import Completed
 
 from flows.destination import open_destination
 from flows.engine.events import HEALTH_CHANGED, emit_health_event
+from flows.engine.outages import ride_out_outages
 from flows.health.gather import gather_checks
 from flows.settings import Settings, read_settings
 from flows.watch.sweep import sweep
@@ -32,6 +33,7 @@ def check_health() -> State[Any]:
     :raises PublicationError: the destination refuses.
     """
     logger = get_run_logger()
+    ride_out_outages(logger)
     settings = read_settings()
     store = open_destination(settings)
     logger.info("Looking from %s", socket.gethostname())
