@@ -14,10 +14,12 @@ from flows.destination import open_destination
 from flows.engine.events import HEALTH_CHANGED, emit_health_event
 from flows.engine.outages import ride_out_outages
 from flows.health.gather import gather_checks
+from flows.health.metrics import gather_metrics
 from flows.settings import Settings, read_settings
 from flows.watch.sweep import sweep
 from publish import keys
 from publish.live.health import FAILING, HEALTHY, Check, Health, write_health
+from publish.live.metrics import write_metrics
 from publish.stores.base import Store
 from publish.stores.shared_documents import read_document
 from transforms.errors import InputError, PublicationError
@@ -45,7 +47,9 @@ def check_health() -> State[Any]:
     for check in checks:
         if check.state != HEALTHY:
             logger.warning("%s is %s: %s", check.name, check.state, check.message)
+        metrics = gather_metrics(settings, store, client, checks, now)
     document = write_health(store, checks, now)
+    write_metrics(store, metrics)
     message = summary_of(document)
     emit_health_event(document.state, previous, message)
     return Completed(message=message, data=document.state)
