@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 from msgspec import Meta
 
 from publish import keys
-from publish.revisions.latest import HistoryEntry, Latest
+from publish.revisions.latest import HistoryEntry, Latest, read_latest
 from publish.season.index import update_root_index
 from publish.stores.base import Conflict, Store
 from publish.stores.shared_documents import read_document, update_document
@@ -51,15 +51,20 @@ class Changes(Document, tag="parcferme/changes/1"):
     changes: Annotated[tuple[Change, ...], Meta(max_length=MAX_CHANGES), about("Newest first")]
 
 
-def note_changes(store: Store, sessions: Iterable[Latest]) -> bool:
-    """Bring both feeds up to date with what became current of ``sessions``; say whether anything was written.
+def note_changes(store: Store, session_keys: Iterable[int]) -> bool:
+    """Bring both feeds up to date with what became current of sessions; say whether anything was written.
 
-    Three requests where there is nothing to do.
+    Four requests for one session where there is nothing to do.
 
     :raises PublicationError: the store refuses, the document cannot be used, or others keep changing the feeds.
     """
-    known = list(sessions)
-    written = update_document(store, keys.CHANGES, Changes, lambda before: _merged(before, known))
+    wanted = sorted(set(session_keys))
+
+    def change(before: Changes | None) -> Changes:
+        # Read after the feed was read: whoever makes another revision current later also writes the feed later.
+        return _merged(before, [latest for key in wanted if (latest := read_latest(store, key)) is not None])
+
+    written = update_document(store, keys.CHANGES, Changes, change)
     if written := _write_atom(store) or written:
         update_root_index(store, links=LINKS)
     return written

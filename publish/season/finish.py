@@ -50,7 +50,7 @@ def finish_publication(
         elif done == _alias(latest):
             for number in sorted(rounds - {latest.round}):
                 settle_rows(store, latest.year, number)
-            note_changes(store, [latest])
+            note_changes(store, [session_key])
             _note_settled(store, latest, now)
             return written
         elif _settle(store, latest):

@@ -15,6 +15,7 @@ from publish.revisions.latest import HistoryEntry, Latest
 from publish.season.changes import MAX_CHANGES, Change, Changes, atom_feed, note_changes
 from publish.season.index import RootIndex
 from publish.stores.shared_documents import read_document
+from publish.structs import encode_document
 
 NOW = datetime(2024, 3, 2, 18, 0, tzinfo=UTC)
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -38,6 +39,13 @@ def store() -> MemoryStore:
     return MemoryStore(lambda: NOW)
 
 
+def note(store: MemoryStore, *sessions: Latest) -> bool:
+    """Let sessions be what they are, and the feeds follow."""
+    for session in sessions:
+        store.write(keys.latest(session.session_key), encode_document(session))
+    return note_changes(store, [session.session_key for session in sessions])
+
+
 def told(store: MemoryStore) -> list[tuple[int, str]]:
     document = read_document(store, keys.CHANGES, Changes)
     assert document is not None
@@ -51,12 +59,12 @@ def entries(store: MemoryStore) -> list[ElementTree.Element]:
 
 
 def test_every_revision_is_told_newest_first_and_once(store: MemoryStore) -> None:
-    assert note_changes(store, [latest(9472, 0)])
-    assert note_changes(store, [latest(9480, 5, 1)])
-    assert note_changes(store, [latest(9472, 3, 0)])
+    assert note(store, latest(9472, 0))
+    assert note(store, latest(9480, 5, 1))
+    assert note(store, latest(9472, 3, 0))
     assert told(store) == [(9480, f"{5:016x}"), (9472, f"{3:016x}"), (9480, f"{1:016x}"), (9472, f"{0:016x}")]
     version = store.version
-    assert not note_changes(store, [latest(9472, 3, 0)])
+    assert not note_changes(store, [9472, 9480])
     assert store.version == version
     root = read_document(store, keys.INDEX, RootIndex)
     assert root is not None
@@ -64,24 +72,24 @@ def test_every_revision_is_told_newest_first_and_once(store: MemoryStore) -> Non
 
 
 def test_what_was_pruned_stays_told_and_what_was_renamed_is_told_by_its_new_name(store: MemoryStore) -> None:
-    note_changes(store, [latest(9472, 3, 0)])
-    note_changes(store, [latest(9472, 3, removed=(f"{0:016x}",))])
+    note(store, latest(9472, 3, 0))
+    note(store, latest(9472, 3, removed=(f"{0:016x}",)))
     assert told(store) == [(9472, f"{3:016x}"), (9472, f"{0:016x}")]
     renamed = latest(9472, 3)
     entry = replace(renamed.history[0], revision="f" * 16)
-    note_changes(store, [replace(renamed, history=(entry,), removed=(f"{0:016x}",))])
+    note(store, replace(renamed, history=(entry,), removed=(f"{0:016x}",)))
     assert told(store) == [(9472, "f" * 16), (9472, f"{0:016x}")]
 
 
 def test_only_the_newest_are_kept(store: MemoryStore) -> None:
-    note_changes(store, [latest(9472, *range(MAX_CHANGES + 10, 0, -1))])
-    note_changes(store, [latest(9480, 0)])
+    note(store, latest(9472, *range(MAX_CHANGES + 10, 0, -1)))
+    note(store, latest(9480, 0))
     assert len(told(store)) == MAX_CHANGES
     assert (9480, f"{0:016x}") not in told(store)
 
 
 def test_the_atom_feed_says_the_same_and_no_result(store: MemoryStore) -> None:
-    note_changes(store, [latest(9472, 3, 0, event="Café <&> Grand Prix")])
+    note(store, latest(9472, 3, 0, event="Café <&> Grand Prix"))
     first, second = entries(store)
     assert first.findtext(f"{ATOM}title") == "2024 Café <&> Grand Prix Race: first, grade A"
     assert first.findtext(f"{ATOM}updated") == "2024-03-02T21:00:00.000Z"
@@ -100,13 +108,13 @@ class Meddling(MemoryStore):
     def write(self, key: str, data: bytes, **conditions: object) -> str:  # type: ignore[override]
         if key == keys.CHANGES_ATOM and not self.meddled:
             self.meddled = True
-            note_changes(self, [latest(9480, 5)])
+            note(self, latest(9480, 5))
         return super().write(key, data, **conditions)  # type: ignore[arg-type]
 
 
 def test_two_at_once_end_with_one_feed_that_tells_of_both() -> None:
     store = Meddling(lambda: NOW)
-    note_changes(store, [latest(9472, 3)])
+    note(store, latest(9472, 3))
     assert told(store) == [(9480, f"{5:016x}"), (9472, f"{3:016x}")]
     assert len(entries(store)) == 2
 
