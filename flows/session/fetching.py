@@ -9,6 +9,7 @@ from prefect.runtime import flow_run as this_run
 from prefect.states import Completed, Scheduled
 
 from flows.engine.events import emit_archive_changed
+from flows.engine.outages import ride_out_outages
 from flows.engine.parameters import EventName, SessionName, Year
 from flows.engine.session_runs import PLANNED_TAG
 from flows.session.flow import next_try, no_data_or_raise, pause, recheck_after
@@ -46,6 +47,7 @@ def fetch_session(year: Year, event: EventName, session: SessionName, force: boo
     :raises ParcfermeError: nothing was kept; what was kept before is as it was.
     """
     settings, logger = read_settings(), get_run_logger()
+    ride_out_outages(logger)
     limits = None if this_deployment.id is None or settings.offline else SharedLimits(logger.info)
     client = Client.of(settings, limits=limits, logger=logger)
     wanted: Wanted | None = None

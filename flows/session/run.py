@@ -36,7 +36,7 @@ from publish.live.runs import RunEntry
 from publish.revisions.latest import Latest, Summary, read_latest
 from publish.revisions.manifests import read_manifest
 from publish.season import index as season
-from publish.season.document import AWAITING_DATA, PUBLISHED, has_event
+from publish.season.document import AWAITING_DATA, PUBLISHED, WITHOUT_DATA, has_event
 from publish.season.finish import finish_publication, is_settled
 from publish.stores.base import Store
 from transforms.errors import IncompleteError, NotReadyError, ParcfermeError, UpstreamError
@@ -285,17 +285,28 @@ class SessionRun:
             self.logger.warning("That %s awaits its data cannot be published: %s", self.label, second)
         self.announcer.awaiting(text)
 
+    def find_nothing(self, error: UpstreamError) -> None:
+        """Let status and season index say that there is no data of the session and will be none. Never raises."""
+        text = sentence_of(error)
+        try:
+            self.status.no_data(text)
+            self._record_state(WITHOUT_DATA)
+        except Exception as second:
+            self.logger.warning("That there is no data of %s cannot be published: %s", self.label, second)
+        self.announcer.no_data(text)
+
     def fail(self, error: BaseException) -> None:
         """Let status and season index say why there is no (new) publication; what was published stays as it was.
 
-        An interrupted run says nothing of the session, only of itself. Never raises: ``error`` is what matters.
+        A cancelled run says nothing of the session, only of itself. Never raises: ``error`` is what matters.
         """
         interrupted = not isinstance(error, Exception)
-        text = "The run was interrupted. Run it again." if interrupted else sentence_of(error)
+        text = "The run was cancelled. Run it again." if interrupted else sentence_of(error)
         try:
-            state = "Cancelled" if interrupted else "Failed"
-            self.status.fail(text, state=state, cause=self._cause_of(error))
-            if not interrupted:
+            if interrupted:
+                self.status.cancel(text)
+            else:
+                self.status.fail(text, cause=self._cause_of(error))
                 self._record_state(state_after(error, self.start_utc, self.settings.current_time()))
         except Exception as second:
             self.logger.warning("The failure of %s cannot be published: %s", self.label, second)

@@ -36,6 +36,9 @@ PUBLIC_KEYS = (
     "v1/status/2024/1/R.json",
     "v1/health.json",
     "v1/runs.json",
+    "v1/metrics.prom",
+    "v1/changes.json",
+    "v1/changes.atom",
     "v1/site.json",
     "v1/status/2024/moves.json",
 )
