@@ -26,7 +26,7 @@ from transforms.errors import InputError, ParcfermeError
 #: The file in this project, beside the rooms.
 PREFECT_FILE = Path(__file__).parents[2] / "deployments" / "prefect.yaml"
 #: The pool's queues and their priorities: what looks after the sessions is never behind them.
-QUEUES = {"control": 1, "sessions": 2}
+QUEUES = {"control": 1, "sessions": 2, "upstream": 2}
 _TIMEOUT_S = 300
 
 

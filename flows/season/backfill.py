@@ -37,7 +37,7 @@ def backfill(
     rounds: Rounds = "all",
     sessions: Sessions = list(ALL_SESSIONS),  # noqa: B006 (Prefect reads the default, nobody changes it)
     force: bool = False,
-    source: Source = UPSTREAM,
+    source: Source | None = None,
 ) -> State[Any]:
     """Publish every chosen session of a season that has happened, newest first.
 
@@ -50,11 +50,14 @@ def backfill(
         rounds: all, or for example 8, or 1-5,8, or a list of round numbers.
         sessions: Which sessions of each weekend.
         force: Compute and publish them even if nothing has changed, and even if they are worse than what is published.
-        source: Where the raw data comes from. The archive is the one of PARCFERME_ARCHIVE and nobody else is asked.
+        source: Where the raw data comes from. archive is the one of PARCFERME_ARCHIVE and nobody else is asked; auto is
+            the archive if it has the session, else the upstream. Empty: what PARCFERME_SOURCE of the worker says.
 
     :raises InputError: nothing of that kind is in the season.
     """
-    settings = settings_for(read_settings(), source, year)
+    settings = read_settings()
+    source = source or settings.source
+    settings = settings_for(settings, source, year)
     selection = select(settings, year, round_numbers(rounds), session_codes(sessions))
     store = open_destination(settings)
     has_server = bool(PREFECT_API_URL.value())

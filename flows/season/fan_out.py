@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 
 from flows.engine.revival import PUT_BACK, Fate, revive
 from flows.engine.session_runs import NewRun, SessionRuns, backfill_tag, expected_utc, season_tag, session_of
-from flows.session.reports import NO_DATA, UP_TO_DATE, PublishReport
+from flows.session.reports import NO_DATA, UP_TO_DATE, WAITS, PublishReport
 from flows.upstream.selection import Wanted
 from publish.season.document import AWAITING_DATA, FAILED, PUBLISHED, UNAVAILABLE, IndexedSession
 from publish.season.index import read_season
@@ -170,7 +170,7 @@ def _outcome(run: FlowRun | None, fate: Fate | None) -> tuple[str, str]:
     message = state.message or ""
     if fate is Fate.IN_DOUBT:
         return QUEUED, "not heard of"
-    if state.name == "AwaitingRetry" and message != PUT_BACK:
+    if state.name in WAITS and message != PUT_BACK:
         return AWAITING_DATA, message
     if not state.is_final():
         return QUEUED, _OPEN_STATES.get(state.name or "", "waiting")

@@ -37,20 +37,27 @@ class StatusSink:
         """Say how far the run is."""
         self._write(status.PROGRESS, "Running", int(percent), message, None)
 
-    def wait(self, message: str, until: datetime, *, state: str) -> None:
+    def wait(self, message: str, until: datetime, *, state: str, cause: str | None) -> None:
         """Say that the run waits for data and goes on at ``until`` (aware)."""
-        self._write(status.AWAITING_DATA, state, 0, message, None, until)
+        self._write(status.AWAITING_DATA, state, 0, message, None, until, cause)
 
     def complete(self, message: str) -> None:
         """Say that the run has done its work."""
         self._write(status.COMPLETE, "Completed", 100, message, None)
 
-    def fail(self, error: str, *, state: str = "Failed") -> None:
+    def fail(self, error: str, *, state: str = "Failed", cause: str | None = None) -> None:
         """Say that the run has ended without doing its work, and why."""
-        self._write(status.ERROR, state, 0, "Stopped", error)
+        self._write(status.ERROR, state, 0, "Stopped", error, cause=cause)
 
     def _write(
-        self, type_: str, state: str, percent: int, message: str, error: str | None, until: datetime | None = None
+        self,
+        type_: str,
+        state: str,
+        percent: int,
+        message: str,
+        error: str | None,
+        until: datetime | None = None,
+        cause: str | None = None,
     ) -> None:
         run = self._run
         status.write_status(
@@ -70,6 +77,7 @@ class StatusSink:
                 error=error,
                 flow_run_url=run.flow_run_url,
                 next_attempt_at=until,
+                cause=cause,
             ),
         )
 

@@ -78,7 +78,7 @@ def load(run: SessionRun) -> Box[Recording]:
     run.progress.begin("load", f"Loading {run.label}")
     try:
         with run.followed_load():
-            return Box(load_recording(run.loading_client, run.session))
+            return Box(load_recording(run.loading_client, run.session, takes_its_word=run.takes_its_word))
     except (ParcfermeError, MemoryError):
         raise
     except OSError as error:
@@ -179,6 +179,7 @@ def carry_out(
 
     :raises ParcfermeError: there is no new publication; what was published before is as it was.
     """
+    run.takes_its_word = request.force
     try:
         try:
             return _publish_through_cache(run, settings, request, steps)
