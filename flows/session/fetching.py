@@ -1,5 +1,6 @@
 """The flow that fetches one session into the raw archive, for somewhere else to compute from."""
 
+from dataclasses import replace
 from typing import Any
 
 from prefect import flow, get_run_logger
@@ -49,13 +50,13 @@ def fetch_session(year: Year, event: EventName, session: SessionName, force: boo
     settings, logger = read_settings(), get_run_logger()
     ride_out_outages(logger)
     limits = None if this_deployment.id is None or settings.offline else SharedLimits(logger.info)
-    client = Client.of(settings, limits=limits, logger=logger)
+    client = replace(Client.of(settings, limits=limits, logger=logger), takes_its_word=force)
     wanted: Wanted | None = None
     now = settings.current_time()
     try:
         wanted = resolve(read_schedule(client, year, now), year, event, session.code)
         check_has_happened(wanted, now)
-        done = fetch(settings, client, wanted.ref, logger, takes_its_word=force)
+        done = fetch(settings, client, wanted.ref, logger)
         if done.kept:
             emit_archive_changed(done.sentence)
         if done.entry.missing_end is not None:

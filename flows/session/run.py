@@ -161,9 +161,10 @@ class SessionRun:
     @property
     def loading_client(self) -> Client:
         """The client to load the session with: of a deployed run, within the limits that all workers share."""
+        client = replace(self.client, takes_its_word=self.takes_its_word)
         if self.settings.offline or not self.caller.deployed:
-            return self.client
-        return replace(self.client, limits=SharedLimits(self.progress.say))
+            return client
+        return replace(client, limits=SharedLimits(self.progress.say))
 
     @contextmanager
     def followed_load(self) -> Iterator[None]:

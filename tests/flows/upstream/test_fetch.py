@@ -48,8 +48,8 @@ def archive(home: Settings) -> Store:
     return open_store(str(home.archive))
 
 
-def fetch(home: Settings, **how: bool) -> Fetched:
-    return fetch_session(home, Client.of(home), SESSION, _LOGGER, **how)
+def fetch(home: Settings) -> Fetched:
+    return fetch_session(home, Client.of(home), SESSION, _LOGGER)
 
 
 def source(archive: Store) -> RawSource:
