@@ -62,7 +62,9 @@ class Heard:
     def prove_absent(self, session: SessionRef, *, takes_its_word: bool = False) -> None:
         """Do nothing if what live timing says it has not of a session is not there; see :mod:`flows.upstream.absence`.
 
-        To be called within the block. ``takes_its_word``: as the client does, or all the same. :raises UpstreamError: it may be there.
+        To be called within the block. ``takes_its_word``: as the client does, or all the same.
+
+        :raises UpstreamError: it may be there.
         """
         absent = self.outcomes.absent(session.located_path)
         taken = takes_its_word or self.client.takes_its_word
