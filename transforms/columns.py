@@ -8,8 +8,22 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from transforms.declare import CATEGORY, CLOCK, MS, SENTENCE_LENGTH, TEXT, Column, Table, schema_of
+from transforms.declare import (
+    CATEGORY,
+    CLOCK,
+    MS,
+    RESULTS_SERVICE,
+    SENTENCE_LENGTH,
+    TEXT,
+    TIMING,
+    Column,
+    Table,
+    schema_of,
+)
 from transforms.frames import CHANNELS
+
+#: The results service has the first lap's times and the lap charts that laps are held against, and names.
+_TIMING_AND_RESULTS = (TIMING, RESULTS_SERVICE)
 
 #: In front of every table, in every row: columns by the attribute of the session's identity they hold.
 IDENTITY = {
@@ -26,6 +40,7 @@ LAPS = Table(
     recorded="laps",
     sorted_by=("car", "lap"),
     document="laps",
+    sources=_TIMING_AND_RESULTS,
     columns=(
         Column("car", TEXT, "", "Racing number"),
         Column("driver", TEXT, "", "Three-letter code; with the number where two cars share it"),
@@ -71,6 +86,7 @@ RECORDED_RESULTS = Table(
     "a car in the official results",
     recorded="results",
     sorted_by=("position",),
+    sources=_TIMING_AND_RESULTS,
     columns=(
         Column("car", TEXT, "", "Racing number"),
         Column("driver", TEXT, "", "Three-letter code; with the number where two cars share it"),
@@ -170,6 +186,7 @@ STINTS = Table(
     "stints",
     "a stint of a car: a set of tyres",
     sorted_by=("car", "first_lap"),
+    sources=_TIMING_AND_RESULTS,
     columns=(
         Column("car", TEXT, "", "Racing number"),
         Column("driver", TEXT, "", "Three-letter code; with the number where two cars share it"),
@@ -187,6 +204,7 @@ STINTS = Table(
 DRIVERS = Table(
     "drivers",
     "a car and who drives it",
+    sources=_TIMING_AND_RESULTS,
     columns=(
         Column("car", TEXT, "", "Racing number"),
         Column("driver", TEXT, "", "Three-letter code; with the number where two cars share it"),
@@ -254,6 +272,7 @@ FRAMES = Table(
     "frames",
     "a car at a tick, 25 a second",
     sorted_by=("car", "time_ms"),
+    sources=_TIMING_AND_RESULTS,
     columns=(
         Column("car", CATEGORY, "", "Racing number"),
         Column("time_ms", pa.int32(), CLOCK, "Tick of the common clock"),
@@ -275,6 +294,7 @@ COVERAGE = Table(
 FINDINGS = Table(
     "findings",
     "something that was checked and found wrong, doubtful or worth knowing",
+    sources=_TIMING_AND_RESULTS,
     columns=(
         Column("kind", TEXT, "", "What was found; the page on quality lists all kinds"),
         Column("car", TEXT, "", "Racing number, null when it is about the session"),

@@ -23,6 +23,8 @@ CATEGORY = pa.dictionary(pa.int32(), pa.string())
 MS = pa.int64()
 #: Steps of a metre that coordinates are stored in: fine enough that rounding to tenths gives the tenths upstream.
 PER_METRE = 16
+#: Where published values come from: Formula 1's live timing, the results service, the circuit service.
+TIMING, RESULTS_SERVICE, CIRCUITS = "timing", "results", "circuits"
 #: Unit of a point in time: milliseconds since the origin of the session's clock (in a recording, of session time).
 CLOCK = "ms (clock)"
 
@@ -58,6 +60,7 @@ class Table:
     ``recorded`` names the attribute of the recording it comes from, '' where it is computed (in
     ``transforms.tables``). Rows are ``sorted_by`` these columns, ascending, nulls last, and otherwise stay in the order
     they come in. ``document`` is the name of the JSON document that holds the same rows, '' where there is none.
+    ``sources`` are those that the values come from.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Table:
     recorded: str = ""
     sorted_by: tuple[str, ...] = ()
     document: str = ""
+    sources: tuple[str, ...] = (TIMING,)
 
     @property
     def names(self) -> list[str]:

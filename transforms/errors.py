@@ -37,6 +37,14 @@ class CorruptDataError(UpstreamError):
     """What came from the upstream cannot be read; asking for the same again does not help."""
 
 
+class BlockedError(UpstreamError):
+    """The upstream refuses this machine's address; asking from here does not help until that changes."""
+
+
+class AccountError(UpstreamError):
+    """The upstream answers only to an account, and nobody is signed in to one that it accepts."""
+
+
 class PublicationError(ParcfermeError):
     """The destination refused, lost or corrupted something."""
 

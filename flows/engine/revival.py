@@ -7,7 +7,7 @@ from typing import Any
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
-from prefect.states import AwaitingRetry, Running
+from prefect.states import AwaitingRetry, Running, Scheduled
 
 from flows.engine.session_runs import SessionRuns
 
@@ -108,7 +108,8 @@ def resume_wait(runs: SessionRuns, run: FlowRun) -> bool:
     before = _state_before(runs.client, run)
     if before is None or before.type != StateType.SCHEDULED:
         return False
-    waits: State[Any] = AwaitingRetry(scheduled_time=before.state_details.scheduled_time, message=before.message)
+    until = before.state_details.scheduled_time
+    waits: State[Any] = Scheduled(scheduled_time=until, name=before.name, message=before.message)
     runs.client.set_flow_run_state(run.id, waits)
     return True
 

@@ -34,6 +34,7 @@ _CANCELLED_WITH_BACKFILL = "The backfill it belongs to was cancelled."
 
 PUBLISH_SESSION = "publish-session/publish-session"
 BACKFILL = "backfill/backfill"
+FETCH_SESSION = "fetch-session/fetch-session"
 #: On everything that is ours.
 TAG = "parcferme"
 #: On runs made for a date of the calendar.
@@ -98,15 +99,16 @@ class NewRun:
 
 
 class SessionRuns:
-    """Prefect's runs of ``publish-session``."""
+    """Prefect's runs of ``publish-session``, or of another deployment that is run for sessions."""
 
-    def __init__(self, client: SyncPrefectClient) -> None:
+    def __init__(self, client: SyncPrefectClient, deployment: str = PUBLISH_SESSION) -> None:
         self.client = client
+        self._deployment = deployment
         try:
-            self.deployment_id = client.read_deployment_by_name(PUBLISH_SESSION).id
+            self.deployment_id = client.read_deployment_by_name(deployment).id
         except ObjectNotFound as error:
             raise InputError(
-                f"The deployment {PUBLISH_SESSION} is not registered with this Prefect server. Run `parcferme deploy`."
+                f"The deployment {deployment} is not registered with this Prefect server. Run `parcferme deploy`."
             ) from error
 
     def find(
@@ -146,14 +148,9 @@ class SessionRuns:
     def create(self, new: NewRun) -> FlowRun:
         """Make a run; the one that is there already where ``key`` has been used before."""
         session = SessionName(new.code)
-        parameters = {
-            "year": new.year,
-            "event": new.event,
-            "session": session.value,
-            "force": new.force,
-            "refetch": new.refetch,
-            "source": new.source,
-        }
+        parameters = {"year": new.year, "event": new.event, "session": session.value, "force": new.force}
+        if self._deployment == PUBLISH_SESSION:
+            parameters |= {"refetch": new.refetch, "source": new.source}
         made = run_deployment(
             self.deployment_id,
             parameters=parameters,
@@ -178,13 +175,13 @@ class SessionRuns:
 
 
 @contextmanager
-def session_runs() -> Iterator[SessionRuns]:
+def session_runs(deployment: str = PUBLISH_SESSION) -> Iterator[SessionRuns]:
     """Yield the runs of the Prefect server this process talks to.
 
     :raises InputError: the deployment is not registered there.
     """
     with get_client(sync_client=True) as client:
-        yield SessionRuns(client)
+        yield SessionRuns(client, deployment)
 
 
 def session_of(run: FlowRun) -> tuple[str, str] | None:

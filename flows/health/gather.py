@@ -24,6 +24,7 @@ from flows.health.sessions import (
     check_awaiting,
     check_failed_sessions,
     check_published_in_time,
+    check_upstream,
     read_sessions,
     read_statuses,
 )
@@ -50,6 +51,7 @@ def gather_checks(settings: Settings, store: Store, client: SyncPrefectClient, n
         "published_in_time": look.published_in_time,
         "awaiting": look.awaiting,
         "failed_sessions": look.failed_sessions,
+        "upstream": look.upstream,
         "verification": look.verification,
         "f1_account": look.f1_account,
         "disk": look.disk,
@@ -137,6 +139,9 @@ class _Look:
 
     def failed_sessions(self) -> Check:
         return check_failed_sessions(self._sessions)
+
+    def upstream(self) -> Check:
+        return check_upstream(self._statuses)
 
     def verification(self) -> Check:
         created = {deployment.name: deployment.created_at for deployment in self._engine.read_deployments()}

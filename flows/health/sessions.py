@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from flows.session_times import PUBLICATION_TARGET, publication_due_utc, session_end_utc
 from publish.live.health import DEGRADED, FAILING, HEALTHY, Check
-from publish.live.status import ERROR, NO_DATA, PROGRESS, Status, read_status
+from publish.live.status import AWAITING_DATA as AWAITING_DATA_STATUS
+from publish.live.status import BLOCKED, ERROR, NO_ACCOUNT, NO_DATA, PROGRESS, Status, read_status
 from publish.season.document import AWAITING_DATA, CANCELLED, FAILED, PUBLISHED, WITHOUT_DATA, Season
 from publish.season.index import read_season, read_years
 from publish.stores.base import Store
@@ -77,10 +78,10 @@ def sessions_in(seasons: Iterable[Season]) -> list[SessionFact]:
 
 
 def read_statuses(store: Store, sessions: Iterable[SessionFact], now: datetime) -> dict[SessionFact, Status]:
-    """Return the status documents, where there are any, of sessions that are over, recent and not published."""
+    """Return the status documents, where there are any, of sessions that are over and recent."""
     found = {}
     for session in sessions:
-        if session.round is None or session.state in (PUBLISHED, CANCELLED) or not _is_recent(session, now):
+        if session.round is None or session.state == CANCELLED or not _is_recent(session, now):
             continue
         said = read_status(store, session.year, session.round, session.code)
         if said is not None:
@@ -113,6 +114,19 @@ def check_awaiting(sessions: Iterable[SessionFact], statuses: Statuses, now: dat
     more = f" {len(awaited) - 1} more {'are' if len(awaited) > 2 else 'is'} awaited." if len(awaited) > 1 else ""
     message = f"{oldest.label} is awaited since {moment(ended)}; {_next_attempt(statuses.get(oldest))}.{more}"
     return Check("awaiting", HEALTHY if oldest.overdue(now) is None else DEGRADED, message)
+
+
+def check_upstream(statuses: Statuses) -> Check:
+    """Failing while the last run of a session, published or not, was refused by the upstream or wanted a sign-in."""
+    told = {
+        session: said.error or said.message
+        for session, said in statuses.items()
+        if said.cause in (BLOCKED, NO_ACCOUNT) and said.type in (AWAITING_DATA_STATUS, ERROR)
+    }
+    if not told:
+        return Check("upstream", HEALTHY, "It refuses nothing to this system.")
+    labels = [session.label for session in told]
+    return Check("upstream", FAILING, f"Nothing comes of {named(labels)}. {next(iter(told.values()))}")
 
 
 def _next_attempt(said: Status | None) -> str:
@@ -163,10 +177,12 @@ def document_checks(store: Store, now: datetime) -> list[Check]:
     :raises PublicationError: the destination does not answer, or a document cannot be read.
     """
     sessions = read_sessions(store)
+    statuses = read_statuses(store, sessions, now)
     return [
         Check("destination", HEALTHY, "It could be read and written."),
-        check_awaiting(sessions, read_statuses(store, sessions, now), now),
+        check_awaiting(sessions, statuses, now),
         check_failed_sessions(sessions),
+        check_upstream(statuses),
     ]
 
 

@@ -46,7 +46,7 @@ def backfill(
     sessions: Sessions = list(ALL_SESSIONS),  # noqa: B006 (Prefect reads the default, nobody changes it)
     force: bool = False,
     refetch: bool = False,
-    source: Source = UPSTREAM,
+    source: Source | None = None,
 ) -> State[Any]:
     """Publish every chosen session of a season that has happened, newest first.
 
@@ -60,12 +60,15 @@ def backfill(
         sessions: Which sessions of each weekend.
         force: Compute and publish them even if nothing has changed, and even if they are worse than what is published.
         refetch: Download everything anew instead of using what this machine keeps; published only where it differs.
-        source: Where the raw data comes from. The archive is the one of PARCFERME_ARCHIVE and nobody else is asked.
+        source: Where the raw data comes from. archive is the one of PARCFERME_ARCHIVE and nobody else is asked; auto is
+            the archive if it has the session, else the upstream. Empty: what PARCFERME_SOURCE of the worker says.
 
     :raises ChoiceError: nothing of that kind is in the season.
     """
     ride_out_outages(get_run_logger())
-    settings = settings_for(read_settings(), source, year)
+    settings = read_settings()
+    source = source or settings.source
+    settings = settings_for(settings, source, year)
     try:
         selection = select(settings, year, round_numbers(rounds), session_codes(sessions))
     except ChoiceError as error:

@@ -13,7 +13,7 @@ from prefect.states import Running
 
 from flows.engine.revival import HEARD_AGAIN, PUT_BACK, Fate, revive, was_silent
 from flows.engine.session_runs import NewRun, SessionRuns, backfill_tag, expected_utc, season_tag, session_of
-from flows.session.reports import ALREADY_RUNNING, LEFT, NO_DATA, UP_TO_DATE, PublishReport
+from flows.session.reports import ALREADY_RUNNING, LEFT, NO_DATA, UP_TO_DATE, WAITS, PublishReport
 from flows.session.status import last_words
 from flows.upstream.selection import Wanted
 from publish.live.status import PROGRESS, read_status
@@ -222,7 +222,7 @@ def _outcome(run: FlowRun | None, fate: Fate | None) -> tuple[str, str]:
     message = state.message or ""
     if fate is Fate.IN_DOUBT:
         return QUEUED, "not heard of"
-    if state.name == "AwaitingRetry" and message != PUT_BACK:
+    if state.name in WAITS and message != PUT_BACK:
         return AWAITING_DATA, message
     if not state.is_final():
         return QUEUED, _OPEN_STATES.get(state.name or "", "waiting")

@@ -15,7 +15,9 @@ from flows.engine.artifact_texts import plain_rows, plain_text
 from flows.engine.listing import list_planned
 from flows.engine.outages import ride_out_outages
 from flows.engine.session_runs import (
+    FETCH_SESSION,
     PLANNED_TAG,
+    PUBLISH_SESSION,
     NewRun,
     SessionRuns,
     expected_utc,
@@ -28,6 +30,8 @@ from flows.season.plan import MOVED, PLANNED, PUBLISH, TAKEN_BACK, Known, Plan, 
 from flows.session.site import prepare_destination
 from flows.session_times import RECHECKS
 from flows.settings import Settings, read_settings
+from flows.upstream.archive import ARCHIVE, UPSTREAM, Source, open_archive
+from flows.upstream.archive_index import read_index
 from flows.upstream.calendar import read_schedule
 from flows.upstream.client import Client
 from publish.season.aliases import NotFollowedError
@@ -59,7 +63,7 @@ def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = CATCH_UP_DAY
     store = open_destination(settings)
     now = settings.current_time()
     rows: list[dict[str, Any]] = []
-    with session_runs() as runs:
+    with session_runs(FETCH_SESSION if settings.plan_fetches else PUBLISH_SESSION) as runs:
         for year in years_planned(now):
             try:
                 events = read_schedule(Client.of(settings), year, now)
@@ -74,13 +78,34 @@ def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = CATCH_UP_DAY
                 # What is planned can be published where its number has stayed.
                 logger.warning("%s", refused)
             plan = plan_of(settings, store, runs, year, events, timedelta(days=catch_up_days))
-            rows += _carry_out(runs, year, plan)
+            rows += _carry_out(runs, year, plan, settings.source)
+            rows += _take_back_others(settings, year)
         list_planned(store, runs, now)
+    if settings.source != UPSTREAM:
+        rows += _publish_what_came(settings, now)
     summary = _summary(rows)
     shown = plain_rows(rows) or [{"session": "-", "what": "nothing to change"}]
     create_table_artifact(shown, key="plan", description=plain_text(summary))
     logger.info(summary)
     return Completed(message=summary)
+
+
+def _publish_what_came(settings: Settings, now: datetime) -> list[dict[str, Any]]:
+    """Make a run of publish-session, once, for each content that the archive has of each session of the season."""
+    archive = open_archive(settings)
+    rows = []
+    with session_runs() as runs:
+        for year in years_planned(now):
+            index = read_index(archive, year)
+            for session_key, entry in ({} if index is None else index.sessions).items():
+                content = entry.sources[entry.best].responses_sha256
+                key = f"archive/{year}/{session_key}/{content}"
+                made = runs.create(NewRun(year, entry.event, entry.code, now, key=key, source=ARCHIVE))
+                if made.state is not None and made.state.timestamp >= now and made.state_type == StateType.SCHEDULED:
+                    what = "planned: it came into the archive"
+                    row = {"session": f"{year} {entry.event} {entry.code}", "kind": PUBLISH}
+                    rows.append(row | {"at (UTC)": f"{now:%Y-%m-%d %H:%M}", "what": what})
+    return rows
 
 
 def years_planned(now: datetime) -> tuple[int, ...]:
@@ -125,32 +150,39 @@ def _known(run: FlowRun) -> Known | None:
     )
 
 
-def _carry_out(runs: SessionRuns, year: int, plan: Plan) -> list[dict[str, Any]]:
+def _take_back_others(settings: Settings, year: int) -> list[dict[str, Any]]:
+    """Cancel what was planned while the setting that says which flow is planned was another one."""
+    if not settings.plan_fetches:
+        return []
+    rows = []
+    with session_runs() as runs:
+        for run in runs.find_open(tags=[PLANNED_TAG, season_tag(year)]):
+            known = _known(run)
+            if known is not None and known.waiting:
+                runs.cancel(run, WHY_TAKEN_BACK)
+                rows.append(_row(year, known, known.at, TAKEN_BACK))
+    return rows
+
+
+def _carry_out(runs: SessionRuns, year: int, plan: Plan, source: Source) -> list[dict[str, Any]]:
     by_id = {str(run.id): run for run in runs.find_open(tags=[PLANNED_TAG, season_tag(year)])}
     earlier = {wanted.slot: number for wanted, number in plan.create}
     rows = []
     for step in steps_of(plan):
         one = step.one
         if isinstance(one, Wanted):
-            runs.create(_new_run(year, one, earlier[one.slot]))
+            runs.create(_new_run(year, one, earlier[one.slot], source))
         elif (run := by_id.get(one.id)) is None:
             continue  # it has begun meanwhile
         elif step.what == TAKEN_BACK:
             runs.cancel(run, WHY_TAKEN_BACK)
         else:
             runs.move(run, step.at)
-        rows.append(
-            {
-                "session": f"{year} {one.event} {one.code}",
-                "kind": one.kind,
-                "at (UTC)": f"{step.at:%Y-%m-%d %H:%M}",
-                "what": step.what,
-            }
-        )
+        rows.append(_row(year, one, step.at, step.what))
     return rows
 
 
-def _new_run(year: int, wanted: Wanted, earlier: int) -> NewRun:
+def _new_run(year: int, wanted: Wanted, earlier: int, source: Source) -> NewRun:
     return NewRun(
         year,
         wanted.event,
@@ -158,8 +190,19 @@ def _new_run(year: int, wanted: Wanted, earlier: int) -> NewRun:
         wanted.at,
         key=f"plan/{year}/{wanted.event}/{wanted.code}/{wanted.kind}/{earlier}",
         tags=(PLANNED_TAG, kind_tag(wanted.kind)),
-        refetch=wanted.kind != PUBLISH,
+        # What is computed from the archive is downloaded anew where it is fetched.
+        refetch=wanted.kind != PUBLISH and source == UPSTREAM,
+        source=source,
     )
+
+
+def _row(year: int, one: Known | Wanted, at: datetime, what: str) -> dict[str, Any]:
+    return {
+        "session": f"{year} {one.event} {one.code}",
+        "kind": one.kind,
+        "at (UTC)": f"{at:%Y-%m-%d %H:%M}",
+        "what": what,
+    }
 
 
 def _summary(rows: list[dict[str, Any]]) -> str:

@@ -4,8 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flows.session_ref import SessionRef
+from publish.live import status
 from publish.season.document import AWAITING_DATA, FAILED, PATIENCE, PUBLISHED, WITHOUT_DATA
-from transforms.errors import NotReadyError, ParcfermeError
+from transforms.errors import (
+    AccountError,
+    BlockedError,
+    CorruptDataError,
+    IncompleteError,
+    NotReadyError,
+    ParcfermeError,
+    UpstreamError,
+)
 
 #: What is said of a session whose current revision is left as it is.
 UP_TO_DATE = "Up to date"
@@ -15,6 +24,10 @@ NO_DATA = "NoData"
 ALREADY_RUNNING = "AlreadyRunning"
 #: State of a report on such a session, besides those of the season index.
 LEFT = "already_running"
+#: Prefect's names of the states of runs that wait for their upstream: for its data, for an address that it does not
+#: refuse, for somebody to sign in.
+AWAITING_RETRY, AWAITING_ACCESS, AWAITING_SIGN_IN = "AwaitingRetry", "AwaitingAccess", "AwaitingSignIn"
+WAITS = (AWAITING_RETRY, AWAITING_ACCESS, AWAITING_SIGN_IN)
 
 
 @dataclass(frozen=True)
@@ -64,6 +77,28 @@ def state_after(error: BaseException, start_utc: datetime | None, now: datetime)
     if not isinstance(error, NotReadyError):
         return FAILED
     return AWAITING_DATA if start_utc is not None and now < start_utc + PATIENCE else WITHOUT_DATA
+
+
+def cause_of(error: BaseException, start_utc: datetime | None, now: datetime) -> str | None:
+    """Return what the upstream has to do with ``error``, in the words of status documents; None: nothing."""
+    if isinstance(error, BlockedError):
+        return status.BLOCKED
+    if isinstance(error, AccountError):
+        return status.NO_ACCOUNT
+    if isinstance(error, IncompleteError):
+        return status.INCOMPLETE
+    if isinstance(error, NotReadyError):
+        return status.LATE if state_after(error, start_utc, now) == AWAITING_DATA else status.ABSENT
+    if isinstance(error, CorruptDataError):
+        return status.BROKEN
+    return status.UNREACHABLE if isinstance(error, UpstreamError) else None
+
+
+def wait_of(error: UpstreamError) -> str:
+    """Return Prefect's name of the state of a run that waits because of ``error``."""
+    if isinstance(error, BlockedError):
+        return AWAITING_ACCESS
+    return AWAITING_SIGN_IN if isinstance(error, AccountError) else AWAITING_RETRY
 
 
 def sentence_of(error: BaseException) -> str:

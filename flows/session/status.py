@@ -55,25 +55,25 @@ class StatusSink:
         """Say how far the run is."""
         self._write(status.PROGRESS, "Running", int(percent), message, None)
 
-    def wait(self, message: str, until: datetime, *, state: str) -> None:
+    def wait(self, message: str, until: datetime, *, state: str, cause: str | None) -> None:
         """Say that the run waits for data and goes on at ``until`` (aware)."""
-        self._write(status.AWAITING_DATA, state, 0, message, None, until)
+        self._write(status.AWAITING_DATA, state, 0, message, None, until, cause)
 
     def complete(self, message: str) -> None:
         """Say that the run has done its work."""
         self._write(status.COMPLETE, "Completed", 100, message, None)
 
-    def no_data(self, message: str) -> None:
+    def no_data(self, message: str, cause: str | None = None) -> None:
         """Say that the run has found nothing, and that nothing will come."""
-        self._write(status.NO_DATA, "NoData", 100, message, None)
+        self._write(status.NO_DATA, "NoData", 100, message, None, cause=cause)
 
     def cancel(self, message: str) -> None:
         """Say that somebody has stopped the run."""
         self._write(status.CANCELLED, "Cancelled", 0, message, None)
 
-    def fail(self, error: str) -> None:
+    def fail(self, error: str, *, cause: str | None = None) -> None:
         """Say that the run has ended without doing its work, and why."""
-        self._write(status.ERROR, "Failed", 0, "Stopped", error)
+        self._write(status.ERROR, "Failed", 0, "Stopped", error, cause=cause)
 
     def _write(
         self,
@@ -83,6 +83,7 @@ class StatusSink:
         message: str,
         error: str | None,
         until: datetime | None = None,
+        cause: str | None = None,
         dead: str = "",
     ) -> None:
         run, now = self._run, self._clock()
@@ -104,6 +105,7 @@ class StatusSink:
                 flow_run_url=run.flow_run_url,
                 next_attempt_at=until,
                 lease=status.Lease(self.owner, now + SILENCE) if type_ == status.PROGRESS else None,
+                cause=cause,
             ),
             owner=self.owner,
             dead=dead,

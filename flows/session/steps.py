@@ -86,7 +86,7 @@ def load(run: SessionRun) -> Box[Recording]:
     run.progress.begin("load", f"Loading {run.label}")
     try:
         with run.followed_load():
-            return Box(load_recording(run.loading_client, run.session))
+            return Box(load_recording(run.loading_client, run.session, takes_its_word=run.takes_its_word))
     except (ParcfermeError, MemoryError):
         raise
     except OSError as error:
@@ -189,6 +189,7 @@ def carry_out(
     :raises AlreadyRunningError: another run is at work on the session, which says what becomes of it.
     :raises ParcfermeError: there is no new publication; what was published before is as it was.
     """
+    run.takes_its_word = request.force
     try:
         try:
             return _publish_through_cache(run, settings, request, steps)

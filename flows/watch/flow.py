@@ -11,10 +11,12 @@ from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.states import Completed
 
 from flows.destination import open_destination
-from flows.engine.events import HEALTH_CHANGED, emit_health_event
+from flows.engine.events import HEALTH_CHANGED, emit_health_event, emit_sign_in_ends
 from flows.engine.outages import ride_out_outages
 from flows.health.gather import gather_checks
+from flows.health.machine import describe_ending, read_sign_in
 from flows.health.metrics import gather_metrics
+from flows.health.sessions import read_sessions
 from flows.settings import Settings, read_settings
 from flows.watch.sweep import sweep
 from publish import keys
@@ -52,6 +54,8 @@ def check_health() -> State[Any]:
     write_metrics(store, metrics)
     message = summary_of(document)
     emit_health_event(document.state, previous, message)
+    if (ending := describe_ending(read_sign_in(), read_sessions(store), settings.now or now)) is not None:
+        emit_sign_in_ends(ending)
     return Completed(message=message, data=document.state)
 
 

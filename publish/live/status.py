@@ -27,6 +27,11 @@ NO_DATA = "no_data"
 CANCELLED = "cancelled"
 ERROR = "error"
 
+#: Why a run has not published: the data is not out yet, there is none, the upstream refuses this machine, or gives it
+#: only to an account, the stream ends before its session, the upstream could not be reached, or cannot be read.
+LATE, ABSENT, BLOCKED, NO_ACCOUNT = "late", "absent", "blocked", "account"
+INCOMPLETE, UNREACHABLE, BROKEN = "incomplete", "unreachable", "broken"
+
 _LOCAL_PATH = "(local path)"
 _QUOTED_PATH = re.compile(r"""(['"])(?:file://)?(?:~|[A-Za-z]:)?[/\\][^'"]*\1""")
 # Not behind a letter, a digit or a slash: "km/h" and the path of a web address are none of the machine's.
@@ -54,6 +59,10 @@ class Status(Document, tag="parcferme/status/1", kw_only=True):
     updated_at: Utc
     next_attempt_at: Annotated[Utc | None, about("When a run that waits for data tries again")] = None
     error: Annotated[str | None, about("One sentence for the person who looks")]
+    cause: Annotated[
+        Annotated[str, one_of(LATE, ABSENT, BLOCKED, NO_ACCOUNT, INCOMPLETE, UNREACHABLE, BROKEN)] | None,
+        about("What the upstream has to do with it that there is no (new) publication; null: nothing"),
+    ] = None
     lease: Annotated[Lease | None, about("Of a run that is at work")] = None
 
 

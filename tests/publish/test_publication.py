@@ -411,6 +411,7 @@ def test_site_writes_what_changed_and_links_what_is_there(store):
     assert publish_site(store, files | {"index.html": b"<html lang=en>"}) == 1
     index = read_document(store, "index.json", dict)
     assert [each["code"] for each in index.pop("session_types")] == list(SESSION_CODES)
+    assert index.pop("licence")["sources"].keys() == {"timing", "results", "circuits"}
     assert index == {
         "schema": "parcferme/index/1",
         "contract": 1,
