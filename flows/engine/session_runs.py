@@ -33,8 +33,8 @@ from transforms.errors import InputError
 _CANCELLED_WITH_BACKFILL = "The backfill it belongs to was cancelled."
 
 PUBLISH_SESSION = "publish-session/publish-session"
-BACKFILL = "backfill/backfill"
 FETCH_SESSION = "fetch-session/fetch-session"
+BACKFILL = "backfill/backfill"
 #: On everything that is ours.
 TAG = "parcferme"
 #: On runs made for a date of the calendar.

@@ -26,12 +26,12 @@ from flows.engine.session_runs import (
     session_of,
     session_runs,
 )
+from flows.season.from_archive import publish_what_came
 from flows.season.plan import MOVED, PLANNED, PUBLISH, TAKEN_BACK, Known, Plan, Wanted, make_plan, steps_of
 from flows.session.site import prepare_destination
 from flows.session_times import RECHECKS
 from flows.settings import Settings, read_settings
-from flows.upstream.archive import ARCHIVE, UPSTREAM, Source, open_archive
-from flows.upstream.archive_index import read_index
+from flows.upstream.archive import UPSTREAM, Source
 from flows.upstream.calendar import read_schedule
 from flows.upstream.client import Client
 from publish.season.aliases import NotFollowedError
@@ -51,6 +51,9 @@ _NEXT_SEASON_FROM_MONTH = 12
 @flow(name="plan-season", flow_run_name="plan", persist_result=False)
 def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = CATCH_UP_DAYS) -> State[Any]:
     """Make one scheduled run of publish-session for every session to come, and runs for its re-checks.
+
+    Where sessions are computed from the raw archive, what has come into it is published; with PARCFERME_PLAN_FETCHES
+    the runs that are planned are those of fetch-session.
 
     Run it as often as you like: what is planned stays planned once. The message of the final state says what was done.
 
@@ -82,30 +85,12 @@ def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = CATCH_UP_DAY
             rows += _take_back_others(settings, year)
         list_planned(store, runs, now)
     if settings.source != UPSTREAM:
-        rows += _publish_what_came(settings, now)
+        rows += publish_what_came(settings, years_planned(now), now)
     summary = _summary(rows)
     shown = plain_rows(rows) or [{"session": "-", "what": "nothing to change"}]
     create_table_artifact(shown, key="plan", description=plain_text(summary))
     logger.info(summary)
     return Completed(message=summary)
-
-
-def _publish_what_came(settings: Settings, now: datetime) -> list[dict[str, Any]]:
-    """Make a run of publish-session, once, for each content that the archive has of each session of the season."""
-    archive = open_archive(settings)
-    rows = []
-    with session_runs() as runs:
-        for year in years_planned(now):
-            index = read_index(archive, year)
-            for session_key, entry in ({} if index is None else index.sessions).items():
-                content = entry.sources[entry.best].responses_sha256
-                key = f"archive/{year}/{session_key}/{content}"
-                made = runs.create(NewRun(year, entry.event, entry.code, now, key=key, source=ARCHIVE))
-                if made.state is not None and made.state.timestamp >= now and made.state_type == StateType.SCHEDULED:
-                    what = "planned: it came into the archive"
-                    row = {"session": f"{year} {entry.event} {entry.code}", "kind": PUBLISH}
-                    rows.append(row | {"at (UTC)": f"{now:%Y-%m-%d %H:%M}", "what": what})
-    return rows
 
 
 def years_planned(now: datetime) -> tuple[int, ...]:
@@ -182,6 +167,15 @@ def _carry_out(runs: SessionRuns, year: int, plan: Plan, source: Source) -> list
     return rows
 
 
+def _row(year: int, one: Known | Wanted, at: datetime, what: str) -> dict[str, Any]:
+    return {
+        "session": f"{year} {one.event} {one.code}",
+        "kind": one.kind,
+        "at (UTC)": f"{at:%Y-%m-%d %H:%M}",
+        "what": what,
+    }
+
+
 def _new_run(year: int, wanted: Wanted, earlier: int, source: Source) -> NewRun:
     return NewRun(
         year,
@@ -194,15 +188,6 @@ def _new_run(year: int, wanted: Wanted, earlier: int, source: Source) -> NewRun:
         refetch=wanted.kind != PUBLISH and source == UPSTREAM,
         source=source,
     )
-
-
-def _row(year: int, one: Known | Wanted, at: datetime, what: str) -> dict[str, Any]:
-    return {
-        "session": f"{year} {one.event} {one.code}",
-        "kind": one.kind,
-        "at (UTC)": f"{at:%Y-%m-%d %H:%M}",
-        "what": what,
-    }
 
 
 def _summary(rows: list[dict[str, Any]]) -> str:

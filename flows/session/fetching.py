@@ -1,5 +1,6 @@
 """The flow that fetches one session into the raw archive, for somewhere else to compute from."""
 
+from dataclasses import replace
 from typing import Any
 
 from prefect import flow, get_run_logger
@@ -13,7 +14,7 @@ from flows.engine.outages import ride_out_outages
 from flows.engine.parameters import EventName, SessionName, Year
 from flows.engine.refusal import refused_or_raise
 from flows.engine.session_runs import PLANNED_TAG
-from flows.session.flow import next_try, no_data_of, pause, recheck_after
+from flows.session.flow import next_try, no_data_or_raise, pause, recheck_after
 from flows.session.reports import wait_of
 from flows.session_times import session_end_utc
 from flows.settings import Settings, read_settings
@@ -50,13 +51,13 @@ def fetch_session(year: Year, event: EventName, session: SessionName, force: boo
     settings, logger = read_settings(), get_run_logger()
     ride_out_outages(logger)
     limits = None if this_deployment.id is None or settings.offline else SharedLimits(logger.info)
-    client = Client.of(settings, limits=limits, logger=logger)
+    client = replace(Client.of(settings, limits=limits, logger=logger), takes_its_word=force)
     wanted: Wanted | None = None
     now = settings.current_time()
     try:
         wanted = resolve(read_schedule(client, year, now), year, event, session.code)
         check_has_happened(wanted, now)
-        done = fetch(settings, client, wanted.ref, logger, takes_its_word=force)
+        done = fetch(settings, client, wanted.ref, logger)
         if done.kept:
             emit_archive_changed(done.sentence)
         if done.entry.missing_end is not None:
@@ -75,9 +76,7 @@ def _wait_or_raise(error: UpstreamError, wanted: Wanted | None, settings: Settin
     start_utc, code = (None, "R") if wanted is None else (wanted.session.start_utc, wanted.session.code)
     until = next_try(error, start_utc, code, settings.current_time())
     if until is None:
-        if (state := no_data_of(error)) is None:
-            raise error
-        return state
+        return no_data_or_raise(error)
     pause(Scheduled(scheduled_time=until, name=wait_of(error), message=str(error)))
 
 

@@ -100,7 +100,7 @@ def publish_session(
     except UpstreamError as error:
         return _awaiting_or_raise(error, None, settings)
     except NotStartedError as error:
-        return postpone_or_refuse(error, settings, year, session.code)
+        return _postpone_or_refuse(error, settings, year, session.code)
     except ChoiceError as error:
         return refused_or_raise(error)
     if recheck_after() is not None and (awaited := run.awaited_by_another()) is not None:
@@ -143,7 +143,7 @@ def recheck_after() -> timedelta | None:
     return next((after for kind, after in RECHECKS.items() if kind_tag(kind) in (this_run.tags or ())), None)
 
 
-def postpone_or_refuse(error: NotStartedError, settings: Settings, year: int, code: str) -> State[Any]:
+def _postpone_or_refuse(error: NotStartedError, settings: Settings, year: int, code: str) -> State[Any]:
     """Let a planned run wait for a session that is still to come; refuse it where nobody planned it."""
     if PLANNED_TAG not in (this_run.tags or ()):
         return refused_or_raise(error)
@@ -160,17 +160,34 @@ def _awaiting_or_raise(error: UpstreamError, run: SessionRun | None, settings: S
     start_utc, code = (None, "R") if run is None else (run.start_utc, run.session.code)
     until = next_try(error, start_utc, code, settings.current_time())
     if until is None:
-        state = no_data_of(error)
-        if run is not None and state is None:
-            run.fail(error)
-        elif run is not None:
+        if run is not None and is_no_data(error):
             run.find_nothing(error)
-        if state is None:
-            raise error
-        return state
+        elif run is not None:
+            run.fail(error)
+        return no_data_or_raise(error)
     if run is not None:
         run.wait(error, until)
     pause(Scheduled(scheduled_time=until, name=wait_of(error), message=str(error)))
+
+
+def next_try(error: UpstreamError, start_utc: datetime | None, code: str, now: datetime) -> datetime | None:
+    """Return when this run tries again after ``error``; None: it does not, or no deployment has made it."""
+    if this_deployment.id is None:
+        return None
+    return next_attempt_utc(error, attempts=int(this_run.run_count or 1), start_utc=start_utc, code=code, now=now)
+
+
+def is_no_data(error: UpstreamError) -> bool:
+    """Whether this run has found out that there is nothing of a session long past, which is no failure of it."""
+    nothing_expected = recheck_after() is not None or not has_waited()
+    return isinstance(error, NotReadyError) and this_deployment.id is not None and nothing_expected
+
+
+def no_data_or_raise(error: UpstreamError) -> State[Any]:
+    """Return the state of a run that found out that there is nothing of a session long past; else raise ``error``."""
+    if is_no_data(error):
+        return Completed(name=NO_DATA, message=str(error))
+    raise error
 
 
 def _left_or_raise(error: AlreadyRunningError) -> State[Any]:
@@ -182,22 +199,6 @@ def _left_or_raise(error: AlreadyRunningError) -> State[Any]:
         get_run_logger().warning("This run is still at work in another process. %s", error)
         raise Pause(state=Running(message=HEARD_AGAIN))
     return Completed(name=ALREADY_RUNNING, message=str(error))
-
-
-def next_try(error: UpstreamError, start_utc: datetime | None, code: str, now: datetime) -> datetime | None:
-    """Return when this run tries again after ``error``; None: it does not, or no deployment has made it."""
-    if this_deployment.id is None:
-        return None
-    return next_attempt_utc(error, attempts=int(this_run.run_count or 1), start_utc=start_utc, code=code, now=now)
-
-
-def no_data_of(error: UpstreamError) -> State[Any] | None:
-    """Return the state of a run that found out that there is nothing of a session long past; None: it failed."""
-    nothing_expected = recheck_after() is not None or not has_waited()
-    if isinstance(error, NotReadyError) and this_deployment.id is not None and nothing_expected:
-        # Which is no failure of the run that found it out.
-        return Completed(name=NO_DATA, message=str(error))
-    return None
 
 
 def pause(state: State[Any]) -> NoReturn:

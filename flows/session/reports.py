@@ -20,14 +20,14 @@ from transforms.errors import (
 UP_TO_DATE = "Up to date"
 #: Prefect's name of the state of a run that found nothing, and never will, on a session long past.
 NO_DATA = "NoData"
-#: Prefect's name of the state of a run that has left its session to another one.
-ALREADY_RUNNING = "AlreadyRunning"
-#: State of a report on such a session, besides those of the season index.
-LEFT = "already_running"
 #: Prefect's names of the states of runs that wait for their upstream: for its data, for an address that it does not
 #: refuse, for somebody to sign in.
 AWAITING_RETRY, AWAITING_ACCESS, AWAITING_SIGN_IN = "AwaitingRetry", "AwaitingAccess", "AwaitingSignIn"
 WAITS = (AWAITING_RETRY, AWAITING_ACCESS, AWAITING_SIGN_IN)
+#: Prefect's name of the state of a run that has left its session to another one.
+ALREADY_RUNNING = "AlreadyRunning"
+#: State of a report on such a session, besides those of the season index.
+LEFT = "already_running"
 
 
 @dataclass(frozen=True)

@@ -161,9 +161,10 @@ class SessionRun:
     @property
     def loading_client(self) -> Client:
         """The client to load the session with: of a deployed run, within the limits that all workers share."""
+        client = replace(self.client, takes_its_word=self.takes_its_word)
         if self.settings.offline or not self.caller.deployed:
-            return self.client
-        return replace(self.client, limits=SharedLimits(self.progress.say))
+            return client
+        return replace(client, limits=SharedLimits(self.progress.say))
 
     @contextmanager
     def followed_load(self) -> Iterator[None]:
@@ -290,7 +291,7 @@ class SessionRun:
         """Let status and season index say that there is no data of the session and will be none. Never raises."""
         text = sentence_of(error)
         try:
-            self.status.no_data(text, self._cause_of(error))
+            self.status.no_data(text)
             self._record_state(WITHOUT_DATA)
         except Exception as second:
             self.logger.warning("That there is no data of %s cannot be published: %s", self.label, second)

@@ -63,9 +63,9 @@ class StatusSink:
         """Say that the run has done its work."""
         self._write(status.COMPLETE, "Completed", 100, message, None)
 
-    def no_data(self, message: str, cause: str | None = None) -> None:
+    def no_data(self, message: str) -> None:
         """Say that the run has found nothing, and that nothing will come."""
-        self._write(status.NO_DATA, "NoData", 100, message, None, cause=cause)
+        self._write(status.NO_DATA, "NoData", 100, message, None, cause=status.ABSENT)
 
     def cancel(self, message: str) -> None:
         """Say that somebody has stopped the run."""
@@ -104,8 +104,8 @@ class StatusSink:
                 error=error,
                 flow_run_url=run.flow_run_url,
                 next_attempt_at=until,
-                lease=status.Lease(self.owner, now + SILENCE) if type_ == status.PROGRESS else None,
                 cause=cause,
+                lease=status.Lease(self.owner, now + SILENCE) if type_ == status.PROGRESS else None,
             ),
             owner=self.owner,
             dead=dead,

@@ -86,7 +86,7 @@ def load(run: SessionRun) -> Box[Recording]:
     run.progress.begin("load", f"Loading {run.label}")
     try:
         with run.followed_load():
-            return Box(load_recording(run.loading_client, run.session, takes_its_word=run.takes_its_word))
+            return Box(load_recording(run.loading_client, run.session))
     except (ParcfermeError, MemoryError):
         raise
     except OSError as error:

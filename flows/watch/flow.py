@@ -46,10 +46,10 @@ def check_health() -> State[Any]:
         now = datetime.now(UTC)
         checks = [*gather_checks(settings, store, client, now), swept]
         previous = _announced_state(client) or _written_state(store)
+        metrics = gather_metrics(settings, store, client, checks, now)
     for check in checks:
         if check.state != HEALTHY:
             logger.warning("%s is %s: %s", check.name, check.state, check.message)
-        metrics = gather_metrics(settings, store, client, checks, now)
     document = write_health(store, checks, now)
     write_metrics(store, metrics)
     message = summary_of(document)

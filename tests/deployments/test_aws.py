@@ -248,7 +248,8 @@ def test_only_who_publishes_may_invalidate_and_only_this_distribution(
 def behaviour_of(template: dict[str, Any], key: str) -> dict[str, Any]:
     """The cache behaviour CloudFront takes for a key: the first whose pattern matches, ``*`` over slashes too."""
     config = template["Resources"]["Distribution"]["Properties"]["DistributionConfig"]
-    for behaviour in config["CacheBehaviors"]:
+    public = [behaviour for behaviour in config["CacheBehaviors"] if "Fn::If" not in behaviour]
+    for behaviour in public:
         if re.fullmatch(re.escape(behaviour["PathPattern"]).replace(r"\*", ".*"), key):
             return behaviour
     return config["DefaultCacheBehavior"]

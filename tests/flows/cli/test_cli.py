@@ -80,7 +80,8 @@ def test_what_cannot_be_meant_ends_with_2(
         ),
         (
             "backfill 2024 --source x",
-            "Invalid value for '--source': 'x' is not one of 'upstream', 'archive'. See `parcferme backfill --help`.",
+            "Invalid value for '--source': 'x' is not one of 'upstream', 'archive', 'auto'. "
+            "See `parcferme backfill --help`.",
         ),
         ("health --live --ready", "--ready and --live exclude each other. See `parcferme health --help`."),
         ("health --ready --live", "--live and --ready exclude each other. See `parcferme health --help`."),

@@ -229,7 +229,7 @@ def test_what_the_session_lists_is_not_absent_unless_somebody_says_so(double: Up
     double.season.lists(1, "Q", "CarData.z")
     with pytest.raises(BlockedError, match=r"lists CarData\.z\.jsonStream of .*--force"):
         load_recording(Client(cache), QUALIFYING)
-    recording = load_recording(Client(cache), QUALIFYING, takes_its_word=True)
+    recording = load_recording(Client(cache, takes_its_word=True), QUALIFYING)
     assert {"car_data", "position_data"} <= set(recording.missing)
 
 
