@@ -51,10 +51,10 @@ def planned_steps(settings: Settings, year: int, until: datetime | None) -> list
 
 def _steps(settings: Settings, store: Store, year: int, events: tuple[Event, ...]) -> Iterator[Step]:
     if has_server():
-        from flows.engine.session_runs import session_runs
+        from flows.engine.session_runs import FETCH_SESSION, PUBLISH_SESSION, session_runs
         from flows.season.plan_season import plan_of
 
-        with session_runs() as runs:
+        with session_runs(FETCH_SESSION if settings.plan_fetches else PUBLISH_SESSION) as runs:
             return steps_of(plan_of(settings, store, runs, year, events, _CATCH_UP))
     published = {(entry.event, entry.session.code) for entry in published_in(read_season(store, year))}
     now = settings.current_time()

@@ -12,6 +12,7 @@ from prefect.states import Completed, Scheduled
 from flows.engine.events import emit_archive_changed
 from flows.engine.outages import ride_out_outages
 from flows.engine.parameters import EventName, SessionName, Year
+from flows.engine.refusal import refused_or_raise
 from flows.engine.session_runs import PLANNED_TAG
 from flows.session.flow import next_try, no_data_or_raise, pause, recheck_after
 from flows.session.reports import wait_of
@@ -22,7 +23,7 @@ from flows.upstream.client import Client
 from flows.upstream.fetch import fetch_session as fetch
 from flows.upstream.limits import SharedLimits
 from flows.upstream.selection import Wanted
-from transforms.errors import IncompleteError, UpstreamError
+from transforms.errors import ChoiceError, IncompleteError, UpstreamError
 
 _LONGEST_RUN_S = 4 * 3600
 
@@ -64,7 +65,9 @@ def fetch_session(year: Year, event: EventName, session: SessionName, force: boo
     except UpstreamError as error:
         return _wait_or_raise(error, wanted, settings)
     except NotStartedError as error:
-        _postpone_or_raise(error, settings, session.code)
+        return _postpone_or_refuse(error, settings, session.code)
+    except ChoiceError as error:
+        return refused_or_raise(error)
     logger.info("%s", done.sentence)
     return Completed(message=done.sentence)
 
@@ -77,9 +80,9 @@ def _wait_or_raise(error: UpstreamError, wanted: Wanted | None, settings: Settin
     pause(Scheduled(scheduled_time=until, name=wait_of(error), message=str(error)))
 
 
-def _postpone_or_raise(error: NotStartedError, settings: Settings, code: str) -> State[Any]:
+def _postpone_or_refuse(error: NotStartedError, settings: Settings, code: str) -> State[Any]:
     if PLANNED_TAG not in (this_run.tags or ()):
-        raise error
+        return refused_or_raise(error)
     until = session_end_utc(error.start_utc, code) + settings.start_delay
     after = recheck_after()
     until = until if after is None else until + after

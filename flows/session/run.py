@@ -273,7 +273,8 @@ class SessionRun:
         if end is None or is_waited_for(self.start_utc, self.session.code, self.settings.current_time()):
             advice = "If the session has just ended, try again in half an hour; offline, its data must be in the cache."
         else:
-            advice = f"This session ended on {end:%Y-%m-%d}; the upstream has nothing of it that can be published."
+            nobody = "nothing of it is here" if self.settings.offline else "the upstream has nothing of it"
+            advice = f"This session ended on {end:%Y-%m-%d}; {nobody} that can be published."
         return NotReadyError(f"{error} {advice}")
 
     def wait(self, error: UpstreamError, until: datetime) -> None:

@@ -81,7 +81,8 @@ def load_recording(client: "Client", session: SessionRef) -> Recording:
             heard.check_complete(located, services_used(client.cache_dir, located).values())
             keep_proofs(folder, session.label)
             heard.prove_absent(located, takes_its_word=True)
-            raise NotReadyError(f"The upstream has nothing on {located.label}, not even its SessionInfo.")
+            who = "This machine's cache, which alone was asked," if client.offline else "The upstream"
+            raise NotReadyError(f"{who} has nothing on {located.label}, not even its SessionInfo.")
         loaded.load()
         own = getattr(loaded, "_session_info", None)
         if own is None:

@@ -271,6 +271,12 @@ export interface RunsDocument {
   next: PlannedRun[];
 }
 
+/** What became current, newest first. */
+export interface ChangesDocument {
+  schema: string;
+  changes: { published_at: string; session_key: number; reason: string }[];
+}
+
 export interface Status {
   schema: string;
   type: string;
@@ -299,4 +305,5 @@ export interface Documents {
   health: Health;
   runs: RunsDocument;
   status: Status;
+  changes: ChangesDocument;
 }

@@ -10,8 +10,9 @@ from publish.live.health import Check, Health
 from publish.live.runs import PlannedEntry, RunEntry, replace_planned, run_ended, run_started
 from publish.live.status import Status
 from publish.publication import publish_site
+from publish.season.changes import Change, Changes
 from publish.season.document import Event, IndexedSession, Published, ScheduledSession, season_document
-from publish.season.index import update_root_index
+from publish.season.index import read_season, update_root_index
 from publish.site.files import site_files
 from publish.stores.base import Store
 from publish.stores.folder import FileStore
@@ -143,6 +144,22 @@ def write_season(
     update_root_index(store, years=(year,))
 
 
+def write_changes(store: Store, year: int, after: timedelta) -> None:
+    """Let the feed tell that every published session of a season was published ``after`` its start."""
+    season = read_season(store, year)
+    made = [
+        Change(
+            session.start_utc + after, session.session_key, year, event.round, event.name, session.code, "a" * 16, "A",
+            "first", (), 0, keys.latest(session.session_key),
+        )
+        for event in (season.events if season else ())
+        for session in event.sessions
+        if session.start_utc is not None and session.session_key is not None
+    ]  # fmt: skip
+    made.sort(key=lambda change: change.published_at, reverse=True)
+    store.write(keys.CHANGES, encode_document(Changes(tuple(made))))
+
+
 def plan(store: Store, count: int = 9) -> None:
     """Plan runs: a re-check soon, then the sessions of coming weekends."""
     planned = [
@@ -169,6 +186,7 @@ def healthy(store: Store) -> None:
     publish_pages(store)
     write_season(store, NOW.year - 1, 9)
     write_season(store, NOW.year, 5)
+    write_changes(store, NOW.year, 2 * 60 * MINUTE + 35 * MINUTE)
     write_health(store)
     for n, code in enumerate(("FP1", "SQ", "S", "Q", "R")):
         entry = run(n, code, event="Chinese Grand Prix", started=(50 - 9 * n) * 60 * MINUTE)
