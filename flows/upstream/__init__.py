@@ -13,6 +13,6 @@ types; knows no Prefect but for the call limits that all workers share (``limits
 - ``topics``, ``services``, ``http_cache``, ``inputs``: what a session is made of, read from the cache.
 - ``results``: official results, which come late and change.
 - ``live_messages``, ``live_heard``, ``live_states``, ``live_recording``: recordings of the live feed, as streams.
-- ``archive``, ``archive_keep``, ``archive_index``, ``archive_format``: raw responses kept, to compute without the upstream.
+- ``archive``, ``archive_keep``, ``archive_index``, ``archive_format``: raw responses kept, to compute from them alone.
 - ``fetch``, ``raw_streams``: filling it where the data can be had, without parsing.
 """
