@@ -34,6 +34,9 @@ RAW = "raw/"
 PAGE_PARTS = "viewer/"
 #: The reader that gives FastF1's frames, to be copied by whoever wants it.
 READER_OF_FRAMES = "v1/reader/fastf1_frames.py"
+#: The reader in JavaScript: its name, and where its versions lie.
+READER_IN_JAVASCRIPT = "v1/reader/parcferme.js"
+READERS = "v1/reader/"
 #: The page that replays sessions.
 VIEWER = "index.html"
 #: The page that shows how the system is.
@@ -56,6 +59,7 @@ _REVISION = re.compile(REVISION_PATTERN)
 _STATUS_OBJECT = re.compile(r"v1/status/[0-9]+/[0-9]+/[A-Z0-9]+\.json")
 _REVISION_OBJECT = re.compile(rf"v1/sessions/[0-9]+/{REVISION_PATTERN}/.+")
 _PAGE_PART = re.compile(rf"{PAGE_PARTS}[0-9a-f]{{16}}/.+")
+_READER_PART = re.compile(rf"{READERS}[0-9a-f]{{16}}/.+")
 
 
 def is_key(text: str) -> bool:
@@ -127,8 +131,13 @@ def manifest(session_key: int, revision: str) -> str:
 
 
 def is_immutable(key: str) -> bool:
-    """Whether the object at ``key`` never changes: it belongs to a revision, or to a version of the pages."""
-    return _REVISION_OBJECT.fullmatch(key) is not None or _PAGE_PART.fullmatch(key) is not None
+    """Whether the object at ``key`` never changes: it belongs to a revision, or to a version of pages or reader."""
+    return any(kind.fullmatch(key) for kind in (_REVISION_OBJECT, _PAGE_PART, _READER_PART))
+
+
+def reader_parts(version: str) -> str:
+    """Prefix of one version of the reader in JavaScript; ``version`` is 16 hexadecimal digits."""
+    return f"{READERS}{version}/"
 
 
 def page_parts(version: str) -> str:

@@ -35,6 +35,7 @@ ORDER = (
     "publish.licence",
     "publish.structs",
     "publish.headers",
+    "publish.versions",
     "publish.keys",
     "transforms",
 )
