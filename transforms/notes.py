@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+#: Kinds of notes on a session that was recorded from the live feed: that it was, and where nothing was recorded.
+RECORDED, BREAK = "recorded_live", "recording_break"
+
 
 @dataclass(frozen=True)
 class Note:

@@ -21,7 +21,7 @@ from transforms import checks, classification, columns
 from transforms.completeness import Extent
 from transforms.findings import Row, row
 from transforms.frames import Frames
-from transforms.notes import Note
+from transforms.notes import BREAK, RECORDED, Note
 from transforms.recording import Recording
 from transforms.running import Cleaned, Running
 
@@ -41,6 +41,8 @@ CONTRADICTIONS = {
     "progress_wrong": "coordinates contradict timing",
     "classification_differs": "the order by lap times contradicts the result",
     "best_lap_differs": "best laps contradict the result",
+    RECORDED: "from a recording of the live feed, not from the official files",
+    BREAK: "the recording has breaks",
     "gap_before_start": "gaps are larger than the time since the start",
     "text_damaged": "texts hold characters that are none, so other values may be damaged too",
 }

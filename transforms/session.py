@@ -13,7 +13,7 @@ from transforms.completeness import measure_extent
 from transforms.extra_laps import without_extra_laps
 from transforms.frames import Frames, RowFrames
 from transforms.lost_laps import Known, lost_by_the_result, with_lost_laps
-from transforms.notes import Note
+from transforms.notes import RECORDED, Note
 from transforms.parts import Part, onto_clock, read_parts
 from transforms.quality import judge
 from transforms.reconcile import reconcile
@@ -150,8 +150,12 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
 
 
 def capabilities(recording: Recording, cleaned: Cleaned, frames: Frames, rows: bool) -> dict[str, bool]:
-    """What the session has, for its manifest and the season index; ``complete``: its stream reaches its end."""
-    return {
+    """What the session has, for its manifest and the season index; ``complete``: its stream reaches its end.
+
+    ``recorded_live`` is only there if it is true: the session comes from a recording of the live feed.
+    """
+    recorded = {RECORDED: True} if any(note.kind == RECORDED for note in recording.notes) else {}
+    return recorded | {
         "complete": cleaned.extent.is_complete,
         "timing": recording.laps.num_rows > 0,
         "telemetry": bool(recording.cars),

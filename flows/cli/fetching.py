@@ -1,4 +1,4 @@
-"""The command that fetches into the raw archive: where the data can be had, for somewhere else to compute from."""
+"""The commands that fill the raw archive: where the data can be had, for somewhere else to compute from."""
 
 import logging
 from dataclasses import replace
@@ -62,6 +62,35 @@ def fetch(
     if from_cache is not None:
         return _take_from_cache(console, settings, from_cache, wanted.ref)
     return _fetch(console, settings, wanted.ref, force=force)
+
+
+@cli.command("import", help="take a recording of the live feed into the raw archive, publishing nothing")
+@click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option(
+    "--session",
+    "named",
+    type=(int, str, str),
+    required=True,
+    metavar="YEAR EVENT SESSION",
+    help="whose it is, for example --session 2024 Mexico FP3",
+)
+@click.option("--session-key", type=click.IntRange(1), help="Formula 1's number of it, where nothing else tells it")
+def import_(files: tuple[Path, ...], named: tuple[int, str, str], session_key: int | None, verbose: bool) -> int:
+    """Keep a recording, in one file or several, as another source of its session."""
+    from flows.cli.console import make_console
+    from flows.cli.runs import find_session
+    from flows.settings import read_settings
+    from flows.upstream.archive import open_archive
+    from flows.upstream.client import Client, keep_quiet
+    from flows.upstream.live_import import import_recording
+
+    keep_quiet(verbose=verbose)
+    console, settings = make_console(), read_settings()
+    open_archive(settings)
+    wanted = find_session(settings, *named).ref
+    done = import_recording(settings, Client.of(settings), wanted, files, _LOGGER, session_key=session_key)
+    console.print(f"{done.sentence}.", markup=False, soft_wrap=True)
+    return 0
 
 
 def _fetch(console: "Console", settings: "Settings", session: "SessionRef", *, force: bool) -> int:

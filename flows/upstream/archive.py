@@ -30,6 +30,7 @@ from flows.upstream.http_cache import delete_bodies, read_bodies, read_responses
 from flows.upstream.inputs import inputs_fingerprint
 from flows.upstream.proofs import PROOFS_FILE
 from flows.upstream.raw_streams import INFO, SEASON_INDEX, find_key, read_info, season_index_url, urls_of
+from flows.upstream.recorded_live import read_source_file
 from flows.upstream.services import LIVE_TIMING, LIVE_TIMING_MIRROR, service_urls
 from flows.upstream.topics import (
     INFO_FILE,
@@ -186,7 +187,10 @@ class SessionArchive:
                 )
             return False
         key, entry = found
-        name = entry.best
+        # What the upstream may have itself is not taken from a recording.
+        name = entry.best if self._source == ARCHIVE else OFFICIAL
+        if name not in entry.sources:
+            return False
         if not self._is_wanted(entry, name):
             return False
         where = f"{object_key(self._session.year, key, name)} in {store.uri}"
@@ -245,7 +249,8 @@ class SessionArchive:
                 is_stream = url.startswith(LIVE_TIMING + self._session.located_path)
                 write_bodies(self._cache_dir, {url: path.read_bytes()}, expired=not is_stream)
         if self._source == ARCHIVE:
-            source = {"source": name, "responses_sha256": index["responses_sha256"]}
+            told = ("responses_sha256", "absent", "recording")
+            source = {"source": name, **{part: index[part] for part in told if part in index}}
             (target / SOURCE_FILE).write_bytes(orjson.dumps(source))
 
 
@@ -304,7 +309,6 @@ def take_from_cache(settings: Settings, cache_dir: Path, session: SessionRef, lo
     :raises PublicationError: the archive cannot be read or written.
     """
     store = open_archive(settings)
-    store.check()
     with working_folder() as folder:
         of_cache = settings.model_copy(update={"cache_dir": cache_dir, "offline": True})
         raw = _CacheReader(of_cache, session, folder).read(None)
@@ -316,11 +320,8 @@ def take_from_cache(settings: Settings, cache_dir: Path, session: SessionRef, lo
 
 def read_source(cache_dir: Path, session: SessionRef) -> tuple[str, str] | None:
     """Return from which source of the archive, and which content of it, the cache has a session; None: from neither."""
-    try:
-        said = orjson.loads((topic_folder(cache_dir, session) / SOURCE_FILE).read_bytes())
-        return str(said["source"]), str(said["responses_sha256"])
-    except (OSError, orjson.JSONDecodeError, LookupError, TypeError):
-        return None
+    said = read_source_file(cache_dir, session)
+    return None if said is None else (said.source, said.responses_sha256)
 
 
 def save_schedule(settings: Settings, store: Store, year: int) -> None:

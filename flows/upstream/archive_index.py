@@ -8,6 +8,7 @@ from typing import Annotated
 
 from msgspec.structs import replace
 
+from flows.upstream.recorded_live import RecordingFacts
 from publish import keys
 from publish.stores.base import Store
 from publish.stores.shared_documents import read_document, update_document
@@ -30,6 +31,7 @@ class RawSource(Part, kw_only=True):
     absent: Annotated[list[str], about("What was asked for and is proved not to be there")]
     missing_end: Annotated[str | None, about("Why the session's end is not in it; null: it is")]
     fetched_at: Annotated[UtcText | None, about("When the last of its responses came")]
+    recording: Annotated[RecordingFacts | None, about("Of a recording of the live feed")] = None
 
     @property
     def is_complete(self) -> bool:

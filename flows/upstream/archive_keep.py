@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 from msgspec.structs import replace
 
 from flows.session_ref import SessionRef
 from flows.spool import working_folder
 from flows.upstream.archive_format import Response, hash_responses, read_archive, write_archive
-from flows.upstream.archive_index import RawSession, RawSource, find_session, object_key, put_source
+from flows.upstream.archive_index import RECORDING, RawSession, RawSource, find_session, object_key, put_source
 from flows.upstream.raw_streams import missing_end
+from flows.upstream.recorded_live import RecordingFacts
 from publish.stores.base import Conflict, Store
+from publish.structs import encode_document
 from transforms.errors import PublicationError, UpstreamError
 
 Logger = logging.Logger | logging.LoggerAdapter[Any]
@@ -37,13 +40,14 @@ class Raw:
     responses: Mapping[str, Response]
     absent: tuple[str, ...] = ()
     inputs_sha256: str | None = None
+    recording: RecordingFacts | None = None
 
 
 def keep(store: Store, raw: Raw, logger: Logger, *, anew: bool = False) -> bool:
     """Keep ``raw`` unless the archive holds the same or, of the same source, better; whether anything was kept.
 
-    What is there and has not come again (a service that is down, a stream that is lost) is taken along. ``anew``: what
-    is there is broken.
+    What is there and has not come again (a service that is down, a stream that is lost) is taken along; not of a
+    recording, whose session time may begin elsewhere. ``anew``: what is there is broken.
 
     :raises PublicationError: the archive cannot be read or written.
     :raises UpstreamError: a body changed while it was read.
@@ -66,7 +70,8 @@ def keep(store: Store, raw: Raw, logger: Logger, *, anew: bool = False) -> bool:
                 return False
             if before.responses_sha256 == hash_responses(responses):
                 return _note_inputs(store, raw, before)
-            responses = _with_lost(store, raw, before, folder / "before", logger) | responses
+            if raw.source != RECORDING:
+                responses = _with_lost(store, raw, before, folder / "before", logger) | responses
         source = _put(store, raw, responses, end, folder / "archive")
     _add(store, raw, source)
     _agree(store, raw, source)
@@ -175,8 +180,10 @@ def _put(store: Store, raw: Raw, responses: Mapping[str, Response], end: str | N
         "event": session.event,
         "code": session.code,
         "api_path": session.api_path,
-        "absent": sorted(set(raw.absent) - set(responses)),
+        "absent": _absent(raw, responses),
     }
+    if raw.recording is not None:
+        about["recording"] = orjson.loads(encode_document(raw.recording))
     size = put_object(store, _key(raw), about, responses, path)
     times = [response.fetched_at for response in responses.values() if response.fetched_at]
     return RawSource(
@@ -184,10 +191,16 @@ def _put(store: Store, raw: Raw, responses: Mapping[str, Response], end: str | N
         responses_sha256=hash_responses(responses),
         inputs_sha256=raw.inputs_sha256,
         responses=sorted(responses),
-        absent=sorted(set(raw.absent) - set(responses)),
+        absent=_absent(raw, responses),
         missing_end=end,
         fetched_at=max(times, default=None),
+        recording=raw.recording,
     )
+
+
+def _absent(raw: Raw, responses: Mapping[str, Response]) -> list[str]:
+    """What is lacking; of a recording even where something was put in its place."""
+    return sorted(set(raw.absent) if raw.recording is not None else set(raw.absent) - set(responses))
 
 
 def _add(store: Store, raw: Raw, source: RawSource) -> None:

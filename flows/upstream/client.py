@@ -129,11 +129,13 @@ class Client:
             _captured_warnings() as said,
             _failures_as_errors(what),
             damage_explained(self.cache_dir),
-            patches.requests_heard(outcomes.note),
+            patches.requests_heard(outcomes.note, outcomes.note_clock),
             patches.streams_mended(),
             patches.telemetry_decoded(),
         ):
             yield Heard(said, outcomes, self)
+        if outcomes.clock_problem is not None:
+            self.logger.warning("%s", outcomes.clock_problem)
 
     def read_schedule_rows(self, year: int) -> list[dict[str, Any]]:
         """Return FastF1's schedule of a season: the columns of ``fastf1.events.EventSchedule``, one dict an event.

@@ -60,7 +60,8 @@ def fetch_session(settings: Settings, client: Client, session: SessionRef, logge
     :raises PublicationError: the archive cannot be read or written.
     """
     store = open_archive(settings)
-    store.check()
+    # Before anything is downloaded: whether the archive can be reached. Its keeper may write below raw/ alone.
+    read_index(store, session.year)
     located = locate(client, session)
     try:
         with working_folder() as folder:

@@ -16,6 +16,7 @@ import pandas as pd
 from flows.session_ref import SessionRef
 from flows.upstream.lap_counts import read_lap_counts
 from flows.upstream.proofs import keep_proofs, set_aside_damaged
+from flows.upstream.recorded_live import notes_of
 from flows.upstream.services import is_result, results_url, services_used
 from flows.upstream.session_info import complete_info
 from flows.upstream.tables import (
@@ -101,6 +102,7 @@ def load_recording(client: "Client", session: SessionRef) -> Recording:
     recording = _to_recording(loaded, session, info, circuit, warnings, without)
     if recording.identity.is_race_like:
         recording = replace(recording, lap_counts=read_lap_counts(client, located))
+    recording = replace(recording, notes=notes_of(client.cache_dir, located))
     return clean_texts(recording)
 
 

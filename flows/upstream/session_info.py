@@ -28,7 +28,7 @@ def complete_info(client: "Client", session: SessionRef, info: Info | None, *, f
     folder = topic_folder(client.cache_dir, session)
     if info is not None:
         (folder / f"{INFO_TOPIC}.ff1pkl").unlink(missing_ok=True)
-    indexed = _from_index(client.read_season_index(session.year), session)
+    indexed = info_from_index(client.read_season_index(session.year), session)
     if indexed is None:
         what = "cannot be read" if info is None else "has no Key"
         raise CorruptDataError(
@@ -44,7 +44,7 @@ def complete_info(client: "Client", session: SessionRef, info: Info | None, *, f
     return whole
 
 
-def _from_index(meetings: list[Any], session: SessionRef) -> Info | None:
+def info_from_index(meetings: list[Any], session: SessionRef) -> Info | None:
     """Return what the index of the season says of a located session, in the shape of its SessionInfo; None: nothing."""
     path = session.located_path.removeprefix("/static/").strip("/")
     for meeting in meetings:

@@ -26,11 +26,14 @@ from publish.structs import (
     about,
     one_of,
 )
+from transforms.notes import RECORDED
 from transforms.recording import SessionIdentity
 
 FIRST = "first"
 UPSTREAM_CHANGED = "upstream changed"
 CODE_CHANGED = "code changed"
+OFFICIAL_CAME = "official files in place of a recording"
+RECORDING_CAME = "a recording in place of official files"
 FORCED = "forced"
 ROLLED_BACK = "rolled back"
 
@@ -52,6 +55,9 @@ class Summary:
     verdict: Verdict | None = None
 
 
+_REASONS = (FIRST, UPSTREAM_CHANGED, CODE_CHANGED, FORCED, ROLLED_BACK, OFFICIAL_CAME, RECORDING_CAME)
+
+
 @dataclass(frozen=True)
 class Changes:
     """What a step changed: ``objects`` are paths within the revision, a folder for its chunks."""
@@ -65,7 +71,7 @@ class HistoryEntry(Part):
 
     revision: Revision
     published_at: Utc
-    reason: Annotated[str, one_of(FIRST, UPSTREAM_CHANGED, CODE_CHANGED, FORCED, ROLLED_BACK)]
+    reason: Annotated[str, one_of(*_REASONS)]
     grade: Grade | None
     changed_objects: Annotated[tuple[str, ...], about("Paths within the revision; a folder for its chunks")]
     results: Annotated[_ResultChanges, about("Results that differ from the step before")] = ()
@@ -244,7 +250,8 @@ def _reason(before: Latest | None, summary: Summary, forced: bool) -> str:
     if before is None:
         return FIRST
     if before.inputs_sha256 != summary.inputs_sha256:
-        return UPSTREAM_CHANGED
+        was, now = (bool((one or {}).get(RECORDED)) for one in (before.capabilities, summary.capabilities))
+        return UPSTREAM_CHANGED if was == now else RECORDING_CAME if now else OFFICIAL_CAME
     if forced and before.code_sha256 == summary.code_sha256:
         return FORCED
     return CODE_CHANGED

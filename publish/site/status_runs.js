@@ -15,6 +15,7 @@ import { lengthText, liveText, moment, momentText, parseTime } from "./times.js"
  * @property {number | null} heardMs when it was heard of last
  * @property {string} message what it said
  * @property {number | null} [nextMs] when one that waits tries again
+ * @property {string} [cause] what one that waits waits for
  */
 
 /** @typedef {(run: Run) => Status | null} StatusOf the status document of a run, null where there is none */
@@ -32,6 +33,12 @@ const OUTCOMES = {
   crashed: ["✕", "crashed", "bad"],
   cancelled: ["⊘", "cancelled", "off"],
 };
+/**
+ * What somebody has to act on, of what runs wait for.
+ *
+ * @type {Record<string, string>}
+ */
+const WAITS = { blocked: "The upstream refuses this system's address", account: "Nobody is signed in at the upstream" };
 /** @type {Record<string, string>} */
 const KINDS = { publish: "publish", recheck: "check again" };
 const SHOWN = 6;
@@ -61,7 +68,7 @@ export function progressOf(entry, status, now) {
   const heardMs = parseTime(own?.updated_at) ?? parseTime(entry.started_at);
   const percent = Math.min(Math.max(Number(own?.progress) || 0, 0), 100);
   const base = { percent, heardMs, message: String(own?.message ?? "") };
-  if (own?.type === "awaiting_data") return { ...base, kind: "waiting", nextMs: parseTime(own.next_attempt_at) };
+  if (own?.type === "awaiting_data") return { ...base, kind: "waiting", nextMs: parseTime(own.next_attempt_at), cause: own.cause ?? "" };
   if (own?.type === "error") return { ...base, kind: "failed", message: String(own.error ?? own.message ?? "") };
   if (own && ["complete", "no_data", "cancelled"].includes(own.type)) return { ...base, kind: "done", percent: 100 };
   if (heardMs !== null && now - heardMs > SILENCE_MS) return { ...base, kind: "silent" };
@@ -166,9 +173,11 @@ function fillCard(card, entry, progress) {
 function words(progress) {
   if (progress.kind === "waiting") {
     const nextMs = progress.nextMs ?? null;
-    if (nextMs === null) return { key: "waiting", parts: ["Waiting for data."] };
-    const text = `Waiting for data, next attempt at ${momentText(nextMs)}, `;
-    return { key: text, parts: [text, liveText("in", nextMs)] };
+    const why = WAITS[progress.cause ?? ""];
+    const start = why ? [element("strong", { class: "alarm" }, why)] : ["Waiting for data"];
+    if (nextMs === null) return { key: `waiting ${why}`, parts: [...start, "."] };
+    const text = `, next attempt at ${momentText(nextMs)}, `;
+    return { key: `${why} ${text}`, parts: [...start, text, liveText("in", nextMs)] };
   }
   if (progress.kind === "silent") {
     const since = progress.heardMs === null ? "" : liveText("for", progress.heardMs);

@@ -286,6 +286,7 @@ export interface Status {
   updated_at: string;
   error: string | null;
   next_attempt_at?: string | null;
+  cause?: string | null;
 }
 
 /** Documents by the name in their `schema`. */

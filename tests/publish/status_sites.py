@@ -215,6 +215,11 @@ def running(store: Store) -> None:
     end(store, waiting, "awaiting_data", said, 12 * MINUTE)
     attempt = NOW + 28 * MINUTE
     write_status(store, waiting, 4, said, type="awaiting_data", state="AwaitingRetry", next_attempt_at=attempt)
+    blocked = run(26, "S", event="Chinese Grand Prix", started=50 * MINUTE)
+    end(store, blocked, "awaiting_data", said, 11 * MINUTE)
+    write_status(
+        store, blocked, 4, said, type="awaiting_data", state="AwaitingAccess", next_attempt_at=attempt, cause="blocked"
+    )
     failed = run(25, "Q", event="Chinese Grand Prix", started=34 * MINUTE)
     error = "The results service answered 500 five times. Run the session again in an hour."
     end(store, failed, "failed", error, 31 * MINUTE)

@@ -370,7 +370,7 @@ def test_an_interrupted_session_says_so_and_ends_with_130(
     assert main(["publish", YEAR, "1", "FP1"]) == 130
     assert "Interrupted" in _said(capsys)
     status = json.loads((sample_site / f"v1/status/{YEAR}/1/FP1.json").read_bytes())
-    assert (status["type"], status["state"]) == ("error", "Cancelled")
+    assert (status["type"], status["state"]) == ("cancelled", "Cancelled")
     runs = json.loads((sample_site / "v1/runs.json").read_bytes())
     assert runs["running"] == [] and [run["state"] for run in runs["recent"]] == ["cancelled"]
 

@@ -173,6 +173,8 @@ def test_runs_are_shown_as_they_are(look):
     assert (waiting["kind"], waiting["percent"]) == ("waiting", "waiting")
     assert waiting["said"].startswith("Waiting for data, next attempt at ") and "UTC" in waiting["said"]
     assert ", in 2" in waiting["said"]
+    blocked = cards[f"Sprint Chinese Grand Prix {sites.NOW.year}"]
+    assert blocked["said"].startswith("The upstream refuses this system's address, next attempt at ")
 
 
 def test_progress_moves_between_polls_and_the_card_stays(site_of, look):
