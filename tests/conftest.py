@@ -98,6 +98,7 @@ _LONGEST = (
     "test_store_contract",
     "test_verify",
     "test_events",
+    "test_outages",
 )
 
 
