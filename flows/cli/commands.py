@@ -153,6 +153,24 @@ def health(live: bool, ready: bool) -> int:
     return checks.conclude(checks.ready_checks() if ready else checks.all_checks())
 
 
+@cli.command(help="print what plan-season would do, and do nothing")
+@click.option("--year", type=int, help="a season; this year's by default")
+@click.option("--until", help="a day, for example 2026-12-31; what is for later is left out")
+def plan(year: int | None, until: str | None, verbose: bool) -> int:
+    """Print the runs that would be made, moved or taken back for a season."""
+    from flows.cli.console import make_console
+    from flows.cli.plan import parse_until, planned_steps, print_steps
+    from flows.settings import read_settings
+    from flows.upstream.client import keep_quiet
+
+    keep_quiet(verbose=verbose)
+    last = parse_until(until)
+    settings = read_settings()
+    wanted = year or settings.current_time().year
+    print_steps(make_console(), wanted, planned_steps(settings, wanted, last))
+    return 0
+
+
 @cli.command(help="serve the destination on this machine")
 @click.option("--port", type=int, default=8000)
 def serve(port: int) -> int:

@@ -1,6 +1,7 @@
 """The commands that fill the raw archive: where the data can be had, for somewhere else to compute from."""
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,7 +97,8 @@ def _fetch(console: "Console", settings: "Settings", session: "SessionRef", *, f
     from flows.upstream.client import Client
     from flows.upstream.fetch import fetch_session
 
-    done = fetch_session(settings, Client.of(settings), session, _LOGGER, takes_its_word=force)
+    client = replace(Client.of(settings), takes_its_word=force)
+    done = fetch_session(settings, client, session, _LOGGER)
     console.print(f"{done.sentence}.", markup=False, soft_wrap=True)
     return 0 if done.entry.is_complete else 1
 

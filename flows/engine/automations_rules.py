@@ -22,10 +22,11 @@ PREFIX = "parcferme: "
 TAG = "parcferme"
 
 SESSION_FLOW = "publish-session"
+BACKFILL_FLOW = "backfill"
 HEALTH_FLOW = "check-health"
 PLAN_FLOW = "plan-season"
 _OTHER_FLOWS = [
-    "backfill",
+    BACKFILL_FLOW,
     PLAN_FLOW,
     "fetch-session",
     "refresh-results",
@@ -138,16 +139,16 @@ def _caretakers(windows: Windows) -> list[AutomationCore]:
 
 
 def _health_check(deployment: UUID, windows: Windows) -> AutomationCore:
-    """Sessions only: a failing check of the health must not lead to another one."""
+    """Sessions and backfills only: a failing check of the health must not lead to another one."""
     # The first bad end is looked at now; those that follow while the trigger rests, together, when it is over; and once
     # more when it is certain of all of them whether they are dead.
     rested = windows.health + timedelta(seconds=5)
     return _automation(
         "check the health when a session ends badly",
-        "The check closes the status documents of runs that could not do it themselves.",
+        "The check closes the status documents of runs that could not do it themselves, and puts back what has died.",
         _presence(
             _BAD_ENDS | _states("Cancelled"),
-            related=_flow_runs(SESSION_FLOW),
+            related=_flow_runs(SESSION_FLOW, BACKFILL_FLOW),
             within=windows.health,
         ),
         [

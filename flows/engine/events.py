@@ -11,13 +11,14 @@ from publish.live.runs import RunEntry
 
 _logger = logging.getLogger(__name__)
 
-Kind = Literal["started", "published", "unchanged", "awaiting_data", "failed", "cancelled", "crashed"]
+Kind = Literal["started", "published", "unchanged", "awaiting_data", "no_data", "failed", "cancelled", "crashed"]
 #: What Prefect calls the state of a run of which that is said.
 _STATES: dict[Kind, str] = {
     "started": "Running",
     "published": "Completed",
     "unchanged": "Completed",
     "awaiting_data": "AwaitingRetry",
+    "no_data": "NoData",
     "failed": "Failed",
     "cancelled": "Cancelled",
     "crashed": "Crashed",

@@ -3,7 +3,7 @@
 Only what is done for many sessions at once goes through here; a run does its own work and needs nothing of this.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,12 +27,14 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Cancelling, Scheduled
 
 from flows.engine.parameters import SessionName
+from flows.session_times import RECHECK_NAMES
 from transforms.errors import InputError
 
 _CANCELLED_WITH_BACKFILL = "The backfill it belongs to was cancelled."
 
 PUBLISH_SESSION = "publish-session/publish-session"
 FETCH_SESSION = "fetch-session/fetch-session"
+BACKFILL = "backfill/backfill"
 #: On everything that is ours.
 TAG = "parcferme"
 #: On runs made for a date of the calendar.
@@ -59,6 +61,17 @@ def season_tag(year: int) -> str:
 def kind_tag(kind: str) -> str:
     """Return the tag that says what a planned run is for."""
     return f"plan:{kind}"
+
+
+def name_of(parameters: Mapping[str, Any], tags: Iterable[str]) -> str:
+    """Return what a run of publish-session is called, a planned look again by which it is."""
+    again = next((f", {name}" for kind, name in RECHECK_NAMES.items() if kind_tag(kind) in tags), "")
+    return f"{parameters['year']} {parameters['event']} {SessionName(parameters['session']).value}{again}"
+
+
+def backfill_name(parameters: Mapping[str, Any]) -> str:
+    """Return what a backfill is called: the year, and the rounds as they were given."""
+    return f"{parameters.get('year')} {parameters.get('rounds')}"
 
 
 def backfill_tag(flow_run_id: str) -> str:
@@ -142,7 +155,7 @@ class SessionRuns:
             self.deployment_id,
             parameters=parameters,
             scheduled_time=new.at,
-            flow_run_name=f"{new.year} {new.event} {session.value}",
+            flow_run_name=name_of(parameters, new.tags),
             tags=[TAG, season_tag(new.year), session_tag(new.year, new.event, new.code), *new.tags],
             idempotency_key=new.key,
             timeout=0,

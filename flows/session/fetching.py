@@ -1,5 +1,6 @@
 """The flow that fetches one session into the raw archive, for somewhere else to compute from."""
 
+from dataclasses import replace
 from typing import Any
 
 from prefect import flow, get_run_logger
@@ -9,7 +10,9 @@ from prefect.runtime import flow_run as this_run
 from prefect.states import Completed, Scheduled
 
 from flows.engine.events import emit_archive_changed
+from flows.engine.outages import ride_out_outages
 from flows.engine.parameters import EventName, SessionName, Year
+from flows.engine.refusal import refused_or_raise
 from flows.engine.session_runs import PLANNED_TAG
 from flows.session.flow import next_try, no_data_or_raise, pause, recheck_after
 from flows.session.reports import wait_of
@@ -20,7 +23,7 @@ from flows.upstream.client import Client
 from flows.upstream.fetch import fetch_session as fetch
 from flows.upstream.limits import SharedLimits
 from flows.upstream.selection import Wanted
-from transforms.errors import IncompleteError, UpstreamError
+from transforms.errors import ChoiceError, IncompleteError, UpstreamError
 
 _LONGEST_RUN_S = 4 * 3600
 
@@ -46,14 +49,15 @@ def fetch_session(year: Year, event: EventName, session: SessionName, force: boo
     :raises ParcfermeError: nothing was kept; what was kept before is as it was.
     """
     settings, logger = read_settings(), get_run_logger()
+    ride_out_outages(logger)
     limits = None if this_deployment.id is None or settings.offline else SharedLimits(logger.info)
-    client = Client.of(settings, limits=limits, logger=logger)
+    client = replace(Client.of(settings, limits=limits, logger=logger), takes_its_word=force)
     wanted: Wanted | None = None
     now = settings.current_time()
     try:
         wanted = resolve(read_schedule(client, year, now), year, event, session.code)
         check_has_happened(wanted, now)
-        done = fetch(settings, client, wanted.ref, logger, takes_its_word=force)
+        done = fetch(settings, client, wanted.ref, logger)
         if done.kept:
             emit_archive_changed(done.sentence)
         if done.entry.missing_end is not None:
@@ -61,7 +65,9 @@ def fetch_session(year: Year, event: EventName, session: SessionName, force: boo
     except UpstreamError as error:
         return _wait_or_raise(error, wanted, settings)
     except NotStartedError as error:
-        _postpone_or_raise(error, settings, session.code)
+        return _postpone_or_refuse(error, settings, session.code)
+    except ChoiceError as error:
+        return refused_or_raise(error)
     logger.info("%s", done.sentence)
     return Completed(message=done.sentence)
 
@@ -74,9 +80,9 @@ def _wait_or_raise(error: UpstreamError, wanted: Wanted | None, settings: Settin
     pause(Scheduled(scheduled_time=until, name=wait_of(error), message=str(error)))
 
 
-def _postpone_or_raise(error: NotStartedError, settings: Settings, code: str) -> State[Any]:
+def _postpone_or_refuse(error: NotStartedError, settings: Settings, code: str) -> State[Any]:
     if PLANNED_TAG not in (this_run.tags or ()):
-        raise error
+        return refused_or_raise(error)
     until = session_end_utc(error.start_utc, code) + settings.start_delay
     after = recheck_after()
     until = until if after is None else until + after

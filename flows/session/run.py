@@ -36,7 +36,7 @@ from publish.live.runs import RunEntry
 from publish.revisions.latest import Latest, Summary, read_latest
 from publish.revisions.manifests import read_manifest
 from publish.season import index as season
-from publish.season.document import AWAITING_DATA, PUBLISHED, has_event
+from publish.season.document import AWAITING_DATA, PUBLISHED, WITHOUT_DATA, has_event
 from publish.season.finish import finish_publication, is_settled
 from publish.stores.base import Store
 from transforms.errors import IncompleteError, NotReadyError, ParcfermeError, UpstreamError
@@ -161,9 +161,10 @@ class SessionRun:
     @property
     def loading_client(self) -> Client:
         """The client to load the session with: of a deployed run, within the limits that all workers share."""
+        client = replace(self.client, takes_its_word=self.takes_its_word)
         if self.settings.offline or not self.caller.deployed:
-            return self.client
-        return replace(self.client, limits=SharedLimits(self.progress.say))
+            return client
+        return replace(client, limits=SharedLimits(self.progress.say))
 
     @contextmanager
     def followed_load(self) -> Iterator[None]:
@@ -272,7 +273,8 @@ class SessionRun:
         if end is None or is_waited_for(self.start_utc, self.session.code, self.settings.current_time()):
             advice = "If the session has just ended, try again in half an hour; offline, its data must be in the cache."
         else:
-            advice = f"This session ended on {end:%Y-%m-%d}; the upstream has nothing of it that can be published."
+            nobody = "nothing of it is here" if self.settings.offline else "the upstream has nothing of it"
+            advice = f"This session ended on {end:%Y-%m-%d}; {nobody} that can be published."
         return NotReadyError(f"{error} {advice}")
 
     def wait(self, error: UpstreamError, until: datetime) -> None:
@@ -285,17 +287,28 @@ class SessionRun:
             self.logger.warning("That %s awaits its data cannot be published: %s", self.label, second)
         self.announcer.awaiting(text)
 
+    def find_nothing(self, error: UpstreamError) -> None:
+        """Let status and season index say that there is no data of the session and will be none. Never raises."""
+        text = sentence_of(error)
+        try:
+            self.status.no_data(text)
+            self._record_state(WITHOUT_DATA)
+        except Exception as second:
+            self.logger.warning("That there is no data of %s cannot be published: %s", self.label, second)
+        self.announcer.no_data(text)
+
     def fail(self, error: BaseException) -> None:
         """Let status and season index say why there is no (new) publication; what was published stays as it was.
 
-        An interrupted run says nothing of the session, only of itself. Never raises: ``error`` is what matters.
+        A cancelled run says nothing of the session, only of itself. Never raises: ``error`` is what matters.
         """
         interrupted = not isinstance(error, Exception)
-        text = "The run was interrupted. Run it again." if interrupted else sentence_of(error)
+        text = "The run was cancelled. Run it again." if interrupted else sentence_of(error)
         try:
-            state = "Cancelled" if interrupted else "Failed"
-            self.status.fail(text, state=state, cause=self._cause_of(error))
-            if not interrupted:
+            if interrupted:
+                self.status.cancel(text)
+            else:
+                self.status.fail(text, cause=self._cause_of(error))
                 self._record_state(state_after(error, self.start_utc, self.settings.current_time()))
         except Exception as second:
             self.logger.warning("The failure of %s cannot be published: %s", self.label, second)

@@ -7,10 +7,12 @@ types; knows no Prefect but for the call limits that all workers share (``limits
 - ``client``: FastF1 on one cache, its requests and failures. ``patches``: its insides. ``load``, ``tables``: a session
   as a recording. ``feeds``, ``telemetry``: its telemetry, decoded as FastF1 does it.
 - ``calendar``, ``selection``: the schedule, and which sessions of it somebody means.
-- ``outcomes``, ``limits``, ``slots``, ``account``: what became of requests, how many there may be, signing in.
+- ``answers``, ``outcomes``, ``absence``: what answers mean, what became of a load, when absence is believed.
+- ``limits``, ``slots``, ``account``: how many requests there may be, signing in.
 - ``proofs``: whether what FastF1 has parsed is still what it wrote.
 - ``topics``, ``services``, ``http_cache``, ``inputs``: what a session is made of, read from the cache.
 - ``results``: official results, which come late and change.
 - ``live_messages``, ``live_heard``, ``live_states``, ``live_recording``: recordings of the live feed, as streams.
-- ``archive``, ``archive_format``: raw data kept, to compute again without the upstream.
+- ``archive``, ``archive_keep``, ``archive_index``, ``archive_format``: raw responses kept, to compute from them alone.
+- ``fetch``, ``raw_streams``: filling it where the data can be had, without parsing.
 """

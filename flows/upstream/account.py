@@ -82,6 +82,8 @@ class SignInOnce:
 
     def _sign_in(self) -> patches.Token:
         username, password = self.account.username, self.account.password
+        if username is None and (problem := patches.unreadable_sign_in()) is not None:
+            self._end(problem, "Make it readable to who runs this, or sign in again.")
         if username is None or password is None:
             missing = self.account.missing
             self._end(f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} not set", "Set both.")

@@ -7,6 +7,8 @@ XML. A firewall that refuses an address answers with 403 too, in other words; so
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import Enum
 
 
@@ -27,6 +29,15 @@ class Answer:
     meaning: Meaning
     words: str
     excerpt: str = ""
+
+
+def clock_behind_s(headers: Mapping[str, str], now: datetime) -> float:
+    """Return by how much (s) the clock that says ``now`` (aware) is behind the host's; 0 where that says nothing."""
+    try:
+        said = parsedate_to_datetime(headers.get("Date") or "")
+    except ValueError:
+        return 0.0
+    return (said.replace(tzinfo=said.tzinfo or UTC) - now).total_seconds()
 
 
 _NOT_FOUND = (404, 410)

@@ -309,7 +309,6 @@ def take_from_cache(settings: Settings, cache_dir: Path, session: SessionRef, lo
     :raises PublicationError: the archive cannot be read or written.
     """
     store = open_archive(settings)
-    store.check()
     with working_folder() as folder:
         of_cache = settings.model_copy(update={"cache_dir": cache_dir, "offline": True})
         raw = _CacheReader(of_cache, session, folder).read(None)

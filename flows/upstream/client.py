@@ -59,13 +59,16 @@ class Heard:
         problem = self.client.sign_in_problem
         self.outcomes.check(session.label, session.located_path, services, sign_in_problem=problem)
 
-    def prove_absent(self, session: SessionRef, *, takes_its_word: bool) -> None:
+    def prove_absent(self, session: SessionRef, *, takes_its_word: bool = False) -> None:
         """Do nothing if what live timing says it has not of a session is not there; see :mod:`flows.upstream.absence`.
 
-        To be called within the block. :raises UpstreamError: it may be there.
+        To be called within the block. ``takes_its_word``: as the client does, or all the same.
+
+        :raises UpstreamError: it may be there.
         """
         absent = self.outcomes.absent(session.located_path)
-        prove_absent(self.client, session, absent, takes_its_word=takes_its_word)
+        taken = takes_its_word or self.client.takes_its_word
+        prove_absent(self.client, session, absent, takes_its_word=taken)
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Client:
 
     ``account`` is whom it signs in as where live timing wants that, ``limits`` are the call limits it shares with
     others (None: FastF1's own, for this process alone), ``logger`` is told why requests wait or go without a sign-in.
+    ``takes_its_word``: what live timing lists of a session and says it has not is lost, not withheld.
     """
 
     cache_dir: Path
@@ -81,6 +85,7 @@ class Client:
     account: Account = field(default_factory=Account.from_environment)
     limits: SharedLimits | None = None
     logger: Logger = _logger
+    takes_its_word: bool = False
 
     @classmethod
     def of(cls, settings: Settings, *, limits: SharedLimits | None = None, logger: Logger = _logger) -> "Client":
@@ -124,11 +129,13 @@ class Client:
             _captured_warnings() as said,
             _failures_as_errors(what),
             damage_explained(self.cache_dir),
-            patches.requests_heard(outcomes.note),
+            patches.requests_heard(outcomes.note, outcomes.note_clock),
             patches.streams_mended(),
             patches.telemetry_decoded(),
         ):
             yield Heard(said, outcomes, self)
+        if outcomes.clock_problem is not None:
+            self.logger.warning("%s", outcomes.clock_problem)
 
     def read_schedule_rows(self, year: int) -> list[dict[str, Any]]:
         """Return FastF1's schedule of a season: the columns of ``fastf1.events.EventSchedule``, one dict an event.

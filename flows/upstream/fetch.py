@@ -47,12 +47,10 @@ class Fetched:
         return f"{self.session.label} is {said}: {self.entry.bytes / 1e6:.1f} MB{lacks}{end}"
 
 
-def fetch_session(
-    settings: Settings, client: Client, session: SessionRef, logger: Logger, *, takes_its_word: bool = False
-) -> Fetched:
+def fetch_session(settings: Settings, client: Client, session: SessionRef, logger: Logger) -> Fetched:
     """Download what a session is computed from and keep it in the archive, unless it holds the same.
 
-    ``takes_its_word``: what live timing lists and says it has not is lost. What is kept may end before its session.
+    What is kept may end before its session.
 
     :raises InputError: no archive is set, or it does not exist.
     :raises NotReadyError: nothing of the session is out.
@@ -62,12 +60,13 @@ def fetch_session(
     :raises PublicationError: the archive cannot be read or written.
     """
     store = open_archive(settings)
-    store.check()
+    # Before anything is downloaded: whether the archive can be reached. Its keeper may write below raw/ alone.
+    read_index(store, session.year)
     located = locate(client, session)
     try:
         with working_folder() as folder:
             with client.asking(session.label) as heard:
-                raw = _Download(client, heard, located, folder).all(takes_its_word=takes_its_word)
+                raw = _Download(client, heard, located, folder).all()
             save_schedule(settings, store, session.year)
             kept = keep(store, raw, logger)
     except OSError as error:
@@ -113,7 +112,8 @@ class _Download:
         self._folder = folder
         self._responses: dict[str, Response] = {}
 
-    def all(self, *, takes_its_word: bool) -> Raw:
+    def all(self) -> Raw:
+        """Return all that there is of the session."""
         session = self._session
         streams = urls_of(session)
         if not self._stream(INFO, streams[INFO]):
@@ -133,7 +133,7 @@ class _Download:
         for name, url in services.items():
             self._ask(name, url)
         self._heard.check_complete(session, services.values())
-        self._heard.prove_absent(session, takes_its_word=takes_its_word)
+        self._heard.prove_absent(session)
         if key is None:
             raise CorruptDataError(
                 f"Nothing tells the number of {session.label}, which its files are named by: its SessionInfo has no "

@@ -59,11 +59,10 @@ if TYPE_CHECKING:
 _FIRST_YEAR_WITHOUT_DRS = 2026
 
 
-def load_recording(client: "Client", session: SessionRef, *, takes_its_word: bool = False) -> Recording:
+def load_recording(client: "Client", session: SessionRef) -> Recording:
     """Load a session through FastF1 on the client's cache and return it as plain arrays and clean texts.
 
-    Topics of the cache that were damaged since FastF1 wrote them are made again. ``takes_its_word``: what live timing
-    says it has not is not there, even if the session lists it.
+    Topics of the cache that were damaged since FastF1 wrote them are made again.
 
     :raises CorruptDataError: one was damaged and nobody has it.
     :raises BlockedError: something is refused to this machine's address.
@@ -82,7 +81,8 @@ def load_recording(client: "Client", session: SessionRef, *, takes_its_word: boo
             heard.check_complete(located, services_used(client.cache_dir, located).values())
             keep_proofs(folder, session.label)
             heard.prove_absent(located, takes_its_word=True)
-            raise NotReadyError(f"The upstream has nothing on {located.label}, not even its SessionInfo.")
+            who = "This machine's cache, which alone was asked," if client.offline else "The upstream"
+            raise NotReadyError(f"{who} has nothing on {located.label}, not even its SessionInfo.")
         loaded.load()
         own = getattr(loaded, "_session_info", None)
         if own is None:
@@ -92,7 +92,7 @@ def load_recording(client: "Client", session: SessionRef, *, takes_its_word: boo
         info = complete_info(client, located, own, found=_found(loaded))
         circuit = _read_circuit(loaded, info)
         heard.check_complete(located, services_used(client.cache_dir, located).values())
-        heard.prove_absent(located, takes_its_word=takes_its_word)
+        heard.prove_absent(located)
     keep_proofs(folder, session.label)
     warnings = _with_earlier_warnings(client.cache_dir, located, heard.warnings)
     without = [] if own is not None and key_of(own) is not None else ["session_info"]

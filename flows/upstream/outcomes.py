@@ -14,6 +14,8 @@ from flows.upstream.services import LIVE_TIMING, LIVE_TIMING_MIRROR
 from transforms.errors import AccountError, BlockedError, UpstreamError
 
 _NAMED_AT_MOST = 3
+#: A sign-in is renewed five minutes before its end.
+_CLOCK_MATTERS_S = 300.0
 #: What to do where an address is refused.
 FETCH_ELSEWHERE = (
     "Formula 1 refuses data centres. Fetch from another place, a home connection for one, with `parcferme fetch`, and "
@@ -31,10 +33,24 @@ class Outcomes:
     """The last outcome of each address. An answer from the cache, even an old one for want of a new, is an answer."""
 
     by_url: dict[str, Answer] = field(default_factory=dict)
+    clock_behind_s: float = 0.0
 
     def note(self, url: str, answer: Answer) -> None:
         """Keep what became of a request."""
         self.by_url[url] = answer
+
+    def note_clock(self, behind_s: float) -> None:
+        """Keep by how much (s) this machine's clock is behind that of a host that has just answered."""
+        self.clock_behind_s = behind_s
+
+    @property
+    def clock_problem(self) -> str | None:
+        """What is wrong with this machine's clock, in a sentence; None: nothing that matters."""
+        if abs(self.clock_behind_s) < _CLOCK_MATTERS_S:
+            return None
+        side = "behind" if self.clock_behind_s > 0 else "ahead of"
+        minutes = abs(self.clock_behind_s) / 60
+        return f"This machine's clock is {minutes:.0f} minutes {side} the upstream's: set it, sign-ins depend on it."
 
     def has_come(self, api_path: str, stream: str) -> bool:
         """Whether live timing or its mirror gave a stream of the session, whatever is in it."""
@@ -65,7 +81,8 @@ class Outcomes:
         """
         services = list(services)
         if wanted := self._missing(api_path, services, Meaning.NEEDS_ACCOUNT):
-            raise account_error(label, _sentence(wanted), sign_in_problem)
+            problems = [problem for problem in (sign_in_problem, self.clock_problem) if problem is not None]
+            raise account_error(label, _sentence(wanted), " ".join(problems) or None)
         if refused := self._missing(api_path, services, Meaning.REFUSED):
             raise BlockedError(
                 f"This machine's address is refused by {_hosts(refused)}: of {label}, {_sentence(refused)} did not "

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from flows.upstream import streams
-from flows.upstream.answers import Answer, Meaning, answer_of, no_answer
+from flows.upstream.answers import Answer, Meaning, answer_of, clock_behind_s, no_answer
 from flows.upstream.services import LIVE_TIMING, LIVE_TIMING_MIRROR
 from flows.upstream.topics import PARSERS_LOGGER, STREAMS
 from transforms.errors import UpstreamError
@@ -157,6 +157,22 @@ def token_folder() -> Path:
     return Path(token_manager._token_path).parent
 
 
+def unreadable_sign_in() -> str | None:
+    """Return why what FastF1 has stored of a sign-in cannot be used; None: it can, or there is none."""
+    from fastf1.internals.f1account import token_manager
+
+    path = Path(token_manager._token_path)
+    try:
+        path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"the stored sign-in {path} cannot be read ({error.strerror or error})"
+    if stored_sign_in_end() is None:
+        return f"the stored sign-in {path} is damaged"
+    return None
+
+
 def stored_sign_in_end() -> datetime | None:
     """Return until when (aware) the token holds that FastF1 has stored on this machine; None: there is none."""
     from fastf1.internals.f1account.tokens import TokenManager
@@ -232,10 +248,11 @@ class _Adapter:
 
 
 @contextmanager
-def requests_heard(hear: Callable[[str, Answer], None]) -> Iterator[None]:
+def requests_heard(hear: Callable[[str, Answer], None], clock: Callable[[float], None]) -> Iterator[None]:
     """Call ``hear`` with address and outcome of what FastF1 asks for through its cache; offline with nothing.
 
-    A web page in place of data is a refusal, whatever its status: FastF1 gets it as one, and does not keep it.
+    ``clock`` is called with the seconds by which this machine's is behind, whenever a host has answered. A web page in
+    place of data is a refusal, whatever its status: FastF1 gets it as one, and does not keep it.
     """
     import requests
     from fastf1.req import Cache
@@ -252,6 +269,8 @@ def requests_heard(hear: Callable[[str, Answer], None]) -> Iterator[None]:
         if session is not None and not session.settings.only_if_cached:
             answer = answer_of(response.status_code, response.headers, response.content)
             hear(url, answer)
+            if not getattr(response, "from_cache", False):
+                clock(clock_behind_s(response.headers, datetime.now(UTC)))
             if answer.meaning is Meaning.REFUSED and response.status_code < _FORBIDDEN:
                 Cache.delete_response(url)
                 response.status_code = _FORBIDDEN

@@ -15,6 +15,7 @@ import { lengthText, liveText, moment, momentText, parseTime } from "./times.js"
  * @property {number | null} heardMs when it was heard of last
  * @property {string} message what it said
  * @property {number | null} [nextMs] when one that waits tries again
+ * @property {string} [cause] what one that waits waits for
  */
 
 /** @typedef {(run: Run) => Status | null} StatusOf the status document of a run, null where there is none */
@@ -27,10 +28,17 @@ const OUTCOMES = {
   published: ["✓", "published", "good"],
   unchanged: ["✓", "unchanged", "good"],
   awaiting_data: ["…", "waiting for data", "waiting"],
+  no_data: ["–", "no data", "off"],
   failed: ["✕", "failed", "bad"],
   crashed: ["✕", "crashed", "bad"],
   cancelled: ["⊘", "cancelled", "off"],
 };
+/**
+ * What somebody has to act on, of what runs wait for.
+ *
+ * @type {Record<string, string>}
+ */
+const WAITS = { blocked: "The upstream refuses this system's address", account: "Nobody is signed in at the upstream" };
 /** @type {Record<string, string>} */
 const KINDS = { publish: "publish", recheck: "check again" };
 const SHOWN = 6;
@@ -60,9 +68,9 @@ export function progressOf(entry, status, now) {
   const heardMs = parseTime(own?.updated_at) ?? parseTime(entry.started_at);
   const percent = Math.min(Math.max(Number(own?.progress) || 0, 0), 100);
   const base = { percent, heardMs, message: String(own?.message ?? "") };
-  if (own?.type === "awaiting_data") return { ...base, kind: "waiting", nextMs: parseTime(own.next_attempt_at) };
+  if (own?.type === "awaiting_data") return { ...base, kind: "waiting", nextMs: parseTime(own.next_attempt_at), cause: own.cause ?? "" };
   if (own?.type === "error") return { ...base, kind: "failed", message: String(own.error ?? own.message ?? "") };
-  if (own?.type === "complete") return { ...base, kind: "done", percent: 100 };
+  if (own && ["complete", "no_data", "cancelled"].includes(own.type)) return { ...base, kind: "done", percent: 100 };
   if (heardMs !== null && now - heardMs > SILENCE_MS) return { ...base, kind: "silent" };
   return { ...base, kind: own ? "running" : "starting" };
 }
@@ -165,9 +173,11 @@ function fillCard(card, entry, progress) {
 function words(progress) {
   if (progress.kind === "waiting") {
     const nextMs = progress.nextMs ?? null;
-    if (nextMs === null) return { key: "waiting", parts: ["Waiting for data."] };
-    const text = `Waiting for data, next attempt at ${momentText(nextMs)}, `;
-    return { key: text, parts: [text, liveText("in", nextMs)] };
+    const why = WAITS[progress.cause ?? ""];
+    const start = why ? [element("strong", { class: "alarm" }, why)] : ["Waiting for data"];
+    if (nextMs === null) return { key: `waiting ${why}`, parts: [...start, "."] };
+    const text = `, next attempt at ${momentText(nextMs)}, `;
+    return { key: `${why} ${text}`, parts: [...start, text, liveText("in", nextMs)] };
   }
   if (progress.kind === "silent") {
     const since = progress.heardMs === null ? "" : liveText("for", progress.heardMs);

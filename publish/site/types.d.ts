@@ -271,6 +271,12 @@ export interface RunsDocument {
   next: PlannedRun[];
 }
 
+/** What became current, newest first. */
+export interface ChangesDocument {
+  schema: string;
+  changes: { published_at: string; session_key: number; reason: string }[];
+}
+
 export interface Status {
   schema: string;
   type: string;
@@ -280,6 +286,7 @@ export interface Status {
   updated_at: string;
   error: string | null;
   next_attempt_at?: string | null;
+  cause?: string | null;
 }
 
 /** Documents by the name in their `schema`. */
@@ -299,4 +306,5 @@ export interface Documents {
   health: Health;
   runs: RunsDocument;
   status: Status;
+  changes: ChangesDocument;
 }

@@ -36,6 +36,9 @@ PUBLIC_KEYS = (
     "v1/status/2024/1/R.json",
     "v1/health.json",
     "v1/runs.json",
+    "v1/metrics.prom",
+    "v1/changes.json",
+    "v1/changes.atom",
     "v1/site.json",
     "v1/status/2024/moves.json",
 )
@@ -223,6 +226,20 @@ def test_what_each_role_may_do(template: dict[str, Any], stack: SimpleNamespace,
     assert may(documents, "s3:ListBucket", "arn:aws:s3:::f1-site")
     for action in ("s3:DeleteBucket", "s3:PutBucketPolicy", "s3:PutLifecycleConfiguration", "iam:PassRole"):
         assert not may(documents, action, "arn:aws:s3:::f1-site"), action
+
+
+def test_who_fetches_reads_and_writes_the_archive_and_nothing_else(
+    template: dict[str, Any], stack: SimpleNamespace
+) -> None:
+    documents = policies_of(stack, template, "FetcherRole")
+    raw = "arn:aws:s3:::f1-site-raw"
+    for key in ("raw/2024/9472.tar.zst", "raw/2024/index.json", "raw/2024/schedule.tar.zst"):
+        assert may(documents, "s3:GetObject", f"{raw}/{key}") and may(documents, "s3:PutObject", f"{raw}/{key}")
+        assert not may(documents, "s3:DeleteObject", f"{raw}/{key}")
+    assert may(documents, "s3:ListBucket", raw)
+    for at in (f"{raw}/v1/check.json", f"{raw}/other", *(f"arn:aws:s3:::f1-site/{key}" for key in PUBLIC_KEYS)):
+        assert not any(may(documents, action, at) for action in ("s3:GetObject", "s3:PutObject", "s3:DeleteObject"))
+    assert not may(documents, "s3:ListBucket", "arn:aws:s3:::f1-site")
 
 
 def test_a_reader_never_sees_an_archive_that_strayed_into_the_site(

@@ -5,7 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -46,11 +46,12 @@ class Weekend:
     double: UpstreamDouble
     engine: ForkedEngine
     now: datetime
+    variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def clock(self) -> dict[str, str]:
-        """What lets a process believe that it is ``now``."""
-        return {"PARCFERME_NOW": self.now.isoformat()}
+        """What lets a process believe that it is ``now``, and ``variables``."""
+        return {"PARCFERME_NOW": self.now.isoformat(), **self.variables}
 
     @property
     def store(self) -> Store:

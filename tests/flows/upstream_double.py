@@ -117,6 +117,7 @@ class UpstreamDouble:
         self._blocks: list[tuple[re.Pattern[str], re.Pattern[str], Answer]] = []
         self._delays: list[tuple[re.Pattern[str], float]] = []
         self._max_age_s: dict[str, int | None] = {host: _MAX_AGE_S.get(host) for host in HOSTS}
+        self._late_by_s = 0.0
         self._account = Account()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.double = self
@@ -165,11 +166,16 @@ class UpstreamDouble:
         with self._changed:
             self._blocks.append((re.compile(hosts), re.compile(paths), REFUSALS[how]))
 
+    def late_by(self, seconds: float) -> None:
+        """Let every host's clock be that much behind this machine's; :meth:`up` sets it right."""
+        self._late_by_s = seconds
+
     def up(self) -> None:
         """End every failure and refusal; what hangs is answered."""
         with self._changed:
             self._down.clear()
             self._blocks.clear()
+            self._late_by_s = 0.0
             self._changed.notify_all()
 
     def delay(self, hosts: str, seconds: float) -> None:
@@ -382,7 +388,7 @@ class _Handler(BaseHTTPRequestHandler):
         unchanged = answer.status == 200 and self.headers.get("If-None-Match") == etag
         status, body = (304, b"") if unchanged else (answer.status, answer.body)
         self.send_response_only(status)
-        self.send_header("Date", self.date_time_string())
+        self.send_header("Date", self.date_time_string(time.time() - self.server.double._late_by_s))
         if answer.server:
             self.send_header("Server", answer.server)
         self.send_header("Content-Length", str(len(body)))

@@ -10,8 +10,9 @@ from publish.live.health import Check, Health
 from publish.live.runs import PlannedEntry, RunEntry, replace_planned, run_ended, run_started
 from publish.live.status import Status
 from publish.publication import publish_site
+from publish.season.changes import Change, Changes
 from publish.season.document import Event, IndexedSession, Published, ScheduledSession, season_document
-from publish.season.index import update_root_index
+from publish.season.index import read_season, update_root_index
 from publish.site.files import site_files
 from publish.stores.base import Store
 from publish.stores.folder import FileStore
@@ -143,6 +144,22 @@ def write_season(
     update_root_index(store, years=(year,))
 
 
+def write_changes(store: Store, year: int, after: timedelta) -> None:
+    """Let the feed tell that every published session of a season was published ``after`` its start."""
+    season = read_season(store, year)
+    made = [
+        Change(
+            session.start_utc + after, session.session_key, year, event.round, event.name, session.code, "a" * 16, "A",
+            "first", (), 0, keys.latest(session.session_key),
+        )
+        for event in (season.events if season else ())
+        for session in event.sessions
+        if session.start_utc is not None and session.session_key is not None
+    ]  # fmt: skip
+    made.sort(key=lambda change: change.published_at, reverse=True)
+    store.write(keys.CHANGES, encode_document(Changes(tuple(made))))
+
+
 def plan(store: Store, count: int = 9) -> None:
     """Plan runs: a re-check soon, then the sessions of coming weekends."""
     planned = [
@@ -169,6 +186,7 @@ def healthy(store: Store) -> None:
     publish_pages(store)
     write_season(store, NOW.year - 1, 9)
     write_season(store, NOW.year, 5)
+    write_changes(store, NOW.year, 2 * 60 * MINUTE + 35 * MINUTE)
     write_health(store)
     for n, code in enumerate(("FP1", "SQ", "S", "Q", "R")):
         entry = run(n, code, event="Chinese Grand Prix", started=(50 - 9 * n) * 60 * MINUTE)
@@ -180,8 +198,8 @@ def healthy(store: Store) -> None:
 def running(store: Store) -> None:
     """A busy moment: two runs on their way, one silent, one waiting for its data, one just failed."""
     healthy(store)
-    states = {(5, "R"): "awaiting_data", (5, "Q"): "failed", (2, "FP3"): "unavailable", (7, "R"): "cancelled"}
-    write_season(store, NOW.year, 5, states={**states, (5, "S"): "unavailable"})
+    states = {(5, "R"): "awaiting_data", (5, "Q"): "failed", (2, "FP3"): "no_data", (7, "R"): "cancelled"}
+    write_season(store, NOW.year, 5, states={**states, (5, "S"): "no_data"})
     for number, code, progress, message in (
         (21, "R", 63, "Encoding frames at 25 a second: 41 of 118 chunks"),
         (22, "Q", 8, "Loading from the live timing archive"),
@@ -197,6 +215,11 @@ def running(store: Store) -> None:
     end(store, waiting, "awaiting_data", said, 12 * MINUTE)
     attempt = NOW + 28 * MINUTE
     write_status(store, waiting, 4, said, type="awaiting_data", state="AwaitingRetry", next_attempt_at=attempt)
+    blocked = run(26, "S", event="Chinese Grand Prix", started=50 * MINUTE)
+    end(store, blocked, "awaiting_data", said, 11 * MINUTE)
+    write_status(
+        store, blocked, 4, said, type="awaiting_data", state="AwaitingAccess", next_attempt_at=attempt, cause="blocked"
+    )
     failed = run(25, "Q", event="Chinese Grand Prix", started=34 * MINUTE)
     error = "The results service answered 500 five times. Run the session again in an hour."
     end(store, failed, "failed", error, 31 * MINUTE)

@@ -45,6 +45,8 @@ def test_first_publication_is_complete(store, publishing):
     folder = keys.revision_folder(9472, outcome.revision)
     assert all_keys(store) == {
         "index.json",
+        "v1/changes.json",
+        "v1/changes.atom",
         "v1/seasons/2024.json",
         "v1/sessions/9472/latest.json",
         folder + "manifest.json",
@@ -94,7 +96,7 @@ def test_order_of_requests(file_store, publishing):
     watched = WatchedStore(file_store)
     outcome = publish(watched, publishing)
     order = [_kind(key, outcome.revision) for _, key in watched.writes]
-    expected = ["object"] * 7 + ["manifest", "latest"] + ["copy"] * 4 + ["season", "root"]
+    expected = ["object"] * 7 + ["manifest", "latest"] + ["copy"] * 4 + ["season", "root", "feed", "feed", "root"]
     assert order == expected
 
 
@@ -103,6 +105,8 @@ def _kind(key, revision):
         return "manifest"
     if f"/{revision}/" in key:
         return "object"
+    if key in (keys.CHANGES, keys.CHANGES_ATOM):
+        return "feed"
     return {"v1/sessions/9472/latest.json": "latest", "v1/seasons/2024.json": "season", "index.json": "root"}.get(
         key, "copy"
     )

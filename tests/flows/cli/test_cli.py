@@ -80,7 +80,8 @@ def test_what_cannot_be_meant_ends_with_2(
         ),
         (
             "backfill 2024 --source x",
-            "Invalid value for '--source': 'x' is not one of 'upstream', 'archive'. See `parcferme backfill --help`.",
+            "Invalid value for '--source': 'x' is not one of 'upstream', 'archive', 'auto'. "
+            "See `parcferme backfill --help`.",
         ),
         ("health --live --ready", "--ready and --live exclude each other. See `parcferme health --help`."),
         ("health --ready --live", "--live and --ready exclude each other. See `parcferme health --help`."),
@@ -369,7 +370,7 @@ def test_an_interrupted_session_says_so_and_ends_with_130(
     assert main(["publish", YEAR, "1", "FP1"]) == 130
     assert "Interrupted" in _said(capsys)
     status = json.loads((sample_site / f"v1/status/{YEAR}/1/FP1.json").read_bytes())
-    assert (status["type"], status["state"]) == ("error", "Cancelled")
+    assert (status["type"], status["state"]) == ("cancelled", "Cancelled")
     runs = json.loads((sample_site / "v1/runs.json").read_bytes())
     assert runs["running"] == [] and [run["state"] for run in runs["recent"]] == ["cancelled"]
 

@@ -193,6 +193,7 @@ def test_without_channels_only_runs_are_looked_after(client: SyncPrefectClient) 
         "parcferme: runs that never begin have crashed",
         "parcferme: runs being cancelled are cancelled",
         "parcferme: check the health when a session ends badly",
+        "parcferme: publish what comes into the archive",
     ]
     assert set(_ids(client)) == set(names)
 
@@ -217,7 +218,7 @@ def test_settings_that_go_take_their_automations_and_addresses_along(client: Syn
     none = apply_automations(_settings())
 
     told = [name for name in both if name.startswith("parcferme: tell of")]
-    assert len(told) == 6
+    assert len(told) == 7
     assert {with_both[name] for name in told} == {2}
     assert {with_one[name] for name in told} == {1}
     assert set(_ids(client)) == {"parcferme: mine", *none}

@@ -238,7 +238,7 @@ def test_typical_ends() -> None:
 
 
 def test_failed_sessions_are_named_and_many_counted() -> None:
-    assert check_failed_sessions([session("Q", "published"), session("R", "unavailable")]).state == HEALTHY
+    assert check_failed_sessions([session("Q", "published"), session("R", "no_data")]).state == HEALTHY
     check = check_failed_sessions([session("Q", "failed")] * 7)
     assert check.state == DEGRADED
     assert check.message.startswith("2024 Bahrain Grand Prix Q, ") and "and 2 more" in check.message
@@ -261,7 +261,7 @@ def test_awaiting() -> None:
     assert "last attempt was at 2024-03-03 09:00 UTC" in check_awaiting([old], {old: given_up}, NOW).message
 
 
-@pytest.mark.parametrize("state", ["awaiting_data", "failed", "unavailable", "scheduled"])
+@pytest.mark.parametrize("state", ["awaiting_data", "failed", "no_data", "scheduled"])
 @pytest.mark.parametrize(
     ("ended", "expected"),
     [
@@ -281,7 +281,7 @@ def test_published_in_time(state, ended, expected) -> None:
 
 def test_what_is_published_cancelled_or_known_to_have_no_data_is_not_overdue() -> None:
     known = [session("R", "published", ended=DAY), session("Q", "cancelled", ended=DAY)]
-    looked_for = session("FP1", "unavailable", ended=2 * DAY)
+    looked_for = session("FP1", "no_data", ended=2 * DAY)
     statuses = {looked_for: said("error")}
     assert check_published_in_time([*known, looked_for], statuses, NOW, deployed_at=None).state == HEALTHY
     still_waiting = {looked_for: said("awaiting_data")}

@@ -280,6 +280,7 @@ def test_a_check_that_cannot_be_made_is_failing_and_stops_no_other(installation,
         "disk",
         "awaiting",
         "failed_sessions",
+        "upstream",
     } | {name for name in ("f1_account",) if checks[name].state == FAILING}
 
 

@@ -66,6 +66,7 @@ def test_a_race_weekend(weekend: Weekend) -> None:
     postponed_while_it_waits(weekend, waiting)
     data_never_comes(weekend, waiting)
     planned_after_it_all(weekend)
+    fetched_elsewhere(weekend)
     assert verify_store(weekend.store, deep=True).is_good
 
 
@@ -411,7 +412,7 @@ def data_never_comes(weekend: Weekend, flow_run_id: str) -> None:
     status = weekend.status(2, "R")
     assert (status["type"], status["state"], status["next_attempt_at"]) == ("error", "Failed", None)
     assert RENAMED in status["error"]
-    assert weekend.indexed(RENAMED, "R")["state"] == "unavailable"
+    assert weekend.indexed(RENAMED, "R")["state"] == "no_data"
     weekend.wait_for_event("failed", flow_run_id)
 
 
@@ -423,3 +424,44 @@ def planned_after_it_all(weekend: Weekend) -> None:
     assert {slot: runs for slot, runs in after.items() if slot in before} == before
     # Of the first two the re-checks are there since the calendar was renumbered.
     assert after.keys() - before.keys() == {(RENAMED, code, "recheck-7d") for code in ("FP3", "Q", "R")}
+
+
+def fetched_elsewhere(weekend: Weekend) -> None:
+    """The address of those who compute is refused; another place fetches for them, and its runs are planned instead."""
+    folder = weekend.installation.folder
+    archive = folder / "archive"
+    archive.mkdir()
+    home = {"PARCFERME_ARCHIVE": archive.as_uri(), "PARCFERME_CACHE_DIR": str(folder / "home")}
+    cloud = {**home, "PARCFERME_CACHE_DIR": str(folder / "cloud"), "PARCFERME_SOURCE": "archive"}
+    weekend.double.season.show(3, "Q")
+    ask = {"year": SAMPLE_YEAR, "event": RENAMED, "session": "Qualifying"}
+
+    weekend.variables = home
+    weekend.double.block("firewall")
+    run = weekend.order("fetch-session", **ask)
+    ends_as(run, "AwaitingAccess", "address is refused", "parcferme fetch")
+    weekend.double.up()
+    ends_as(weekend.execute(run["id"]), "Completed", "is kept in the archive")
+
+    # The server has been told, and has planning look.
+    def planning() -> list[Run]:
+        runs = weekend.installation.flow_runs(deployments={"name": {"any_": ["plan-season"]}})
+        return [one for one in runs if (one["created_by"] or {}).get("type") == "AUTOMATION"]
+
+    wait_until(planning, "a run of plan-season")
+    weekend.double.block("firewall", paths=".*/static/.*")
+    weekend.variables = {**cloud, "PARCFERME_PLAN_FETCHES": "1"}
+    ends_as(weekend.order("plan-season"), "Completed", "planned")
+    (publishing,) = (
+        one
+        for one in weekend.installation.flow_runs(deployments={"name": {"any_": ["publish-session"]}})
+        if one["state_type"] == "SCHEDULED" and one["parameters"]["source"] == "archive"
+    )
+    ends_as(weekend.execute(publishing["id"]), "Completed", "Published")
+    assert weekend.indexed(RENAMED, "Q")["state"] == "published"
+    ends_as(weekend.order("plan-season"), "Completed", "Everything is planned already")
+    # Straight from here nothing comes, and the system says so.
+    weekend.variables = {}
+    ends_as(weekend.order("publish-session", **ask | {"session": "Race"}), "AwaitingAccess", "address is refused")
+    assert weekend.status(2, "R")["cause"] == "blocked"
+    weekend.double.up()

@@ -1,6 +1,7 @@
 """The door to FastF1 with an upstream that is late, refuses, fails or wants an account: FastF1 itself, over HTTPS."""
 
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from upstream_season import CIRCUIT_HOST, MIRROR_HOST, RESULTS_HOST, SCHEDULE_HO
 
 from flows.health.machine import read_sign_in
 from flows.sample import SAMPLE_YEAR
-from flows.upstream.answers import Answer, Meaning, answer_of
+from flows.upstream.answers import Answer, Meaning, answer_of, clock_behind_s
 from flows.upstream.client import Client
 from flows.upstream.http_cache import read_bodies
 from flows.upstream.limits import SharedLimits
@@ -229,7 +230,7 @@ def test_what_the_session_lists_is_not_absent_unless_somebody_says_so(double: Up
     double.season.lists(1, "Q", "CarData.z")
     with pytest.raises(BlockedError, match=r"lists CarData\.z\.jsonStream of .*--force"):
         load_recording(Client(cache), QUALIFYING)
-    recording = load_recording(Client(cache), QUALIFYING, takes_its_word=True)
+    recording = load_recording(Client(cache, takes_its_word=True), QUALIFYING)
     assert {"car_data", "position_data"} <= set(recording.missing)
 
 
@@ -243,6 +244,22 @@ def test_before_a_season_has_an_index_the_year_before_shows_that_nobody_is_refus
     double.season.replace(f"https://{TIMING_HOST}/static/{SAMPLE_YEAR - 1}/Index.json", b'{"Meetings": []}')
     with pytest.raises(NotReadyError):
         load_recording(Client(cache), QUALIFYING)
+
+
+def test_a_clock_that_is_wrong_is_told(double: UpstreamDouble, cache: Path, caplog: pytest.LogCaptureFixture) -> None:
+    noon = datetime(2099, 3, 1, 12, tzinfo=UTC)
+    assert clock_behind_s({"Date": "Sun, 01 Mar 2099 12:10:00 GMT"}, noon) == 600
+    assert clock_behind_s({"Date": "yesterday"}, noon) == clock_behind_s({}, noon) == 0
+    outcomes = Outcomes()
+    outcomes.note_clock(-7200)
+    assert outcomes.clock_problem is not None and "120 minutes ahead of" in outcomes.clock_problem
+    outcomes.note(f"https://{TIMING_HOST}{PATH}CarData.z.jsonStream", _ACCOUNT)
+    with pytest.raises(AccountError, match=r"is not set.* 120 minutes ahead"):
+        outcomes.check("2099", PATH, (), sign_in_problem="F1_USERNAME is not set.")
+    double.late_by(3600.0)
+    with Client(cache).asking("something"):
+        ask_live_timing(cache, 1)
+    assert any("60 minutes ahead of the upstream's" in text for text in said(caplog))
 
 
 # Results that come later.
@@ -346,6 +363,24 @@ def test_a_token_taken_back_is_replaced_once(
     assert sign_ins(account) == 2
     (once,) = said(caplog)
     assert "rejects the token" in once
+
+
+@pytest.mark.parametrize("damage", ["a folder", "no token"])
+def test_a_stored_sign_in_that_cannot_be_read_is_told(
+    account: UpstreamDouble, cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    for name in ("F1_USERNAME", "F1_PASSWORD"):
+        monkeypatch.delenv(name)
+    account.token_path.parent.mkdir(parents=True, exist_ok=True)
+    if damage == "a folder":
+        account.token_path.mkdir()
+    else:
+        account.token_path.write_text("{")
+    assert ask_live_timing(cache, 1) == [401]
+    (once,) = said(caplog)
+    assert f"the stored sign-in {account.token_path}" in once and "sign in again" in once
+    if damage == "a folder":
+        account.token_path.rmdir()
 
 
 def test_nobody_is_asked_at_the_terminal(

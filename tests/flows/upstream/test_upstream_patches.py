@@ -112,7 +112,11 @@ def test_every_request_goes_through_the_hook_and_is_heard(client: Client) -> Non
         let.append(host)
         return _response(URL, b"{}")
 
-    with client.at_work(), requests_through(_let_through), requests_heard(lambda *outcome: heard.append(outcome)):
+    with (
+        client.at_work(),
+        requests_through(_let_through),
+        requests_heard(lambda *outcome: heard.append(outcome), lambda _: None),
+    ):
         assert ask().content == b"{}"
         assert ask().content == b"{}"
     assert let == [LIVE_TIMING.removeprefix("https://")]
@@ -139,7 +143,7 @@ def test_an_error_instead_of_an_answer_is_heard(client: Client) -> None:
     with (
         client.at_work(),
         requests_through(_cut_off),
-        requests_heard(lambda *outcome: heard.append(outcome)),
+        requests_heard(lambda *outcome: heard.append(outcome), lambda _: None),
         pytest.raises(requests.ConnectTimeout),
     ):
         ask()
@@ -149,7 +153,7 @@ def test_an_error_instead_of_an_answer_is_heard(client: Client) -> None:
 def test_offline_nothing_is_heard(client: Client) -> None:
     heard: list[tuple[str, Answer]] = []
     offline = Client(client.cache_dir, offline=True)
-    with offline.at_work(), requests_heard(lambda *outcome: heard.append(outcome)):
+    with offline.at_work(), requests_heard(lambda *outcome: heard.append(outcome), lambda _: None):
         assert ask().status_code == 504
     assert heard == []
 

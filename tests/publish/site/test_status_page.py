@@ -74,6 +74,7 @@ def test_the_sites_are_as_the_schemas_say(site_of, name):
     store = site_of(name).store
     documents = {keys.HEALTH: "health", keys.RUNS: "runs", keys.INDEX: "index"}
     documents |= {row.key: "status" for row in store.list(keys.STATUS)}
+    documents[keys.CHANGES] = "changes"
     documents |= {row.key: "season" for row in store.list("v1/seasons/")}
     for key, schema in documents.items():
         if (stored := store.read(key)) is not None:
@@ -102,6 +103,20 @@ def test_what_is_next_has_its_time_and_a_countdown(look):
     assert rows["rows"][1].startswith(f"Practice 1 Miami Grand Prix {sites.NOW.year}publish")
     expected = [sites.NOW + 25 * sites.MINUTE, sites.NOW + 2 * sites.DAY + 7 * sites.MINUTE]
     assert rows["utc"][:2] == [utc_text(moment) for moment in expected]
+
+
+def test_how_soon_the_last_sessions_were_published(look):
+    rows = look(
+        "running",
+        """return all("#freshness tbody tr").map((row) => [...row.children].map((cell) => cell.textContent));""",
+    )
+    assert len(rows) == 20
+    by_title = {title: took for title, _, took in rows}
+    assert f"Race Chinese Grand Prix {sites.NOW.year}" not in by_title  # it is not over yet
+    assert by_title[f"Qualifying Chinese Grand Prix {sites.NOW.year}"] == "failed, ended 8 h ago"
+    assert by_title[f"Sprint Chinese Grand Prix {sites.NOW.year}"] == "no data, ended 16 h ago"
+    assert by_title[f"Race Japanese Grand Prix {sites.NOW.year}"] == "35 min"
+    assert by_title[f"Qualifying Japanese Grand Prix {sites.NOW.year}"] == "1 h 35 min"
 
 
 @pytest.mark.parametrize(
@@ -158,6 +173,8 @@ def test_runs_are_shown_as_they_are(look):
     assert (waiting["kind"], waiting["percent"]) == ("waiting", "waiting")
     assert waiting["said"].startswith("Waiting for data, next attempt at ") and "UTC" in waiting["said"]
     assert ", in 2" in waiting["said"]
+    blocked = cards[f"Sprint Chinese Grand Prix {sites.NOW.year}"]
+    assert blocked["said"].startswith("The upstream refuses this system's address, next attempt at ")
 
 
 def test_progress_moves_between_polls_and_the_card_stays(site_of, look):
@@ -272,7 +289,7 @@ def test_a_site_with_nothing_on_it_is_told_in_words(look):
     assert "no health document" in seen["sentence"]
     assert seen["problem"] == ""
     told = ["Nothing runs at the moment.", "Nothing is planned.", "No run has ended here yet."]
-    assert seen["none"] == [*told, "No season is published here yet."]
+    assert seen["none"] == [*told, "No session is over yet.", "No season is published here yet."]
 
 
 def test_off_season_is_no_outage(look):
