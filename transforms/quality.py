@@ -7,7 +7,8 @@ of the session to the car's last moment in it.
 - D: timing without telemetry, or telemetry without timing; or a stream that ends before its session.
 - C: coverage of coordinates or speed below 90 %, or a race whose order agrees with the lap chart at less than 97 %.
 - B: coverage below 98 %, agreement below 99.5 %, a car with coordinates for less than 90 %, a topic of the upstream
-  missing, damaged texts, or sources that contradict each other (:data:`CONTRADICTIONS`).
+  missing, damaged texts, sources that contradict each other, or a recording of the live feed in place of the official
+  files (:data:`CONTRADICTIONS`).
 - A: everything else.
 """
 

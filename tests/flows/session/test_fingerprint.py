@@ -87,6 +87,7 @@ def test_what_the_bytes_depend_on_is_found_by_the_imports() -> None:
         "publish",
         "publish.encode",
         "publish.keys",
+        "publish.licence",
         "publish.structs",
     }
     assert {name for name in found.sources if name.startswith("flows.")} == {
@@ -96,6 +97,7 @@ def test_what_the_bytes_depend_on_is_found_by_the_imports() -> None:
         "flows.upstream.lap_counts",
         "flows.upstream.load",
         "flows.upstream.proofs",
+        "flows.upstream.recorded_live",
         "flows.upstream.services",
         "flows.upstream.session_info",
         "flows.upstream.tables",
