@@ -1,10 +1,12 @@
 """Branch coverage of the two rooms that know no Prefect, by the tests that look at them from close by, with a floor.
 
 ``pytest --branch-coverage`` measures while it runs; each process of a distributed run leaves its own data. Tracing
-makes a test half as slow again, so it is off in tests that look from afar, or do one thing very often.
+makes a test half as slow again, so it is off in tests that look from afar, or do one thing very often, and in all but
+the first cases of a test that has many.
 """
 
 import os
+from collections import Counter
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +19,8 @@ FLOOR_PERCENT = 95.5
 ROOMS = ("transforms", "publish")
 #: Tests in the folders of these rooms whose work has been traced before, in fewer steps.
 UNTRACED = ("test_recorded", "test_structs", "test_interleavings", "test_concurrency", "test_concurrency_kill")
+#: How many cases of one test are traced.
+CASES = 3
 #: Where the processes of a distributed run meet.
 _FOLDER = "BRANCH_COVERAGE_FOLDER"
 _ROOT = Path(__file__).parents[1]
@@ -42,6 +46,7 @@ class BranchCoverage:
         self._coverage.exclude(r"if TYPE_CHECKING:")
         self._coverage.exclude(r"^\s*\.\.\.$")
         self._report = ""
+        self._cases: Counter[str] = Counter()
         if self._traces:
             # What a module does while it is imported belongs to it.
             self._coverage.start()
@@ -59,7 +64,9 @@ class BranchCoverage:
     def pytest_runtest_protocol(self, item: pytest.Item) -> object:
         """Trace the tests of the rooms."""
         folder = item.path.relative_to(_ROOT / "tests").parts[0]
-        if folder not in ROOMS or item.path.stem in UNTRACED:
+        test = item.nodeid.partition("[")[0]
+        self._cases[test] += 1
+        if folder not in ROOMS or item.path.stem in UNTRACED or self._cases[test] > CASES:
             return (yield)
         self._coverage.start()
         try:

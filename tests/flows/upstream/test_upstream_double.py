@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import requests
-from sample_sessions import load_sample, sample_session
+from sample_sessions import sample_recording, sample_session
 from upstream_double import Request, UpstreamDouble
 from upstream_season import CIRCUIT_HOST, RESULTS_HOST, SCHEDULE_HOST, TIMING_HOST
 
@@ -136,7 +136,7 @@ def same(one: Any, other: Any) -> bool:
 def test_a_race_is_the_same_as_from_a_filled_cache(first_race: tuple[Loaded, Path], sample_cache: Path) -> None:
     loaded, _ = first_race
     assert loaded.recording is not None and loaded.recording.missing == ()
-    assert same(loaded.recording, load_sample(sample_cache, 1, "R"))
+    assert same(loaded.recording, sample_recording(sample_cache, 1, "R"))
 
 
 def test_downloaded_twice_the_inputs_are_the_same(
