@@ -1,8 +1,7 @@
 """Branch coverage of the two rooms that know no Prefect, by the tests that look at them from close by, with a floor.
 
 ``pytest --branch-coverage`` measures while it runs; each process of a distributed run leaves its own data. Tracing
-makes a test half as slow again, so it is off in tests that look from afar, or do one thing very often, and in all but
-the first cases of a test that has many.
+makes a test half as slow again, so it is off in tests that look from afar, or do one thing very often.
 """
 
 import os
@@ -19,7 +18,8 @@ FLOOR_PERCENT = 95.5
 ROOMS = ("transforms", "publish")
 #: Tests in the folders of these rooms whose work has been traced before, in fewer steps.
 UNTRACED = ("test_recorded", "test_structs", "test_interleavings", "test_concurrency", "test_concurrency_kill")
-#: How many cases of one test are traced.
+#: Of these only the first cases of each test are: they have many, which lead through the same code.
+MANY_CASES = ("test_broken_timing", "test_identity", "test_lost_laps", "test_missing", "test_publication_faults")
 CASES = 3
 #: Where the processes of a distributed run meet.
 _FOLDER = "BRANCH_COVERAGE_FOLDER"
@@ -66,7 +66,8 @@ class BranchCoverage:
         folder = item.path.relative_to(_ROOT / "tests").parts[0]
         test = item.nodeid.partition("[")[0]
         self._cases[test] += 1
-        if folder not in ROOMS or item.path.stem in UNTRACED or self._cases[test] > CASES:
+        has_enough = item.path.stem in MANY_CASES and self._cases[test] > CASES
+        if folder not in ROOMS or item.path.stem in UNTRACED or has_enough:
             return (yield)
         self._coverage.start()
         try:
