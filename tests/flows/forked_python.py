@@ -69,6 +69,10 @@ def _serve() -> None:
     sys.path[0] = ""
     for name in _IMPORTS:
         importlib.import_module(name)
+    from flows.session.fingerprint import code_fingerprint
+
+    # Each session asks for it, and a process computes it once.
+    code_fingerprint()
     assert "prefect" not in sys.modules
     # Forks take none but the forking thread along, and need not look through what all of them have for garbage.
     assert threading.active_count() == 1
