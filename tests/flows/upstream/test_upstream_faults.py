@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from sample_sessions import load_sample
+from sample_sessions import sample_recording
 
 from flows.sample import sample_truth
 from transforms.frames import STATES
@@ -20,12 +20,12 @@ OUT, RUNNING = STATES.index("out"), STATES.index("running")
 
 @pytest.fixture(scope="module")
 def race(sample_cache: Path) -> Recording:
-    return load_sample(sample_cache, 1, "R")
+    return sample_recording(sample_cache, 1, "R")
 
 
 @pytest.fixture(scope="module")
 def restarted(sample_cache: Path) -> Recording:
-    return load_sample(sample_cache, 2, "R")
+    return sample_recording(sample_cache, 2, "R")
 
 
 def checks(data: SessionData, check: str, car: str | None = None) -> list[dict]:
