@@ -34,6 +34,7 @@ ORDER = (
     "publish.stores",
     "publish.structs",
     "publish.headers",
+    "publish.memory",
     "publish.keys",
     "transforms",
 )
