@@ -36,6 +36,7 @@ ORDER = (
     "publish.structs",
     "publish.headers",
     "publish.versions",
+    "publish.memory",
     "publish.keys",
     "transforms",
 )

@@ -1,5 +1,6 @@
 """Frames: the state of every car at every tick of the common clock, as plain arrays."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -180,18 +181,14 @@ class Frames:
 
 @dataclass(frozen=True)
 class RowFrames:
-    """The older row format as arrays, (frames,) or (frames, cars): what ``publish/docs/format.md`` says of them.
+    """Frames of the older row format, (frames,) or (frames, cars): what ``publish/docs/format.md`` says of them.
 
     ``t_s`` float64 seconds since the earliest first-lap start; ``x_m``, ``y_m`` NaN where the car is absent from the
-    frame; ``distance_m`` since the start; ``rel_dist`` 0 to 1; the rest integers, negative where
-    unknown. ``codes`` and ``colors`` (red, green, blue) are per car; ``statuses`` rows of (status, start_s, end_s or
-    None).
+    frame; ``distance_m`` since the start; ``rel_dist`` 0 to 1; the rest integers, negative where unknown.
     """
 
     t_s: NDArray[np.float64]
     leader_lap: NDArray[np.int16]
-    codes: tuple[str, ...]
-    colors: tuple[tuple[int, int, int], ...]
     x_m: NDArray[np.float32]
     y_m: NDArray[np.float32]
     distance_m: NDArray[np.float32]
@@ -202,4 +199,18 @@ class RowFrames:
     speed_kmh: NDArray[np.int16]
     gear: NDArray[np.int8]
     drs: NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A race in the older row format: ``count`` frames, which ``block`` makes anew from the first to before the last.
+
+    All of them at once would be as large as the frames they are cut from. ``codes`` and ``colors`` (red, green, blue)
+    are per car; ``statuses`` rows of (status, start_s, end_s or None).
+    """
+
+    count: int
+    codes: tuple[str, ...]
+    colors: tuple[tuple[int, int, int], ...]
     statuses: tuple[tuple[str, float, float | None], ...]
+    block: Callable[[int, int], RowFrames]

@@ -7,7 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from transforms.columns import TABLES
-from transforms.frames import STATES, TICK_MS, CarFrames, Clock, Frames, RowFrames
+from transforms.frames import STATES, TICK_MS, CarFrames, Clock, Frames, RowFrames, Rows
 from transforms.recording import CircuitMarks, Corner, Driver, SessionIdentity
 from transforms.replay import Replay, ReplayCar
 from transforms.session import SessionData
@@ -146,8 +146,6 @@ def row_frames(source: Frames) -> RowFrames:
     return RowFrames(
         t_s=np.arange(source.clock.ticks) * 0.04,
         leader_lap=np.maximum(source.leader_lap, 1),
-        codes=tuple(driver.code for driver in drivers(len(cars))),
-        colors=tuple((54, 113, 198) for _ in cars),
         x_m=columns["x_m"],
         y_m=columns["y_m"],
         distance_m=(whole["lap_distance_m"] + (whole["lap"] - 1) * LAP_M).astype(np.float32),
@@ -158,7 +156,19 @@ def row_frames(source: Frames) -> RowFrames:
         speed_kmh=np.rint(whole["speed_kmh"]).astype(np.int16),
         gear=columns["gear"],
         drs=np.zeros(columns["gear"].shape, np.int8),
+    )
+
+
+def rows_of(whole: RowFrames, codes: tuple[str, ...] | None = None) -> Rows:
+    """Return ``whole`` as the rows of a race, of drivers with these ``codes``."""
+    cars = whole.x_m.shape[1]
+    columns = {field.name: getattr(whole, field.name) for field in dataclasses.fields(whole)}
+    return Rows(
+        count=len(whole.t_s),
+        codes=codes or tuple(driver.code for driver in drivers(cars)),
+        colors=tuple((54, 113, 198) for _ in range(cars)),
         statuses=(("1", -12.5, 100.0), ("4", 100.0, None)),
+        block=lambda start, stop: RowFrames(**{name: values[start:stop] for name, values in columns.items()}),
     )
 
 
@@ -264,7 +274,7 @@ def session_data(ticks: int = 4000, cars: int = 3, *, source: Frames | None = No
         replay=replay(source),
         tables=tables,
         track=track(),
-        rows=row_frames(source),
+        rows=rows_of(row_frames(source)),
         capabilities={"positions": True, "telemetry": True, "drs": True, "order": True},
         quality=quality_report(),
         grade="A",

@@ -74,13 +74,13 @@ def test_gaps_at_the_flag_are_the_official_ones(recorded: Load, transformed: Tra
 def test_rows_have_the_older_backends_clock_and_values(transformed: Transform) -> None:
     rows = transformed(2024, 1, "R").rows
     assert rows is not None
-    assert abs(len(rows.t_s) - 139_957) <= 2
-    middle = 69_978
-    assert rows.t_s[middle] == pytest.approx(2799.12)
+    assert abs(rows.count - 139_957) <= 2
+    middle = rows.block(69_978, 69_979)
+    assert middle.t_s == pytest.approx(2799.12)
     verstappen = rows.codes.index("VER")
-    assert rows.speed_kmh[middle, verstappen] == round(153.825)
+    assert middle.speed_kmh[0, verstappen] == round(153.825)
     # Both bend the path between samples, each its own way; the source is good to 0.1 m, which is 1 here.
-    assert 10 * rows.x_m[middle, verstappen] == pytest.approx(6374.7105, abs=0.5)
+    assert 10 * middle.x_m[0, verstappen] == pytest.approx(6374.7105, abs=0.5)
 
 
 def test_a_retired_car_ends_out_below_the_field(transformed: Transform) -> None:
