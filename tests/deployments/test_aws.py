@@ -31,7 +31,7 @@ PUBLIC_KEYS = (
     f"{REVISION}/frames/25/0000.json.gz",
     f"{REVISION}/parquet/laps.parquet",
     "viewer/0123456789abcdef/app.js",
-    "v1/parquet/laps/year=2024/session_key=9472.parquet",
+    "v1/parquet/laps/2024/9472.parquet",
     "telemetry/2024/1/skip_1.json.gz",
     "v1/status/2024/1/R.json",
     "v1/health.json",

@@ -16,8 +16,8 @@ from transforms.errors import InputError, PublicationError
 from transforms.session_types import SESSION_CODES
 
 COPIES = {
-    "v1/parquet/laps/year=2024/session_key=9472.parquet": "parquet/laps.parquet",
-    "v1/parquet/results/year=2024/session_key=9472.parquet": "parquet/results.parquet",
+    "v1/parquet/laps/2024/9472.parquet": "parquet/laps.parquet",
+    "v1/parquet/results/2024/9472.parquet": "parquet/results.parquet",
     "telemetry/2024/1/skip_1.json.gz": "rows/skip_1.json.gz",
     "telemetry/2024/1/skip_2.json.gz": "rows/skip_2.json.gz",
 }
@@ -243,7 +243,7 @@ def test_a_copy_whose_table_is_gone_goes_too(store, publishing):
     publish(store, publishing)
     publish(store, publishing, "two", paths=("overview.json.gz", "parquet/laps.parquet"))
     copies = {key for key in all_keys(store) if key.startswith(("telemetry/", "v1/parquet/"))}
-    assert copies == {"v1/parquet/laps/year=2024/session_key=9472.parquet"}
+    assert copies == {"v1/parquet/laps/2024/9472.parquet"}
 
 
 def test_only_races_have_rows_under_the_older_name(file_store, publishing):

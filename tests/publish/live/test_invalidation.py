@@ -55,8 +55,8 @@ def test_only_what_is_replaced_is_named() -> None:
     assert race() == [
         "/index.json",
         "/telemetry/2024/1/*",
-        "/v1/parquet/laps/year=2024/session_key=9472.parquet",
-        "/v1/parquet/results/year=2024/session_key=9472.parquet",
+        "/v1/parquet/laps/2024/9472.parquet",
+        "/v1/parquet/results/2024/9472.parquet",
         "/v1/seasons/2024.json",
         "/v1/sessions/9472/latest.json",
     ]

@@ -81,7 +81,7 @@ class StoreContract:
                 IMMUTABLE,
             ),
             ("v1/sessions/9472/latest.json", "application/json", None, SHORT),
-            ("v1/parquet/laps/year=2024/session_key=9472.parquet", "application/vnd.apache.parquet", None, SHORT),
+            ("v1/parquet/laps/2024/9472.parquet", "application/vnd.apache.parquet", None, SHORT),
             ("telemetry/2024/1/skip_1.json.gz", "application/json", "gzip", SHORT),
             ("v1/status/2024/1/R.json", "application/json", None, NONE),
             ("v1/health.json", "application/json", None, NONE),
