@@ -12,6 +12,9 @@ RECHECKS = {
     "recheck-7d": timedelta(days=7),
 }
 
+#: How a planned look again is called in the name of its run.
+RECHECK_NAMES = {"recheck-1h": "again after 1 h", "recheck-24h": "again after 24 h", "recheck-7d": "again after 7 days"}
+
 #: How long after its end a session is published, if all goes well.
 PUBLICATION_TARGET = timedelta(hours=2)
 

@@ -18,6 +18,8 @@ _EXPECTED = {
     "destination": "file:///absolute/folder or s3://bucket/prefix",
     "archive": "file:///absolute/folder or s3://bucket/prefix",
     "public_url": "the address readers use, for example https://data.example.org/f1",
+    "source": "upstream, archive or auto",
+    "plan_fetches": "1 or 0",
     "cloudfront_id": "the id of a CloudFront distribution, for example E2QWRUHAPOMQZL",
     "cache_dir": "a folder that can be written",
     "offline": "1 or 0",
@@ -49,7 +51,9 @@ class Settings(BaseSettings):
 
     ``destination`` is where the site is written (``file://`` or ``s3://``), ``public_url`` where readers find it,
     ``cloudfront_id`` the CloudFront distribution to tell about a publication (None: it finds out within a minute),
-    ``archive`` where raw inputs are kept (``file://`` or ``s3://``, None: nowhere), apart from the destination,
+    ``archive`` where raw responses are kept (``file://`` or ``s3://``, None: nowhere), apart from the destination,
+    ``source`` where sessions are computed from unless somebody says otherwise (``auto``: the archive if it has the
+    session), ``plan_fetches`` that planned runs fetch into the archive, which makes the runs that publish from it,
     ``cache_dir`` FastF1's cache; ``offline`` forbids every request upstream; ``now`` replaces the clock when a session
     is asked whether it has happened (the sample season lies in a year of its own). ``s3_encryption``, ``s3_kms_key_id``
     and ``s3_storage_class`` say how objects are put into a bucket; unset, the bucket's own defaults hold.
@@ -65,6 +69,8 @@ class Settings(BaseSettings):
 
     destination: str = ""
     archive: str | None = None
+    source: Literal["upstream", "archive", "auto"] = "upstream"
+    plan_fetches: bool = False
     public_url: str | None = None
     cloudfront_id: str | None = None
     cache_dir: Path = Path()

@@ -11,6 +11,7 @@ Imports ``transforms`` and nothing of ``flows``. Its own rooms, each of which im
 - ``revisions``: which revision is current, its copies, gate, differences, prune.
 - ``encode``: values to bytes on local disk. Knows no store.
 - ``stores``: where bytes go. Knows no encoding.
+- ``licence``: where values come from and on which terms.
 - ``structs``: what published JSON documents are made of, and their way to bytes and back.
 - ``headers``, ``keys``: the headers and names of everything published.
 """

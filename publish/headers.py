@@ -21,7 +21,9 @@ _CONTENT_TYPES = {
     ".png": "image/png",
     ".ico": "image/x-icon",
     ".md": "text/markdown; charset=utf-8",
+    ".atom": "application/atom+xml",
     ".txt": "text/plain; charset=utf-8",
+    ".prom": "text/plain; charset=utf-8",
     ".py": "text/x-python; charset=utf-8",
 }
 
@@ -54,6 +56,6 @@ def _cache_control(key: str) -> str:
         return PRIVATE
     if keys.is_immutable(key):
         return IMMUTABLE
-    if key.startswith(keys.STATUS) or key in (keys.HEALTH, keys.RUNS, keys.CHECK):
+    if key.startswith(keys.STATUS) or key in (keys.HEALTH, keys.RUNS, keys.METRICS, keys.CHECK):
         return NONE
     return SHORT

@@ -13,6 +13,11 @@ INDEX = "index.json"
 HEALTH = "v1/health.json"
 #: What runs now, what ran last, what comes next.
 RUNS = "v1/runs.json"
+#: Figures for Prometheus.
+METRICS = "v1/metrics.prom"
+#: What became current, newest first, and the same for readers of feeds.
+CHANGES = "v1/changes.json"
+CHANGES_ATOM = "v1/changes.atom"
 #: What ``Store.check`` writes to see whether a destination honours conditional writes.
 CHECK = "v1/check.json"
 #: Which pages, parts of pages and schemas there are, with their hashes.

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from publish.licence import notice_text
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PINNED = {
@@ -73,8 +75,13 @@ def test_one_version_everywhere():
 
 
 def test_the_licence_goes_along():
-    assert PROJECT["license"] == "MIT" and PROJECT["license-files"] == ["LICENSE"]
+    assert PROJECT["license"] == "MIT" and PROJECT["license-files"] == ["LICENSE", "NOTICE"]
     assert (ROOT / "LICENSE").read_text().startswith("MIT License\n\nCopyright (c) 2026 parcferme contributors\n")
+
+
+def test_the_notice_is_what_is_published():
+    """``python -c 'from publish.licence import notice_text; print(notice_text(), end="")' > NOTICE`` writes it anew."""
+    assert (ROOT / "NOTICE").read_text() == notice_text()
 
 
 def test_the_guide_names_files_that_are_there():

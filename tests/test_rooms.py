@@ -32,6 +32,7 @@ ORDER = (
     "publish.revisions",
     "publish.encode",
     "publish.stores",
+    "publish.licence",
     "publish.structs",
     "publish.headers",
     "publish.keys",

@@ -8,8 +8,12 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from transforms.declare import CLOCK, GAP, MS, SENTENCE_LENGTH, TEXT, Column, Table, schema_of
+from transforms.declare import CIRCUITS as CIRCUIT_SERVICE
+from transforms.declare import CLOCK, GAP, MS, RESULTS_SERVICE, SENTENCE_LENGTH, TEXT, TIMING, Column, Table, schema_of
 from transforms.frames import CHANNELS
+
+#: The results service has the first lap's times and the lap charts that laps are held against, and names.
+_TIMING_AND_RESULTS = (TIMING, RESULTS_SERVICE)
 
 #: In front of every table, in every row: columns by the attribute of the session's identity they hold.
 IDENTITY = {
@@ -31,6 +35,7 @@ RECORDED_LAPS = Table(
     "a lap of a car",
     recorded="laps",
     sorted_by=("car", "lap"),
+    sources=_TIMING_AND_RESULTS,
     columns=(
         Column("car", TEXT, "", "Racing number"),
         Column("driver", TEXT, "", "Three-letter code; with the number where two cars share it"),
@@ -157,6 +162,7 @@ RECORDED_RESULTS = Table(
     "a car in the official results",
     recorded="results",
     sorted_by=("position",),
+    sources=_TIMING_AND_RESULTS,
     columns=(
         Column("car", TEXT, "", "Racing number"),
         Column("driver", TEXT, "", "Three-letter code; with the number where two cars share it"),
@@ -289,6 +295,7 @@ STINTS = Table(
     "stints",
     "a stint of a car: a set of tyres",
     sorted_by=("car", "first_lap"),
+    sources=_TIMING_AND_RESULTS,
     columns=(
         Column("car", TEXT, "", "Racing number"),
         Column("driver", TEXT, "", "Three-letter code; with the number where two cars share it"),
@@ -306,6 +313,7 @@ STINTS = Table(
 DRIVERS = Table(
     "drivers",
     "a car and who drives it",
+    sources=_TIMING_AND_RESULTS,
     columns=(
         Column("car", TEXT, "", "Racing number"),
         Column("driver", TEXT, "", "Three-letter code; with the number where two cars share it"),
@@ -394,6 +402,7 @@ FRAMES = Table(
     "a car at a tick, 25 a second",
     sorted_by=("car", "time_ms"),
     is_by_car=True,
+    sources=_TIMING_AND_RESULTS,
     columns=(
         Column("car", TEXT, "", "Racing number"),
         Column("time_ms", MS, CLOCK, "Tick of the common clock"),
@@ -421,6 +430,7 @@ COVERAGE = Table(
 FINDINGS = Table(
     "findings",
     "something that was checked and found wrong, doubtful or worth knowing",
+    sources=_TIMING_AND_RESULTS,
     columns=(
         Column("kind", TEXT, "", "What was found; the page on quality lists all kinds"),
         Column("car", TEXT, "", "Racing number", "it is about the session"),
@@ -451,23 +461,32 @@ _PLACE = (
     ),
 )
 
-CORNERS = Table("corners", "a corner, as the circuit service marks it", sorted_by=("number", "letter"), columns=_PLACE)
+CORNERS = Table(
+    "corners",
+    "a corner, as the circuit service marks it",
+    sorted_by=("number", "letter"),
+    sources=(TIMING, CIRCUIT_SERVICE),
+    columns=_PLACE,
+)
 MARSHAL_SECTORS = Table(
     "marshal_sectors",
     "the beginning of a marshal sector, as the circuit service marks it",
     sorted_by=("number", "letter"),
+    sources=(TIMING, CIRCUIT_SERVICE),
     columns=_PLACE,
 )
 MARSHAL_LIGHTS = Table(
     "marshal_lights",
     "a marshal light, as the circuit service marks it",
     sorted_by=("number", "letter"),
+    sources=(TIMING, CIRCUIT_SERVICE),
     columns=_PLACE,
 )
 
 CIRCUITS = Table(
     "circuits",
     "the circuit of the session",
+    sources=(TIMING, CIRCUIT_SERVICE),
     columns=(
         Column("circuit", TEXT, "", "Circuit, as Formula 1 names it", "the upstream's session information lacks it"),
         Column("location", TEXT, "", "Place"),
@@ -503,6 +522,7 @@ PIT_STOPS = Table(
     "pit_stops",
     "a way of a car through the pit lane in a race or sprint, from entry to exit",
     sorted_by=("in_ms", "car"),
+    sources=_TIMING_AND_RESULTS,
     columns=(
         _CAR,
         _DRIVER,
@@ -539,6 +559,7 @@ OVERTAKES = Table(
     "overtakes",
     "a car of a race or sprint that is ahead at a timing line of one that was ahead of it at the line before",
     sorted_by=("time_ms", "position", "passed_car"),
+    sources=(*_TIMING_AND_RESULTS, CIRCUIT_SERVICE),
     columns=(
         Column("time_ms", MS, CLOCK, "When the order changed"),
         Column("lap", pa.int16(), "lap", "Lap of the car that passes", "unknown"),
@@ -566,6 +587,7 @@ INTERVALS = Table(
     "intervals",
     "a car of a race or sprint at the end of a twentieth of a lap",
     sorted_by=("car", "lap", "mini_sector"),
+    sources=_TIMING_AND_RESULTS,
     columns=(
         _CAR,
         _DRIVER,
@@ -582,6 +604,7 @@ QUALIFYING_SEGMENTS = Table(
     "qualifying_segments",
     "a car's best lap in a part of a qualifying",
     sorted_by=("part", "position"),
+    sources=_TIMING_AND_RESULTS,
     columns=(
         Column("part", TEXT, "", "Q1, Q2 or Q3; SQ1, SQ2 or SQ3"),
         Column("position", pa.int16(), "", "Place in the part, by these times"),
@@ -601,6 +624,7 @@ FASTEST_LAPS = Table(
     "fastest_laps",
     "a car's best lap of the session that counts",
     sorted_by=("rank",),
+    sources=_TIMING_AND_RESULTS,
     columns=(
         Column("rank", pa.int16(), "", "Place by these times"),
         _CAR,
@@ -619,6 +643,7 @@ LONG_RUNS = Table(
     "long_runs",
     "a long run of a practice: five and more laps one after the other on one set, none in, out or slow",
     sorted_by=("car", "first_lap"),
+    sources=_TIMING_AND_RESULTS,
     columns=(
         _CAR,
         _DRIVER,

@@ -24,6 +24,8 @@ MS = pa.int64()
 PER_METRE = 16
 #: What null means where a sensor is read.
 GAP = "a gap of the source: it sent nothing or zeros"
+#: Where published values come from: Formula 1's live timing, the results service, the circuit service.
+TIMING, RESULTS_SERVICE, CIRCUITS = "timing", "results", "circuits"
 #: Unit of a point in time: milliseconds since the origin of the session's clock (in a recording, of session time).
 CLOCK = "ms (clock)"
 
@@ -65,8 +67,8 @@ class Table:
 
     ``recorded`` names the attribute of the recording it comes from, '' where it is computed (in
     ``transforms.tables``). Rows are ``sorted_by`` these columns, ascending, nulls last, and otherwise stay in the order
-    they come in. ``document`` is the name of the JSON document that holds the same rows, '' where there is none. A big
-    table ``is_by_car``: no row group of its file mixes two cars.
+    they come in. ``document`` is the name of the JSON document that holds the same rows, '' where there is none.
+    ``sources`` are those that the values come from. A big table ``is_by_car``: no row group of its file mixes two cars.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Table:
     sorted_by: tuple[str, ...] = ()
     document: str = ""
     is_by_car: bool = False
+    sources: tuple[str, ...] = (TIMING,)
 
     @property
     def names(self) -> list[str]:

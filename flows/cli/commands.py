@@ -25,7 +25,14 @@ _DEMO_CACHE = Path(".parcferme") / "sample-cache"
 @SOURCE
 @PREFECT
 def publish(
-    year: int, event: str, session: str, force: bool, refetch: bool, source: "Source", prefect: bool, verbose: bool
+    year: int,
+    event: str,
+    session: str,
+    force: bool,
+    refetch: bool,
+    source: "Source | None",
+    prefect: bool,
+    verbose: bool,
 ) -> int:
     """Publish one session and print its row."""
     from flows.cli.console import make_console, print_reports
@@ -35,7 +42,9 @@ def publish(
     from flows.upstream.client import keep_quiet
 
     keep_quiet(verbose=verbose)
-    settings = settings_for(read_settings(), source, year)
+    settings = read_settings()
+    source = source or settings.source
+    settings = settings_for(settings, source, year)
     if refetch and settings.offline:
         raise InputError(
             "--refetch asks the upstream, which PARCFERME_OFFLINE=1 and --source archive forbid. Leave one of them out."
@@ -56,7 +65,9 @@ def publish(
 @FORCE
 @SOURCE
 @PREFECT
-def backfill(year: int, rounds: str, sessions: str, force: bool, source: "Source", prefect: bool, verbose: bool) -> int:
+def backfill(
+    year: int, rounds: str, sessions: str, force: bool, source: "Source | None", prefect: bool, verbose: bool
+) -> int:
     """Publish many sessions and print a table of them; 1 if any failed."""
     from flows.cli.console import make_console
     from flows.cli.runs import conclude, run_backfill
@@ -69,7 +80,9 @@ def backfill(year: int, rounds: str, sessions: str, force: bool, source: "Source
 
     keep_quiet(verbose=verbose)
     wanted_rounds, codes = parse_rounds(rounds), parse_sessions(sessions)
-    settings = settings_for(read_settings(), source, year)
+    settings = read_settings()
+    source = source or settings.source
+    settings = settings_for(settings, source, year)
     select_sessions(read_schedule(Client.of(settings), year, settings.current_time()), year, wanted_rounds, codes)
     open_destination(settings).check()
     console = make_console()
@@ -138,6 +151,24 @@ def health(live: bool, ready: bool) -> int:
     if live:
         return checks.conclude(checks.live_checks())
     return checks.conclude(checks.ready_checks() if ready else checks.all_checks())
+
+
+@cli.command(help="print what plan-season would do, and do nothing")
+@click.option("--year", type=int, help="a season; this year's by default")
+@click.option("--until", help="a day, for example 2026-12-31; what is for later is left out")
+def plan(year: int | None, until: str | None, verbose: bool) -> int:
+    """Print the runs that would be made, moved or taken back for a season."""
+    from flows.cli.console import make_console
+    from flows.cli.plan import parse_until, planned_steps, print_steps
+    from flows.settings import read_settings
+    from flows.upstream.client import keep_quiet
+
+    keep_quiet(verbose=verbose)
+    last = parse_until(until)
+    settings = read_settings()
+    wanted = year or settings.current_time().year
+    print_steps(make_console(), wanted, planned_steps(settings, wanted, last))
+    return 0
 
 
 @cli.command(help="serve the destination on this machine")

@@ -3,10 +3,12 @@
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import yaml
 from prefect import get_client
@@ -15,10 +17,13 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
+from rich.console import Console
 
 from flows.cli.console import make_console
 from flows.engine.automations import apply_automations
 from flows.engine.automations_rules import PREFIX, TAG
+from flows.engine.database import SQLITE_WARNING, uses_sqlite
+from flows.health.probe import PrefectServer, ServerError, configured_server
 from flows.settings import Settings, read_settings
 from flows.upstream.limits import ensure_limits
 from transforms.errors import InputError, ParcfermeError
@@ -26,8 +31,11 @@ from transforms.errors import InputError, ParcfermeError
 #: The file in this project, beside the rooms.
 PREFECT_FILE = Path(__file__).parents[2] / "deployments" / "prefect.yaml"
 #: The pool's queues and their priorities: what looks after the sessions is never behind them.
-QUEUES = {"control": 1, "sessions": 2}
+QUEUES = {"control": 1, "sessions": 2, "upstream": 2}
 _TIMEOUT_S = 300
+#: A server that is just being started makes its database first.
+_SERVER_PATIENCE_S = 180.0
+_SERVER_PAUSE_S = 1.0
 
 
 def deploy(prefect_file: Path | None) -> int:
@@ -42,22 +50,78 @@ def deploy(prefect_file: Path | None) -> int:
         )
     console = make_console()
     done = []
+    _wait_for_server(console)
     with get_client(sync_client=True) as client:
         done += _ensure_pool(client, settings.work_pool)
         done += ensure_limits(client)
         paused = _read_paused(client)
+        added = _read_added_schedules(client, content)
     with _adapted(path, content, settings.work_pool, paused) as file:
         _register(file)
+    with get_client(sync_client=True) as client:
+        done += _restore_schedules(client, added)
     names = ", ".join(one["name"] for one in content["deployments"])
     done.append(f"Deployments: {names}.")
     if paused:
         done.append(f"Paused, as before: {', '.join(sorted(paused))}.")
     automations = (name.removeprefix(PREFIX) for name in apply_automations(settings))
     done.append(f"Automations: {'; '.join(automations)}.")
+    if uses_sqlite():
+        done.append(SQLITE_WARNING)
     for sentence in done:
         console.print(sentence, markup=False, soft_wrap=True)
     console.print(_next_steps(settings), markup=False, soft_wrap=True)
     return 0
+
+
+def _wait_for_server(console: Console) -> None:
+    """Wait until the server answers: one that has just been started takes its time.
+
+    :raises ServerError: it does not, for minutes.
+    """
+    server = configured_server() or PrefectServer(PREFECT_API_URL.value() or "", {})
+    deadline = time.monotonic() + _SERVER_PATIENCE_S
+    said = False
+    while True:
+        try:
+            server.check(ready=False)
+            return
+        except ServerError as error:
+            if time.monotonic() > deadline:
+                raise
+            if not said:
+                console.print(f"Waiting for Prefect's server. {error}", markup=False, soft_wrap=True)
+                said = True
+        time.sleep(_SERVER_PAUSE_S)
+
+
+def _read_added_schedules(client: SyncPrefectClient, content: dict[str, Any]) -> list[tuple[str, UUID, Any, bool]]:
+    """Return the schedules of our deployments that are not in the file: name, deployment, schedule, whether active."""
+    slugs = {
+        one["name"]: {schedule.get("slug") for schedule in one.get("schedules", ())} for one in content["deployments"]
+    }
+    return [
+        (deployment.name, deployment.id, schedule.schedule, bool(schedule.active))
+        for deployment in client.read_deployments(deployment_filter=_ours())
+        if deployment.name in slugs
+        for schedule in deployment.schedules
+        if schedule.slug not in slugs[deployment.name]
+    ]
+
+
+def _restore_schedules(client: SyncPrefectClient, added: list[tuple[str, UUID, Any, bool]]) -> list[str]:
+    """Make schedules again that registration has removed; return what is to be said of it."""
+    kept = []
+    for name, deployment_id, schedule, active in added:
+        there = [one.schedule for one in client.read_deployment_schedules(deployment_id)]
+        if schedule not in there:
+            client.create_deployment_schedules(deployment_id, [(schedule, active)])
+        kept.append(name)
+    return [f"Schedules that were added by hand, kept: {', '.join(sorted(kept))}."] if kept else []
+
+
+def _ours() -> DeploymentFilter:
+    return DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]))
 
 
 def _ensure_pool(client: SyncPrefectClient, name: str) -> list[str]:
@@ -97,8 +161,7 @@ def _ensure_queue(client: SyncPrefectClient, pool: str, name: str, priority: int
 
 def _read_paused(client: SyncPrefectClient) -> set[str]:
     """Return the names of our deployments that an operator has paused; registering them would start them again."""
-    ours = DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]))
-    return {deployment.name for deployment in client.read_deployments(deployment_filter=ours) if deployment.paused}
+    return {deployment.name for deployment in client.read_deployments(deployment_filter=_ours()) if deployment.paused}
 
 
 @contextmanager
@@ -156,8 +219,8 @@ def _next_steps(settings: Settings) -> str:
     pool = settings.work_pool
     return f"""
 Now start workers, with the settings the runs need in their environment:
-  prefect worker start --pool {pool} --type process --limit 3
+  python deployments/worker.py prefect worker start --pool {pool} --type process --limit 3
 On a machine with more to do, let what looks after the sessions never wait for them:
-  prefect worker start --pool {pool} --type process --work-queue control --limit 4
-  prefect worker start --pool {pool} --type process --work-queue sessions --limit 2
+  python deployments/worker.py prefect worker start --pool {pool} --type process --work-queue control --limit 4
+  python deployments/worker.py prefect worker start --pool {pool} --type process --work-queue sessions --limit 2
 Then run plan-season once, or a backfill, from the Prefect UI."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import click
 
 # Both declare their commands when they are imported, in the order in which --help lists them.
-from flows.cli import commands, maintenance  # noqa: F401
+from flows.cli import commands, fetching, maintenance  # noqa: F401
 from flows.cli.parser import Typed, cli
 from transforms.errors import ParcfermeError
 

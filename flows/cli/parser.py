@@ -79,13 +79,15 @@ cli = click.version_option(package_name="parcferme", message="%(prog)s %(version
 
 YEAR = click.argument("year", type=int)
 EVENT = click.argument("event", help="round or name, for example 1 or Bahrain")
-SESSION = click.argument("session", help=f"one of {', '.join(SESSION_CODES)}")
+SESSION_HELP = f"one of {', '.join(SESSION_CODES)}"
+SESSION = click.argument("session", help=SESSION_HELP)
 FORCE = click.option("--force", is_flag=True, help="compute even if nothing has changed")
 SOURCE = click.option(
     "--source",
-    type=click.Choice(["upstream", "archive"]),
-    default="upstream",
-    help="archive: compute from the raw data kept in PARCFERME_ARCHIVE, asking nobody else",
+    type=click.Choice(["upstream", "archive", "auto"]),
+    default=None,
+    help="archive: compute from the raw data kept in PARCFERME_ARCHIVE, asking nobody else; auto: if it has the "
+    "session, else from the upstream (default: PARCFERME_SOURCE, else upstream)",
 )
 PREFECT = click.option(
     "--prefect",

@@ -8,7 +8,7 @@ from prefect.client.schemas.sorting import AutomationSort
 from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.exceptions import ObjectNotFound
 
-from flows.engine.automations_rules import HEALTH_FLOW, PREFIX, TAG, Windows, wanted_automations
+from flows.engine.automations_rules import HEALTH_FLOW, PLAN_FLOW, PREFIX, TAG, Windows, wanted_automations
 from flows.engine.notify import remove_unused_blocks, save_channels
 from flows.settings import Settings
 from transforms.errors import InputError
@@ -23,20 +23,20 @@ def apply_automations(settings: Settings, windows: Windows | None = None) -> lis
     as it should be is left alone, for a change makes it forget which runs it is watching; one the operator has
     switched off stays off. Call it after the deployments are registered, and not from a coroutine.
 
-    :raises InputError: the deployment that checks the health is missing, or an address cannot be used.
+    :raises InputError: a deployment that they run is missing, or an address cannot be used.
     """
     with get_client(sync_client=True) as client:
-        health = _read_health_deployment(client)
+        health, plan = _read_deployment(client, HEALTH_FLOW), _read_deployment(client, PLAN_FLOW)
         channels = save_channels(settings)
         notify = channels.actions if channels.any() else None
-        wanted = wanted_automations(health, notify, windows or Windows())
+        wanted = wanted_automations(health, plan, notify, windows or Windows())
         _reconcile(client, wanted)
         remove_unused_blocks(client, channels)
     return [automation.name for automation in wanted]
 
 
-def _read_health_deployment(client: SyncPrefectClient) -> Any:
-    name = f"{HEALTH_FLOW}/{HEALTH_FLOW}"
+def _read_deployment(client: SyncPrefectClient, flow: str) -> Any:
+    name = f"{flow}/{flow}"
     try:
         return client.read_deployment_by_name(name).id
     except ObjectNotFound as error:

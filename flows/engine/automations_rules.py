@@ -22,8 +22,19 @@ PREFIX = "parcferme: "
 TAG = "parcferme"
 
 SESSION_FLOW = "publish-session"
+BACKFILL_FLOW = "backfill"
 HEALTH_FLOW = "check-health"
-_OTHER_FLOWS = ["backfill", "plan-season", "refresh-results", HEALTH_FLOW, "verify", "prune", "rebuild-index"]
+PLAN_FLOW = "plan-season"
+_OTHER_FLOWS = [
+    BACKFILL_FLOW,
+    PLAN_FLOW,
+    "fetch-session",
+    "refresh-results",
+    HEALTH_FLOW,
+    "verify",
+    "prune",
+    "rebuild-index",
+]
 
 _EACH_RUN = "prefect.resource.id"
 _EACH_FLOW = "related:flow:prefect.resource.id"
@@ -39,7 +50,16 @@ _ENDS = _BAD_ENDS | _states("Completed", "Cancelled", "RolledBack")
 #: A run in one of these has no process, or one that is meant to be quiet. "Running" is not among them: it can arrive
 #: after the first heartbeat, and would end the watch that heartbeat began.
 _AT_REST = _states(
-    "Scheduled", "AwaitingRetry", "AwaitingConcurrencySlot", "Late", "Paused", "Suspended", "Resuming", "Cancelling"
+    "Scheduled",
+    "AwaitingRetry",
+    "AwaitingAccess",
+    "AwaitingSignIn",
+    "AwaitingConcurrencySlot",
+    "Late",
+    "Paused",
+    "Suspended",
+    "Resuming",
+    "Cancelling",
 )
 #: After one of these a run is not dead, or known to be.
 _SIGNS_OF_LIFE = {_HEARTBEAT} | _ENDS | _AT_REST
@@ -56,7 +76,8 @@ class Windows:
     SQLite it may, must not make live runs dead; a killed run must be known for dead and told of within three minutes.
     ``start``: from a worker's taking a run to its beginning, an image's download included. ``cancel``: from
     the request to the end. ``health``: between two checks of the health because runs end badly. ``waiting``: sessions
-    are due and none is begun. ``repeat``: until the same kind of trouble is told of again.
+    are due and none is begun. ``repeat``: until the same kind of trouble is told of again; ``sign_in``: until that
+    somebody has to sign in is.
     """
 
     silence: timedelta = timedelta(seconds=120)
@@ -65,17 +86,24 @@ class Windows:
     health: timedelta = timedelta(seconds=20)
     waiting: timedelta = timedelta(minutes=15)
     repeat: timedelta = timedelta(hours=1)
+    sign_in: timedelta = timedelta(days=1)
 
 
-def wanted_automations(health_deployment: UUID, notify: Notify | None, windows: Windows) -> list[AutomationCore]:
+def wanted_automations(
+    health_deployment: UUID, plan_deployment: UUID, notify: Notify | None, windows: Windows
+) -> list[AutomationCore]:
     """Return every automation there should be.
 
-    ``health_deployment`` is the deployment that checks the health; ``notify`` makes the actions that tell the operator
-    (None: nobody is to be told).
+    ``health_deployment`` is the deployment that checks the health, ``plan_deployment`` the one that plans the season;
+    ``notify`` makes the actions that tell the operator (None: nobody is to be told).
     """
-    automations = [*_caretakers(windows), _health_check(health_deployment, windows)]
+    automations = [
+        *_caretakers(windows),
+        _health_check(health_deployment, windows),
+        _archive_watch(plan_deployment),
+    ]
     if notify is not None:
-        automations += [*_run_notices(notify, windows), *_health_notices(notify)]
+        automations += [*_run_notices(notify, windows), *_health_notices(notify, windows)]
     return automations
 
 
@@ -111,16 +139,16 @@ def _caretakers(windows: Windows) -> list[AutomationCore]:
 
 
 def _health_check(deployment: UUID, windows: Windows) -> AutomationCore:
-    """Sessions only: a failing check of the health must not lead to another one."""
+    """Sessions and backfills only: a failing check of the health must not lead to another one."""
     # The first bad end is looked at now; those that follow while the trigger rests, together, when it is over; and once
     # more when it is certain of all of them whether they are dead.
     rested = windows.health + timedelta(seconds=5)
     return _automation(
         "check the health when a session ends badly",
-        "The check closes the status documents of runs that could not do it themselves.",
+        "The check closes the status documents of runs that could not do it themselves, and puts back what has died.",
         _presence(
             _BAD_ENDS | _states("Cancelled"),
-            related=_flow_runs(SESSION_FLOW),
+            related=_flow_runs(SESSION_FLOW, BACKFILL_FLOW),
             within=windows.health,
         ),
         [
@@ -132,6 +160,29 @@ def _health_check(deployment: UUID, windows: Windows) -> AutomationCore:
                 schedule_after=after,
             )
             for after in (timedelta(0), rested, rested + DOUBT)
+        ],
+    )
+
+
+def _archive_watch(deployment: UUID) -> AutomationCore:
+    return _automation(
+        "publish what comes into the archive",
+        "plan-season makes a run for each session that has come into the raw archive or has changed there.",
+        EventTrigger(
+            posture=Posture.Reactive,
+            expect={events.ARCHIVE_CHANGED},
+            match=ResourceSpecification({"prefect.resource.id": events.ARCHIVE_RESOURCE}),
+            threshold=1,
+            within=timedelta(0),
+        ),
+        [
+            RunDeployment(
+                source="selected",
+                deployment_id=deployment,
+                parameters=None,
+                job_variables=None,
+                schedule_after=timedelta(0),
+            )
         ],
     )
 
@@ -180,13 +231,19 @@ def _run_notices(notify: Notify, windows: Windows) -> list[AutomationCore]:
     ]
 
 
-def _health_notices(notify: Notify) -> list[AutomationCore]:
-    def tell(of: str, description: str, event: str) -> AutomationCore:
-        return _automation(f"tell of {of}", description, _on_health(event), notify(Notice(of, HEALTH)))
+def _health_notices(notify: Notify, windows: Windows) -> list[AutomationCore]:
+    def tell(of: str, description: str, event: str, within: timedelta = timedelta(0)) -> AutomationCore:
+        return _automation(f"tell of {of}", description, _on_health(event, within), notify(Notice(of, HEALTH)))
 
     return [
         tell("failing health", "The health document has become failing.", events.HEALTH_FAILING),
         tell("recovered health", "The health document is no longer failing.", events.HEALTH_RECOVERED),
+        tell(
+            "a sign-in that ends",
+            "Two days before a sign-in made in a browser ends, and before a weekend it does not outlast; once a day.",
+            events.SIGN_IN_ENDS,
+            windows.sign_in,
+        ),
     ]
 
 
@@ -252,11 +309,11 @@ def _presence(
     )
 
 
-def _on_health(event: str) -> EventTrigger:
+def _on_health(event: str, within: timedelta) -> EventTrigger:
     return EventTrigger(
         posture=Posture.Reactive,
         expect={event},
         match=ResourceSpecification({"prefect.resource.id": events.HEALTH_RESOURCE}),
         threshold=1,
-        within=timedelta(0),
+        within=within,
     )

@@ -11,13 +11,14 @@ from publish.live.runs import RunEntry
 
 _logger = logging.getLogger(__name__)
 
-Kind = Literal["started", "published", "unchanged", "awaiting_data", "failed", "cancelled", "crashed"]
+Kind = Literal["started", "published", "unchanged", "awaiting_data", "no_data", "failed", "cancelled", "crashed"]
 #: What Prefect calls the state of a run of which that is said.
 _STATES: dict[Kind, str] = {
     "started": "Running",
     "published": "Completed",
     "unchanged": "Completed",
     "awaiting_data": "AwaitingRetry",
+    "no_data": "NoData",
     "failed": "Failed",
     "cancelled": "Cancelled",
     "crashed": "Crashed",
@@ -27,6 +28,9 @@ HEALTH_CHANGED = "parcferme.health.changed"
 HEALTH_FAILING = "parcferme.health.failing"
 HEALTH_RECOVERED = "parcferme.health.recovered"
 HEALTH_RESOURCE = "parcferme.health"
+SIGN_IN_ENDS = "parcferme.sign-in.ends"
+ARCHIVE_CHANGED = "parcferme.archive.changed"
+ARCHIVE_RESOURCE = "parcferme.archive"
 
 _FAILING = "failing"
 #: Characters; a message is for reading, and Prefect refuses events that are too large.
@@ -89,6 +93,18 @@ def emit_health_event(state: str, previous: str | None, message: str) -> None:
         names.append(HEALTH_RECOVERED)
     for name in names:
         _emit(name, resource, [], payload)
+
+
+def emit_sign_in_ends(message: str) -> None:
+    """Tell Prefect that somebody has to sign in again before long; said anew as long as it is so."""
+    resource = {"prefect.resource.id": HEALTH_RESOURCE, "prefect.resource.name": "parcferme health"}
+    _emit(SIGN_IN_ENDS, resource, [], {"state": "degraded", "message": message[:_LONGEST_MESSAGE]})
+
+
+def emit_archive_changed(message: str) -> None:
+    """Tell Prefect that the raw archive holds something new."""
+    resource = {"prefect.resource.id": ARCHIVE_RESOURCE, "prefect.resource.name": "parcferme archive"}
+    _emit(ARCHIVE_CHANGED, resource, [], {"message": message[:_LONGEST_MESSAGE]})
 
 
 def flow_run_url(flow_run_id: str) -> str | None:

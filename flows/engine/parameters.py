@@ -15,7 +15,8 @@ from flows.upstream.selection import parse_rounds
 from transforms.declare import NAME_LENGTH
 from transforms.session_types import SESSION_CODES, SESSION_TYPES
 
-_ONE_OR_A_RANGE = r"[0-9]{1,2}(-[0-9]{1,2})?"
+_ROUND = r"(0?[1-9]|[1-9][0-9])"
+_ONE_OR_A_RANGE = rf"{_ROUND}(-{_ROUND})?"
 _ROUNDS = rf"^\s*([aA][lL][lL]|{_ONE_OR_A_RANGE}(\s*,\s*{_ONE_OR_A_RANGE})*)\s*$"
 
 
@@ -43,11 +44,6 @@ _CODE_OF = {known.name: known.code for known in SESSION_TYPES.values()}
 ALL_SESSIONS = tuple(SessionName)
 
 
-def _all_if_none(value: Any) -> Any:
-    """None is what callers from Python mean by "all"."""
-    return "all" if value is None else value
-
-
 def _text(value: Any) -> Any:
     return str(value) if isinstance(value, int) else value
 
@@ -70,15 +66,15 @@ class _SaysHowToTypeRounds:
 
 _RoundsText = Annotated[str, Field(title="all, or for example 1-5,8", pattern=_ROUNDS)]
 _RoundsList = Annotated[list[Annotated[int, Field(ge=1, le=99)]], Field(title="a list", min_length=1)]
-#: Rounds: ``all``, ``1-5,8`` or a list of numbers.
-Rounds = Annotated[_RoundsText | _RoundsList, BeforeValidator(_all_if_none), _SaysHowToTypeRounds()]
+#: Rounds: ``all``, ``1-5,8`` or a list of numbers. Has no default in any form: a field that is emptied is refused.
+Rounds = Annotated[_RoundsText | _RoundsList, _SaysHowToTypeRounds()]
 Sessions = Annotated[list[SessionName], Field(min_length=1)]
 
 
 def round_numbers(rounds: str | list[int]) -> list[int] | None:
     """Return the rounds that :data:`Rounds` names, ascending; None: all.
 
-    :raises InputError: a range runs backwards.
+    :raises ChoiceError: a range runs backwards.
     """
     return parse_rounds(rounds) if isinstance(rounds, str) else sorted(set(rounds))
 

@@ -17,7 +17,10 @@ ProgressCallback = Callable[[float, str], None]
 #: Stages of a session's run and their share of the whole, as measured on two recorded races that were not parsed yet:
 #: load 9-11 s without the download, transform 3 s, encode 10-11 s, publish 3-4 s to a test server for S3.
 STAGES = {"load": 40.0, "transform": 10.0, "encode": 40.0, "publish": 10.0}
-_MIN_INTERVAL_S = 1.0
+#: Where every word is an event and a row of a database, or a request: between two words of a stage.
+_MIN_INTERVAL_S = 5.0
+#: Where somebody sits in front of it.
+_WATCHED_INTERVAL_S = 1.0
 #: A place that could not be written to is left alone this long: trying can take its time, and the run waits for it.
 _PAUSE_AFTER_FAILURE_S = 60.0
 _HEARTBEAT_S = 30.0
@@ -30,6 +33,8 @@ class Sink(Protocol):
 
     #: Whether it must hear from a live run even when nothing moves.
     wants_heartbeat: bool
+    #: The shortest time between two words within a stage, s.
+    interval_s: float
 
     def write(self, percent: float, message: str) -> None:
         """Show ``percent`` (0 to 100) and ``message``."""
@@ -56,7 +61,7 @@ class _SinkState:
 
 
 class Progress:
-    """Hands a run's progress on to its sinks: never backwards, at most once a second each except where a stage begins.
+    """Hands a run's progress on to its sinks: never backwards, no oftener than each wants but where a stage begins.
 
     A sink that fails is named once in the log and tried again a minute later: a run does not fail for want of an
     audience.
@@ -124,7 +129,7 @@ class Progress:
 
     def _emit(self, *, force: bool) -> None:
         for state in self._sinks:
-            due = self._clock() - state.written_at >= _MIN_INTERVAL_S and self.percent > state.percent
+            due = self._clock() - state.written_at >= state.sink.interval_s and self.percent > state.percent
             if force or due:
                 self._write(state)
 
@@ -171,6 +176,7 @@ class ListenerSink:
     """Progress for whoever listens in this process."""
 
     wants_heartbeat = False
+    interval_s = _WATCHED_INTERVAL_S
 
     def __init__(self, heard_by: Listener, label: str) -> None:
         self._heard_by = heard_by
@@ -185,6 +191,7 @@ class ArtifactSink:
     """A Prefect progress artifact of the present run, made at the first write. ``key``: lower case, digits, dashes."""
 
     wants_heartbeat = False
+    interval_s = _MIN_INTERVAL_S
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -194,8 +201,11 @@ class ArtifactSink:
         """Create or update the artifact; needs the Prefect API."""
         from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
+        from flows.engine.outages import without_waiting
+
         said = plain_text(message)
-        if self._id is None:
-            self._id = create_progress_artifact(round(percent, 1), key=self._key, description=said)
-        else:
-            update_progress_artifact(self._id, round(percent, 1), description=said)
+        with without_waiting():
+            if self._id is None:
+                self._id = create_progress_artifact(round(percent, 1), key=self._key, description=said)
+            else:
+                update_progress_artifact(self._id, round(percent, 1), description=said)

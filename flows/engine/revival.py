@@ -7,7 +7,7 @@ from typing import Any
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
-from prefect.states import AwaitingRetry, Running
+from prefect.states import AwaitingRetry, Running, Scheduled
 
 from flows.engine.session_runs import SessionRuns
 
@@ -21,6 +21,8 @@ HEARD_AGAIN = "It is heard of again."
 _HEARTBEAT = "prefect.flow-run.heartbeat"
 #: A run that lives is heard of within this time: it sends a heartbeat every 30 s.
 DOUBT = timedelta(seconds=40)
+#: A run that wrote its status so shortly before it was taken for dead was not silent: the server was.
+_NOT_SILENT = timedelta(seconds=30)
 
 
 class Fate(Enum):
@@ -38,14 +40,15 @@ class Fate(Enum):
         return self in (Fate.PUT_BACK, Fate.WAITS_ON, Fate.LIVES)
 
 
-def revive(runs: SessionRuns, run: FlowRun, now: datetime) -> Fate:
+def revive(runs: SessionRuns, run: FlowRun, now: datetime, last_word: datetime | None = None) -> Fate:
     """Put a crashed run back if it has not been begun too often, unless it is heard of after all.
 
-    ``now`` is aware and of the clock of Prefect's server. A run that has moved on meanwhile is left alone.
+    ``now`` is aware and of the clock of Prefect's server, ``last_word`` when the run last wrote its status document. A
+    run that has moved on meanwhile is left alone.
     """
     if resume_wait(runs, run):
         return Fate.WAITS_ON
-    fate = welcome_back(runs.client, run, now)
+    fate = welcome_back(runs.client, run, now, last_word)
     if fate is not Fate.STAYS:
         return fate
     current = _still_crashed(runs.client, run)
@@ -55,15 +58,23 @@ def revive(runs: SessionRuns, run: FlowRun, now: datetime) -> Fate:
     return Fate.PUT_BACK
 
 
-def welcome_back(client: SyncPrefectClient, run: FlowRun, now: datetime) -> Fate:
-    """Let a run of any flow that was taken for dead run on if it has been heard of since.
+def was_silent(run: FlowRun) -> bool:
+    """Whether a run was taken for dead because nothing was heard of it, which need not be so."""
+    state = run.state
+    return state is not None and state.type == StateType.CRASHED and (state.message or "").startswith(NOT_HEARD_OF)
 
-    That happens when server and workers could not reach each other for a while.
+
+def welcome_back(client: SyncPrefectClient, run: FlowRun, now: datetime, last_word: datetime | None = None) -> Fate:
+    """Let a run of any flow that was taken for dead run on if it has been heard of since, or wrote its status.
+
+    That happens when the server was down, or workers could not reach it for a while. ``last_word`` as in
+    :func:`revive`.
     """
     state = run.state
-    if state is None or state.type != StateType.CRASHED or not (state.message or "").startswith(NOT_HEARD_OF):
+    if state is None or not was_silent(run):
         return Fate.STAYS
-    if is_heard_of(client, run, since=state.timestamp):
+    wrote = last_word is not None and last_word > state.timestamp - _NOT_SILENT
+    if wrote or is_heard_of(client, run, since=state.timestamp):
         if _still_crashed(client, run) is None:
             return Fate.STAYS
         client.set_flow_run_state(run.id, Running(message=HEARD_AGAIN), force=True)
@@ -97,7 +108,8 @@ def resume_wait(runs: SessionRuns, run: FlowRun) -> bool:
     before = _state_before(runs.client, run)
     if before is None or before.type != StateType.SCHEDULED:
         return False
-    waits: State[Any] = AwaitingRetry(scheduled_time=before.state_details.scheduled_time, message=before.message)
+    until = before.state_details.scheduled_time
+    waits: State[Any] = Scheduled(scheduled_time=until, name=before.name, message=before.message)
     runs.client.set_flow_run_state(run.id, waits)
     return True
 

@@ -3,7 +3,7 @@
 Only what is done for many sessions at once goes through here; a run does its own work and needs nothing of this.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,11 +27,14 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Cancelling, Scheduled
 
 from flows.engine.parameters import SessionName
+from flows.session_times import RECHECK_NAMES
 from transforms.errors import InputError
 
 _CANCELLED_WITH_BACKFILL = "The backfill it belongs to was cancelled."
 
 PUBLISH_SESSION = "publish-session/publish-session"
+FETCH_SESSION = "fetch-session/fetch-session"
+BACKFILL = "backfill/backfill"
 #: On everything that is ours.
 TAG = "parcferme"
 #: On runs made for a date of the calendar.
@@ -60,6 +63,17 @@ def kind_tag(kind: str) -> str:
     return f"plan:{kind}"
 
 
+def name_of(parameters: Mapping[str, Any], tags: Iterable[str]) -> str:
+    """Return what a run of publish-session is called, a planned look again by which it is."""
+    again = next((f", {name}" for kind, name in RECHECK_NAMES.items() if kind_tag(kind) in tags), "")
+    return f"{parameters['year']} {parameters['event']} {SessionName(parameters['session']).value}{again}"
+
+
+def backfill_name(parameters: Mapping[str, Any]) -> str:
+    """Return what a backfill is called: the year, and the rounds as they were given."""
+    return f"{parameters.get('year')} {parameters.get('rounds')}"
+
+
 def backfill_tag(flow_run_id: str) -> str:
     """Return the tag of every run that a backfill has made."""
     return f"backfill:{flow_run_id}"
@@ -85,15 +99,16 @@ class NewRun:
 
 
 class SessionRuns:
-    """Prefect's runs of ``publish-session``."""
+    """Prefect's runs of ``publish-session``, or of another deployment that is run for sessions."""
 
-    def __init__(self, client: SyncPrefectClient) -> None:
+    def __init__(self, client: SyncPrefectClient, deployment: str = PUBLISH_SESSION) -> None:
         self.client = client
+        self._deployment = deployment
         try:
-            self.deployment_id = client.read_deployment_by_name(PUBLISH_SESSION).id
+            self.deployment_id = client.read_deployment_by_name(deployment).id
         except ObjectNotFound as error:
             raise InputError(
-                f"The deployment {PUBLISH_SESSION} is not registered with this Prefect server. Run `parcferme deploy`."
+                f"The deployment {deployment} is not registered with this Prefect server. Run `parcferme deploy`."
             ) from error
 
     def find(
@@ -133,18 +148,14 @@ class SessionRuns:
     def create(self, new: NewRun) -> FlowRun:
         """Make a run; the one that is there already where ``key`` has been used before."""
         session = SessionName(new.code)
+        parameters = {"year": new.year, "event": new.event, "session": session.value, "force": new.force}
+        if self._deployment == PUBLISH_SESSION:
+            parameters |= {"refetch": new.refetch, "source": new.source}
         made = run_deployment(
             self.deployment_id,
-            parameters={
-                "year": new.year,
-                "event": new.event,
-                "session": session.value,
-                "force": new.force,
-                "refetch": new.refetch,
-                "source": new.source,
-            },
+            parameters=parameters,
             scheduled_time=new.at,
-            flow_run_name=f"{new.year} {new.event} {session.value}",
+            flow_run_name=name_of(parameters, new.tags),
             tags=[TAG, season_tag(new.year), session_tag(new.year, new.event, new.code), *new.tags],
             idempotency_key=new.key,
             timeout=0,
@@ -164,13 +175,13 @@ class SessionRuns:
 
 
 @contextmanager
-def session_runs() -> Iterator[SessionRuns]:
+def session_runs(deployment: str = PUBLISH_SESSION) -> Iterator[SessionRuns]:
     """Yield the runs of the Prefect server this process talks to.
 
     :raises InputError: the deployment is not registered there.
     """
     with get_client(sync_client=True) as client:
-        yield SessionRuns(client)
+        yield SessionRuns(client, deployment)
 
 
 def session_of(run: FlowRun) -> tuple[str, str] | None:

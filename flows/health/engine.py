@@ -128,6 +128,11 @@ class Engine:
             for run in self._runs(wanted, FlowRunSort.START_TIME_DESC)
         )
 
+    def count_at_work(self) -> int:
+        """Return how many runs are at work; one that only watches others is none."""
+        running = FlowRunFilter(state=_in_states(StateType.RUNNING, StateType.PENDING))
+        return sum(run.deployment != CHECK_HEALTH for run in self._runs(running, FlowRunSort.START_TIME_DESC))
+
     def read_failed(self, now: datetime) -> list[RunFact]:
         """Return the runs that failed or crashed within ``FAILURES_WITHIN`` and are still in that state."""
         return self._ended(now, StateType.FAILED, StateType.CRASHED)

@@ -6,11 +6,13 @@ from functools import cached_property
 
 from prefect.client.orchestration import SyncPrefectClient
 
+from flows.engine.database import uses_sqlite
 from flows.health.engine import Engine
 from flows.health.machine import check_disk, check_f1_account, read_free_bytes, read_sign_in
 from flows.health.probe import PrefectServer, ServerError
 from flows.health.runs import (
     VERIFY,
+    check_database,
     check_deployments,
     check_failed_runs,
     check_late_runs,
@@ -22,6 +24,7 @@ from flows.health.sessions import (
     check_awaiting,
     check_failed_sessions,
     check_published_in_time,
+    check_upstream,
     read_sessions,
     read_statuses,
 )
@@ -39,6 +42,7 @@ def gather_checks(settings: Settings, store: Store, client: SyncPrefectClient, n
     look = _Look(settings, store, client, now)
     checks: dict[str, Callable[[], Check]] = {
         "api": look.api,
+        "database": look.database,
         "workers": look.workers,
         "deployments": look.deployments,
         "late_runs": look.late_runs,
@@ -47,6 +51,7 @@ def gather_checks(settings: Settings, store: Store, client: SyncPrefectClient, n
         "published_in_time": look.published_in_time,
         "awaiting": look.awaiting,
         "failed_sessions": look.failed_sessions,
+        "upstream": look.upstream,
         "verification": look.verification,
         "f1_account": look.f1_account,
         "disk": look.disk,
@@ -95,6 +100,13 @@ class _Look:
         count = len(self._engine.read_deployments())
         return check_workers(self._engine.read_pool(), name, deployments=count, now=self._now)
 
+    def database(self) -> Check:
+        is_sqlite = uses_sqlite()
+        pool = self._engine.read_pool() if is_sqlite else None
+        workers = sum(worker.online for worker in pool.workers) if pool else 0
+        at_work = self._engine.count_at_work() if is_sqlite else 0
+        return check_database(is_sqlite=is_sqlite, places=max(workers, at_work))
+
     def deployments(self) -> Check:
         return check_deployments(self._engine.read_deployments())
 
@@ -127,6 +139,9 @@ class _Look:
 
     def failed_sessions(self) -> Check:
         return check_failed_sessions(self._sessions)
+
+    def upstream(self) -> Check:
+        return check_upstream(self._statuses)
 
     def verification(self) -> Check:
         created = {deployment.name: deployment.created_at for deployment in self._engine.read_deployments()}

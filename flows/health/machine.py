@@ -23,8 +23,10 @@ GB = 1_000_000_000
 #: A season's cache takes some 10 GB, a race's working files less than 1 GB.
 LITTLE_DISK_BYTES = 5 * GB
 NO_DISK_BYTES = 1 * GB
-#: How long before its end a sign-in that does not renew itself is a sign of trouble.
-SIGN_IN_MARGIN = timedelta(days=3)
+#: How long before its end a sign-in that does not renew itself is a sign of trouble, and how long before a session that
+#: it does not outlast.
+SIGN_IN_MARGIN = timedelta(days=2)
+WEEKEND_MARGIN = timedelta(days=3)
 _HERE = "on the worker that checks"
 
 
@@ -66,12 +68,9 @@ def check_f1_account(sign_in: SignIn, sessions: Iterable[SessionFact], now: date
         return _never_signed_in(sign_in)
     until = moment(sign_in.expires_at)
     if not sign_in.has_username:
-        if sign_in.expires_at - now > SIGN_IN_MARGIN:
-            return _account(HEALTHY, f"Signed in {_HERE} until {until}.")
-        ended = "ended" if sign_in.expires_at <= now else "ends"
-        return _account(
-            DEGRADED, f"The sign-in {_HERE} {ended} {until}. Sign in again, or set F1_USERNAME and F1_PASSWORD."
-        )
+        if (ending := describe_ending(sign_in, sessions, now)) is not None:
+            return _account(DEGRADED, ending)
+        return _account(HEALTHY, f"Signed in {_HERE} until {until}.")
     if sign_in.expires_at > now:
         return _account(HEALTHY, f"Signed in {_HERE} until {until}; it renews itself.")
     due = [session for session in sessions if _came_due(session, sign_in.expires_at, now)]
@@ -82,6 +81,33 @@ def check_f1_account(sign_in: SignIn, sessions: Iterable[SessionFact], now: date
             "the runs' logs why, and whether user name, password and subscription still hold.",
         )
     return _account(HEALTHY, f"The sign-in {_HERE} ended {until}; the next download renews it.")
+
+
+def describe_ending(sign_in: SignIn, sessions: Iterable[SessionFact], now: datetime) -> str | None:
+    """Return why somebody has to sign in again before long, and how; None: nobody has to.
+
+    A sign-in made in a browser ends after some days: it is told ``SIGN_IN_MARGIN`` before, and ``WEEKEND_MARGIN``
+    before a session whose data it will not live to see.
+    """
+    ends = sign_in.expires_at
+    if ends is None or sign_in.has_username:
+        return None
+    missed = [
+        session
+        for session in sessions
+        if session.start_utc is not None
+        and now < session.start_utc < now + WEEKEND_MARGIN
+        and publication_due_utc(session.start_utc, session.code) > ends
+    ]
+    if ends - now > SIGN_IN_MARGIN and not missed:
+        return None
+    first = min(missed, key=lambda session: session.start_utc or now, default=None)
+    before = "" if first is None else f", before the data of {first.label} is out"
+    ended = "ended" if ends <= now else "ends"
+    return (
+        f"The sign-in {_HERE} {ended} {moment(ends)}{before}. Sign in again in a browser (RUNBOOK, Signing in), or set "
+        "F1_USERNAME and F1_PASSWORD."
+    )
 
 
 def _never_signed_in(sign_in: SignIn) -> Check:

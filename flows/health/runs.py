@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from flows.engine.database import SQLITE_WARNING
 from flows.health.sessions import duration, moment, named
 from publish.live.health import DEGRADED, FAILING, HEALTHY, Check
 
@@ -98,6 +99,15 @@ def check_workers(pool: PoolFact | None, pool_name: str, *, deployments: int, no
 
 def _is_alive(worker: WorkerFact, now: datetime) -> bool:
     return worker.online and worker.last_heartbeat is not None and now - worker.last_heartbeat <= WORKER_SILENCE
+
+
+def check_database(*, is_sqlite: bool, places: int) -> Check:
+    """SQLite stands one run at work, or ``places`` of work; degraded with more."""
+    if not is_sqlite:
+        return Check("database", HEALTHY, "Nothing is known against it.")
+    if places <= 1:
+        return Check("database", HEALTHY, "SQLite, with one place of work. More ask for PostgreSQL.")
+    return Check("database", DEGRADED, f"{places} places of work. {SQLITE_WARNING}")
 
 
 def check_deployments(deployments: Sequence[DeploymentFact]) -> Check:

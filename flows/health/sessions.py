@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from flows.session_times import PUBLICATION_TARGET, publication_due_utc, session_end_utc
 from publish.live.health import DEGRADED, FAILING, HEALTHY, Check
-from publish.live.status import ERROR, PROGRESS, Status, read_status
-from publish.season.document import AWAITING_DATA, CANCELLED, FAILED, PUBLISHED, UNAVAILABLE, Season
+from publish.live.status import AWAITING_DATA as AWAITING_DATA_STATUS
+from publish.live.status import BLOCKED, ERROR, NO_ACCOUNT, NO_DATA, PROGRESS, Status, read_status
+from publish.season.document import AWAITING_DATA, CANCELLED, FAILED, PUBLISHED, WITHOUT_DATA, Season
 from publish.season.index import read_season, read_years
 from publish.stores.base import Store
 
@@ -77,10 +78,10 @@ def sessions_in(seasons: Iterable[Season]) -> list[SessionFact]:
 
 
 def read_statuses(store: Store, sessions: Iterable[SessionFact], now: datetime) -> dict[SessionFact, Status]:
-    """Return the status documents, where there are any, of sessions that are over, recent and not published."""
+    """Return the status documents, where there are any, of sessions that are over and recent."""
     found = {}
     for session in sessions:
-        if session.round is None or session.state in (PUBLISHED, CANCELLED) or not _is_recent(session, now):
+        if session.round is None or session.state == CANCELLED or not _is_recent(session, now):
             continue
         said = read_status(store, session.year, session.round, session.code)
         if said is not None:
@@ -115,6 +116,19 @@ def check_awaiting(sessions: Iterable[SessionFact], statuses: Statuses, now: dat
     return Check("awaiting", HEALTHY if oldest.overdue(now) is None else DEGRADED, message)
 
 
+def check_upstream(statuses: Statuses) -> Check:
+    """Failing while the last run of a session, published or not, was refused by the upstream or wanted a sign-in."""
+    told = {
+        session: said.error or said.message
+        for session, said in statuses.items()
+        if said.cause in (BLOCKED, NO_ACCOUNT) and said.type in (AWAITING_DATA_STATUS, ERROR)
+    }
+    if not told:
+        return Check("upstream", HEALTHY, "It refuses nothing to this system.")
+    labels = [session.label for session in told]
+    return Check("upstream", FAILING, f"Nothing comes of {named(labels)}. {next(iter(told.values()))}")
+
+
 def _next_attempt(said: Status | None) -> str:
     if said is None:
         return "nothing has asked for it yet"
@@ -130,8 +144,9 @@ def check_published_in_time(
 ) -> Check:
     """Every session that came due lately, and after ``deployed_at``, is published or known to have no data.
 
-    The season index calls a session unavailable by its age alone; it is known to be that once a run has looked for it.
-    Degraded when one is overdue, failing when one is by more than ``FAR_OVERDUE``. ``deployed_at`` None: all lately.
+    The season index says that there is no data of a session by its age alone; that is known once a run has looked for
+    it. Degraded when one is overdue, failing when one is by more than ``FAR_OVERDUE``. ``deployed_at`` None: all
+    lately.
     """
     since = now - WINDOW if deployed_at is None else max(now - WINDOW, deployed_at)
     late = {session: overdue for session in sessions if (overdue := _lateness(session, statuses, since, now))}
@@ -152,8 +167,8 @@ def _lateness(session: SessionFact, statuses: Statuses, since: datetime, now: da
     overdue = session.overdue(now)
     if overdue is None or now - overdue < since or session.state in (PUBLISHED, CANCELLED):
         return None
-    was_looked_for = session in statuses and statuses[session].type == ERROR
-    return None if session.state == UNAVAILABLE and was_looked_for else overdue
+    was_looked_for = session in statuses and statuses[session].type in (ERROR, NO_DATA)
+    return None if session.state == WITHOUT_DATA and was_looked_for else overdue
 
 
 def document_checks(store: Store, now: datetime) -> list[Check]:
@@ -162,10 +177,12 @@ def document_checks(store: Store, now: datetime) -> list[Check]:
     :raises PublicationError: the destination does not answer, or a document cannot be read.
     """
     sessions = read_sessions(store)
+    statuses = read_statuses(store, sessions, now)
     return [
         Check("destination", HEALTHY, "It could be read and written."),
-        check_awaiting(sessions, read_statuses(store, sessions, now), now),
+        check_awaiting(sessions, statuses, now),
         check_failed_sessions(sessions),
+        check_upstream(statuses),
     ]
 
 

@@ -11,8 +11,10 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed, Failed
 
 from flows.destination import open_destination
-from flows.engine.parameters import ALL_SESSIONS, Rounds, Sessions, Year, round_numbers, session_codes
-from flows.engine.session_runs import SessionRuns, cancel_runs_of, session_runs
+from flows.engine.outages import ride_out_outages
+from flows.engine.parameters import ALL_SESSIONS, Rounds, SessionName, Sessions, Year, round_numbers, session_codes
+from flows.engine.refusal import refused_or_raise
+from flows.engine.session_runs import SessionRuns, backfill_name, cancel_runs_of, session_runs
 from flows.season.backfill_report import BackfillReport
 from flows.season.estimate import say_how_long
 from flows.season.fan_out import Order, fan_out
@@ -23,6 +25,7 @@ from flows.session.site import conclude_destination, prepare_destination
 from flows.settings import read_settings
 from flows.upstream.archive import UPSTREAM, Source, settings_for
 from flows.upstream.selection import Wanted
+from transforms.errors import ChoiceError
 
 
 def _cancel_children(flow: Any, flow_run: Any, state: Any) -> None:
@@ -31,13 +34,19 @@ def _cancel_children(flow: Any, flow_run: Any, state: Any) -> None:
         cancel_runs_of(SessionRuns(client), str(flow_run.id))
 
 
-@flow(name="backfill", flow_run_name="{year} {rounds}", persist_result=False, on_cancellation=[_cancel_children])
+@flow(
+    name="backfill",
+    flow_run_name=lambda: backfill_name(this_run.parameters),
+    persist_result=False,
+    on_cancellation=[_cancel_children],
+)
 def backfill(
     year: Year,
-    rounds: Rounds = "all",
+    rounds: Rounds,
     sessions: Sessions = list(ALL_SESSIONS),  # noqa: B006 (Prefect reads the default, nobody changes it)
     force: bool = False,
-    source: Source = UPSTREAM,
+    refetch: bool = False,
+    source: Source | None = None,
 ) -> State[Any]:
     """Publish every chosen session of a season that has happened, newest first.
 
@@ -47,28 +56,36 @@ def backfill(
 
     Args:
         year: Season, for example 2024.
-        rounds: all, or for example 8, or 1-5,8, or a list of round numbers.
+        rounds: Type all, or for example 8, or 1-5,8, or give a list of round numbers. An empty field is refused.
         sessions: Which sessions of each weekend.
         force: Compute and publish them even if nothing has changed, and even if they are worse than what is published.
-        source: Where the raw data comes from. The archive is the one of PARCFERME_ARCHIVE and nobody else is asked.
+        refetch: Download everything anew instead of using what this machine keeps; published only where it differs.
+        source: Where the raw data comes from. archive is the one of PARCFERME_ARCHIVE and nobody else is asked; auto is
+            the archive if it has the session, else the upstream. Empty: what PARCFERME_SOURCE of the worker says.
 
-    :raises InputError: nothing of that kind is in the season.
+    :raises ChoiceError: nothing of that kind is in the season.
     """
-    settings = settings_for(read_settings(), source, year)
-    selection = select(settings, year, round_numbers(rounds), session_codes(sessions))
+    ride_out_outages(get_run_logger())
+    settings = read_settings()
+    source = source or settings.source
+    settings = settings_for(settings, source, year)
+    try:
+        selection = select(settings, year, round_numbers(rounds), session_codes(sessions))
+    except ChoiceError as error:
+        return refused_or_raise(error)
     store = open_destination(settings)
     has_server = bool(PREFECT_API_URL.value())
     prepare_destination(settings, store, year, selection.events, has_server=has_server)
     over, upcoming = selection.over, selection.upcoming
     table = BackfillReport(f"backfill-{year}", get_run_logger())
     if this_deployment.id is not None:
-        order = Order(year, over, str(this_run.id), force=force, source=source)
+        order = Order(year, over, str(this_run.id), force=force, refetch=refetch, source=source)
         with session_runs() as runs:
             table.expect(say_how_long(runs.client, settings, over) if source == UPSTREAM else "")
             done = fan_out(runs, store, order, get_run_logger(), lambda so_far: table.show([*so_far, *upcoming]))
     else:
         done = publish_one_by_one(
-            selection, lambda one: _publish_one(one, force, source, selection.now), get_run_logger()
+            selection, lambda one: _publish_one(one, force, refetch, source, selection.now), get_run_logger()
         )
     reports = selection.in_order([*done, *upcoming])
     table.show(reports)
@@ -79,10 +96,12 @@ def backfill(
     return Completed(message=message, data=reports)
 
 
-def _publish_one(one: Wanted, force: bool, source: Source, now: datetime) -> PublishReport:
+def _publish_one(one: Wanted, force: bool, refetch: bool, source: Source, now: datetime) -> PublishReport:
     """Run one session's flow and turn whatever became of it into a report."""
     ref = one.ref
-    state = publish_session(ref.year, str(ref.round), ref.code, force=force, source=source, return_state=True)
+    state = publish_session(
+        ref.year, str(ref.round), SessionName(ref.code), force=force, refetch=refetch, source=source, return_state=True
+    )
     result = state.result(raise_on_failure=False)
     if isinstance(result, PublishReport):
         return result

@@ -12,6 +12,7 @@ from prefect.artifacts import create_progress_artifact, create_table_artifact, u
 from prefect.client.schemas.actions import ArtifactUpdate
 
 from flows.engine.artifact_texts import plain_rows, plain_text
+from flows.engine.outages import without_waiting
 from flows.season.fan_out import QUEUED
 from flows.session.reports import PublishReport, summary_of
 from publish.season.document import PUBLISHED
@@ -43,7 +44,8 @@ class BackfillReport:
     def show(self, reports: Sequence[PublishReport]) -> None:
         """Show the sessions as they are now."""
         try:
-            self._show(list(reports))
+            with without_waiting():
+                self._show(list(reports))
         except Exception as error:
             level = logging.DEBUG if self._has_failed else logging.WARNING
             self._logger.log(level, "The table of this backfill cannot be kept: %s", error)
@@ -53,7 +55,8 @@ class BackfillReport:
         summary = plain_text(self._summary(reports))
         rows = plain_rows(_row(report) for report in sorted(reports, key=_newest_first))
         ended = sum(report.state != QUEUED for report in reports)
-        percent = round(100.0 * ended / max(len(reports), 1), 1)
+        done = 100.0 * ended + sum(report.percent for report in reports if report.state == QUEUED)
+        percent = round(done / max(len(reports), 1), 1)
         if self._table is None or self._progress is None:
             made = create_progress_artifact(percent, key=f"{self._key}-progress", description=summary)
             self._progress = cast(UUID, made)
@@ -78,6 +81,10 @@ def _says_no_more(report: PublishReport) -> bool:
     return report.state == QUEUED or (report.state == PUBLISHED and not report.unchanged)
 
 
+def _doing(report: PublishReport) -> str:
+    return f"{report.message} {report.percent} %" if report.percent else report.message or ""
+
+
 def _newest_first(report: PublishReport) -> tuple[int, int]:
     return -report.session.round, -SESSION_CODES.index(report.session.code)
 
@@ -87,7 +94,7 @@ def _row(report: PublishReport) -> dict[str, Any]:
         "round": report.session.round,
         "event": report.session.event,
         "session": report.session.code,
-        "state": report.message if report.state == QUEUED else report.state.replace("_", " "),
+        "state": _doing(report) if report.state == QUEUED else report.state.replace("_", " "),
         "grade": report.grade or "",
         "seconds": report.seconds or "",
         "message": "" if _says_no_more(report) else report.message or "",

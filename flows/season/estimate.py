@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from prefect.client.orchestration import SyncPrefectClient
 
+from flows.engine.database import SQLITE_WARNING, uses_sqlite
 from flows.settings import Settings
 from flows.upstream.client import Client
 from flows.upstream.limits import LIMITS, UpstreamLimits
@@ -40,7 +41,8 @@ def say_how_long(client: SyncPrefectClient, settings: Settings, wanted: Sequence
             folder = topic_folder(settings.cache_dir, locate(upstream, one.ref))
             is_there = settings.offline or any(folder.glob("*.ff1pkl"))
             (in_cache if is_there else to_download).append(one.session.code)
-    return estimate(to_download, in_cache, workers=max(1, count_workers(client, settings.work_pool))).text
+    sentence = estimate(to_download, in_cache, workers=max(1, count_workers(client, settings.work_pool))).text
+    return f"{sentence} {SQLITE_WARNING}" if len(wanted) > 1 and uses_sqlite() else sentence
 
 
 def count_workers(client: SyncPrefectClient, work_pool: str) -> int:

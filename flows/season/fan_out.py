@@ -2,27 +2,34 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.states import Running
 
-from flows.engine.revival import PUT_BACK, Fate, revive
+from flows.engine.revival import HEARD_AGAIN, PUT_BACK, Fate, revive, was_silent
 from flows.engine.session_runs import NewRun, SessionRuns, backfill_tag, expected_utc, season_tag, session_of
-from flows.session.reports import NO_DATA, UP_TO_DATE, PublishReport
+from flows.session.reports import ALREADY_RUNNING, LEFT, NO_DATA, UP_TO_DATE, WAITS, PublishReport
+from flows.session.status import last_words
 from flows.upstream.selection import Wanted
-from publish.season.document import AWAITING_DATA, FAILED, PUBLISHED, UNAVAILABLE, IndexedSession
+from publish.live.status import PROGRESS, read_status
+from publish.season.document import AWAITING_DATA, FAILED, PUBLISHED, WITHOUT_DATA, IndexedSession
 from publish.season.index import read_season
 from publish.stores.base import Store
 
 Logger = logging.Logger | logging.LoggerAdapter[Any]
 
 _POLL_S = 3.0
+#: How often it is asked how far runs are.
+_LOOK_AFTER = timedelta(seconds=15)
 #: A run that is to begin later than this is somebody else's plan.
 _SOON = timedelta(minutes=1)
+#: A run that was taken for dead longer ago was looked at by others.
+_LATELY = timedelta(minutes=15)
 #: After so long without a run being taken up somebody should know.
 _NOBODY_WORKS = timedelta(minutes=5)
 _OPEN_STATES = {"Scheduled": "waiting", "Late": "waiting", "Pending": "starting", "Running": "running"}
@@ -49,10 +56,14 @@ class Order:
 
 @dataclass(frozen=True)
 class _Watched:
-    """A session's run as it was just now (None: it was deleted), and what became of it if it had crashed."""
+    """A session's run as it was just now (None: it was deleted), and what became of it if it had crashed.
+
+    ``percent``: how far it said it was.
+    """
 
     run: FlowRun | None
     fate: Fate | None
+    percent: int = 0
 
 
 def fan_out(
@@ -89,18 +100,27 @@ def _new_run(order: Order, one: Wanted, at: datetime) -> NewRun:
 
 
 def _adopt(runs: SessionRuns, order: Order) -> dict[tuple[str, str], FlowRun]:
-    """Return open runs that do what is ordered: those of a backfill that was killed, or the schedule's."""
+    """Return open runs that do what is ordered: those of a backfill that was killed, or the schedule's.
+
+    One that was taken for dead just now may be alive: what becomes of it is seen while it is watched.
+    """
     soon = datetime.now(UTC) + _SOON
     wanted = {(one.event.name, one.session.code) for one in order.wanted}
     how = {"force": order.force, "refetch": order.refetch, "source": order.source}
     found = {}
-    for run in runs.find_open(tags=[season_tag(order.year)]):
+    doubtful = [run for run in runs.find(tags=[season_tag(order.year)], types=[StateType.CRASHED]) if _is_fresh(run)]
+    for run in [*doubtful, *runs.find_open(tags=[season_tag(order.year)])]:
         session = session_of(run)
         planned_later = run.state_type == StateType.SCHEDULED and expected_utc(run) > soon
         same = all(run.parameters.get(name) == value for name, value in how.items())
         if session in wanted and same and not planned_later and run.state_type != StateType.CANCELLING:
             found[session] = run
     return found
+
+
+def _is_fresh(run: FlowRun) -> bool:
+    state = run.state
+    return state is not None and was_silent(run) and datetime.now(UTC) - state.timestamp < _LATELY
 
 
 def _watch(
@@ -113,14 +133,25 @@ def _watch(
 ) -> list[PublishReport]:
     reports: list[PublishReport] = []
     warned_at = datetime.now(UTC)
+    percents: dict[str, int] = {}
+    looked_at = warned_at
+    own_id = UUID(order.run_id)
     while True:
         now = datetime.now(UTC)
-        states = {run.id: run for run in runs.read(list(ids.values()))}
-        fates = {run.id: revive(runs, run, now) for run in states.values()}
+        states = {run.id: run for run in runs.read([*ids.values(), own_id])}
+        _stay_alive(runs, states.pop(own_id, None))
+        crashed = any(run.state_type == StateType.CRASHED for run in states.values())
+        words = last_words(store, order.year) if crashed else {}
+        fates = {run.id: revive(runs, run, now, words.get(str(run.id))) for run in states.values()}
         for id_, fate in fates.items():
             if fate.goes_on:
                 logger.warning("%s was taken for crashed: it %s", states[id_].name, _WHAT_IT_DOES[fate])
-        fresh = _reports(store, order, {key: _Watched(states.get(id_), fates.get(id_)) for key, id_ in ids.items()})
+        if now - looked_at >= _LOOK_AFTER:
+            percents, looked_at = _percents(store, order, states, ids), now
+        watched = {
+            key: _Watched(states.get(id_), fates.get(id_), percents.get(str(id_), 0)) for key, id_ in ids.items()
+        }
+        fresh = _reports(store, order, watched)
         if fresh != reports:
             reports = fresh
             on_change(reports)
@@ -133,6 +164,26 @@ def _watch(
             logger.warning("No worker takes these runs up. See that one polls the work pool (RUNBOOK: no worker).")
             warned_at = now
         time.sleep(_POLL_S)
+
+
+def _percents(
+    store: Store, order: Order, states: Mapping[UUID, FlowRun], ids: Mapping[tuple[str, str], UUID]
+) -> dict[str, int]:
+    """Return how far the runs are that are at work, by their ids."""
+    found = {}
+    for one in order.wanted:
+        run = states.get(ids[one.event.name, one.session.code])
+        if run is not None and run.state_type == StateType.RUNNING:
+            said = read_status(store, one.ref.year, one.ref.round, one.ref.code)
+            if said is not None and said.type == PROGRESS:
+                found[said.flow_run_id] = said.progress
+    return found
+
+
+def _stay_alive(runs: SessionRuns, own: FlowRun | None) -> None:
+    """Contradict a server that takes the run that watches for dead: it was the server that was away."""
+    if own is not None and was_silent(own):
+        runs.client.set_flow_run_state(own.id, Running(message=HEARD_AGAIN), force=True)
 
 
 def _reports(store: Store, order: Order, runs: dict[tuple[str, str], _Watched]) -> list[PublishReport]:
@@ -159,6 +210,7 @@ def _report(one: Wanted, watched: _Watched, indexed: IndexedSession | None) -> P
         session_key=done.session_key if done else None,
         unchanged=state == PUBLISHED and message == UP_TO_DATE,
         message=message,
+        percent=watched.percent if state == QUEUED else 0,
     )
 
 
@@ -170,12 +222,14 @@ def _outcome(run: FlowRun | None, fate: Fate | None) -> tuple[str, str]:
     message = state.message or ""
     if fate is Fate.IN_DOUBT:
         return QUEUED, "not heard of"
-    if state.name == "AwaitingRetry" and message != PUT_BACK:
+    if state.name in WAITS and message != PUT_BACK:
         return AWAITING_DATA, message
     if not state.is_final():
         return QUEUED, _OPEN_STATES.get(state.name or "", "waiting")
     if state.name == NO_DATA:
-        return UNAVAILABLE, message
+        return WITHOUT_DATA, message
+    if state.name == ALREADY_RUNNING:
+        return LEFT, message
     if state.type == StateType.COMPLETED:
         return PUBLISHED, message
     return FAILED, message or str(state.name)

@@ -12,7 +12,7 @@ from typing import Any
 
 from flows.destination import open_destination
 from flows.session.direct import publish_directly
-from flows.session.reports import PublishReport, sentence_of, state_after
+from flows.session.reports import LEFT, PublishReport, sentence_of, state_after
 from flows.session.site import conclude_destination, prepare_destination
 from flows.session.steps import Request
 from flows.settings import Settings, read_settings
@@ -21,6 +21,7 @@ from flows.upstream.calendar import read_schedule
 from flows.upstream.client import Client
 from flows.upstream.selection import Wanted, select_sessions
 from publish.season.document import SCHEDULED, Event
+from transforms.errors import AlreadyRunningError
 
 Logger = logging.Logger | logging.LoggerAdapter[Any]
 
@@ -82,6 +83,8 @@ def publish_one_by_one(
 
 def failure_of(one: Wanted, error: BaseException, now: datetime) -> PublishReport:
     """Return the report of a session whose run ended in ``error``."""
+    if isinstance(error, AlreadyRunningError):
+        return PublishReport(one.ref, LEFT, message=str(error))
     return PublishReport(one.ref, state_after(error, one.session.start_utc, now), message=sentence_of(error))
 
 

@@ -13,8 +13,10 @@ from pydantic import Field
 
 from flows.destination import open_destination
 from flows.engine.artifact_texts import plain_rows, plain_text
+from flows.engine.outages import ride_out_outages
 from flows.engine.parameters import Year
 from flows.engine.progress import ArtifactSink, Progress
+from flows.engine.refusal import refused_or_raise
 from flows.season.indexing import rebuild
 from flows.session.site import restore_site
 from flows.settings import read_settings
@@ -23,6 +25,7 @@ from publish.contract.verify import verdict_of, verify_store
 from publish.publication import prune as prune_revisions
 from publish.revisions.prune import Removal
 from publish.site.prune import OldParts, prune_pages
+from transforms.errors import ChoiceError
 
 #: Rows of a table that somebody still reads; the log has all of them.
 _MOST_ROWS = 500
@@ -37,6 +40,7 @@ def verify(deep: bool = False, heal: bool = False) -> State[Any]:
         heal: Mend first what can be mended from what is there: objects written over, stale copies and indexes.
     """
     logger = get_run_logger()
+    ride_out_outages(logger)
     settings = read_settings()
     store = open_destination(settings)
     if heal:
@@ -74,6 +78,7 @@ def prune(
         dry_run: Only say what would go. Untick it to remove it for good.
     """
     logger = get_run_logger()
+    ride_out_outages(logger)
     settings = read_settings()
     store, now = open_destination(settings), settings.current_time()
     age = timedelta(days=older_than_days)
@@ -101,9 +106,13 @@ def rebuild_index(year: Year) -> State[Any]:
     Args:
         year: Season, for example 2024.
     """
+    ride_out_outages(get_run_logger())
     settings = read_settings()
     store = open_destination(settings)
-    changed = rebuild(settings, store, year, has_server=bool(PREFECT_API_URL.value()))
+    try:
+        changed = rebuild(settings, store, year, has_server=bool(PREFECT_API_URL.value()))
+    except ChoiceError as error:
+        return refused_or_raise(error)
     return Completed(message=f"The index of {year} is {'rewritten' if changed else 'up to date'}.")
 
 

@@ -14,6 +14,8 @@ from flows.session_times import RECHECKS, session_end_utc
 from publish.season.document import Event
 
 PUBLISH = "publish"
+#: What a plan does to runs.
+PLANNED, MOVED, TAKEN_BACK = "planned", "moved", "taken back"
 #: Re-checks are planned for sessions this near: the list of what comes next stays one to be read.
 _RECHECK_HORIZON = timedelta(days=3)
 _SAME_TIME = timedelta(seconds=1)
@@ -64,6 +66,22 @@ class Plan:
     create: tuple[tuple[Wanted, int], ...]
     move: tuple[tuple[Known, datetime], ...]
     cancel: tuple[Known, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing a plan does, as it is shown: to which run, for when (aware), and what."""
+
+    one: Known | Wanted
+    at: datetime
+    what: str
+
+
+def steps_of(plan: Plan) -> Iterator[Step]:
+    """Yield what a plan does, in the order in which it is done."""
+    yield from (Step(known, known.at, TAKEN_BACK) for known in plan.cancel)
+    yield from (Step(known, at, f"{MOVED} from {known.at:%Y-%m-%d %H:%M}") for known, at in plan.move)
+    yield from (Step(wanted, wanted.at, PLANNED) for wanted, _ in plan.create)
 
 
 def make_plan(

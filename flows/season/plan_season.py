@@ -13,8 +13,11 @@ from pydantic import Field
 from flows.destination import open_destination
 from flows.engine.artifact_texts import plain_rows, plain_text
 from flows.engine.listing import list_planned
+from flows.engine.outages import ride_out_outages
 from flows.engine.session_runs import (
+    FETCH_SESSION,
     PLANNED_TAG,
+    PUBLISH_SESSION,
     NewRun,
     SessionRuns,
     expected_utc,
@@ -23,10 +26,12 @@ from flows.engine.session_runs import (
     session_of,
     session_runs,
 )
-from flows.season.plan import PUBLISH, Known, Plan, Wanted, make_plan
+from flows.season.from_archive import publish_what_came
+from flows.season.plan import MOVED, PLANNED, PUBLISH, TAKEN_BACK, Known, Plan, Wanted, make_plan, steps_of
 from flows.session.site import prepare_destination
 from flows.session_times import RECHECKS
 from flows.settings import Settings, read_settings
+from flows.upstream.archive import UPSTREAM, Source
 from flows.upstream.calendar import read_schedule
 from flows.upstream.client import Client
 from publish.season.aliases import NotFollowedError
@@ -36,14 +41,19 @@ from publish.stores.base import Store
 from transforms.errors import InputError, UpstreamError
 
 #: Says in Prefect why a run was cancelled, and tells plan-season later that nobody else did.
-TAKEN_BACK = "Taken back by plan-season: the session is no longer on the calendar at that time."
+WHY_TAKEN_BACK = "Taken back by plan-season: the session is no longer on the calendar at that time."
+#: Sessions that ended up to so many days ago and were never published are run now.
+CATCH_UP_DAYS = 14
 #: From this month on the next season's calendar is planned as well.
 _NEXT_SEASON_FROM_MONTH = 12
 
 
 @flow(name="plan-season", flow_run_name="plan", persist_result=False)
-def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = 14) -> State[Any]:
+def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = CATCH_UP_DAYS) -> State[Any]:
     """Make one scheduled run of publish-session for every session to come, and runs for its re-checks.
+
+    Where sessions are computed from the raw archive, what has come into it is published; with PARCFERME_PLAN_FETCHES
+    the runs that are planned are those of fetch-session.
 
     Run it as often as you like: what is planned stays planned once. The message of the final state says what was done.
 
@@ -51,12 +61,13 @@ def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = 14) -> State
         catch_up_days: Sessions that ended up to so many days ago and were never published are run now.
     """
     logger = get_run_logger()
+    ride_out_outages(logger)
     settings = read_settings()
     store = open_destination(settings)
     now = settings.current_time()
     rows: list[dict[str, Any]] = []
-    with session_runs() as runs:
-        for year in _years(now):
+    with session_runs(FETCH_SESSION if settings.plan_fetches else PUBLISH_SESSION) as runs:
+        for year in years_planned(now):
             try:
                 events = read_schedule(Client.of(settings), year, now)
             except (InputError, UpstreamError):
@@ -69,9 +80,12 @@ def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = 14) -> State
             except NotFollowedError as refused:
                 # What is planned can be published where its number has stayed.
                 logger.warning("%s", refused)
-            plan = _plan(settings, store, runs, year, events, timedelta(days=catch_up_days))
-            rows += _carry_out(runs, year, plan)
+            plan = plan_of(settings, store, runs, year, events, timedelta(days=catch_up_days))
+            rows += _carry_out(runs, year, plan, settings.source)
+            rows += _take_back_others(settings, year)
         list_planned(store, runs, now)
+    if settings.source != UPSTREAM:
+        rows += publish_what_came(settings, years_planned(now), now)
     summary = _summary(rows)
     shown = plain_rows(rows) or [{"session": "-", "what": "nothing to change"}]
     create_table_artifact(shown, key="plan", description=plain_text(summary))
@@ -79,13 +93,15 @@ def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = 14) -> State
     return Completed(message=summary)
 
 
-def _years(now: datetime) -> tuple[int, ...]:
+def years_planned(now: datetime) -> tuple[int, ...]:
+    """Return the seasons whose calendars are planned at ``now`` (aware)."""
     return (now.year, now.year + 1) if now.month >= _NEXT_SEASON_FROM_MONTH else (now.year,)
 
 
-def _plan(
+def plan_of(
     settings: Settings, store: Store, runs: SessionRuns, year: int, events: Sequence[Event], catch_up: timedelta
 ) -> Plan:
+    """Return what is to be done for a season; nothing is done yet."""
     found = runs.find(tags=[PLANNED_TAG, season_tag(year)])
     known = [one for run in found if (one := _known(run)) is not None]
     published = {(entry.event, entry.session.code) for entry in published_in(read_season(store, year))}
@@ -115,34 +131,39 @@ def _known(run: FlowRun) -> Known | None:
         max(expected_utc(run), run.start_time or expected_utc(run)),
         waiting=waiting,
         open=not state.is_final(),
-        taken_back=state.type == StateType.CANCELLED and state.message == TAKEN_BACK,
+        taken_back=state.type == StateType.CANCELLED and state.message == WHY_TAKEN_BACK,
     )
 
 
-def _carry_out(runs: SessionRuns, year: int, plan: Plan) -> list[dict[str, Any]]:
-    by_id = {str(run.id): run for run in runs.find_open(tags=[PLANNED_TAG, season_tag(year)])}
+def _take_back_others(settings: Settings, year: int) -> list[dict[str, Any]]:
+    """Cancel what was planned while the setting that says which flow is planned was another one."""
+    if not settings.plan_fetches:
+        return []
     rows = []
-    for known in plan.cancel:
-        if (run := by_id.get(known.id)) is not None:
-            runs.cancel(run, TAKEN_BACK)
-            rows.append(_row(year, known, known.at, "taken back"))
-    for known, at in plan.move:
-        if (run := by_id.get(known.id)) is not None:
-            runs.move(run, at)
-            rows.append(_row(year, known, at, f"moved from {known.at:%Y-%m-%d %H:%M}"))
-    for wanted, earlier in plan.create:
-        runs.create(
-            NewRun(
-                year,
-                wanted.event,
-                wanted.code,
-                wanted.at,
-                key=f"plan/{year}/{wanted.event}/{wanted.code}/{wanted.kind}/{earlier}",
-                tags=(PLANNED_TAG, kind_tag(wanted.kind)),
-                refetch=wanted.kind != PUBLISH,
-            )
-        )
-        rows.append(_row(year, wanted, wanted.at, "planned"))
+    with session_runs() as runs:
+        for run in runs.find_open(tags=[PLANNED_TAG, season_tag(year)]):
+            known = _known(run)
+            if known is not None and known.waiting:
+                runs.cancel(run, WHY_TAKEN_BACK)
+                rows.append(_row(year, known, known.at, TAKEN_BACK))
+    return rows
+
+
+def _carry_out(runs: SessionRuns, year: int, plan: Plan, source: Source) -> list[dict[str, Any]]:
+    by_id = {str(run.id): run for run in runs.find_open(tags=[PLANNED_TAG, season_tag(year)])}
+    earlier = {wanted.slot: number for wanted, number in plan.create}
+    rows = []
+    for step in steps_of(plan):
+        one = step.one
+        if isinstance(one, Wanted):
+            runs.create(_new_run(year, one, earlier[one.slot], source))
+        elif (run := by_id.get(one.id)) is None:
+            continue  # it has begun meanwhile
+        elif step.what == TAKEN_BACK:
+            runs.cancel(run, WHY_TAKEN_BACK)
+        else:
+            runs.move(run, step.at)
+        rows.append(_row(year, one, step.at, step.what))
     return rows
 
 
@@ -155,8 +176,22 @@ def _row(year: int, one: Known | Wanted, at: datetime, what: str) -> dict[str, A
     }
 
 
+def _new_run(year: int, wanted: Wanted, earlier: int, source: Source) -> NewRun:
+    return NewRun(
+        year,
+        wanted.event,
+        wanted.code,
+        wanted.at,
+        key=f"plan/{year}/{wanted.event}/{wanted.code}/{wanted.kind}/{earlier}",
+        tags=(PLANNED_TAG, kind_tag(wanted.kind)),
+        # What is computed from the archive is downloaded anew where it is fetched.
+        refetch=wanted.kind != PUBLISH and source == UPSTREAM,
+        source=source,
+    )
+
+
 def _summary(rows: list[dict[str, Any]]) -> str:
-    counts = {name: sum(row["what"].startswith(name) for row in rows) for name in ("planned", "moved", "taken back")}
+    counts = {name: sum(row["what"].startswith(name) for row in rows) for name in (PLANNED, MOVED, TAKEN_BACK)}
     if not rows:
         return "Everything is planned already."
     return ", ".join(f"{number} {name}" for name, number in counts.items() if number) + "."

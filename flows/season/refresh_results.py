@@ -11,6 +11,7 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from flows.destination import open_destination
+from flows.engine.outages import ride_out_outages
 from flows.engine.session_runs import SessionRuns, session_runs
 from flows.season.backfill_report import BackfillReport
 from flows.season.fan_out import Order, fan_out
@@ -42,6 +43,7 @@ def refresh_results(days: Annotated[int, Field(ge=1, le=3000)] = 60) -> State[An
         days: Sessions that began up to so many days ago.
     """
     logger = get_run_logger()
+    ride_out_outages(logger)
     settings = read_settings()
     store = open_destination(settings)
     reports: list[PublishReport] = []

@@ -55,6 +55,10 @@ class Announcer:
         """Say that the run waits for its data."""
         self._ended("awaiting_data", message)
 
+    def no_data(self, message: str) -> None:
+        """Say that there is no data of the session, and will be none."""
+        self._ended("no_data", message)
+
     def failed(self, message: str, *, cancelled: bool) -> None:
         """Say that the run has ended without doing its work."""
         self._ended("cancelled" if cancelled else "failed", message)

@@ -1,6 +1,7 @@
 """A session made by a command line on its own, without Prefect: the same work, the same documents, the same errors."""
 
 import logging
+from dataclasses import replace
 from typing import NoReturn
 from uuid import uuid4
 
@@ -8,6 +9,7 @@ from flows.destination import open_destination
 from flows.engine.parameters import SessionName
 from flows.session.reports import PublishReport
 from flows.session.run import Caller, SessionRun
+from flows.session.source import choose_source
 from flows.session.steps import Request, Steps, carry_out
 from flows.settings import read_settings
 from flows.upstream.archive import settings_for
@@ -24,6 +26,8 @@ def publish_directly(year: int, event: str, code: str, request: Request) -> Publ
 
     :raises ParcfermeError: there is no new publication; what was published before is as it was.
     """
+    code = SessionName(code).code
+    request = replace(request, source=choose_source(read_settings(), request.source, year, event, code, _logger))
     settings = settings_for(read_settings(), request.source, year)
     # A name of its own for each run, as Prefect's: documents tell two runs of a session apart by it.
     caller = Caller(str(uuid4()), f"{year} {event} {SessionName(code).value}", _logger)

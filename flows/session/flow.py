@@ -1,6 +1,6 @@
 """The flow that makes one session, and its steps as tasks."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
@@ -11,24 +11,28 @@ from prefect.exceptions import Pause
 from prefect.runtime import deployment as this_deployment
 from prefect.runtime import flow_run as this_run
 from prefect.settings import PREFECT_API_URL
-from prefect.states import AwaitingRetry, Completed
+from prefect.states import AwaitingRetry, Completed, Running, Scheduled
 
 from flows.destination import open_destination
 from flows.engine.events import emit_session_event, flow_run_url
+from flows.engine.outages import ride_out_outages
 from flows.engine.parameters import EventName, SessionName, Year
 from flows.engine.progress import ArtifactSink
-from flows.engine.session_runs import PLANNED_TAG, kind_tag
+from flows.engine.refusal import refused_or_raise
+from flows.engine.revival import HEARD_AGAIN
+from flows.engine.session_runs import PLANNED_TAG, kind_tag, name_of
 from flows.session.endings import close_ended_run
-from flows.session.reports import NO_DATA, UP_TO_DATE, PublishReport
+from flows.session.reports import ALREADY_RUNNING, NO_DATA, UP_TO_DATE, PublishReport, wait_of
 from flows.session.run import Caller, SessionRun
+from flows.session.source import choose_source
 from flows.session.status import postpone_wait
 from flows.session.steps import Request, Steps, carry_out, encode, load, publish, transform
 from flows.session.waiting import next_attempt_utc, recheck_utc
 from flows.session_times import RECHECKS, session_end_utc
 from flows.settings import Settings, read_settings
-from flows.upstream.archive import UPSTREAM, Source, settings_for
+from flows.upstream.archive import Source, settings_for
 from flows.upstream.calendar import NotStartedError
-from transforms.errors import NotReadyError, UpstreamError
+from transforms.errors import AlreadyRunningError, ChoiceError, NotReadyError, UpstreamError
 
 #: A run that takes longer hangs: a race takes a minute, waiting for the upstream's limits rather more.
 _LONGEST_RUN_S = 4 * 3600
@@ -48,7 +52,7 @@ _TASKS = Steps(load=_as_task(load), transform=_as_task(transform), encode=_as_ta
 
 @flow(
     name="publish-session",
-    flow_run_name="{year} {event} {session}",
+    flow_run_name=lambda: name_of(this_run.parameters, this_run.tags or ()),
     timeout_seconds=_LONGEST_RUN_S,
     persist_result=False,
     on_failure=[close_ended_run],
@@ -61,7 +65,7 @@ def publish_session(
     session: SessionName,
     force: bool = False,
     refetch: bool = False,
-    source: Source = UPSTREAM,
+    source: Source | None = None,
 ) -> PublishReport | State[Any]:
     """Publish one session.
 
@@ -75,12 +79,16 @@ def publish_session(
         session: Which session of the weekend.
         force: Compute and publish it even if nothing has changed, and even if it is worse than what is published.
         refetch: Download everything anew instead of using what this machine keeps; published only if it differs.
-        source: Where the raw data comes from. The archive is the one of PARCFERME_ARCHIVE and nobody else is asked.
+        source: Where the raw data comes from. archive is the one of PARCFERME_ARCHIVE and nobody else is asked; auto is
+            the archive if it has the session, else the upstream. Empty: what PARCFERME_SOURCE of the worker says.
 
     :raises ParcfermeError: there is no new publication; what was published before is as it was.
     """
-    settings = settings_for(read_settings(), source, year)
+    ride_out_outages(get_run_logger())
+    settings = read_settings()
+    source = choose_source(settings, source or settings.source, year, event, session.code, get_run_logger())
     try:
+        settings = settings_for(settings, source, year)
         run = SessionRun(
             settings,
             open_destination(settings),
@@ -92,14 +100,19 @@ def publish_session(
     except UpstreamError as error:
         return _awaiting_or_raise(error, None, settings)
     except NotStartedError as error:
-        _postpone_or_raise(error, settings, year, session.code)
-    if _recheck_after() is not None and (awaited := run.awaited_by_another()) is not None:
+        return _postpone_or_refuse(error, settings, year, session.code)
+    except ChoiceError as error:
+        return refused_or_raise(error)
+    if recheck_after() is not None and (awaited := run.awaited_by_another()) is not None:
         until = recheck_utc(awaited, settings.current_time())
-        _pause(AwaitingRetry(scheduled_time=until, message="There is nothing to check: another run awaits the data."))
+        pause(AwaitingRetry(scheduled_time=until, message="There is nothing to check: another run awaits the data."))
     # Within a backfill of this process, which sees to the destination once for all its sessions.
     is_one_of_many = this_run.parent_flow_run_id is not None and not run.caller.deployed
     request = Request(force, refetch, source, is_one_of_many)
-    report = carry_out(run, settings, request, _TASKS, lambda error: _awaiting_or_raise(error, run, settings))
+    try:
+        report = carry_out(run, settings, request, _TASKS, lambda error: _awaiting_or_raise(error, run, settings))
+    except AlreadyRunningError as error:
+        return _left_or_raise(error)
     if isinstance(report, PublishReport) and run.caller.deployed:
         # Where somebody looks at the run, its state says what came of it.
         return Completed(message=UP_TO_DATE if report.unchanged else f"Published {report.revision}, {report.grade}")
@@ -120,52 +133,75 @@ def _prefect() -> Caller:
     )
 
 
-def _has_waited() -> bool:
+def has_waited() -> bool:
+    """Whether this run has waited for its upstream before."""
     return int(this_run.run_count or 1) > 1
 
 
-def _recheck_after() -> timedelta | None:
+def recheck_after() -> timedelta | None:
     """Return how long after a session's first run this one was planned to look at it again; None: it was not."""
     return next((after for kind, after in RECHECKS.items() if kind_tag(kind) in (this_run.tags or ())), None)
 
 
-def _postpone_or_raise(error: NotStartedError, settings: Settings, year: int, code: str) -> NoReturn:
-    """Let a planned run wait for a session that is still to come; raise ``error`` where nobody planned it."""
+def _postpone_or_refuse(error: NotStartedError, settings: Settings, year: int, code: str) -> State[Any]:
+    """Let a planned run wait for a session that is still to come; refuse it where nobody planned it."""
     if PLANNED_TAG not in (this_run.tags or ()):
-        raise error
+        return refused_or_raise(error)
     # It was postponed since this run was planned, or while it waited. Re-checks keep their distance.
     first = session_end_utc(error.start_utc, code) + settings.start_delay
-    until = first + (_recheck_after() or timedelta())
+    until = first + (recheck_after() or timedelta())
     text = f"{error.what} Next attempt on {until:%Y-%m-%d at %H:%M} UTC."
     postpone_wait(open_destination(settings), year, str(this_run.id), text, until, settings.current_time())
-    _pause(AwaitingRetry(scheduled_time=until, message=text))
+    pause(AwaitingRetry(scheduled_time=until, message=text))
 
 
 def _awaiting_or_raise(error: UpstreamError, run: SessionRun | None, settings: Settings) -> State[Any]:
     """Let a run wait for its upstream; return its state or raise ``error`` where that makes no sense."""
-    until = None
-    if this_deployment.id is not None:
-        until = next_attempt_utc(
-            error,
-            attempts=int(this_run.run_count or 1),
-            start_utc=None if run is None else run.start_utc,
-            code="R" if run is None else run.session.code,
-            now=settings.current_time(),
-        )
+    start_utc, code = (None, "R") if run is None else (run.start_utc, run.session.code)
+    until = next_try(error, start_utc, code, settings.current_time())
     if until is None:
-        if run is not None:
+        if run is not None and is_no_data(error):
+            run.find_nothing(error)
+        elif run is not None:
             run.fail(error)
-        nothing_expected = _recheck_after() is not None or not _has_waited()
-        if isinstance(error, NotReadyError) and this_deployment.id is not None and nothing_expected:
-            # Of a session long past there is nothing to be had, which is no failure of the run that found it out.
-            return Completed(name=NO_DATA, message=str(error))
-        raise error
+        return no_data_or_raise(error)
     if run is not None:
         run.wait(error, until)
-    _pause(AwaitingRetry(scheduled_time=until, message=str(error)))
+    pause(Scheduled(scheduled_time=until, name=wait_of(error), message=str(error)))
 
 
-def _pause(state: State[Any]) -> NoReturn:
+def next_try(error: UpstreamError, start_utc: datetime | None, code: str, now: datetime) -> datetime | None:
+    """Return when this run tries again after ``error``; None: it does not, or no deployment has made it."""
+    if this_deployment.id is None:
+        return None
+    return next_attempt_utc(error, attempts=int(this_run.run_count or 1), start_utc=start_utc, code=code, now=now)
+
+
+def is_no_data(error: UpstreamError) -> bool:
+    """Whether this run has found out that there is nothing of a session long past, which is no failure of it."""
+    nothing_expected = recheck_after() is not None or not has_waited()
+    return isinstance(error, NotReadyError) and this_deployment.id is not None and nothing_expected
+
+
+def no_data_or_raise(error: UpstreamError) -> State[Any]:
+    """Return the state of a run that found out that there is nothing of a session long past; else raise ``error``."""
+    if is_no_data(error):
+        return Completed(name=NO_DATA, message=str(error))
+    raise error
+
+
+def _left_or_raise(error: AlreadyRunningError) -> State[Any]:
+    """Leave the session to the run that has it; raise ``error`` for who sits at a command line."""
+    if this_deployment.id is None:
+        raise error
+    if error.flow_run_id == str(this_run.id):
+        # This run was taken for dead and is not: its first process goes on, and has the last word.
+        get_run_logger().warning("This run is still at work in another process. %s", error)
+        raise Pause(state=Running(message=HEARD_AGAIN))
+    return Completed(name=ALREADY_RUNNING, message=str(error))
+
+
+def pause(state: State[Any]) -> NoReturn:
     """End this run's process without an ending of the run, which is in ``state`` from now on.
 
     Returned from the flow, a state that is not final has no result: the engine's process fails, and its worker says

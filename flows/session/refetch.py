@@ -12,12 +12,14 @@ from pathlib import Path
 
 from flows.session.run import SessionRun
 from flows.settings import Settings
-from flows.upstream.http_cache import read_bodies, write_bodies
-from flows.upstream.services import service_urls
+from flows.upstream.http_cache import delete_bodies, read_bodies, write_bodies
+from flows.upstream.raw_streams import urls_of
+from flows.upstream.services import LIVE_TIMING, LIVE_TIMING_MIRROR, service_urls
 from flows.upstream.topics import read_circuit_key, topic_folder
 from transforms.errors import InputError, UpstreamError
 
 _FOLDER = "refetched"
+_HOSTS = (LIVE_TIMING, LIVE_TIMING_MIRROR)
 _LEFT_OVER_S = 24 * 3600.0
 
 
@@ -62,13 +64,17 @@ def adopt_fresh(fresh: Settings, settings: Settings, run: SessionRun) -> None:
     """
     source = topic_folder(fresh.cache_dir, run.located)
     target = topic_folder(settings.cache_dir, run.located)
-    urls = service_urls(run.located, read_circuit_key(fresh.cache_dir, run.located)).values()
+    services = service_urls(run.located, read_circuit_key(fresh.cache_dir, run.located)).values()
+    streams = [url.replace(LIVE_TIMING, host) for url in urls_of(run.located).values() for host in _HOSTS]
     try:
         target.mkdir(parents=True, exist_ok=True)
         for topic in sorted(source.iterdir()) if source.is_dir() else ():
             # In one step each: both folders are on the cache's disk.
             topic.replace(target / topic.name)
-        write_bodies(settings.cache_dir, read_bodies(fresh.cache_dir, urls))
+        # The streams too: they are what was parsed, and what the archive keeps.
+        delete_bodies(settings.cache_dir, streams)
+        for url in (*services, *streams):
+            write_bodies(settings.cache_dir, read_bodies(fresh.cache_dir, [url]))
     except OSError as error:
         raise UpstreamError(
             f"What was downloaded of {run.label} cannot be kept in {settings.cache_dir} ({error.strerror or error}). "

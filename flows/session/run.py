@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 from flows.engine.progress import ListenerSink, Progress, Sink, listener, repeated
 from flows.session.announce import Announcer, Emit, Logger, nobody
 from flows.session.fingerprint import code_fingerprint
-from flows.session.reports import UP_TO_DATE, PublishReport, sentence_of, state_after
+from flows.session.reports import UP_TO_DATE, PublishReport, cause_of, sentence_of, state_after, wait_of
 from flows.session.status import StatusSink
 from flows.session.waiting import is_waited_for
 from flows.session_ref import SessionRef
@@ -36,7 +36,7 @@ from publish.live.runs import RunEntry
 from publish.revisions.latest import Latest, Summary, read_latest
 from publish.revisions.manifests import read_manifest
 from publish.season import index as season
-from publish.season.document import AWAITING_DATA, PUBLISHED, has_event
+from publish.season.document import AWAITING_DATA, PUBLISHED, WITHOUT_DATA, has_event
 from publish.season.finish import finish_publication, is_settled
 from publish.stores.base import Store
 from transforms.errors import IncompleteError, NotReadyError, ParcfermeError, UpstreamError
@@ -123,6 +123,8 @@ class SessionRun:
         self.status = StatusSink(store, self.entry)
         self.announcer = Announcer(store, self.entry, logger, caller.emit)
         self.progress = Progress(self._sinks(), logger=logger)
+        #: What the upstream lists and says it has not is taken for lost.
+        self.takes_its_word = False
         self._started_s = time.perf_counter()
 
     def _sinks(self) -> tuple[Sink, ...]:
@@ -277,26 +279,41 @@ class SessionRun:
         """Let status and season index say that the data is awaited and when it is asked for again. Never raises."""
         text = f"{sentence_of(error)} Next attempt on {until:%Y-%m-%d at %H:%M} UTC."
         try:
-            self.status.wait(text, until, state="AwaitingRetry")
+            self.status.wait(text, until, state=wait_of(error), cause=self._cause_of(error))
             self._record_state(AWAITING_DATA)
         except Exception as second:
             self.logger.warning("That %s awaits its data cannot be published: %s", self.label, second)
         self.announcer.awaiting(text)
 
+    def find_nothing(self, error: UpstreamError) -> None:
+        """Let status and season index say that there is no data of the session and will be none. Never raises."""
+        text = sentence_of(error)
+        try:
+            self.status.no_data(text)
+            self._record_state(WITHOUT_DATA)
+        except Exception as second:
+            self.logger.warning("That there is no data of %s cannot be published: %s", self.label, second)
+        self.announcer.no_data(text)
+
     def fail(self, error: BaseException) -> None:
         """Let status and season index say why there is no (new) publication; what was published stays as it was.
 
-        An interrupted run says nothing of the session, only of itself. Never raises: ``error`` is what matters.
+        A cancelled run says nothing of the session, only of itself. Never raises: ``error`` is what matters.
         """
         interrupted = not isinstance(error, Exception)
-        text = "The run was interrupted. Run it again." if interrupted else sentence_of(error)
+        text = "The run was cancelled. Run it again." if interrupted else sentence_of(error)
         try:
-            self.status.fail(text, state="Cancelled" if interrupted else "Failed")
-            if not interrupted:
+            if interrupted:
+                self.status.cancel(text)
+            else:
+                self.status.fail(text, cause=self._cause_of(error))
                 self._record_state(state_after(error, self.start_utc, self.settings.current_time()))
         except Exception as second:
             self.logger.warning("The failure of %s cannot be published: %s", self.label, second)
         self.announcer.failed(text, cancelled=interrupted)
+
+    def _cause_of(self, error: BaseException) -> str | None:
+        return cause_of(error, self.start_utc, self.settings.current_time())
 
     def _read_status(self) -> status.Status | None:
         return status.read_status(self.store, self.session.year, self.session.round, self.session.code)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 from msgspec.structs import replace
 
@@ -27,32 +28,65 @@ class StatusSink:
     """Writes a run's progress, and in the end its outcome, to the session's status document."""
 
     wants_heartbeat = True
+    interval_s = 1.0
 
-    def __init__(self, store: Store, run: RunEntry, clock: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(
+        self, store: Store, run: RunEntry, clock: Callable[[], datetime] = _utc_now, owner: str | None = None
+    ) -> None:
         self._store = store
         self._run = run
         self._clock = clock
+        #: Of the lease: this attempt of the run and no other.
+        self.owner = owner or uuid4().hex
+
+    def claim(self, dead: str = "") -> status.Status | None:
+        """Take the session's lease, also from the owner ``dead``; None: it is ours, else the status of who has it."""
+        # Its work begins now: whoever was at it while this one waited is its predecessor.
+        self._run = replace(self._run, started_at=self._clock())
+        self._write(status.PROGRESS, "Running", 0, "Beginning", None, dead=dead)
+        return self.taken_by()
+
+    def taken_by(self) -> status.Status | None:
+        """Return the status of another run, or another attempt of this one, that is at work; None: there is none."""
+        said = status.read_status(self._store, self._run.year, self._run.round, self._run.session)
+        return said if status.holder_of(said, self._clock()) not in (None, self.owner) else None
 
     def write(self, percent: float, message: str) -> None:
         """Say how far the run is."""
         self._write(status.PROGRESS, "Running", int(percent), message, None)
 
-    def wait(self, message: str, until: datetime, *, state: str) -> None:
+    def wait(self, message: str, until: datetime, *, state: str, cause: str | None) -> None:
         """Say that the run waits for data and goes on at ``until`` (aware)."""
-        self._write(status.AWAITING_DATA, state, 0, message, None, until)
+        self._write(status.AWAITING_DATA, state, 0, message, None, until, cause)
 
     def complete(self, message: str) -> None:
         """Say that the run has done its work."""
         self._write(status.COMPLETE, "Completed", 100, message, None)
 
-    def fail(self, error: str, *, state: str = "Failed") -> None:
+    def no_data(self, message: str) -> None:
+        """Say that the run has found nothing, and that nothing will come."""
+        self._write(status.NO_DATA, "NoData", 100, message, None, cause=status.ABSENT)
+
+    def cancel(self, message: str) -> None:
+        """Say that somebody has stopped the run."""
+        self._write(status.CANCELLED, "Cancelled", 0, message, None)
+
+    def fail(self, error: str, *, cause: str | None = None) -> None:
         """Say that the run has ended without doing its work, and why."""
-        self._write(status.ERROR, state, 0, "Stopped", error)
+        self._write(status.ERROR, "Failed", 0, "Stopped", error, cause=cause)
 
     def _write(
-        self, type_: str, state: str, percent: int, message: str, error: str | None, until: datetime | None = None
+        self,
+        type_: str,
+        state: str,
+        percent: int,
+        message: str,
+        error: str | None,
+        until: datetime | None = None,
+        cause: str | None = None,
+        dead: str = "",
     ) -> None:
-        run = self._run
+        run, now = self._run, self._clock()
         status.write_status(
             self._store,
             run.year,
@@ -66,11 +100,15 @@ class StatusSink:
                 flow_run_id=run.flow_run_id,
                 flow_run_name=run.flow_run_name,
                 started_at=run.started_at,
-                updated_at=self._clock(),
+                updated_at=now,
                 error=error,
                 flow_run_url=run.flow_run_url,
                 next_attempt_at=until,
+                cause=cause,
+                lease=status.Lease(self.owner, now + SILENCE) if type_ == status.PROGRESS else None,
             ),
+            owner=self.owner,
+            dead=dead,
         )
 
 
@@ -111,6 +149,12 @@ def sweep_status(store: Store, year: int, now: datetime) -> list[Ended]:
     return end_matching(store, year, _verdict, now)
 
 
+def last_words(store: Store, year: int) -> dict[str, datetime]:
+    """Return when each run that says it is at work on a session of ``year`` last said so, by the run's id."""
+    documents = (read_document(store, key, status.Status) for key in status.status_keys(store, year))
+    return {one.flow_run_id: one.updated_at for one in documents if one is not None and one.type == status.PROGRESS}
+
+
 def is_silent(document: status.Status, now: datetime) -> bool:
     """Whether a status says that its run is working although nothing has been heard of it for too long."""
     return document.type == status.PROGRESS and now - document.updated_at > SILENCE
@@ -127,10 +171,12 @@ def end_matching(
         if (judged := verdict(before)) is None:
             return None
         state, text = judged[0], status.public_text(judged[1])
-        ended = replace(before, state=state, updated_at=now, next_attempt_at=None)
+        ended = replace(before, state=state, updated_at=now, next_attempt_at=None, lease=None)
         if state == "Completed":
             # All it could not do was to say so.
             return replace(ended, type=status.COMPLETE, progress=100, message=text, error=None)
+        if state == "Cancelled":
+            return replace(ended, type=status.CANCELLED, message=text, error=None)
         return replace(ended, type=status.ERROR, message="Stopped", error=text)
 
     return [_ended(year, key, document) for key, document in _change_matching(store, year, _end)]

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from flows.engine.progress import heartbeat
 from flows.session.cdn import tell_cdn
+from flows.session.lease import check_lease, leased
 from flows.session.memory import release_memory
 from flows.session.refetch import adopt_fresh, fresh_cache
 from flows.session.reports import PublishReport
@@ -30,7 +31,14 @@ from publish.publication import publish_revision
 from publish.revisions.latest import read_latest
 from publish.season.aliases import NotFollowedError
 from transforms.completeness import Extent, extent_of
-from transforms.errors import CorruptDataError, IncompleteError, ParcfermeError, PublicationError, UpstreamError
+from transforms.errors import (
+    AlreadyRunningError,
+    CorruptDataError,
+    IncompleteError,
+    ParcfermeError,
+    PublicationError,
+    UpstreamError,
+)
 from transforms.recording import CircuitMarks, Recording, SessionIdentity
 from transforms.session import SessionData, transform_session
 
@@ -78,7 +86,7 @@ def load(run: SessionRun) -> Box[Recording]:
     run.progress.begin("load", f"Loading {run.label}")
     try:
         with run.followed_load():
-            return Box(load_recording(run.loading_client, run.session))
+            return Box(load_recording(run.loading_client, run.session, takes_its_word=run.takes_its_word))
     except (ParcfermeError, MemoryError):
         raise
     except OSError as error:
@@ -131,6 +139,7 @@ def publish(run: SessionRun, encoded_box: Box[Encoded], force: bool) -> PublishR
     """Put the revision into the store, make it current, and say so in the season index."""
     run.progress.begin("publish", "Publishing")
     encoded = encoded_box.take()
+    check_lease(run.status, run.label)
     revision = encoded.revision
     outcome = publish_revision(
         run.store,
@@ -177,8 +186,10 @@ def carry_out(
     ``on_upstream_error`` decides what an upstream that is not ready or down means: it returns what is returned then, or
     raises. Any other error is written to the session's status and raised.
 
+    :raises AlreadyRunningError: another run is at work on the session, which says what becomes of it.
     :raises ParcfermeError: there is no new publication; what was published before is as it was.
     """
+    run.takes_its_word = request.force
     try:
         try:
             return _publish_through_cache(run, settings, request, steps)
@@ -189,6 +200,9 @@ def carry_out(
             return _publish_fetched_again(run, settings, request, steps, error)
     except UpstreamError as error:
         return on_upstream_error(run.dated(error))
+    except AlreadyRunningError:
+        # Nothing has become of the session in this run; the other one says what does.
+        raise
     except BaseException as error:
         run.fail(error)
         raise
@@ -246,8 +260,8 @@ def _publish_unless_current(run: SessionRun, request: Request, steps: Steps) -> 
         report = run.finish_unchanged(current)
     else:
         run.store.check()
-        run.announcer.started()
-        with heartbeat(run.progress):
+        with leased(run.status, run.label, run.logger), heartbeat(run.progress):
+            run.announcer.started()
             report = _make(run, request, steps)
         run.logger.info("%s is published as %s", run.label, report.revision)
     # Last: an archive that cannot be written fails the run, but what is published is published.

@@ -11,5 +11,6 @@ types; knows no Prefect but for the call limits that all workers share (``limits
 - ``proofs``: whether what FastF1 has parsed is still what it wrote.
 - ``topics``, ``services``, ``http_cache``, ``inputs``: what a session is made of, read from the cache.
 - ``results``: official results, which come late and change.
+- ``live_messages``, ``live_heard``, ``live_states``, ``live_recording``: recordings of the live feed, as streams.
 - ``archive``, ``archive_format``: raw data kept, to compute again without the upstream.
 """

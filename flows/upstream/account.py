@@ -51,7 +51,8 @@ class Account:
 class SignInOnce:
     """What FastF1 calls to sign in: when it holds no token, a rejected one, or one that ends within five minutes.
 
-    ``logger`` is told why there is no sign-in; it may be replaced, the memory of what has failed stays.
+    ``logger`` is told why there is no sign-in; it may be replaced, the memory of what has failed stays: ``ended`` says
+    why nothing is tried any more.
     """
 
     def __init__(self, account: Account, logger: Logger) -> None:
@@ -59,15 +60,15 @@ class SignInOnce:
         self.logger = logger
         self._token: patches.Token | None = None
         self._signed_in_s = 0.0
-        self._ended: str | None = None
+        self.ended: str | None = None
 
     def __call__(self) -> patches.Token:
         """Return a token to ask live timing with.
 
         :raises patches.NotSignedInError: there is none and none is sought; FastF1 goes on without.
         """
-        if self._ended is not None:
-            raise patches.NotSignedInError(self._ended)
+        if self.ended is not None:
+            raise patches.NotSignedInError(self.ended)
         if self._token is not None:
             if not patches.holds_token():
                 self._end("live timing rejects the token that was given for the account", "Check its subscription.")
@@ -96,7 +97,7 @@ class SignInOnce:
             self._end(str(error).rstrip("."), f"Check {USERNAME} and {PASSWORD}, then run it again.", error)
 
     def _end(self, reason: str, advice: str, error: BaseException | None = None) -> NoReturn:
-        self._ended = reason
+        self.ended = reason
         self.logger.warning(
             "Not signed in to a Formula 1 account: %s. What live timing gives only to accounts, mostly recent "
             "sessions, comes from FastF1's mirror or not at all. This process does not try to sign in again. %s",

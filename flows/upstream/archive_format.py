@@ -1,8 +1,9 @@
-"""One file that holds raw inputs: a tar of plain members, compressed with zstd, that proves itself.
+"""One file that holds raw responses: a tar of plain members, compressed with zstd, that proves itself.
 
-The first member, ``index.json``, names every other one with its bytes and SHA-256. The same members give the same
-bytes. Python 3.11 knows no zstd; pyarrow does. It is compressed in blocks of 8 MB, one zstd frame each, so that memory
-is bounded by the block and ``zstd -d`` and ``tar`` read it too.
+The first member, ``index.json``, says of every other one where it came from (URL, status, time), how many bytes it has
+and their SHA-256. Nothing in it is code, or is run when it is read. The same members give the same bytes. Python 3.11
+knows no zstd; pyarrow does. It is compressed in blocks of 8 MB, one zstd frame each, so that memory is bounded by the
+block and ``zstd -d`` and ``tar`` read it too.
 """
 
 import hashlib
@@ -19,16 +20,28 @@ import pyarrow as pa
 
 from transforms.errors import UpstreamError
 
-SCHEMA = "parcferme/raw/1"
+SCHEMA = "parcferme/raw/2"
+_PICKLED_SCHEMA = "parcferme/raw/1"
 _INDEX = "index.json"
 _BLOCK_BYTES = 8 << 20
 _LEVEL = 3
 _INDEX_LIMIT_BYTES = 1 << 20
 #: What is taken out of an archive at most: members, bytes, and bytes for each one of the file, which small ones need
-#: not keep to. Recorded sessions have 7 to 11 topics of up to 106 MB, 3 to 20 times the size of their archive.
+#: not keep to. A race has some 16 responses of 70 MB in all, three times the size of their archive.
 _MOST_MEMBERS, _MOST_BYTES, _MOST_EXPANSION, _ANY_EXPANSION_BYTES = 100, 2 << 30, 100, 64 << 20
 #: The only names a member may have: nothing absolute, hidden or nested can be written anywhere.
-_MEMBER = re.compile(r"(?:topics|responses)/[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}")
+_MEMBER = re.compile(r"responses/[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}")
+_RESPONSES = "responses/"
+
+
+@dataclass(frozen=True)
+class Response:
+    """What an address answered: the body as it came, in a file or in memory, and when (ISO 8601)."""
+
+    body: Path | bytes
+    url: str
+    status: int
+    fetched_at: str | None
 
 
 @dataclass(frozen=True)
@@ -37,26 +50,51 @@ class _Member:
     sha256: str
 
 
-def write_archive(path: Path, about: Mapping[str, Any], members: Mapping[str, Path | bytes]) -> str:
-    """Write ``members`` (name to a file or its content) and what is said ``about`` them; return the file's SHA-256.
+def hash_responses(responses: Mapping[str, Response]) -> str:
+    """Return the SHA-256 over names and bodies alone: the same where the same was answered, whenever and wherever.
 
-    What was written is read back and proved. Names are ``topics/<name>`` or ``responses/<name>``.
-
-    :raises UpstreamError: a member changed while it was read.
-    :raises OSError: a member cannot be read or ``path`` not be written.
+    :raises OSError: a body cannot be read.
     """
-    listed = {name: _describe(members[name]) for name in sorted(members)}
+    return _hash_listed({name: _describe(responses[name].body) for name in sorted(responses)})
+
+
+def _hash_listed(listed: Mapping[str, _Member]) -> str:
+    lines = "".join(f"{name.removeprefix(_RESPONSES)} {listed[name].sha256}\n" for name in sorted(listed))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def write_archive(path: Path, about: Mapping[str, Any], responses: Mapping[str, Response]) -> str:
+    """Write ``responses`` by name and what is said ``about`` them; return the file's SHA-256.
+
+    What was written is read back and proved.
+
+    :raises UpstreamError: a body changed while it was read.
+    :raises OSError: a body cannot be read or ``path`` not be written.
+    """
+    members = {f"{_RESPONSES}{name}": responses[name] for name in sorted(responses)}
+    listed = {name: _describe(response.body) for name, response in members.items()}
     index = {
         **about,
         "schema": SCHEMA,
-        "members": [{"name": name, "bytes": m.bytes, "sha256": m.sha256} for name, m in listed.items()],
+        "responses_sha256": _hash_listed(listed),
+        "members": [
+            {
+                "name": name,
+                "url": response.url,
+                "status": response.status,
+                "fetched_at": response.fetched_at,
+                "bytes": listed[name].bytes,
+                "sha256": listed[name].sha256,
+            }
+            for name, response in members.items()
+        ],
     }
     with path.open("wb") as file:
         compressor = _Compressor(file)
         with tarfile.open(fileobj=compressor, mode="w|", format=tarfile.USTAR_FORMAT) as tar:
             _add(tar, _INDEX, orjson.dumps(index, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
-            for name in listed:
-                _add(tar, name, members[name])
+            for name, response in members.items():
+                _add(tar, name, response.body)
         compressor.finish()
     read_archive(path, None, "just written")
     with path.open("rb") as file:
@@ -86,7 +124,7 @@ def read_archive(path: Path, folder: Path | None, where: str) -> dict[str, Any]:
             raise
         raise UpstreamError(
             f"The raw archive {where} cannot be used: {error}. Nothing of it was taken. Bring back an earlier version "
-            "of it, or publish the session from the upstream again, which replaces it."
+            "of it, or fetch the session again (parcferme fetch), which replaces it."
         ) from error
 
 
@@ -183,8 +221,13 @@ def _open(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
 def _parse_index(data: bytes) -> tuple[dict[str, Any], dict[str, _Member]]:
     try:
         index = orjson.loads(data)
+        if index["schema"] == _PICKLED_SCHEMA:
+            raise _BrokenError(
+                "it was made by a version of this program that kept FastF1's parsed pickles, which are no longer read: "
+                "whoever can write one can run code where it is read"
+            )
         if index["schema"] != SCHEMA:
-            raise _BrokenError(f"it is of the kind {index['schema']!r}, not {SCHEMA!r}")
+            raise _BrokenError(f"it is of the kind {str(index['schema'])[:80]!r}, not {SCHEMA!r}")
         listed = {str(m["name"]): _Member(int(m["bytes"]), str(m["sha256"])) for m in index["members"]}
     except (ValueError, KeyError, TypeError) as error:
         raise _BrokenError("its index cannot be read") from error
@@ -193,6 +236,8 @@ def _parse_index(data: bytes) -> tuple[dict[str, Any], dict[str, _Member]]:
             raise _BrokenError(f"its member {name!r} has a name that is not allowed")
     if any(member.bytes < 0 for member in listed.values()):
         raise _BrokenError("its index has a member of less than nothing")
+    if index.get("responses_sha256") != _hash_listed(listed):
+        raise _BrokenError("its index does not prove its members")
     return index, listed
 
 

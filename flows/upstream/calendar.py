@@ -7,7 +7,7 @@ from flows.upstream import event_names
 from flows.upstream.client import Client
 from flows.upstream.selection import Wanted
 from publish.season.document import Event, ScheduledSession
-from transforms.errors import InputError, UpstreamError
+from transforms.errors import ChoiceError, UpstreamError
 from transforms.session_types import code_of
 from transforms.texts import clean_text
 
@@ -18,12 +18,12 @@ FIRST_YEAR = 2018
 def read_schedule(client: Client, year: int, now: datetime) -> tuple[Event, ...]:
     """Return every event of FastF1's schedule of ``year``, testing included and marked; ``now`` is aware.
 
-    :raises InputError: there is no such season.
+    :raises ChoiceError: there is no such season.
     :raises UpstreamError: the schedule could not be had.
     """
     last_year = now.year + 1
     if not FIRST_YEAR <= year <= last_year:
-        raise InputError(
+        raise ChoiceError(
             f"There is no season {year} to publish: Formula 1's timing goes from {FIRST_YEAR} to {last_year}. "
             "Type one of these years."
         )
@@ -33,7 +33,7 @@ def read_schedule(client: Client, year: int, now: datetime) -> tuple[Event, ...]
         except ValueError as error:
             raise UpstreamError(_no_schedule_message(client, year, [text for _, text in heard.warnings])) from error
     if not rows:
-        raise InputError(f"The schedule of {year} is empty: the season is not announced yet. Type another year.")
+        raise ChoiceError(f"The schedule of {year} is empty: the season is not announced yet. Type another year.")
     return tuple(_to_event(row, year) for row in rows)
 
 
@@ -50,7 +50,7 @@ def _no_schedule_message(client: Client, year: int, said: list[str]) -> str:
 def resolve(events: tuple[Event, ...], year: int, event: str | int, session: str) -> Wanted:
     """Return what ``event`` (round or name) and ``session`` (code or name) of the schedule of ``year`` mean.
 
-    :raises InputError: nothing or more than one thing is meant; the message lists what there is.
+    :raises ChoiceError: nothing or more than one thing is meant; the message lists what there is.
     """
     found = find_event(events, year, event)
     return Wanted(year, found, find_session(found, year, session))
@@ -59,33 +59,33 @@ def resolve(events: tuple[Event, ...], year: int, event: str | int, session: str
 def find_event(events: tuple[Event, ...], year: int, event: str | int) -> Event:
     """Return the event with this round number or name.
 
-    :raises InputError: there is none, more than one, or it is testing.
+    :raises ChoiceError: there is none, more than one, or it is testing.
     """
     text = str(event).strip()
     races = tuple(e for e in events if not e.testing)
     if text.lstrip("-").isdigit():
         return _by_round(races, year, int(text))
     if not text:
-        raise InputError(f"Which event of {year}? Type a round or a name: {_list_events(races)}.")
+        raise ChoiceError(f"Which event of {year}? Type a round or a name: {_list_events(races)}.")
     return _by_name(events, races, year, text)
 
 
 def find_session(event: Event, year: int, session: str) -> ScheduledSession:
     """Return the session of ``event`` with this code (``R``) or name (``Race``), upper or lower case.
 
-    :raises InputError: the event has no such session.
+    :raises ChoiceError: the event has no such session.
     """
     wanted = session.strip().casefold()
     for candidate in event.sessions:
         if wanted in (candidate.code.casefold(), candidate.name.casefold()):
             return candidate
     there = ", ".join(f"{s.code} ({s.name})" for s in event.sessions)
-    raise InputError(
+    raise ChoiceError(
         f"{year} round {event.round} {event.name} has no session {session!r}. Type one of: {there or 'none known'}."
     )
 
 
-class NotStartedError(InputError):
+class NotStartedError(ChoiceError):
     """A session that lies in the future.
 
     ``what`` says so without saying what to do, ``start_utc`` (aware) is when the schedule has its start.
@@ -115,21 +115,23 @@ def _by_round(races: tuple[Event, ...], year: int, number: int) -> Event:
             return candidate
     rounds = [e.round for e in races if e.round is not None]
     if number == 0:
-        raise InputError(f"Testing is not published. Type a round of {year}: {min(rounds)}-{max(rounds)}.")
-    raise InputError(f"{year} has no round {number}; it has rounds {min(rounds)}-{max(rounds)}: {_list_events(races)}.")
+        raise ChoiceError(f"Testing is not published. Type a round of {year}: {min(rounds)}-{max(rounds)}.")
+    raise ChoiceError(
+        f"{year} has no round {number}; it has rounds {min(rounds)}-{max(rounds)}: {_list_events(races)}."
+    )
 
 
 def _by_name(events: tuple[Event, ...], races: tuple[Event, ...], year: int, text: str) -> Event:
     found = event_names.named(races, text)
     if not found and (tests := event_names.named([e for e in events if e.testing], text)):
-        raise InputError(f"{tests[0].name} of {year} is testing, which is not published. Type a race weekend.")
+        raise ChoiceError(f"{tests[0].name} of {year} is testing, which is not published. Type a race weekend.")
     if len(found) > 1:
-        raise InputError(f"{text!r} means more than one event of {year}: {_list_events(found)}. Type the round.")
+        raise ChoiceError(f"{text!r} means more than one event of {year}: {_list_events(found)}. Type the round.")
     if found:
         return found[0]
     near = event_names.nearest(races, text)
     hint = "Did you mean" if near else "There are"
-    raise InputError(f"{year} has no event {text!r}. {hint}: {_list_events(near or races)}. Type a round or a name.")
+    raise ChoiceError(f"{year} has no event {text!r}. {hint}: {_list_events(near or races)}. Type a round or a name.")
 
 
 def _list_events(events: tuple[Event, ...]) -> str:

@@ -24,9 +24,12 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
+from flows.session_ref import SessionRef
 from flows.settings import Settings
 from flows.upstream import patches
+from flows.upstream.absence import prove_absent
 from flows.upstream.account import Account, Logger, SignInOnce
+from flows.upstream.answers import Answer
 from flows.upstream.http_cache import damage_explained, read_bodies, set_aside_damaged
 from flows.upstream.limits import SharedLimits
 from flows.upstream.outcomes import Outcomes
@@ -43,6 +46,26 @@ class Heard:
 
     warnings: list[tuple[str, str]]
     outcomes: Outcomes
+    client: "Client"
+
+    def check_complete(self, session: SessionRef, services: Iterable[str]) -> None:
+        """Do nothing if all that was asked of a located session and ``services`` was answered, be it with "not there".
+
+        :raises UpstreamError: something was refused or failed; what came is kept, so that only the rest is asked for.
+        """
+        services = list(services)
+        for refusal in self.outcomes.refusals(session.located_path, services):
+            self.client.logger.warning("%s", refusal)
+        problem = self.client.sign_in_problem
+        self.outcomes.check(session.label, session.located_path, services, sign_in_problem=problem)
+
+    def prove_absent(self, session: SessionRef, *, takes_its_word: bool) -> None:
+        """Do nothing if what live timing says it has not of a session is not there; see :mod:`flows.upstream.absence`.
+
+        To be called within the block. :raises UpstreamError: it may be there.
+        """
+        absent = self.outcomes.absent(session.located_path)
+        prove_absent(self.client, session, absent, takes_its_word=takes_its_word)
 
 
 @dataclass(frozen=True)
@@ -95,7 +118,7 @@ class Client:
 
         :raises UpstreamError: FastF1 gave up (it calls ``exit()``), a call limit is reached, or the network failed.
         """
-        outcomes = Outcomes(self.account)
+        outcomes = Outcomes()
         with (
             self.at_work(),
             _captured_warnings() as said,
@@ -105,7 +128,7 @@ class Client:
             patches.streams_mended(),
             patches.telemetry_decoded(),
         ):
-            yield Heard(said, outcomes)
+            yield Heard(said, outcomes, self)
 
     def read_schedule_rows(self, year: int) -> list[dict[str, Any]]:
         """Return FastF1's schedule of a season: the columns of ``fastf1.events.EventSchedule``, one dict an event.
@@ -135,6 +158,23 @@ class Client:
     def read_bodies(self, urls: Iterable[str]) -> dict[str, bytes]:
         """Return what the cache holds of the answers at these addresses; asks nobody."""
         return read_bodies(self.cache_dir, urls)
+
+    def ask(self, url: str) -> tuple[Answer, bytes]:
+        """Ask for an address past the cache; return what the answer means and its body. To be called while asking."""
+        return patches.ask_past_cache(url)
+
+    def download(self, url: str, path: Path) -> Answer:
+        """Download an address past the cache into ``path`` if it is given. To be called while asking.
+
+        :raises OSError: ``path`` cannot be written.
+        """
+        return patches.download_past_cache(url, path)
+
+    @property
+    def sign_in_problem(self) -> str | None:
+        """Why nobody is signed in to a Formula 1 account; None: somebody is, or it was not tried."""
+        sign_in = _process.sign_in
+        return None if sign_in is None or sign_in.account != self.account else sign_in.ended
 
     def refresh(self, url: str, what: str) -> None:
         """Ask for an address again, called ``what`` in errors, unless the cached answer has not expired yet.

@@ -6,6 +6,7 @@ What it holds can be had again, so a file that is damaged is moved aside; the ne
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -74,18 +75,32 @@ def read_bodies(cache_dir: Path, urls: Iterable[str]) -> dict[str, bytes]:
 
     The cache also holds the raw streams of whole seasons; only what is asked for is read.
     """
+    return {url: cached.body for url, cached in read_responses(cache_dir, urls)}
+
+
+@dataclass(frozen=True)
+class Cached:
+    """A response of the cache: body, status and when it came (UTC)."""
+
+    body: bytes
+    status: int
+    at: datetime | None
+
+
+def read_responses(cache_dir: Path, urls: Iterable[str]) -> Iterator[tuple[str, Cached]]:
+    """Yield, one at a time, the cached response of every address of ``urls`` that has one."""
     from requests import Request
 
     path = cache_dir / _FILE
-    bodies: dict[str, bytes] = {}
     if not path.is_file():
-        return bodies
+        return
     with _opened(path) as responses:
         for url in urls:
-            response = responses.get_response(responses.create_key(Request("GET", url)))
-            if response is not None and response.content is not None:
-                bodies[url] = bytes(response.content)
-    return bodies
+            found = responses.get_response(responses.create_key(Request("GET", url)))
+            if found is not None and found.content is not None:
+                at = found.created_at
+                moment = None if at is None else (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+                yield url, Cached(bytes(found.content), int(found.status_code), moment)
 
 
 def write_bodies(cache_dir: Path, bodies: Mapping[str, bytes], *, expired: bool = True) -> None:

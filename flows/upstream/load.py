@@ -58,14 +58,17 @@ if TYPE_CHECKING:
 _FIRST_YEAR_WITHOUT_DRS = 2026
 
 
-def load_recording(client: "Client", session: SessionRef) -> Recording:
+def load_recording(client: "Client", session: SessionRef, *, takes_its_word: bool = False) -> Recording:
     """Load a session through FastF1 on the client's cache and return it as plain arrays and clean texts.
 
-    Topics of the cache that were damaged since FastF1 wrote them are made again.
+    Topics of the cache that were damaged since FastF1 wrote them are made again. ``takes_its_word``: what live timing
+    says it has not is not there, even if the session lists it.
 
     :raises CorruptDataError: one was damaged and nobody has it.
-    :raises UpstreamError: nothing usable came (no timing and no telemetry), something was refused or cut off on the
-        way, or FastF1 failed.
+    :raises BlockedError: something is refused to this machine's address.
+    :raises AccountError: something is given only to who is signed in.
+    :raises UpstreamError: nothing usable came (no timing and no telemetry), something was cut off on the way, or FastF1
+        failed.
     """
     with client.asking(session.label) as heard:
         loaded = _get_session(session)
@@ -75,18 +78,20 @@ def load_recording(client: "Client", session: SessionRef) -> Recording:
         # FastF1 asks two hosts for each of a dozen topics even where the first says that nothing is out yet.
         loaded._load_session_info()
         if getattr(loaded, "_session_info", None) is None and not _is_out(client, located, heard.outcomes, loaded):
-            _check_complete(client.cache_dir, located, heard.outcomes)
+            heard.check_complete(located, services_used(client.cache_dir, located).values())
             keep_proofs(folder, session.label)
-            raise NotReadyError(_nothing_there(located, heard.outcomes))
+            heard.prove_absent(located, takes_its_word=True)
+            raise NotReadyError(f"The upstream has nothing on {located.label}, not even its SessionInfo.")
         loaded.load()
         own = getattr(loaded, "_session_info", None)
         if own is None:
             # What was refused just now, or was here once, is that: not something the upstream never had.
-            _check_complete(client.cache_dir, located, heard.outcomes)
+            heard.check_complete(located, services_used(client.cache_dir, located).values())
             keep_proofs(folder, session.label)
         info = complete_info(client, located, own, found=_found(loaded))
         circuit = _read_circuit(loaded, info)
-    _check_complete(client.cache_dir, located, heard.outcomes)
+        heard.check_complete(located, services_used(client.cache_dir, located).values())
+        heard.prove_absent(located, takes_its_word=takes_its_word)
     keep_proofs(folder, session.label)
     warnings = _with_earlier_warnings(client.cache_dir, located, heard.warnings)
     without = [] if own is not None and key_of(own) is not None else ["session_info"]
@@ -127,20 +132,6 @@ def _get_session(session: SessionRef) -> Any:
         ) from error
 
 
-def _check_complete(cache_dir: Path, session: SessionRef, outcomes: "Outcomes") -> None:
-    """Do nothing if all that was asked of the upstream was answered, be it with "not there".
-
-    :raises UpstreamError: something was not; what came is kept, so that only the rest is asked for again.
-    """
-    services = services_used(cache_dir, session)
-    failures = outcomes.failures_sentence(session.located_path, services.values())
-    if failures:
-        raise UpstreamError(
-            f"{session.label} could not be fetched completely: {failures}. Run it again later; what came is kept and "
-            "only the rest is asked for."
-        )
-
-
 def _is_out(client: "Client", session: SessionRef, outcomes: "Outcomes", loaded: Any) -> bool:
     """Whether there is timing of a session whose SessionInfo is not there, or cannot be read.
 
@@ -158,13 +149,6 @@ def _is_out(client: "Client", session: SessionRef, outcomes: "Outcomes", loaded:
     except (LookupError, TypeError, ValueError, AttributeError):
         # It is there, and FastF1 cannot read it.
         return True
-
-
-def _nothing_there(session: SessionRef, outcomes: "Outcomes") -> str:
-    return (
-        f"The upstream has nothing on {session.label}, not even its SessionInfo. "
-        f"{outcomes.account_hint(session.located_path)}"
-    ).rstrip()
 
 
 def _has_result(client: "Client", session: SessionRef) -> bool:

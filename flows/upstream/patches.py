@@ -6,7 +6,8 @@ decode telemetry faster; five hooks do that:
 - :func:`sign_in_with`: FastF1 signs in through a function of ours (``token_manager._default_auth_func``).
 - :func:`requests_through`: every request that leaves goes through a function of ours
   (``_SessionWithRateLimiting.get_adapter``).
-- :func:`requests_heard`: what becomes of each request is told (``Cache._cached_request``).
+- :func:`requests_heard`: what becomes of each request is told (``Cache._cached_request``); :func:`ask_past_cache` asks
+  without the cache (``Cache._requests_session``).
 - :func:`streams_mended`: its parsers get what can be read of a stream (``_api.fetch_page``), and laps do without topics
   that only add to them.
 - :func:`telemetry_decoded`: the telemetry feeds are decoded by :mod:`flows.upstream.telemetry` (``_api.car_data``,
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from flows.upstream import streams
+from flows.upstream.answers import Answer, Meaning, answer_of, no_answer
 from flows.upstream.services import LIVE_TIMING, LIVE_TIMING_MIRROR
 from flows.upstream.topics import PARSERS_LOGGER, STREAMS
 from transforms.errors import UpstreamError
@@ -41,7 +43,8 @@ if TYPE_CHECKING:
 SIGN_IN_LOGGER_PART, DOWNLOAD_LOGGER_END = "f1account", ".req"
 #: FastF1 sets none for most requests: seconds to connect, and between two parts of the answer.
 _TIMEOUT_S = (10.0, 60.0)
-_OK = 200
+_OK, _FORBIDDEN = 200, 403
+_PART_BYTES = 1 << 16
 _STREAM_END = ".jsonStream"
 
 #: Loggers by what their names end with, after a dot.
@@ -77,6 +80,7 @@ _PRESENT = (
     "fastf1.core._logger",
     "fastf1.core.Session.drivers",
     "fastf1._api.SessionNotAvailableError",
+    "fastf1.req.Cache._requests_session",
     "fastf1.req.Cache._requests_session_cached",
     "fastf1.req.Cache._API_CORE_VERSION",
     "fastf1.internals.f1account.token_manager._default_auth_func",
@@ -228,10 +232,10 @@ class _Adapter:
 
 
 @contextmanager
-def requests_heard(hear: Callable[[str, int | str], None]) -> Iterator[None]:
+def requests_heard(hear: Callable[[str, Answer], None]) -> Iterator[None]:
     """Call ``hear`` with address and outcome of what FastF1 asks for through its cache; offline with nothing.
 
-    The outcome is the status of the answer, cached or not, or the kind of error that came instead of one.
+    A web page in place of data is a refusal, whatever its status: FastF1 gets it as one, and does not keep it.
     """
     import requests
     from fastf1.req import Cache
@@ -242,15 +246,59 @@ def requests_heard(hear: Callable[[str, int | str], None]) -> Iterator[None]:
         try:
             response: requests.Response = ask(method, url, **options)
         except (requests.RequestException, ConnectionError, TimeoutError) as error:
-            hear(url, type(error).__name__)
+            hear(url, no_answer(error))
             raise
         session = Cache._requests_session_cached
         if session is not None and not session.settings.only_if_cached:
-            hear(url, int(response.status_code))
+            answer = answer_of(response.status_code, response.headers, response.content)
+            hear(url, answer)
+            if answer.meaning is Meaning.REFUSED and response.status_code < _FORBIDDEN:
+                Cache.delete_response(url)
+                response.status_code = _FORBIDDEN
         return response
 
     with _replaced(Cache, "_cached_request", staticmethod(_cached_request)):
         yield
+
+
+def ask_past_cache(url: str) -> tuple[Answer, bytes]:
+    """Ask for an address as FastF1 does, but past its cache; return what the answer means and its body."""
+    import requests
+    from fastf1 import _api
+    from fastf1.req import Cache
+
+    try:
+        response = Cache._requests_session.get(url, headers=_api.headers, timeout=_TIMEOUT_S)
+    except (requests.RequestException, ConnectionError, TimeoutError) as error:
+        return no_answer(error), b""
+    return answer_of(response.status_code, response.headers, response.content), bytes(response.content)
+
+
+def download_past_cache(url: str, path: Path) -> Answer:
+    """Download an address as FastF1 asks for it, but past its cache, into ``path``; what is not given is not written.
+
+    A part at a time: a stream of 40 MB takes no more memory than a small one.
+
+    :raises OSError: ``path`` cannot be written.
+    """
+    import requests
+    from fastf1 import _api
+    from fastf1.req import Cache
+
+    try:
+        with Cache._requests_session.get(url, headers=_api.headers, timeout=_TIMEOUT_S, stream=True) as response:
+            parts = response.iter_content(_PART_BYTES)
+            first = next(parts, b"")
+            answer = answer_of(response.status_code, response.headers, first)
+            if answer.meaning is Meaning.GIVEN:
+                with path.open("wb") as file:
+                    file.write(first)
+                    for part in parts:
+                        file.write(part)
+            return answer
+    except (requests.RequestException, ConnectionError, TimeoutError) as error:
+        path.unlink(missing_ok=True)
+        return no_answer(error)
 
 
 @contextmanager

@@ -14,6 +14,8 @@ PARSERS_LOGGER = "fastf1.api"
 #: Kept beside FastF1's parsed topics, so that a later load knows what only their parsing told.
 WARNINGS_FILE = "parser-warnings.json"
 LAP_COUNTS_FILE = "lap-counts.json"
+#: From which source of the raw archive the topics were parsed.
+SOURCE_FILE = "raw-source.json"
 #: What the index of the season says of a session whose own topic does not say who it is.
 INFO_FILE = "session-info.json"
 INFO_TOPIC = "session_info"
@@ -37,10 +39,14 @@ STREAMS = {
 
 def missing_topics(cache_dir: Path, session: SessionRef) -> tuple[str, ...]:
     """Return the topics of a session that the cache lacks, so that a load with a network could still find them."""
-    has_lap_count = SESSION_TYPES[session.code].is_race_like
-    wanted = (topic for topic in STREAMS if topic != _LAP_COUNT or has_lap_count)
     folder = topic_folder(cache_dir, session)
-    return tuple(topic for topic in wanted if not (folder / f"{topic}.ff1pkl").is_file())
+    return tuple(topic for topic in topics_of(session) if not (folder / f"{topic}.ff1pkl").is_file())
+
+
+def topics_of(session: SessionRef) -> tuple[str, ...]:
+    """Return the topics that FastF1 asks for of a session: all, but for the number of laps where there is none."""
+    has_lap_count = SESSION_TYPES[session.code].is_race_like
+    return tuple(topic for topic in STREAMS if topic != _LAP_COUNT or has_lap_count)
 
 
 def read_session_info(cache_dir: Path, session: SessionRef) -> dict[str, Any] | None:

@@ -11,12 +11,17 @@ from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.states import Completed
 
 from flows.destination import open_destination
-from flows.engine.events import HEALTH_CHANGED, emit_health_event
+from flows.engine.events import HEALTH_CHANGED, emit_health_event, emit_sign_in_ends
+from flows.engine.outages import ride_out_outages
 from flows.health.gather import gather_checks
+from flows.health.machine import describe_ending, read_sign_in
+from flows.health.metrics import gather_metrics
+from flows.health.sessions import read_sessions
 from flows.settings import Settings, read_settings
 from flows.watch.sweep import sweep
 from publish import keys
 from publish.live.health import FAILING, HEALTHY, Check, Health, write_health
+from publish.live.metrics import write_metrics
 from publish.stores.base import Store
 from publish.stores.shared_documents import read_document
 from transforms.errors import InputError, PublicationError
@@ -32,6 +37,7 @@ def check_health() -> State[Any]:
     :raises PublicationError: the destination refuses.
     """
     logger = get_run_logger()
+    ride_out_outages(logger)
     settings = read_settings()
     store = open_destination(settings)
     logger.info("Looking from %s", socket.gethostname())
@@ -40,12 +46,16 @@ def check_health() -> State[Any]:
         now = datetime.now(UTC)
         checks = [*gather_checks(settings, store, client, now), swept]
         previous = _announced_state(client) or _written_state(store)
+        metrics = gather_metrics(settings, store, client, checks, now)
     for check in checks:
         if check.state != HEALTHY:
             logger.warning("%s is %s: %s", check.name, check.state, check.message)
     document = write_health(store, checks, now)
+    write_metrics(store, metrics)
     message = summary_of(document)
     emit_health_event(document.state, previous, message)
+    if (ending := describe_ending(read_sign_in(), read_sessions(store), settings.now or now)) is not None:
+        emit_sign_in_ends(ending)
     return Completed(message=message, data=document.state)
 
 

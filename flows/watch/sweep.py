@@ -8,21 +8,33 @@ from uuid import UUID
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import (
     DeploymentFilter,
+    DeploymentFilterName,
     DeploymentFilterTags,
     FlowRunFilter,
+    FlowRunFilterDeploymentId,
     FlowRunFilterEndTime,
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import ObjectNotFound
 from prefect.states import Crashed
 
 from flows.engine.listing import list_planned
-from flows.engine.revival import Fate, is_heard_of, resume_wait, revive, welcome_back
-from flows.engine.session_runs import TAG, SessionRuns, cancel_runs_of, expected_utc, session_tag_of
+from flows.engine.revival import Fate, is_heard_of, resume_wait, revive, was_silent, welcome_back
+from flows.engine.session_runs import (
+    BACKFILL,
+    TAG,
+    SessionRuns,
+    backfill_name,
+    cancel_runs_of,
+    expected_utc,
+    session_tag_of,
+)
 from flows.session.endings import announce_ended
-from flows.session.status import DEAD_RUN, SILENCE, Ended, end_matching, is_silent
+from flows.session.reports import NO_DATA
+from flows.session.status import DEAD_RUN, SILENCE, Ended, end_matching, is_silent, last_words
 from flows.settings import Settings
 from publish import keys
 from publish.live import status
@@ -63,12 +75,19 @@ def sweep(settings: Settings, store: Store, client: SyncPrefectClient) -> Swept:
     now = datetime.now(UTC)
     runs = SessionRuns(client)
     crashed = _crashed(runs, now)
+    words = {id_: at for year in read_years(store) for id_, at in last_words(store, year).items()} if crashed else {}
     # Before their statuses are looked at: these have not ended.
     waiting = sum(resume_wait(runs, run) for run in crashed)
-    living = [run for run in _lately_crashed(client, now) if welcome_back(client, run, now) is Fate.LIVES]
+    living = [
+        run
+        for run in _lately_crashed(client, now)
+        if welcome_back(client, run, now, words.get(str(run.id))) is Fate.LIVES
+    ]
     closed = [ended for year in read_years(store) for ended in _close(store, runs, year, now)]
-    revived = waiting + len(living) + sum(revive(runs, run, now).goes_on for run in _crashed(runs, now))
+    dead = [*_crashed(runs, now), *_crashed_backfills(client, now)]
+    revived = waiting + len(living) + sum(revive(runs, run, now, words.get(str(run.id))).goes_on for run in dead)
     cancelled = _cancel_orphans(runs)
+    _name_waiting_backfills(client)
     listed = read_document(store, keys.RUNS, Runs)
     known = _read(runs, (run.flow_run_id for run in listed.running) if listed else ())
     alive = {id_ for id_, run in known.items() if run.state is not None and not run.state.is_final()}
@@ -96,7 +115,7 @@ def _close(store: Store, runs: SessionRuns, year: int, now: datetime) -> list[En
         run = known.get(document.flow_run_id)
         if run is None or run.state is None:
             return ("Crashed", DEAD_RUN) if is_silent(document, now) or _is_overdue(document, now) else None
-        if run.state.is_final():
+        if run.state.is_final() and not (was_silent(run) and _is_leased(document, now)):
             return str(run.state.name), _message_of(run)
         if not is_silent(document, now):
             return None
@@ -121,6 +140,11 @@ def _message_of(run: FlowRun) -> str:
     return "" if state is None else f"The run ended as {state.name}. {state.message or ''}".strip()
 
 
+def _is_leased(document: Status, now: datetime) -> bool:
+    """Whether a run that the server has not heard of may be alive: its lease holds yet."""
+    return status.holder_of(document, now) is not None
+
+
 def _is_overdue(document: Status, now: datetime) -> bool:
     """Whether a run that waits for its data has not gone on although its time has long come."""
     at = document.next_attempt_at
@@ -139,6 +163,41 @@ def _crashed(runs: SessionRuns, now: datetime) -> list[FlowRun]:
         return []
     newest = _newest_by_session(runs.find(newest=_LOOK_BACK))
     return [run for run in crashed if newest.get(session_tag_of(run), run).id == run.id]
+
+
+def _crashed_backfills(client: SyncPrefectClient, now: datetime) -> list[FlowRun]:
+    """Return the backfills that crashed lately, but those that somebody has ordered again since.
+
+    One that is put back finds what it has made by the names it gave it, and waits for that.
+    """
+    try:
+        deployment = client.read_deployment_by_name(BACKFILL).id
+    except ObjectNotFound:
+        return []
+    crashed = [run for run in _lately_crashed(client, now) if run.deployment_id == deployment]
+    if not crashed:
+        return []
+    ours = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[deployment]))
+    others = client.read_flow_runs(flow_run_filter=ours, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=200)
+    return [run for run in crashed if not any(_repeats(other, run) for other in others)]
+
+
+def _repeats(other: FlowRun, run: FlowRun) -> bool:
+    return other.parameters == run.parameters and expected_utc(other) > expected_utc(run)
+
+
+def _name_waiting_backfills(client: SyncPrefectClient) -> None:
+    """Call backfills that wait for another one what they will be called once they begin."""
+    waiting = client.read_flow_runs(
+        deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=["backfill"])),
+        flow_run_filter=FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED]))
+        ),
+    )
+    for run in waiting:
+        name = backfill_name(run.parameters)
+        if run.name != name:
+            client.update_flow_run(run.id, name=name)
 
 
 def _lately_crashed(client: SyncPrefectClient, now: datetime) -> list[FlowRun]:
@@ -176,6 +235,8 @@ def _cancel_orphans(runs: SessionRuns) -> int:
 def _outcome(run: FlowRun) -> tuple[str, str]:
     """Return how a run that has ended is listed."""
     state = run.state
+    if state is not None and state.name == NO_DATA:
+        return "no_data", state.message or ""
     outcomes = {StateType.COMPLETED: "published", StateType.CANCELLED: "cancelled", StateType.CRASHED: "crashed"}
     name = "failed" if state is None else outcomes.get(state.type, "failed")
     return name, "" if state is None else state.message or str(state.name)

@@ -27,6 +27,7 @@ class Table(Part):
     sorted_by: tuple[str, ...]
     document: Annotated[str | None, about("The JSON document with the same rows")]
     columns: tuple[Column, ...]
+    sources: Annotated[tuple[str, ...], about("Where its values come from; licence in index.json says more")]
 
 
 class Channel(Part):
@@ -60,7 +61,12 @@ def column_dictionary() -> Columns:
 def _table(table: declare.Table) -> Table:
     columns = (*IDENTITY.values(), *table.columns)
     return Table(
-        table.row, bool(table.recorded), table.sorted_by, table.document or None, tuple(map(column_entry, columns))
+        table.row,
+        bool(table.recorded),
+        table.sorted_by,
+        table.document or None,
+        tuple(map(column_entry, columns)),
+        table.sources,
     )
 
 

@@ -8,6 +8,7 @@ from msgspec.structs import astuple
 from publish.contract.columns import column_dictionary, column_entry
 from publish.contract.schemas import document_schemas
 from publish.encode.files import dump_json
+from publish.licence import licence_page
 from publish.structs import encode_document
 from transforms.columns import IDENTITY, TABLES
 from transforms.declare import Column, Table
@@ -29,6 +30,7 @@ def schema_documents() -> dict[str, bytes]:
     published[f"{FOLDER}/columns.json"] = encode_document(column_dictionary())
     pages = {page.name: page.read_bytes() for page in files("publish").joinpath("docs").iterdir()}
     pages["tables.md"] = tables_page().encode()
+    pages["licence.md"] = licence_page().encode()
     return published | {f"{FOLDER}/{name}": text for name, text in pages.items() if name.endswith((".md", ".json"))}
 
 
@@ -42,8 +44,11 @@ def _page_lines() -> Iterator[str]:
     yield "# Tables and columns"
     yield ""
     yield "Every Parquet table of a session, and every channel of its frames. `columns.json` is the same for programs."
+    yield "Where tables come from, and on which terms, stands in [licence.md](licence.md)."
     yield ""
-    yield from _grid("table | one row is | sorted by", ([name, *_facts(table)] for name, table in TABLES.items()))
+    yield from _grid(
+        "table | one row is | sorted by | comes from", ([name, *_facts(table)] for name, table in TABLES.items())
+    )
     yield f"In front of every table, in every row, stand {names}."
     yield ""
     yield from _grid(_COLUMN_HEADS, (_facts_of_column(column) for column in IDENTITY.values()))
@@ -68,8 +73,8 @@ def _facts_of_column(column: Column) -> tuple[object, ...]:
     return astuple(column_entry(column))
 
 
-def _facts(table: Table) -> tuple[str, str]:
-    return table.row, ", ".join(f"`{name}`" for name in table.sorted_by)
+def _facts(table: Table) -> tuple[str, ...]:
+    return table.row, *(", ".join(f"`{name}`" for name in names) for names in (table.sorted_by, table.sources))
 
 
 def _grid(heads: str, rows: Iterable[Iterable[object]]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from publish.live.health import Health
 from publish.live.runs import Runs
 from publish.live.status import Status
 from publish.revisions.latest import Latest
+from publish.season.changes import Changes
 from publish.season.document import Season
 from publish.season.index import RootIndex
 from publish.season.static_files import Site
@@ -26,6 +27,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "status": Status,
     "health": Health,
     "runs": Runs,
+    "changes": Changes,
     "site": Site,
     "dictionary": Columns,
     # An overview is a chunk like any other.

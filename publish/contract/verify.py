@@ -17,6 +17,7 @@ from publish.live.health import Health
 from publish.live.runs import Runs
 from publish.revisions.copies import Alias, Copy, planned_copies
 from publish.revisions.latest import Latest, read_latest
+from publish.season.changes import MAX_CHANGES, Changes, atom_feed
 from publish.season.document import Season, published_in
 from publish.season.index import RootIndex, agrees
 from publish.season.static_files import Site
@@ -29,6 +30,7 @@ COPY_FOLDERS = ("v1/parquet/", "telemetry/")
 #: Objects read whole at once; the largest is some tens of megabytes.
 _DEEP_READERS = 4
 _ATTEMPTS = 3
+_HEAL = "`parcferme verify --heal` makes it anew"
 
 
 @dataclass(frozen=True)
@@ -255,6 +257,7 @@ def _check_indexes(store: Store, published: Mapping[int, Latest], around: _Tally
     for kind, key in ((Health, keys.HEALTH), (Runs, keys.RUNS)):
         if store.head(key) is not None:
             _read(store, key, kind, around)
+    _check_feeds(store, published, around)
     years = set(linked) | {latest.year for latest in published.values()}
     for year in sorted(years):
         if root is not None and year not in linked:
@@ -265,6 +268,29 @@ def _check_indexes(store: Store, published: Mapping[int, Latest], around: _Tally
             if not tally.findings:
                 break
         around.findings += tally.findings
+
+
+def _check_feeds(store: Store, published: Mapping[int, Latest], around: _Tally) -> None:
+    """Hold the change feed against what is current: of a session that is newer than its oldest entry it tells."""
+    for _ in range(_ATTEMPTS):
+        tally = _Tally()
+        document = _read(store, keys.CHANGES, Changes, tally) if published else None
+        atom = store.read(keys.CHANGES_ATOM)
+        if document is not None and (atom is None or atom.data != atom_feed(document.changes)):
+            tally.add(keys.CHANGES_ATOM, f"it does not say what {keys.CHANGES} says. {_HEAL}")
+        if document is not None:
+            told = {(change.session_key, change.revision) for change in document.changes}
+            is_full = len(document.changes) == MAX_CHANGES
+            oldest = document.changes[-1].published_at if document.changes else None
+            for latest in published.values():
+                is_older = is_full and oldest is not None and latest.history[0].published_at <= oldest
+                if (latest.session_key, latest.revision) not in told and not is_older:
+                    tally.add(keys.CHANGES, f"it does not tell of {latest.event} {latest.session}. {_HEAL}")
+        if not tally.findings:
+            break
+    around.objects += tally.objects
+    around.bytes += tally.bytes
+    around.findings += tally.findings
 
 
 def _check_site(store: Store, around: _Tally) -> None:

@@ -27,6 +27,7 @@ from publish.encode.files import canonical_json
 from publish.encode.objects import EncodedObject, EncodedRevision
 from publish.encode.samples import SAMPLED
 from publish.encode.verdict import Verdict, verdict_of
+from publish.licence import LICENCE, Licence
 from publish.structs import (
     Capabilities,
     Count,
@@ -210,6 +211,9 @@ class Manifest(Document, tag="parcferme/manifest/2"):
     made_with: Annotated[dict[str, str], about("Versions; no part of the content that the revision's name begins with")]
     parts: Annotated[tuple[ManifestPart, ...] | UnsetType, about("Q1, Q2 and Q3, or a practice; not of a race")] = UNSET
     verdict: Annotated[Verdict | None, about("How true the data is; null where nobody judged it")] = None
+    licence: Annotated[
+        Licence | None, about("Sources and terms; no part of the content that the revision's name begins with")
+    ] = None
 
     @property
     def objects(self) -> tuple[ManifestObject, ...]:
@@ -241,7 +245,7 @@ def build_manifest(
 
     ``channels`` and ``sampled`` are the names of the channels of frames and samples that have a value; only these are
     declared. The first part of the
-    name depends on what a reader gets, neither on ``made_with`` nor on how the objects were compressed. Raises
+    name depends on what a reader gets, not on ``made_with``, the terms or how the objects were compressed. Raises
     PublicationError if something is not as the manifest's schema says.
     """
     ordered = sorted(objects, key=lambda entry: entry.path)
@@ -261,6 +265,7 @@ def build_manifest(
         grade=data.grade,
         capabilities=data.capabilities,
         verdict=verdict_of(data.quality),
+        licence=LICENCE,
         samples=ManifestSamples(CHUNK_MS, data.replay.lap_length_m, sampled_channels(sampled)),
         frames=ManifestFrames(RATES, CHUNK_MS, _channels(channels)),
         chunks={},
@@ -310,7 +315,7 @@ def named(manifest: Manifest, content_sha256: Iterable[str], number: int = 0) ->
 def content_name(manifest: Manifest, content_sha256: Iterable[str]) -> str:
     """Return the first part of the name of the revision that ``manifest`` describes; arguments as for :func:`named`."""
     body = plain_values(manifest)
-    del body["revision"], body["made_with"], body["chunks"]
+    del body["revision"], body["made_with"], body["licence"], body["chunks"]
     body["objects"] = msgspec.to_builtins(manifest.objects)
     for entry, content in zip(body["objects"], content_sha256, strict=True):
         # How an object is packed is no content.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from publish.encode.channels import CONTINUOUS, HELD, code_names, held_codes
 from publish.encode.files import PARQUET_TYPE, SpoolFile
 from publish.encode.objects import EncodedObject
+from publish.licence import licence_text
 from transforms.columns import FRAMES, IDENTITY, TABLES, published_schema
 from transforms.declare import Channel, Table, in_steps
 from transforms.errors import PublicationError
@@ -79,7 +80,7 @@ def _write(table: Table, groups: Iterator[pa.Table], spool: Path) -> EncodedObje
     try:
         with pq.ParquetWriter(
             pa.PythonFile(out, mode="w"),
-            schema,
+            schema.with_metadata({"licence": licence_text(table.sources)}),
             compression="zstd",
             compression_level=_LEVEL,
             use_dictionary=[field.name for field in schema if field.name not in encodings],

@@ -40,7 +40,8 @@ def replaced_paths(objects: Iterable[str], *, year: int, round_number: int, code
     tables = {target for target in targets if not target.startswith(rows)}
     # Each path is charged for beyond 1000 a month, and one that ends with * counts once.
     copies = tables | ({f"{rows}*"} if tables != targets else set())
-    return [f"/{key}" for key in sorted(copies | {keys.INDEX, keys.season(year), keys.latest(session_key)})]
+    feeds = keys.CHANGES.removesuffix("json") + "*"
+    return [f"/{key}" for key in sorted(copies | {keys.INDEX, keys.season(year), keys.latest(session_key), feeds})]
 
 
 def invalidate(distribution_id: str, paths: Sequence[str], base_path: str = "") -> str:

@@ -33,7 +33,7 @@ from publish.structs import (
 )
 
 #: How a run can have ended.
-OUTCOMES = ("published", "unchanged", "awaiting_data", "failed", "cancelled", "crashed")
+OUTCOMES = ("published", "unchanged", "awaiting_data", "no_data", "failed", "cancelled", "crashed")
 CRASHED = "crashed"
 #: What a planned run is for.
 PUBLISH, RECHECK = "publish", "recheck"

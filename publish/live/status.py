@@ -6,6 +6,7 @@ of its texts, which are bounded and cleaned. The whole message stays in the run'
 
 import re
 import tempfile
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -15,14 +16,21 @@ from msgspec.structs import replace
 from publish import keys
 from publish.stores.base import Store
 from publish.stores.shared_documents import read_document, update_document
-from publish.structs import Document, Utc, about, one_of
+from publish.structs import Document, Part, Utc, about, one_of
 from transforms.declare import SENTENCE_LENGTH
 from transforms.texts import clean_text
 
 PROGRESS = "progress"
 AWAITING_DATA = "awaiting_data"
 COMPLETE = "complete"
+NO_DATA = "no_data"
+CANCELLED = "cancelled"
 ERROR = "error"
+
+#: Why a run has not published: the data is not out yet, there is none, the upstream refuses this machine, or gives it
+#: only to an account, the stream ends before its session, the upstream could not be reached, or cannot be read.
+LATE, ABSENT, BLOCKED, NO_ACCOUNT = "late", "absent", "blocked", "account"
+INCOMPLETE, UNREACHABLE, BROKEN = "incomplete", "unreachable", "broken"
 
 _LOCAL_PATH = "(local path)"
 _QUOTED_PATH = re.compile(r"""(['"])(?:file://)?(?:~|[A-Za-z]:)?[/\\][^'"]*\1""")
@@ -30,10 +38,17 @@ _QUOTED_PATH = re.compile(r"""(['"])(?:file://)?(?:~|[A-Za-z]:)?[/\\][^'"]*\1"""
 _BARE_PATH = re.compile(r"""(?:file://|(?<![\w:/.\-\])}>]))~?/[^\s'",;()]*[^\s'",;().:]""")
 
 
+class Lease(Part):
+    """Who is at work on a session: while it holds, no other run says anything of it or begins."""
+
+    owner: Annotated[str, about("A random name; another one at every attempt of a run")]
+    until: Annotated[Utc, about("Renewed while the run lives; after it the run is taken for dead")]
+
+
 class Status(Document, tag="parcferme/status/1", kw_only=True):
     """How far the run is that makes a session."""
 
-    type: Annotated[str, one_of(PROGRESS, AWAITING_DATA, COMPLETE, ERROR)]
+    type: Annotated[str, one_of(PROGRESS, AWAITING_DATA, COMPLETE, NO_DATA, CANCELLED, ERROR)]
     state: Annotated[str, about("The run's state in the orchestrator's words")]
     progress: Annotated[int, Meta(ge=0, le=100), about("Percent")]
     message: str
@@ -44,6 +59,18 @@ class Status(Document, tag="parcferme/status/1", kw_only=True):
     updated_at: Utc
     next_attempt_at: Annotated[Utc | None, about("When a run that waits for data tries again")] = None
     error: Annotated[str | None, about("One sentence for the person who looks")]
+    cause: Annotated[
+        Annotated[str, one_of(LATE, ABSENT, BLOCKED, NO_ACCOUNT, INCOMPLETE, UNREACHABLE, BROKEN)] | None,
+        about("What the upstream has to do with it that there is no (new) publication; null: nothing"),
+    ] = None
+    lease: Annotated[Lease | None, about("Of a run that is at work")] = None
+
+
+def holder_of(status: Status | None, now: datetime) -> str | None:
+    """Return the owner of a lease that holds at ``now`` (aware); None: the session is nobody's."""
+    if status is None or status.type != PROGRESS or status.lease is None or status.lease.until <= now:
+        return None
+    return status.lease.owner
 
 
 def public_text(text: str) -> str:
@@ -68,13 +95,21 @@ def status_keys(store: Store, year: int) -> list[str]:
     return [row.key for row in store.list(f"{keys.STATUS}{year}/") if keys.is_status(row.key)]
 
 
-def write_status(store: Store, year: int, round_number: int, code: str, status: Status) -> bool:
+def write_status(
+    store: Store, year: int, round_number: int, code: str, status: Status, *, owner: str = "", dead: str = ""
+) -> bool:
     """Write the status of a session's run and say whether it was taken over.
 
     Within a run progress never goes back, and nothing but an error follows ``complete``. A later run replaces an
-    earlier one's status; a straggler of an earlier run changes nothing. How often to call is the caller's business.
+    earlier one's status; a straggler of an earlier run changes nothing, and neither does anybody but ``owner`` while
+    its lease holds, unless the lease is that of ``dead``. How often to call is the caller's business.
     """
-    return update_document(store, keys.status(year, round_number, code), Status, lambda before: _merged(before, status))
+
+    def change(before: Status | None) -> Status | None:
+        holder = holder_of(before, status.updated_at)
+        return None if holder not in (None, owner, dead) else _merged(before, status)
+
+    return update_document(store, keys.status(year, round_number, code), Status, change)
 
 
 def _merged(before: Status | None, status: Status) -> Status | None:

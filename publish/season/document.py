@@ -13,7 +13,7 @@ from publish.structs import Capabilities, Count, Date, Document, Grade, Name, Pa
 SCHEDULED = "scheduled"
 AWAITING_DATA = "awaiting_data"
 PUBLISHED = "published"
-UNAVAILABLE = "unavailable"
+WITHOUT_DATA = "no_data"
 FAILED = "failed"
 CANCELLED = "cancelled"
 
@@ -32,7 +32,7 @@ class ScheduledSession(Part):
 class IndexedSession(ScheduledSession):
     """A session and what is published of it; all that follows ``state`` is null where nothing is."""
 
-    state: Annotated[str, one_of(SCHEDULED, AWAITING_DATA, PUBLISHED, UNAVAILABLE, FAILED, CANCELLED)]
+    state: Annotated[str, one_of(SCHEDULED, AWAITING_DATA, PUBLISHED, WITHOUT_DATA, FAILED, CANCELLED)]
     session_key: int | None
     revision: Revision | None
     manifest: Annotated[str | None, about("Relative to the base URL")]
@@ -267,7 +267,7 @@ def _unpublished(event: Event, session: ScheduledSession, memory: str | None, no
         return memory
     if start is None:
         return SCHEDULED
-    return AWAITING_DATA if now < start + PATIENCE else UNAVAILABLE
+    return AWAITING_DATA if now < start + PATIENCE else WITHOUT_DATA
 
 
 def _day_of(event: Event) -> datetime | None:

@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 from msgspec.structs import replace
 
 from publish import keys
+from publish.licence import LICENCE, Licence
 from publish.revisions.latest import Latest, read_latest
 from publish.season.document import (
     PUBLISHED,
@@ -64,6 +65,7 @@ class RootIndex(Document, tag="parcferme/index/1"):
     seasons: tuple[SeasonLink, ...]
     links: Annotated[dict[str, str | dict[str, str]], about("Further documents by name, relative to the base URL")]
     session_types: Annotated[tuple[TypeOfSession, ...], about("In the order of a weekend")] = ()
+    licence: Licence | None = None
 
 
 _SESSION_TYPES = tuple(TypeOfSession(each.code, each.name, each.is_race_like) for each in SESSION_TYPES.values())
@@ -165,7 +167,7 @@ def update_root_index(store: Store, years: Iterable[int] = (), links: Links | No
         known = {season.year for season in before.seasons} if before else set()
         seasons = (SeasonLink(year, keys.season(year)) for year in sorted(known.union(years), reverse=True))
         every = {**(before.links if before else {}), **(links or {})}
-        return RootIndex(CONTRACT, tuple(seasons), dict(sorted(every.items())), _SESSION_TYPES)
+        return RootIndex(CONTRACT, tuple(seasons), dict(sorted(every.items())), _SESSION_TYPES, LICENCE)
 
     return update_document(store, keys.INDEX, RootIndex, change)
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from publish import keys
+from publish.season.changes import LINKS as CHANGES_LINKS
 from publish.season.index import RootIndex, update_root_index
 from publish.stores.base import Conflict, Store, Stored
 from publish.stores.parallel import in_parallel
@@ -77,7 +78,7 @@ def publish_site(store: Store, files: Mapping[str, bytes], *, anew: bool = False
         )
     links: dict[str, str | dict[str, str]] = dict(_links(files))
     root = read_document(store, keys.INDEX, RootIndex)
-    for name, key in (("health", keys.HEALTH), ("runs", keys.RUNS)):
+    for name, key in (("health", keys.HEALTH), ("runs", keys.RUNS), *CHANGES_LINKS.items()):
         if (root is None or name not in root.links) and store.head(key) is not None:
             links[name] = key
     update_root_index(store, links=links)

@@ -4,6 +4,8 @@
 
 /** Where the published data begins: the folder the page lies in. */
 export const BASE = new URL(".", document.baseURI);
+// Browsers ask with the name and password of the page's address by themselves, and for nothing that has them in its own.
+BASE.username = BASE.password = "";
 
 /** Something published cannot be read; the message is for whoever looks at the page. */
 export class LoadError extends Error {

@@ -9,7 +9,7 @@ import { LoadError, readDocument } from "./fetch.js";
 const STATES = {
   scheduled: "scheduled",
   awaiting_data: "waiting for data",
-  unavailable: "no data",
+  no_data: "no data",
   failed: "failed",
   cancelled: "cancelled",
 };

@@ -27,6 +27,7 @@ const OUTCOMES = {
   published: ["✓", "published", "good"],
   unchanged: ["✓", "unchanged", "good"],
   awaiting_data: ["…", "waiting for data", "waiting"],
+  no_data: ["–", "no data", "off"],
   failed: ["✕", "failed", "bad"],
   crashed: ["✕", "crashed", "bad"],
   cancelled: ["⊘", "cancelled", "off"],
@@ -62,7 +63,7 @@ export function progressOf(entry, status, now) {
   const base = { percent, heardMs, message: String(own?.message ?? "") };
   if (own?.type === "awaiting_data") return { ...base, kind: "waiting", nextMs: parseTime(own.next_attempt_at) };
   if (own?.type === "error") return { ...base, kind: "failed", message: String(own.error ?? own.message ?? "") };
-  if (own?.type === "complete") return { ...base, kind: "done", percent: 100 };
+  if (own && ["complete", "no_data", "cancelled"].includes(own.type)) return { ...base, kind: "done", percent: 100 };
   if (heardMs !== null && now - heardMs > SILENCE_MS) return { ...base, kind: "silent" };
   return { ...base, kind: own ? "running" : "starting" };
 }

@@ -17,7 +17,7 @@ const STATES = {
   scheduled: ["○", "scheduled"],
   awaiting_data: ["…", "waiting for data"],
   failed: ["✕", "failed"],
-  unavailable: ["–", "not published"],
+  no_data: ["–", "no data"],
   cancelled: ["⊘", "cancelled"],
 };
 const RUNNING = /** @type {const} */ (["▸", "running now"]);
@@ -51,10 +51,10 @@ export function standing(session, run) {
   if (run) return { look: "running", sign: run.percent === null ? RUNNING[0] : `${Math.round(run.percent)}%`, words: RUNNING[1] };
   if (session.state === "published") {
     const grade = session.grade && GRADES.includes(session.grade) ? session.grade : "?";
-    return { look: grade === "?" ? "unavailable" : grade, sign: grade, words: `published, grade ${grade}` };
+    return { look: grade === "?" ? "no_data" : grade, sign: grade, words: `published, grade ${grade}` };
   }
   const [sign, words] = STATES[session.state] ?? ["?", String(session.state)];
-  return { look: session.state in STATES ? session.state : "unavailable", sign, words };
+  return { look: session.state in STATES ? session.state : "no_data", sign, words };
 }
 
 /**

@@ -5,7 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,16 +85,20 @@ class Nginx:
 
 
 @contextmanager
-def running(folder: Path, template: str, **settings: str) -> Iterator[Nginx]:
-    """Run nginx on a template with its PARCFERME settings filled in, as ``envsubst`` would do it."""
+def running(
+    folder: Path, template: str, *, private: Mapping[str, str] | None = None, **settings: str
+) -> Iterator[Nginx]:
+    """Run nginx on a template with its PARCFERME settings filled in, as ``envsubst`` would do it.
+
+    ``private`` are the files of ``parcferme/private``, by name.
+    """
     port = _free_port()
-    settings = {"LISTEN": f"127.0.0.1:{port}"} | settings
-    text = (DELIVERED / template).read_text()
-    for name, value in settings.items():
-        text = text.replace(f"${{PARCFERME_{name}}}", value)
-    assert "${PARCFERME_" not in text
+    text = filled_in(template, LISTEN=f"127.0.0.1:{port}", **settings)
     folder.mkdir(parents=True)
     shutil.copytree(DELIVERED / "parcferme", folder / "parcferme")
+    (folder / "parcferme" / "private").mkdir()
+    for name, content in (private or {}).items():
+        (folder / "parcferme" / "private" / name).write_text(content)
     (folder / "site.conf").write_text(text)
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(_MAIN.format(folder=folder, user=user))
@@ -108,6 +112,15 @@ def running(folder: Path, template: str, **settings: str) -> Iterator[Nginx]:
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+def filled_in(template: str, **settings: str) -> str:
+    """Return a delivered template with its PARCFERME settings, as ``envsubst`` would do it."""
+    text = (DELIVERED / template).read_text()
+    for name, value in settings.items():
+        text = text.replace(f"${{PARCFERME_{name}}}", value)
+    assert "${PARCFERME_" not in text
+    return text
 
 
 def _free_port() -> int:

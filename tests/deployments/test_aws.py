@@ -36,6 +36,9 @@ PUBLIC_KEYS = (
     "v1/status/2024/1/R.json",
     "v1/health.json",
     "v1/runs.json",
+    "v1/metrics.prom",
+    "v1/changes.json",
+    "v1/changes.atom",
     "v1/site.json",
     "v1/status/2024/moves.json",
 )
@@ -245,7 +248,8 @@ def test_only_who_publishes_may_invalidate_and_only_this_distribution(
 def behaviour_of(template: dict[str, Any], key: str) -> dict[str, Any]:
     """The cache behaviour CloudFront takes for a key: the first whose pattern matches, ``*`` over slashes too."""
     config = template["Resources"]["Distribution"]["Properties"]["DistributionConfig"]
-    for behaviour in config["CacheBehaviors"]:
+    public = [behaviour for behaviour in config["CacheBehaviors"] if "Fn::If" not in behaviour]
+    for behaviour in public:
         if re.fullmatch(re.escape(behaviour["PathPattern"]).replace(r"\*", ".*"), key):
             return behaviour
     return config["DefaultCacheBehavior"]

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from upstream_here import account, double, started_double
+
+__all__ = ["account", "double", "started_double"]
 
 
 @dataclass(frozen=True)

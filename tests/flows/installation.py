@@ -86,11 +86,12 @@ class Worker:
 
 @dataclass
 class Installation:
-    """``environment`` is what its processes run with, ``site`` the destination, ``api`` a client of its server."""
+    """``environment`` is what its processes run with, ``site`` the destination, ``api`` a client of its ``server``."""
 
     folder: Path
     environment: dict[str, str]
     api: httpx.Client
+    server: Server
     workers: list[Worker] = field(default_factory=list)
 
     @property
@@ -215,7 +216,7 @@ def installation(
     with server, httpx.Client(base_url=server.api, timeout=PATIENCE_S) as api:
         if database_url is not None:
             _register(server, variables)
-        made = Installation(folder, variables, api)
+        made = Installation(folder, variables, api, server)
         try:
             yield made
         finally:

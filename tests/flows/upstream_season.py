@@ -39,12 +39,24 @@ SessionId = tuple[int, str]
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer of a host, and the session and the part of it (a topic, ``results``, ``first-laps``) asked for."""
+    """An answer of a host, and the session and the part of it (a topic, ``results``, ``first-laps``) asked for.
+
+    ``server`` is what it says in its header of that name.
+    """
 
     status: int
     body: bytes
     session: SessionId | None = None
     what: str = ""
+    server: str = ""
+
+
+S3 = "AmazonS3"
+#: The real host keeps its files in S3 and may not list them: what is not there is forbidden.
+S3_ABSENT = (
+    403,
+    b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>',
+)
 
 
 @cache
@@ -77,6 +89,7 @@ class UpstreamSeason:
             }
             self._results_rounds = {meeting.round: meeting.round for meeting in MEETINGS}
             self._hidden: set[tuple[int, str, str]] = set()
+            self._listed: set[tuple[int, str, str]] = set()
             self._replaced: dict[tuple[int, str, str] | str, bytes] = {}
 
     def parts(self, round_number: int, code: str) -> tuple[str, ...]:
@@ -96,6 +109,11 @@ class UpstreamSeason:
         """Publish what :meth:`hide` has hidden."""
         with self._lock:
             self._hidden -= {(round_number, code, part) for part in what or self.parts(round_number, code)}
+
+    def lists(self, round_number: int, code: str, *what: str) -> None:
+        """Let a session's own index list these topics, hidden or not."""
+        with self._lock:
+            self._listed |= {(round_number, code, part) for part in what}
 
     def hide_all(self) -> None:
         """Take every session back: the moment before the season starts."""
@@ -274,8 +292,6 @@ class UpstreamSeason:
         return _dump({name: {str(index): row[name] for index, row in enumerate(rows)} for name in names})
 
     def _timing(self, path: str) -> Answer:
-        # The real host keeps its files in S3 and may not list them: what is not there is forbidden.
-        absent = 403, b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code></Error>'
         if path == f"/static/{SAMPLE_YEAR}/Index.json":
             return Answer(200, self._index_document())
         for meeting in MEETINGS:
@@ -286,13 +302,26 @@ class UpstreamSeason:
                 what = path.removeprefix(folder).removesuffix(_STREAM)
                 session = (meeting.round, code)
                 known = code in meeting.recorded and what in self.parts(*session)
+                if what == "Index.json":
+                    return self._index_of(*session)
                 if not known or (*session, what) in self._hidden:
-                    return Answer(*absent, session, what)
+                    return Answer(*S3_ABSENT, session, what, S3)
                 body = self.body(*session, what)
                 if what == "SessionInfo":
                     body = self._named_anew(meeting, code, body)
                 return Answer(200, body, session, what)
-        return Answer(*absent)
+        return Answer(*S3_ABSENT, server=S3)
+
+    def _index_of(self, round_number: int, code: str) -> Answer:
+        """Return a session's own index: the streams it has, and those of :meth:`lists`."""
+        session = (round_number, code)
+        has = [what for what in self.parts(*session) if (*session, what) not in self._hidden]
+        listed = [what for what in has if what not in (part for _, part in _RESULTS)]
+        listed += [what for *of, what in sorted(self._listed) if tuple(of) == session and what not in listed]
+        if "SessionInfo" not in listed:
+            return Answer(*S3_ABSENT, session, "Index.json", S3)
+        feeds = {what: {"KeyFramePath": f"{what}.json", "StreamPath": f"{what}{_STREAM}"} for what in listed}
+        return Answer(200, _dump({"Feeds": feeds}), session, "Index.json")
 
     def _named_anew(self, meeting: Meeting, code: str, body: bytes) -> bytes:
         """Return ``SessionInfo`` with the name and the start that the schedule has now."""

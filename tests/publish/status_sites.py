@@ -180,8 +180,8 @@ def healthy(store: Store) -> None:
 def running(store: Store) -> None:
     """A busy moment: two runs on their way, one silent, one waiting for its data, one just failed."""
     healthy(store)
-    states = {(5, "R"): "awaiting_data", (5, "Q"): "failed", (2, "FP3"): "unavailable", (7, "R"): "cancelled"}
-    write_season(store, NOW.year, 5, states={**states, (5, "S"): "unavailable"})
+    states = {(5, "R"): "awaiting_data", (5, "Q"): "failed", (2, "FP3"): "no_data", (7, "R"): "cancelled"}
+    write_season(store, NOW.year, 5, states={**states, (5, "S"): "no_data"})
     for number, code, progress, message in (
         (21, "R", 63, "Encoding frames at 25 a second: 41 of 118 chunks"),
         (22, "Q", 8, "Loading from the live timing archive"),

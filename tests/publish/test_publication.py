@@ -45,6 +45,8 @@ def test_first_publication_is_complete(store, publishing):
     folder = keys.revision_folder(9472, outcome.revision)
     assert all_keys(store) == {
         "index.json",
+        "v1/changes.json",
+        "v1/changes.atom",
         "v1/seasons/2024.json",
         "v1/sessions/9472/latest.json",
         folder + "manifest.json",
@@ -94,7 +96,7 @@ def test_order_of_requests(file_store, publishing):
     watched = WatchedStore(file_store)
     outcome = publish(watched, publishing)
     order = [_kind(key, outcome.revision) for _, key in watched.writes]
-    expected = ["object"] * 7 + ["manifest", "latest"] + ["copy"] * 4 + ["season", "root"]
+    expected = ["object"] * 7 + ["manifest", "latest"] + ["copy"] * 4 + ["season", "root", "feed", "feed", "root"]
     assert order == expected
 
 
@@ -103,6 +105,8 @@ def _kind(key, revision):
         return "manifest"
     if f"/{revision}/" in key:
         return "object"
+    if key in (keys.CHANGES, keys.CHANGES_ATOM):
+        return "feed"
     return {"v1/sessions/9472/latest.json": "latest", "v1/seasons/2024.json": "season", "index.json": "root"}.get(
         key, "copy"
     )
@@ -407,6 +411,7 @@ def test_site_writes_what_changed_and_links_what_is_there(store):
     assert publish_site(store, files | {"index.html": b"<html lang=en>"}) == 1
     index = read_document(store, "index.json", dict)
     assert [each["code"] for each in index.pop("session_types")] == list(SESSION_CODES)
+    assert index.pop("licence")["sources"].keys() == {"timing", "results", "circuits"}
     assert index == {
         "schema": "parcferme/index/1",
         "contract": 1,

@@ -182,11 +182,15 @@ def test_deploying_again_changes_nothing(made: Installation) -> None:
     assert not made.flow_run(planned["id"])["auto_scheduled"]
 
 
-def test_a_schedule_of_the_operator_is_replaced_by_the_file(made: Installation) -> None:
+def test_a_schedule_of_the_operator_is_kept_and_that_is_said(made: Installation) -> None:
     verify = _deployments(made)["verify"]
-    own = [{"schedule": {"cron": "0 6 * * 3", "timezone": "UTC"}, "active": True}]
+    own = [{"schedule": {"cron": "0 6 * * 3", "timezone": "UTC"}, "active": False}]
     made.post(f"/deployments/{verify['id']}/schedules", own)
-    assert len(_deployments(made)["verify"]["schedules"]) == 2
+    ended = made.run("deploy")
+    assert ended.returncode == 0, ended.stderr
+    assert "Schedules that were added by hand, kept: verify." in ended.stdout
+    kept = _deployments(made)["verify"]["schedules"]
+    assert {(one["schedule"]["cron"], one["active"]) for one in kept} == {("0 3 * * 1", True), ("0 6 * * 3", False)}
     # Prefect's own command does the same to the deployments.
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(PREFECT_FILE)]
     ended = subprocess.run(command, env=made.environment, cwd=made.folder, capture_output=True, text=True, timeout=300)

@@ -135,6 +135,7 @@ def test_every_kind_has_a_name(sent: list[tuple[str, dict[str, Any]]]) -> None:
         ("parcferme.session.published", "Completed", 100),
         ("parcferme.session.unchanged", "Completed", 100),
         ("parcferme.session.awaiting_data", "AwaitingRetry", 0),
+        ("parcferme.session.no_data", "NoData", 0),
         ("parcferme.session.failed", "Failed", 0),
         ("parcferme.session.cancelled", "Cancelled", 0),
         ("parcferme.session.crashed", "Crashed", 0),

@@ -59,10 +59,10 @@ def test_every_parameter_says_what_it_is_for_and_has_one_type(flow: Flow[Any, An
 
 
 def test_a_season_is_a_bounded_number() -> None:
-    for flow in (backfill, rebuild_index):
-        assert _accepts(flow, year=2024)
+    for flow, others in ((backfill, {"rounds": "all"}), (rebuild_index, {})):
+        assert _accepts(flow, year=2024, **others)
         for wrong in (2017, 2101, "Monaco", None):
-            assert not _accepts(flow, year=wrong)
+            assert not _accepts(flow, year=wrong, **others)
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,17 @@ def test_rounds_are_all_a_text_or_a_list(given: Any, meant: list[int] | None) ->
     assert round_numbers(given) == meant
 
 
-@pytest.mark.parametrize("wrong", ["", "first", "1;2", "1-", "-1", "1,,2", "100", [], [0], [100], ["1-5"], None, 8])
+@pytest.mark.parametrize(
+    "wrong", ["", "first", "0", "0-5", "1;2", "1-", "-1", "1,,2", "100", [], [0], [100], ["1-5"], None, 8]
+)
 def test_other_rounds_are_refused_by_the_form(wrong: Any) -> None:
     assert not _accepts(backfill, year=2024, rounds=wrong)
+
+
+@pytest.mark.parametrize("emptied", [{}, {"rounds": None}, {"rounds": ""}])
+def test_a_field_of_rounds_that_was_emptied_is_not_the_whole_season(emptied: dict[str, Any]) -> None:
+    # As the server checks what the form sends, which leaves out or nulls what has a default.
+    assert validate({"year": 2024, **emptied}, _schema(backfill), raise_on_error=False, allow_none_with_default=True)
 
 
 def test_the_form_says_what_rounds_look_like() -> None:
@@ -92,9 +100,9 @@ def test_a_range_that_runs_backwards_is_refused_by_the_flow() -> None:
 def test_sessions_are_chosen_by_name() -> None:
     items = _schema(backfill)["definitions"]["SessionName"]
     assert items["enum"] == [str(name) for name in ALL_SESSIONS]
-    assert _accepts(backfill, year=2024, sessions=["Race", "Sprint Qualifying"])
+    assert _accepts(backfill, year=2024, rounds="all", sessions=["Race", "Sprint Qualifying"])
     for wrong in (["R"], ["Warm-up"], [], "Race"):
-        assert not _accepts(backfill, year=2024, sessions=wrong)
+        assert not _accepts(backfill, year=2024, rounds="all", sessions=wrong)
     assert _accepts(publish_session, year=2024, event="Monaco", session="Race")
     assert not _accepts(publish_session, year=2024, event="", session="Race")
     assert not _accepts(publish_session, year=2024, event="Monaco", session="Final")

@@ -24,6 +24,8 @@ class FakeClock:
 
 
 class Recorder:
+    interval_s = 1.0
+
     def __init__(self, wants_heartbeat: bool = False) -> None:
         self.wants_heartbeat = wants_heartbeat
         self.seen: list[tuple[float, str]] = []
@@ -36,6 +38,7 @@ class Recorder:
 
 class Broken:
     wants_heartbeat = False
+    interval_s = 1.0
 
     def __init__(self) -> None:
         self.tried = 0
@@ -147,8 +150,8 @@ def test_the_hooks_close_only_their_own_run(tmp_path: Path) -> None:
     assert close_status(store, 2024, "run-2", state="Failed", error="no") == []
     assert len(close_status(store, 2024, "run-1", state="Cancelled", error="Somebody cancelled it.")) == 1
     document = _status(store)
-    assert (document["type"], document["state"]) == ("error", "Cancelled")
-    assert document["error"] == "Somebody cancelled it."
+    assert (document["type"], document["state"], document["error"]) == ("cancelled", "Cancelled", None)
+    assert document["message"] == "Somebody cancelled it."
 
 
 def test_nothing_to_sweep_in_an_empty_destination(tmp_path: Path) -> None:

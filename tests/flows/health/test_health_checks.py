@@ -10,9 +10,11 @@ from msgspec.structs import replace
 from flows.health.machine import (
     GB,
     SIGN_IN_MARGIN,
+    WEEKEND_MARGIN,
     SignIn,
     check_disk,
     check_f1_account,
+    describe_ending,
     read_free_bytes,
     read_sign_in,
 )
@@ -236,7 +238,7 @@ def test_typical_ends() -> None:
 
 
 def test_failed_sessions_are_named_and_many_counted() -> None:
-    assert check_failed_sessions([session("Q", "published"), session("R", "unavailable")]).state == HEALTHY
+    assert check_failed_sessions([session("Q", "published"), session("R", "no_data")]).state == HEALTHY
     check = check_failed_sessions([session("Q", "failed")] * 7)
     assert check.state == DEGRADED
     assert check.message.startswith("2024 Bahrain Grand Prix Q, ") and "and 2 more" in check.message
@@ -259,7 +261,7 @@ def test_awaiting() -> None:
     assert "last attempt was at 2024-03-03 09:00 UTC" in check_awaiting([old], {old: given_up}, NOW).message
 
 
-@pytest.mark.parametrize("state", ["awaiting_data", "failed", "unavailable", "scheduled"])
+@pytest.mark.parametrize("state", ["awaiting_data", "failed", "no_data", "scheduled"])
 @pytest.mark.parametrize(
     ("ended", "expected"),
     [
@@ -279,7 +281,7 @@ def test_published_in_time(state, ended, expected) -> None:
 
 def test_what_is_published_cancelled_or_known_to_have_no_data_is_not_overdue() -> None:
     known = [session("R", "published", ended=DAY), session("Q", "cancelled", ended=DAY)]
-    looked_for = session("FP1", "unavailable", ended=2 * DAY)
+    looked_for = session("FP1", "no_data", ended=2 * DAY)
     statuses = {looked_for: said("error")}
     assert check_published_in_time([*known, looked_for], statuses, NOW, deployed_at=None).state == HEALTHY
     still_waiting = {looked_for: said("awaiting_data")}
@@ -344,14 +346,28 @@ def test_free_bytes_of_folders_that_are_not_made_yet(tmp_path: Path) -> None:
         (SignIn(True, True, NOW - HOUR), HEALTHY, "the next download renews it"),
         (SignIn(True, True, NOW - 2 * DAY), DEGRADED, "though 2024 Bahrain Grand Prix R came due since"),
         (SignIn(False, False, NOW + SIGN_IN_MARGIN + HOUR), HEALTHY, "Signed in on the worker that checks until"),
-        (SignIn(False, False, NOW + SIGN_IN_MARGIN - HOUR), DEGRADED, "ends 2024-03-06 11:00 UTC"),
+        (SignIn(False, False, NOW + SIGN_IN_MARGIN - HOUR), DEGRADED, "ends 2024-03-05 11:00 UTC"),
         (SignIn(False, False, NOW - HOUR), DEGRADED, "ended 2024-03-03 11:00 UTC"),
+        (SignIn(False, False, None), HEALTHY, "is not downloaded"),
     ],
 )
 def test_f1_account(sign_in, state, said) -> None:
     check = check_f1_account(sign_in, [session("R", ended=DAY)], NOW)
     assert check.state == state
     assert said in check.message
+
+
+def test_a_sign_in_that_does_not_outlast_the_weekend_is_told_before_it() -> None:
+    weekend = session("R", ended=-2 * DAY - 4 * HOUR)
+    assert weekend.start_utc is not None and NOW < weekend.start_utc < NOW + WEEKEND_MARGIN
+    short = SignIn(False, False, weekend.start_utc + HOUR)
+    assert short.expires_at is not None and short.expires_at - NOW > SIGN_IN_MARGIN
+    ending = describe_ending(short, [weekend], NOW)
+    assert ending is not None and f"before the data of {weekend.label} is out" in ending
+    assert check_f1_account(short, [weekend], NOW).message == ending
+    assert describe_ending(SignIn(False, False, weekend.start_utc + DAY), [weekend], NOW) is None
+    assert describe_ending(SignIn(True, True, weekend.start_utc + HOUR), [weekend], NOW) is None
+    assert describe_ending(short, [], NOW) is None
 
 
 def test_the_stored_sign_in_is_read_where_fastf1_keeps_it(tmp_path, monkeypatch) -> None:
@@ -380,6 +396,7 @@ def test_the_page_says_what_the_constants_say() -> None:
         f"{sessions.FAR_OVERDUE // HOUR} hours later",
         f"within {runs.VERIFICATION_VALIDITY // DAY} days",
         f"from {machine.SIGN_IN_MARGIN // DAY} days before",
+        f"from {machine.WEEKEND_MARGIN // DAY} days before",
         f"less than {machine.LITTLE_DISK_BYTES // GB} GB",
         f"less than {machine.NO_DISK_BYTES // GB} GB",
     ):

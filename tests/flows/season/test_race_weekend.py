@@ -411,7 +411,7 @@ def data_never_comes(weekend: Weekend, flow_run_id: str) -> None:
     status = weekend.status(2, "R")
     assert (status["type"], status["state"], status["next_attempt_at"]) == ("error", "Failed", None)
     assert RENAMED in status["error"]
-    assert weekend.indexed(RENAMED, "R")["state"] == "unavailable"
+    assert weekend.indexed(RENAMED, "R")["state"] == "no_data"
     weekend.wait_for_event("failed", flow_run_id)
 
 

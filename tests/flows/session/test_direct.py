@@ -1,6 +1,7 @@
 """A session at a command line on its own: few questions where nothing has changed, and what dead runs have left."""
 
 import json
+import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,11 +10,13 @@ from fault_store import WatchedStore
 
 from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR
 from flows.session.direct import publish_directly
+from flows.session.lease import leased
 from flows.session.status import StatusSink
 from flows.session.steps import Request
 from publish.contract.verify import verify_store
 from publish.live.runs import RunEntry, read_running, run_started
 from publish.stores.choose import open_store
+from transforms.errors import AlreadyRunningError
 
 #: What an unchanged session may cost.
 MOST_REQUESTS = 12
@@ -67,3 +70,15 @@ def test_what_a_dead_run_has_left_is_put_right(watched: WatchedStore) -> None:
     said = {code: json.loads(watched.read(f"v1/status/{SAMPLE_YEAR}/1/{code}.json").data) for code in ("R", "Q")}
     assert (said["R"]["type"], said["R"]["state"]) == ("error", "Crashed")
     assert said["Q"]["type"] == "progress"
+
+
+def test_a_session_that_another_run_is_at_work_on_is_left_to_it(watched: WatchedStore) -> None:
+    other = RunEntry(SAMPLE_YEAR, 1, "Larkmoor Grand Prix", "FP1", "other", "run of a worker", None, datetime.now(UTC))
+    sink = StatusSink(watched, other)
+    with leased(sink, "FP1", logging.getLogger(__name__)), pytest.raises(AlreadyRunningError, match="run of a worker"):
+        publish("FP1")
+    said = json.loads(watched.read(f"v1/status/{SAMPLE_YEAR}/1/FP1.json").data)
+    assert (said["flow_run_id"], said["type"]) == ("other", "progress")
+    assert watched.read("v1/runs.json") is None
+    sink.complete("Published")
+    assert not publish("FP1")

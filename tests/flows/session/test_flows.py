@@ -109,7 +109,7 @@ def test_a_load_says_how_much_has_come(
     cache = tmp_path / "cache"
     shutil.copytree(sample_cache, cache, ignore=shutil.ignore_patterns("*.ff1pkl"))
     monkeypatch.setenv("PARCFERME_CACHE_DIR", str(cache))
-    monkeypatch.setattr(progress, "_MIN_INTERVAL_S", 0.0)
+    monkeypatch.setattr(progress.ListenerSink, "interval_s", 0.0)
     monkeypatch.setattr(session_run, "_LOOK_S", 0.02)
     heard: list[tuple[float, str]] = []
     token = listener.set(lambda _label, percent, message: heard.append((percent, message)))
@@ -161,8 +161,8 @@ def test_missing_data_and_the_future_are_no_failures(sample_site: Path, monkeypa
     state = backfill(SAMPLE_YEAR, [3], ["FP1"], return_state=True)
     assert state.is_completed()
     (report,) = state.result()
-    assert report.state == "unavailable"
-    assert _indexed(sample_site, 3, "FP1")["state"] == "unavailable"
+    assert report.state == "no_data"
+    assert _indexed(sample_site, 3, "FP1")["state"] == "no_data"
 
     monkeypatch.setenv("PARCFERME_NOW", f"{SAMPLE_YEAR}-01-01")
     (report,) = backfill(SAMPLE_YEAR, [1], ["R"])
@@ -207,7 +207,7 @@ def test_an_interrupted_run_says_so_and_nothing_of_the_session(
     with pytest.raises(KeyboardInterrupt):
         publish_session(SAMPLE_YEAR, 1, "FP1")
     status = _document(sample_site, f"v1/status/{SAMPLE_YEAR}/1/FP1.json")
-    assert (status["type"], status["state"]) == ("error", "Cancelled")
+    assert (status["type"], status["state"], status["error"]) == ("cancelled", "Cancelled", None)
     assert _indexed(sample_site, 1, "FP1")["state"] != "failed"
 
 
@@ -218,7 +218,7 @@ def test_working_files_are_always_removed(sample_site: Path, tmp_path: Path, mon
     seen: list[list[str]] = []
 
     def _full_disk(*_args: Any, **_kwargs: Any) -> None:
-        seen.append([path.name for path in spools.iterdir()])
+        seen.append([path.name for path in spools.glob("parcferme-spool-*")])
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(steps, "encode_session", _full_disk)
@@ -249,7 +249,7 @@ def test_the_hook_closes_what_a_dead_run_left_open(sample_site: Path) -> None:
     (hook,) = publish_session.on_cancellation_hooks
     hook(publish_session, flow_run, SimpleNamespace(name="Cancelling"))
     status = _document(sample_site, f"v1/status/{SAMPLE_YEAR}/1/R.json")
-    assert (status["type"], status["state"], status["progress"]) == ("error", "Cancelled", 30)
+    assert (status["type"], status["state"], status["progress"]) == ("cancelled", "Cancelled", 30)
 
 
 def test_a_worse_revision_fails_at_the_gate_unless_forced(sample_site: Path, monkeypatch: pytest.MonkeyPatch) -> None:

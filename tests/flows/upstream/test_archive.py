@@ -22,14 +22,17 @@ from flows.session_ref import SessionRef
 from flows.settings import Settings, read_settings
 from flows.upstream.archive import SessionArchive, settings_for
 from flows.upstream.archive_format import read_archive
-from flows.upstream.http_cache import read_bodies, write_bodies
+from flows.upstream.archive_index import OFFICIAL, read_index
+from flows.upstream.http_cache import delete_bodies, read_bodies, write_bodies
 from flows.upstream.inputs import inputs_fingerprint
+from flows.upstream.proofs import PROOFS_FILE
+from flows.upstream.raw_streams import urls_of
 from flows.upstream.services import service_urls, stream_urls
 from flows.upstream.topics import missing_topics, read_circuit_key, topic_folder
 from publish.stores.base import Store
 from publish.stores.choose import open_store
 from publish.stores.shared_documents import read_document
-from transforms.errors import InputError, UpstreamError
+from transforms.errors import InputError, ParcfermeError, UpstreamError
 
 _LOGGER = logging.getLogger("test")
 
@@ -180,36 +183,59 @@ def test_a_load_goes_into_the_archive_without_a_trace_of_the_machine(cache: Path
     (tmp_path / "a").write_bytes(stored.data)
     index = read_archive(tmp_path / "a", tmp_path / "out", "here")
     session = located_sample(cache, 1, "FP1")
-    assert index["inputs_sha256"] == inputs_fingerprint(cache, session)
     assert SessionRef(index["year"], index["round"], session.event, index["code"], index["api_path"]) == session
-    assert {"fastf1", "fastf1_cache_version", "session_key", "circuit_key"} <= set(index)
-    names = {m["name"] for m in index["members"]}
-    assert {"topics/car_data.ff1pkl", "responses/circuit", "responses/results"} <= names
-    assert not any(name.startswith("responses/stream-") for name in names)
+    entry = (read_index(kept, SAMPLE_YEAR) or pytest.fail("no index")).sessions[str(index["session_key"])]
+    source = entry.sources[OFFICIAL]
+    assert source.inputs_sha256 == inputs_fingerprint(cache, session)
+    assert source.responses_sha256 == index["responses_sha256"]
+    assert (source.missing_end, source.absent, entry.best) == (None, [], OFFICIAL)
+    names = {m["name"].removeprefix("responses/") for m in index["members"]}
+    assert {"circuit", "results", *urls_of(session)} <= names == set(source.responses)
+    for member in index["members"]:
+        path = tmp_path / "out" / member["name"]
+        assert member["status"] == 200 and path.read_bytes() == read_bodies(cache, [member["url"]])[member["url"]]
     content = b"".join(file.read_bytes() for file in (tmp_path / "out").rglob("*") if file.is_file())
-    for trace in (str(tmp_path), str(cache), str(Path.home())):
+    for trace in (str(tmp_path), str(cache), str(Path.home()), "ff1pkl"):
         assert trace.encode() not in content + repr(index).encode()
 
 
 def test_the_cache_gets_back_what_it_lacks_and_nothing_newer_is_replaced(cache: Path, kept: Store) -> None:
     settings = read_settings()
     session = located_sample(cache, 1, "FP1")
-    before, fingerprint = _tree(cache), inputs_fingerprint(cache, session)
+    fingerprint = inputs_fingerprint(cache, session)
     assert _archive(settings).restore() is False
+    weather = urls_of(session)["stream-weather_data"]
+    body = read_bodies(cache, [weather])
     (topic_folder(cache, session) / "weather_data.ff1pkl").unlink()
+    (topic_folder(cache, session) / PROOFS_FILE).unlink()
+    delete_bodies(cache, [weather])
     assert _archive(settings).restore() is True
-    assert _tree(cache) == before
+    assert read_bodies(cache, [weather]) == body
+    load_sample(cache, 1, "FP1")
     assert inputs_fingerprint(cache, session) == fingerprint
 
     circuit = service_urls(session, read_circuit_key(cache, session))["circuit"]
     write_bodies(cache, {circuit: b'{"newer": true}'})
     (topic_folder(cache, session) / "weather_data.ff1pkl").unlink()
+    (topic_folder(cache, session) / PROOFS_FILE).unlink()
     assert _archive(settings).restore() is True
     assert read_bodies(cache, [circuit]) == {circuit: b'{"newer": true}'}
     # New inputs: the archive takes them.
+    load_sample(cache, 1, "FP1")
     assert _archive(settings).save() is True
-    entry = next(iter((read_document(kept, f"raw/{SAMPLE_YEAR}/index.json", dict) or {})["sessions"].values()))
-    assert entry["inputs_sha256"] == inputs_fingerprint(cache, session) != fingerprint
+    (entry,) = (read_index(kept, SAMPLE_YEAR) or pytest.fail("no index")).sessions.values()
+    assert entry.sources[OFFICIAL].inputs_sha256 == inputs_fingerprint(cache, session) != fingerprint
+
+
+def test_what_the_cache_holds_only_parsed_is_not_kept_and_said(
+    cache: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    load_sample(cache, 1, "FP1")
+    session = located_sample(cache, 1, "FP1")
+    delete_bodies(cache, [urls_of(session)["stream-car_data"]])
+    assert _archive(read_settings()).save() is False
+    assert "holds car_data of 2099 round 1" in caplog.text and "only as FastF1 has parsed it" in caplog.text
+    assert not (tmp_path / "archive" / "raw").exists()
 
 
 def test_offline_with_an_empty_cache_the_archive_serves_schedule_and_session(
@@ -221,12 +247,8 @@ def test_offline_with_an_empty_cache_the_archive_serves_schedule_and_session(
     assert load_sample(tmp_path / "empty", 1, "FP1").circuit is not None
 
 
-@pytest.mark.parametrize("damage", ["flip", "cut", "swap", "version", "gone"])
-def test_a_corrupt_archive_leaves_the_cache_as_it_was(
-    kept: Store, tmp_path: Path, damage: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import fastf1
-
+@pytest.mark.parametrize("damage", ["flip", "cut", "swap", "old", "gone"])
+def test_a_corrupt_archive_leaves_the_cache_as_it_was(kept: Store, tmp_path: Path, damage: str) -> None:
     settings = settings_for(read_settings(), "archive", SAMPLE_YEAR)
     archive = _archive(settings, source="archive")
     key = _object(kept)
@@ -243,17 +265,17 @@ def test_a_corrupt_archive_leaves_the_cache_as_it_was(
     elif damage == "gone":
         kept.delete(key)
     else:
-        monkeypatch.setattr(fastf1.Cache, "_API_CORE_VERSION", 99)
+        kept.write(f"raw/{SAMPLE_YEAR}/index.json", b'{"schema":"parcferme/raw-index/1","year":2099,"sessions":{}}')
     before = _tree(settings.cache_dir)
     session = located_sample(settings.cache_dir, 1, "FP1")
     wanted = {
         "flip": "cannot be used",
         "cut": "cannot be used",
         "swap": "of another session",
-        "gone": "which its index names",
-        "version": "Install fastf1==",
+        "gone": "which raw/2099/index.json names",
+        "old": "written by an older parcferme",
     }
-    with pytest.raises(UpstreamError, match=wanted[damage]):
+    with pytest.raises(ParcfermeError, match=wanted[damage]):
         archive.restore()
     assert _tree(settings.cache_dir) == before
     assert not list(topic_folder(settings.cache_dir, session).glob("*"))
@@ -271,25 +293,6 @@ def test_what_is_not_in_the_archive_is_said(cache: Path, kept: Store, tmp_path: 
 def test_the_source_archive_needs_an_archive(sample_site: Path) -> None:
     with pytest.raises(InputError, match="Set PARCFERME_ARCHIVE"):
         settings_for(read_settings(), "archive", SAMPLE_YEAR)
-
-
-def test_the_stream_of_a_topic_that_was_not_parsed_is_kept(cache: Path, kept: Store, tmp_path: Path) -> None:
-    session = located_sample(cache, 1, "FP1")
-    (topic_folder(cache, session) / "weather_data.ff1pkl").unlink()
-    # The archive has it; without the archive's copy the raw stream is the only one.
-    for key in [o.key for o in kept.list("raw/")]:
-        kept.delete(key)
-    assert _archive(read_settings()).save() is True
-    stored = kept.read(_object(kept))
-    assert stored is not None
-    (tmp_path / "a").write_bytes(stored.data)
-    read_archive(tmp_path / "a", tmp_path / "out", "here")
-    (url,) = stream_urls(session, ["weather_data"]).values()
-    assert (tmp_path / "out/responses/stream-weather_data").read_bytes() == read_bodies(cache, [url])[url]
-
-    settings = settings_for(read_settings(), "archive", SAMPLE_YEAR)
-    assert _archive(settings, source="archive").restore() is True
-    assert load_sample(settings.cache_dir, 1, "FP1").weather.num_rows > 0
 
 
 def test_every_topic_has_a_stream() -> None:

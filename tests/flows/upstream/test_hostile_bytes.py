@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from flows.session_ref import SessionRef
-from flows.upstream.archive_format import read_archive, write_archive
+from flows.upstream.archive_format import Response, read_archive, write_archive
 from flows.upstream.lap_counts import parse_lap_counts
 from flows.upstream.results import without_round
 from flows.upstream.selection import parse_rounds, parse_sessions
@@ -160,7 +160,8 @@ def test_any_topic_of_a_session_tells_its_number_or_nothing(tmp_path: Path, data
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("packed") / "a"
-    write_archive(path, {"year": 2024}, {"topics/a.ff1pkl": b"one" * 99, "responses/results": b"{}"})
+    answers = {"stream-a": b"one" * 99, "results": b"{}"}
+    write_archive(path, {"year": 2024}, {name: Response(body, "u", 200, None) for name, body in answers.items()})
     return path.read_bytes()
 
 
@@ -173,4 +174,4 @@ def test_any_archive_is_what_was_packed_or_is_refused(tmp_path: Path, packed: by
         index = read_archive(path, None, "here")
     except UpstreamError:
         return
-    assert [member["name"] for member in index["members"]] == ["responses/results", "topics/a.ff1pkl"]
+    assert [member["name"] for member in index["members"]] == ["responses/results", "responses/stream-a"]

@@ -1,20 +1,20 @@
 """The door to FastF1 with an upstream that is late, refuses, fails or wants an account: FastF1 itself, over HTTPS."""
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from requests.structures import CaseInsensitiveDict
 from sample_sessions import sample_session
 from upstream_account import SIGN_IN_HOST
-from upstream_double import UpstreamDouble
+from upstream_double import REFUSALS, UpstreamDouble
+from upstream_here import need_account, new_process
 from upstream_season import CIRCUIT_HOST, MIRROR_HOST, RESULTS_HOST, SCHEDULE_HOST, TIMING_HOST
 
 from flows.health.machine import read_sign_in
 from flows.sample import SAMPLE_YEAR
-from flows.upstream import client as client_module
-from flows.upstream.account import Account
+from flows.upstream.answers import Answer, Meaning, answer_of
 from flows.upstream.client import Client
 from flows.upstream.http_cache import read_bodies
 from flows.upstream.limits import SharedLimits
@@ -23,61 +23,17 @@ from flows.upstream.outcomes import Outcomes
 from flows.upstream.results import refresh_results_answer, results_answer
 from flows.upstream.services import service_urls
 from flows.upstream.topics import missing_topics
-from transforms.errors import NotReadyError, UpstreamError
+from transforms.errors import AccountError, BlockedError, NotReadyError, UpstreamError
 
 LIVE = r"livetiming.*"
 PATH = "/static/2099/somewhere/"
 QUALIFYING, RACE = sample_session(1, "Q"), sample_session(1, "R")
 
 
-@pytest.fixture(scope="module")
-def _started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpstreamDouble]:
-    with UpstreamDouble(tmp_path_factory.mktemp("upstream")) as double:
-        yield double
-
-
-@pytest.fixture
-def double(_started: UpstreamDouble, monkeypatch: pytest.MonkeyPatch) -> UpstreamDouble:
-    """The double as it is at first, for FastF1 in this process, which has no account."""
-    from fastf1.internals.f1account import token_manager
-
-    _started.up()
-    _started.no_limits()
-    _started.season.reset()
-    _started.no_account()
-    _started.forget()
-    for name, value in _started.environment().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(token_manager, "_token_path", _started.token_path)
-    new_process(monkeypatch)
-    return _started
-
-
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
     """Where FastF1's cache is to be; there is none yet."""
     return tmp_path / "cache"
-
-
-def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let FastF1 and the sign-in know what they know in a process that has just started."""
-    from fastf1.internals.f1account import token_manager
-
-    monkeypatch.setattr(token_manager, "_token", None)
-    monkeypatch.setattr(client_module._process, "sign_in", None)
-
-
-@pytest.fixture
-def account(double: UpstreamDouble, monkeypatch: pytest.MonkeyPatch) -> UpstreamDouble:
-    """Live timing that answers only to an account, whose credentials are set."""
-    need_account(double, monkeypatch)
-    return double
-
-
-def need_account(double: UpstreamDouble, monkeypatch: pytest.MonkeyPatch, **options: float) -> None:
-    double.require_account("someone@example.org", "secret", **options)
-    for name in ("F1_USERNAME", "F1_PASSWORD"):
-        monkeypatch.setenv(name, double.environment()[name])
 
 
 def ask_live_timing(cache: Path, count: int) -> list[int]:
@@ -111,8 +67,9 @@ def test_a_session_that_is_not_out_costs_two_requests(
     double.season.hide(1, "Q", *hidden)
     with pytest.raises(NotReadyError, match=r"nothing on 2099 round 1 .* Q, not even its SessionInfo"):
         load_recording(Client(cache), QUALIFYING)
-    assert calls(double) == {SCHEDULE_HOST: 1, TIMING_HOST: 1, MIRROR_HOST: 1}
-    assert {request.what for request in double.requests(LIVE)} == {"SessionInfo"}
+    # And one that shows that it would be given what is there.
+    assert calls(double) == {SCHEDULE_HOST: 1, TIMING_HOST: 2, MIRROR_HOST: 1}
+    assert [request.path for request in double.requests(TIMING_HOST)][1] == f"/static/{SAMPLE_YEAR}/Index.json"
 
 
 def test_what_may_be_out_but_cannot_be_reached_is_no_session_without_data(double: UpstreamDouble, cache: Path) -> None:
@@ -173,28 +130,119 @@ def test_a_refused_call_ends_a_limited_load(double: UpstreamDouble, cache: Path,
         load_recording(Client(cache, limits=SharedLimits(lambda _: None)), QUALIFYING)
 
 
+_XML = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>"
+_S3 = {"server": "AmazonS3"}
+
+
 @pytest.mark.parametrize(
-    ("live", "mirror", "failed"),
+    ("answer", "meaning"),
     [
-        (200, None, 0),
-        (503, 200, 0),
-        (403, 404, 0),
-        (403, 503, 1),
-        (429, 403, 1),
-        (500, 502, 2),
-        ("ConnectionError", None, 1),
-        (401, 403, 0),
+        ((200, {}, b'{"a": 1}'), Meaning.GIVEN),
+        ((200, {}, b""), Meaning.GIVEN),
+        ((200, {"Content-Type": "text/html"}, b"\xef\xbb\xbf \n<!DOCTYPE html><html>"), Meaning.REFUSED),
+        ((403, CaseInsensitiveDict(_S3), _XML), Meaning.ABSENT),
+        ((403, CaseInsensitiveDict(_S3), b"<html>403</html>"), Meaning.REFUSED),
+        ((403, {"Server": "CloudFront"}, _XML), Meaning.REFUSED),
+        ((403, {}, b""), Meaning.REFUSED),
+        ((404, {}, b"<html>not found</html>"), Meaning.ABSENT),
+        ((401, {}, b""), Meaning.NEEDS_ACCOUNT),
+        ((429, {}, b""), Meaning.REFUSED),
+        ((429, {"Retry-After": "60"}, b""), Meaning.FAILED),
+        ((451, {}, b""), Meaning.REFUSED),
+        ((500, {}, b""), Meaning.FAILED),
     ],
 )
-def test_how_a_topic_ended(live: int | str, mirror: int | None, failed: int) -> None:
-    for account, more in ((Account("someone"), 0), (Account("someone", "secret"), live == 401)):
-        outcomes = Outcomes(account)
-        outcomes.note(f"https://{TIMING_HOST}{PATH}CarData.z.jsonStream", live)
-        if mirror is not None:
-            outcomes.note(f"https://{MIRROR_HOST}{PATH}CarData.z.jsonStream", mirror)
-        assert len(outcomes.failures(PATH, ())) == failed + more
-        assert outcomes.failures("/static/2099/elsewhere/", ()) == []
-        assert outcomes.needs_account(PATH) == (live == 401)
+def test_what_an_answer_means(answer: tuple[int, dict[str, str], bytes], meaning: Meaning) -> None:
+    assert answer_of(*answer).meaning is meaning
+
+
+def test_an_excerpt_is_one_short_line() -> None:
+    answer = answer_of(403, {}, b"<html>\n  blocked\x00 \x1b[31m" + b"x" * 5000)
+    assert answer.excerpt.startswith("<html> blocked [31mxxx") and len(answer.excerpt) == 300
+
+
+_GIVEN, _ABSENT = Answer(Meaning.GIVEN, "HTTP 200"), Answer(Meaning.ABSENT, "HTTP 403")
+_REFUSED, _FAILED = Answer(Meaning.REFUSED, "HTTP 403"), Answer(Meaning.FAILED, "HTTP 503")
+_ACCOUNT = Answer(Meaning.NEEDS_ACCOUNT, "HTTP 401")
+
+
+@pytest.mark.parametrize(
+    ("live", "mirror", "error"),
+    [
+        (_GIVEN, None, None),
+        (_FAILED, _GIVEN, None),
+        (_REFUSED, _GIVEN, None),
+        (_ACCOUNT, _GIVEN, None),
+        (_ABSENT, _ABSENT, None),
+        (_ABSENT, _FAILED, UpstreamError),
+        (_ABSENT, _REFUSED, BlockedError),
+        (_REFUSED, _FAILED, BlockedError),
+        (_ACCOUNT, _ABSENT, AccountError),
+        (_ACCOUNT, _REFUSED, AccountError),
+    ],
+)
+def test_how_a_topic_ended(live: Answer, mirror: Answer | None, error: type[UpstreamError] | None) -> None:
+    outcomes = Outcomes()
+    outcomes.note(f"https://{TIMING_HOST}{PATH}CarData.z.jsonStream", live)
+    if mirror is not None:
+        outcomes.note(f"https://{MIRROR_HOST}{PATH}CarData.z.jsonStream", mirror)
+    assert outcomes.absent(PATH) == (["CarData.z.jsonStream"] if live == mirror == _ABSENT else [])
+    outcomes.check("2099", "/static/2099/elsewhere/", (), sign_in_problem=None)
+    if error is None:
+        outcomes.check("2099", PATH, (), sign_in_problem=None)
+        return
+    with pytest.raises(error, match=r"2099.*CarData\.z\.jsonStream from livetiming") as raised:
+        outcomes.check("2099", PATH, (), sign_in_problem=None)
+    assert type(raised.value) is error
+
+
+# An address that is refused.
+
+
+@pytest.mark.parametrize("how", sorted(REFUSALS))
+def test_an_address_that_is_refused_everything_is_told_so(
+    double: UpstreamDouble, cache: Path, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    double.block(how)
+    with pytest.raises(BlockedError, match=r"2099 round 1 .* Q.*parcferme fetch"):
+        load_recording(Client(cache), QUALIFYING)
+    if how in ("firewall", "challenge"):
+        assert any("<!DOCTYPE html>" in text for text in said(caplog))
+    double.up()
+    assert load_recording(Client(cache), QUALIFYING).missing == ()
+
+
+@pytest.mark.parametrize("how", sorted(REFUSALS))
+def test_telemetry_that_is_refused_is_not_absent(double: UpstreamDouble, cache: Path, how: str) -> None:
+    double.block(how, paths=r".*/(CarData|Position)\.z.*")
+    with pytest.raises(BlockedError, match=r"CarData\.z.*Nothing is published"):
+        load_recording(Client(cache), QUALIFYING)
+    double.up()
+    double.forget()
+    assert load_recording(Client(cache), QUALIFYING).missing == ()
+    assert {request.what for request in double.requests(TIMING_HOST)} >= {"CarData.z", "Position.z"}
+    assert calls(double)[TIMING_HOST] <= 4
+
+
+def test_what_the_session_lists_is_not_absent_unless_somebody_says_so(double: UpstreamDouble, cache: Path) -> None:
+    double.season.hide(1, "Q", "CarData.z", "Position.z")
+    double.season.lists(1, "Q", "CarData.z")
+    with pytest.raises(BlockedError, match=r"lists CarData\.z\.jsonStream of .*--force"):
+        load_recording(Client(cache), QUALIFYING)
+    recording = load_recording(Client(cache), QUALIFYING, takes_its_word=True)
+    assert {"car_data", "position_data"} <= set(recording.missing)
+
+
+def test_before_a_season_has_an_index_the_year_before_shows_that_nobody_is_refused(
+    double: UpstreamDouble, cache: Path
+) -> None:
+    double.season.hide(1, "Q")
+    double.block("s3", paths=rf"/static/{SAMPLE_YEAR}/Index\.json")
+    with pytest.raises(BlockedError, match="of everything that it is not there"):
+        load_recording(Client(cache), QUALIFYING)
+    double.season.replace(f"https://{TIMING_HOST}/static/{SAMPLE_YEAR - 1}/Index.json", b'{"Meetings": []}')
+    with pytest.raises(NotReadyError):
+        load_recording(Client(cache), QUALIFYING)
 
 
 # Results that come later.
@@ -237,10 +285,21 @@ def test_without_an_account_the_log_says_so_once_and_the_recording_does_not(
 def test_a_session_that_only_accounts_get_says_so(
     account: UpstreamDouble, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    account.season.hide(1, "Q")
     monkeypatch.delenv("F1_PASSWORD")
-    with pytest.raises(NotReadyError, match="set F1_USERNAME and F1_PASSWORD"):
+    account.block("s3", hosts=MIRROR_HOST)
+    with pytest.raises(AccountError, match=r"only to who is signed in.*F1_PASSWORD is not set.*F1 TV subscription"):
         load_recording(Client(cache), QUALIFYING)
+
+
+def test_an_account_without_a_subscription_is_told_so(
+    account: UpstreamDouble, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.cancel_subscription()
+    account.block("s3", hosts=MIRROR_HOST)
+    for _ in range(2):
+        with pytest.raises(AccountError, match=r"active F1TV subscription is required"):
+            load_recording(Client(cache), QUALIFYING)
+        assert sign_ins(account) == 1
 
 
 def test_a_wrong_password_is_given_once(

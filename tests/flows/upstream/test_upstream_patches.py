@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from flows.upstream import patches
+from flows.upstream.answers import Answer, Meaning
 from flows.upstream.client import Client, fastf1_version
 from flows.upstream.http_cache import _response
 from flows.upstream.limits import HOSTS
@@ -105,7 +106,7 @@ def test_every_request_goes_through_the_hook_and_is_heard(client: Client) -> Non
 
     before = vars(Cache)["_cached_request"], vars(_SessionWithRateLimiting).get("get_adapter")
     let: list[str] = []
-    heard: list[tuple[str, int | str]] = []
+    heard: list[tuple[str, Answer]] = []
 
     def _let_through(_send: Any, host: str) -> requests.Response:
         let.append(host)
@@ -115,7 +116,7 @@ def test_every_request_goes_through_the_hook_and_is_heard(client: Client) -> Non
         assert ask().content == b"{}"
         assert ask().content == b"{}"
     assert let == [LIVE_TIMING.removeprefix("https://")]
-    assert heard == [(URL, 200), (URL, 200)]
+    assert heard == [(URL, Answer(Meaning.GIVEN, "HTTP 200"))] * 2
     assert (vars(Cache)["_cached_request"], vars(_SessionWithRateLimiting).get("get_adapter")) == before
 
 
@@ -130,7 +131,7 @@ def test_what_the_hook_refuses_ends_the_work_of_fastf1(client: Client) -> None:
 
 
 def test_an_error_instead_of_an_answer_is_heard(client: Client) -> None:
-    heard: list[tuple[str, int | str]] = []
+    heard: list[tuple[str, Answer]] = []
 
     def _cut_off(_send: Any, _host: str) -> requests.Response:
         raise requests.ConnectTimeout
@@ -142,11 +143,11 @@ def test_an_error_instead_of_an_answer_is_heard(client: Client) -> None:
         pytest.raises(requests.ConnectTimeout),
     ):
         ask()
-    assert heard == [(URL, "ConnectTimeout")]
+    assert heard == [(URL, Answer(Meaning.FAILED, "ConnectTimeout"))]
 
 
 def test_offline_nothing_is_heard(client: Client) -> None:
-    heard: list[tuple[str, int | str]] = []
+    heard: list[tuple[str, Answer]] = []
     offline = Client(client.cache_dir, offline=True)
     with offline.at_work(), requests_heard(lambda *outcome: heard.append(outcome)):
         assert ask().status_code == 504

@@ -1,5 +1,6 @@
 """What is said of runs, held against what Prefect knows of them: a real server, its runs made by hand."""
 
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,16 +27,21 @@ from flows.engine.revival import (
     welcome_back,
 )
 from flows.engine.session_runs import TAG, NewRun, SessionRuns, backfill_tag
+from flows.season.fan_out import Order, fan_out
 from flows.session.flow import publish_session
+from flows.session.reports import PublishReport
 from flows.session.status import StatusSink
 from flows.settings import Settings, read_settings
+from flows.upstream.selection import Wanted
 from flows.watch.sweep import sweep
 from publish.live import runs as runs_document
 from publish.live.runs import RunEntry
+from publish.season.document import Event, ScheduledSession
 from publish.season.index import update_root_index
 from publish.stores.base import Store
 from publish.stores.choose import open_store
 from publish.stores.shared_documents import read_document
+from transforms.session_types import SESSION_TYPES
 
 YEAR, ROUND, EVENT = 2099, 1, "Larkmoor Grand Prix"
 
@@ -134,8 +140,8 @@ def test_a_run_that_has_ended_is_closed_at_once(world: World, state: State[Any],
     world.says_running(run)
     assert world.sweep().closed == 1
     status = world.status()
-    assert (status["type"], status["state"]) == ("error", state.name)
-    assert str(state.message) in status["error"]
+    assert (status["type"], status["state"]) == ("cancelled" if outcome == "cancelled" else "error", state.name)
+    assert str(state.message) in (status["error"] or status["message"])
     assert world.listed() == ([], [outcome])
 
 
@@ -184,15 +190,24 @@ def test_a_run_that_sends_heartbeats_lives_although_its_status_is_silent(world: 
 
 def test_a_run_that_is_heard_of_again_runs_on(world: World) -> None:
     run = world.run(Running(), SILENT)
-    world.says_running(run)
+    world.says_running(run, silent_for=timedelta(minutes=1))
     swept = world.sweep()
-    assert (swept.closed, swept.revived, world.state_of(run).name) == (1, 0, "Crashed")
-    assert world.listed() == ([], ["crashed"])
+    # Its lease holds: it may live.
+    assert (swept.closed, swept.revived, world.state_of(run).name) == (0, 0, "Crashed")
     world.beats(run)
     assert world.sweep().revived == 1
     assert (world.state_of(run).name, world.state_of(run).message) == ("Running", HEARD_AGAIN)
     assert world.listed() == ([str(run.id)], [])
     assert world.sweep().revived == 0
+
+
+def test_a_run_that_wrote_its_status_while_the_server_was_away_runs_on(world: World) -> None:
+    run = world.run(Running(), SILENT)
+    world.says_running(run, silent_for=timedelta(seconds=5))
+    swept = world.sweep()
+    assert (swept.closed, swept.revived) == (0, 1)
+    assert (world.state_of(run).name, world.state_of(run).message) == ("Running", HEARD_AGAIN)
+    assert (world.status()["type"], world.listed()) == ("progress", ([str(run.id)], []))
 
 
 def test_a_run_that_ends_while_it_is_looked_at_has_ended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,12 +230,54 @@ def test_a_run_that_is_not_heard_of_again_is_put_back(world: World) -> None:
     assert world.state_of(run).message == PUT_BACK
 
 
-def test_a_backfill_that_is_heard_of_again_runs_on(world: World) -> None:
+def _backfill(world: World, *states: State[Any], **parameters: Any) -> FlowRun:
     flow_id = world.client.create_flow_from_name("backfill")
     deployment_id = world.client.create_deployment(flow_id, "backfill", tags=[TAG])
-    run = world.client.create_flow_run_from_deployment(deployment_id)
-    for state in (Running(), SILENT):
+    run = world.client.create_flow_run_from_deployment(deployment_id, parameters=parameters)
+    for state in states:
         world.client.set_flow_run_state(run.id, state, force=True)
+    return world.client.read_flow_run(run.id)
+
+
+def test_a_killed_backfill_is_put_back_unless_it_was_ordered_again(world: World) -> None:
+    killed = Crashed(message="Process exited with status code: -9.")
+    run = _backfill(world, Running(), killed, year=2024)
+    superseded = _backfill(world, Running(), killed, year=2023)
+    _backfill(world, year=2023)
+    assert world.sweep().revived == 1
+    assert (world.state_of(run).name, world.state_of(run).message) == ("AwaitingRetry", PUT_BACK)
+    assert world.state_of(superseded).name == "Crashed"
+
+
+def test_a_backfill_that_watches_contradicts_a_server_that_was_away(world: World) -> None:
+    watching = _backfill(world, Running(), SILENT)
+    lives = world.run(Running(), SILENT)
+    world.says_running(lives, silent_for=timedelta(seconds=5))
+    (one,) = _wanted("R")
+    order = Order(YEAR, [one], str(watching.id), force=False)
+    seen: list[str] = []
+
+    def end_it(reports: list[PublishReport]) -> None:
+        seen.append(reports[0].message or "")
+        world.client.set_flow_run_state(lives.id, Completed(message="Published 4f0c, A"), force=True)
+
+    (report,) = fan_out(world.runs, world.store, order, logging.getLogger(__name__), end_it)
+    # The run that lives was waited for, and no other was made.
+    assert [run.id for run in world.runs.find()] == [lives.id]
+    assert (report.state, report.message) == ("published", "Published 4f0c, A")
+    assert HEARD_AGAIN in [state.message for state in world.client.read_flow_run_states(lives.id)]
+    assert (world.state_of(watching).name, world.state_of(watching).message) == ("Running", HEARD_AGAIN)
+
+
+def _wanted(*codes: str) -> list[Wanted]:
+    at = datetime(YEAR, 3, 1, 12, tzinfo=UTC)
+    sessions = tuple(ScheduledSession(code, SESSION_TYPES[code].name, at) for code in codes)
+    event = Event(ROUND, EVENT, None, None, None, None, False, sessions)
+    return [Wanted(YEAR, event, session) for session in sessions]
+
+
+def test_a_backfill_that_is_heard_of_again_runs_on(world: World) -> None:
+    run = _backfill(world, Running(), SILENT)
     assert world.sweep().revived == 0
     world.beats(run)
     assert world.sweep().revived == 1

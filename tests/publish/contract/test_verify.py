@@ -73,7 +73,7 @@ def test_without_deep_objects_are_not_read(file_store, publish_both):
     watched = WatchedStore(publish_both(file_store))
     verify_store(watched)
     assert {key.rpartition("/")[2] for request, key in watched.requests if request == "read"} == {
-        "latest.json", "manifest.json", "2024.json", "index.json",
+        "latest.json", "manifest.json", "2024.json", "index.json", "changes.json", "changes.atom",
     }  # fmt: skip
 
 

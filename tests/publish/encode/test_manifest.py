@@ -51,8 +51,8 @@ def build(data, *, objects=None, identity=ME, made_with=MADE_WITH, who=None, cha
 def test_it_has_the_contract_fields(data):
     revision, made = build(data)
     assert " ".join(sorted(made)) == (
-        "capabilities chunks clock drivers event frames grade made_with meeting_key objects revision round samples "
-        "schema session session_key total_laps verdict year"
+        "capabilities chunks clock drivers event frames grade licence made_with meeting_key objects revision round "
+        "samples schema session session_key total_laps verdict year"
     )
     assert made["schema"] == "parcferme/manifest/2" and made["revision"] == revision and keys.is_revision(revision)
     assert made["clock"] == {

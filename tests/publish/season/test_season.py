@@ -66,7 +66,7 @@ def test_document_has_exactly_the_contract(file_store):
         "code": "Q",
         "name": "Session Q",
         "start_utc": "2024-03-01T15:00:00.000Z",
-        "state": "unavailable",
+        "state": "no_data",
         "session_key": None,
         "revision": None,
         "manifest": None,
@@ -80,7 +80,7 @@ def test_document_has_exactly_the_contract(file_store):
 
 @pytest.mark.parametrize(
     ("after_start", "state"),
-    [(-1, "scheduled"), (0, "awaiting_data"), (26 * 3600 - 1, "awaiting_data"), (26 * 3600, "unavailable")],
+    [(-1, "scheduled"), (0, "awaiting_data"), (26 * 3600 - 1, "awaiting_data"), (26 * 3600, "no_data")],
 )
 def test_states_by_time(file_store, after_start, state):
     start = BAHRAIN.sessions[1].start_utc
@@ -91,13 +91,13 @@ def test_states_by_time(file_store, after_start, state):
 def test_unknown_start_counts_from_the_events_day(file_store):
     no_start = replace(BAHRAIN, sessions=(ScheduledSession("R", "Race", None),))
     update_season(file_store, 2024, [no_start, replace(no_start, name="No date", round=2, date=None)], NOW)
-    assert states(file_store) == {("Bahrain Grand Prix", 1, "R"): "unavailable", ("No date", 2, "R"): "scheduled"}
+    assert states(file_store) == {("Bahrain Grand Prix", 1, "R"): "no_data", ("No date", 2, "R"): "scheduled"}
 
 
 def test_published_wins_over_everything(file_store, publishing):
     update_season(file_store, 2024, [BAHRAIN, JEDDAH], NOW)
     outcome = publish(file_store, publishing, 9472, 1, "Bahrain Grand Prix")
-    for state in ("failed", "unavailable", "awaiting_data", "cancelled"):
+    for state in ("failed", "no_data", "awaiting_data", "cancelled"):
         update_season(file_store, 2024, [BAHRAIN, JEDDAH], NOW, {(1, "R"): state})
         assert states(file_store)["Bahrain Grand Prix", 1, "R"] == "published"
     rebuild_season(file_store, 2024, [BAHRAIN, JEDDAH], NOW)
@@ -155,8 +155,8 @@ def test_renumbered_and_cancelled(file_store, publishing, anew):
     moved = [TEST_1, TEST_2, BAHRAIN, replace(MIAMI, round=2)]
     assert (rebuild_season if anew else update_season)(file_store, 2024, moved, NOW)
     expected = {
-        ("Pre-Season Testing", 0, "FP1"): "unavailable",
-        ("Bahrain Grand Prix", 1, "Q"): "unavailable",
+        ("Pre-Season Testing", 0, "FP1"): "no_data",
+        ("Bahrain Grand Prix", 1, "Q"): "no_data",
         ("Bahrain Grand Prix", 1, "R"): "published",
         ("Miami Grand Prix", 2, "Q"): "scheduled",
         ("Miami Grand Prix", 2, "R"): "published",
@@ -203,7 +203,9 @@ def test_root_index_keeps_links_and_years(file_store):
     update_root_index(file_store, links={"health": "v1/health.json"})
     update_root_index(file_store, years=(2023,))
     update_root_index(file_store, years=(2024,), links={"viewer": "index.html"})
-    assert read_document(file_store, "index.json", dict) == {
+    made = read_document(file_store, "index.json", dict)
+    assert made.pop("licence")["notice"].startswith("Unofficial")
+    assert made == {
         "schema": "parcferme/index/1",
         "contract": 1,
         "seasons": [

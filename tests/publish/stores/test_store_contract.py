@@ -86,6 +86,8 @@ class StoreContract:
             ("v1/status/2024/1/R.json", "application/json", None, NONE),
             ("v1/health.json", "application/json", None, NONE),
             ("v1/runs.json", "application/json", None, NONE),
+            ("v1/metrics.prom", "text/plain; charset=utf-8", None, NONE),
+            ("v1/changes.atom", "application/atom+xml", None, SHORT),
             ("v1/site.json", "application/json", None, SHORT),
             ("index.html", "text/html; charset=utf-8", None, SHORT),
         ],

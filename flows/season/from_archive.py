@@ -1,0 +1,42 @@
+"""Planning where sessions are computed from the raw archive: what has come into it is published."""
+
+from datetime import datetime
+from typing import Any
+
+from prefect.client.schemas.objects import StateType
+
+from flows.engine.session_runs import NewRun, session_runs
+from flows.season.plan import PLANNED, PUBLISH
+from flows.settings import Settings
+from flows.upstream.archive import ARCHIVE, open_archive
+from flows.upstream.archive_index import read_index
+
+
+def publish_what_came(settings: Settings, years: tuple[int, ...], now: datetime) -> list[dict[str, Any]]:
+    """Make a run of publish-session, once, for each content that the archive has of each session; return what was made.
+
+    One listing a season: which runs were made before, the server knows by their keys.
+
+    :raises InputError: no archive is set.
+    :raises PublicationError: the archive cannot be read.
+    """
+    archive = open_archive(settings)
+    rows = []
+    with session_runs() as runs:
+        for year in years:
+            index = read_index(archive, year)
+            for session_key, entry in ({} if index is None else index.sessions).items():
+                content = entry.sources[entry.best].responses_sha256
+                key = f"archive/{year}/{session_key}/{content}"
+                made = runs.create(NewRun(year, entry.event, entry.code, now, key=key, source=ARCHIVE))
+                is_new = made.state is not None and made.state.timestamp >= now
+                if is_new and made.state_type == StateType.SCHEDULED:
+                    rows.append(
+                        {
+                            "session": f"{year} {entry.event} {entry.code}",
+                            "kind": PUBLISH,
+                            "at (UTC)": f"{now:%Y-%m-%d %H:%M}",
+                            "what": f"{PLANNED}: it came into the archive",
+                        }
+                    )
+    return rows
