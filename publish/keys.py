@@ -86,6 +86,11 @@ def season(year: int) -> str:
     return f"v1/seasons/{year:d}.json"
 
 
+def table_files(year: int) -> str:
+    """Key of the list of a season's table files."""
+    return f"v1/files/{year:d}.json"
+
+
 def session_folder(session_key: int) -> str:
     """Prefix of everything of one session."""
     return f"{SESSIONS}{session_key:d}/"

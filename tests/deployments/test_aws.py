@@ -39,6 +39,7 @@ PUBLIC_KEYS = (
     "v1/metrics.prom",
     "v1/changes.json",
     "v1/changes.atom",
+    "v1/files/2024.json",
     "v1/site.json",
     "v1/status/2024/moves.json",
 )

@@ -173,6 +173,11 @@ def test_every_query_of_the_page_for_analysts_runs(
             exec(compile(here(snippet), "analysts.md", "exec"), known)
     finally:
         duckdb.unregister_filesystem("http")
+    with duckdb.connect() as database:
+        database.register_filesystem(_Http())
+        (alone,) = snippets("analysts.md", "text")
+        database.execute(here(alone))
+        assert database.fetchall()
     (query,) = snippets("analysts.md", "sql")
     assert {row[0] for row in duckdb.sql(here(query)).fetchall()} == set(SESSIONS.values())
 

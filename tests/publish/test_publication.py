@@ -47,6 +47,7 @@ def test_first_publication_is_complete(store, publishing):
         "index.json",
         "v1/changes.json",
         "v1/changes.atom",
+        "v1/files/2024.json",
         "v1/seasons/2024.json",
         "v1/sessions/9472/latest.json",
         folder + "manifest.json",
@@ -96,7 +97,12 @@ def test_order_of_requests(file_store, publishing):
     watched = WatchedStore(file_store)
     outcome = publish(watched, publishing)
     order = [_kind(key, outcome.revision) for _, key in watched.writes]
-    expected = ["object"] * 7 + ["manifest", "latest"] + ["copy"] * 4 + ["season", "root", "feed", "feed", "root"]
+    expected = (
+        ["object"] * 7
+        + ["manifest", "latest"]
+        + ["copy"] * 4
+        + ["season", "root", "files", "root", "feed", "feed", "root"]
+    )
     assert order == expected
 
 
@@ -107,9 +113,12 @@ def _kind(key, revision):
         return "object"
     if key in (keys.CHANGES, keys.CHANGES_ATOM):
         return "feed"
-    return {"v1/sessions/9472/latest.json": "latest", "v1/seasons/2024.json": "season", "index.json": "root"}.get(
-        key, "copy"
-    )
+    return {
+        "v1/sessions/9472/latest.json": "latest",
+        "v1/seasons/2024.json": "season",
+        "v1/files/2024.json": "files",
+        "index.json": "root",
+    }.get(key, "copy")
 
 
 def test_the_same_again_writes_nothing(store, publishing):

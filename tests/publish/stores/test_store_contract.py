@@ -88,6 +88,7 @@ class StoreContract:
             ("v1/runs.json", "application/json", None, NONE),
             ("v1/metrics.prom", "text/plain; charset=utf-8", None, NONE),
             ("v1/changes.atom", "application/atom+xml", None, SHORT),
+            ("v1/files/2024.json", "application/json", None, SHORT),
             ("v1/site.json", "application/json", None, SHORT),
             ("index.html", "text/html; charset=utf-8", None, SHORT),
         ],
