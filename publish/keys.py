@@ -51,7 +51,7 @@ _PREFIX = re.compile(rf"(?:{_PART}/)*")
 _MAX_LENGTH = 900
 
 _TABLE_OBJECT = re.compile(r"parquet/([a-z0-9_]+)\.parquet")
-_TABLE_COPY = re.compile(rf"{TABLE_COPIES}[a-z0-9_]+/year=[0-9]+/session_key=([0-9]+)\.parquet")
+_TABLE_COPY = re.compile(rf"{TABLE_COPIES}[a-z0-9_]+/[0-9]+/([0-9]+)\.parquet")
 _ROWS_OBJECT = re.compile(r"rows/skip_([0-9]+)\.json\.gz")
 #: Sixteen digits of what a revision says and eight of how it is written; those of before have only the former.
 REVISION_PATTERN = "[0-9a-f]{16}(-[0-9a-f]{8})?"
@@ -88,6 +88,11 @@ def checked_prefix(prefix: str) -> str:
 def season(year: int) -> str:
     """Key of a season's index."""
     return f"v1/seasons/{year:d}.json"
+
+
+def table_files(year: int) -> str:
+    """Key of the list of a season's table files."""
+    return f"v1/files/{year:d}.json"
 
 
 def session_folder(session_key: int) -> str:
@@ -147,7 +152,7 @@ def page_parts(version: str) -> str:
 
 def table_copy(table: str, year: int, session_key: int) -> str:
     """Key of the copy of a session's current table that a glob finds."""
-    return f"{TABLE_COPIES}{table}/year={year:d}/session_key={session_key:d}.parquet"
+    return f"{TABLE_COPIES}{table}/{year:d}/{session_key:d}.parquet"
 
 
 def session_of_table_copy(key: str) -> int | None:

@@ -279,7 +279,7 @@ def tyre_rows(recording: Recording) -> list[Row]:
             if lap["compound"] and previous["compound"] and lap["compound"] != previous["compound"]:
                 cause = f"{previous['compound']} became {lap['compound']} within stint {lap['stint']}"
                 rows.append(row("tyre_contradiction", car=lap["car"], value=number, unit="lap", cause=cause))
-        elif previous["pit_in_ms"] is None and lap["pit_out_ms"] is None and "5" not in (lap["track_status"] or ""):
+        elif previous["pit_in_ms"] is None and lap["pit_out_ms"] is None and "5" not in (lap["track_statuses"] or ""):
             cause = f"stint {lap['stint']} begins without a visit to the pit lane"
             rows.append(row("stint_contradiction", car=lap["car"], value=number, unit="lap", cause=cause))
     return rows

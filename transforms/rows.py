@@ -94,7 +94,7 @@ class _Source:
             distance_m=distance_m,
             lap=of_cars(np.int16, lambda c: c.lap[window]),
             rel_dist=rel_dist,
-            tyre=of_cars(np.int8, lambda c: self.tyre_codes[c.tyre[window]]),
+            tyre=of_cars(np.int8, lambda c: self.tyre_codes[c.compound[window]]),
             position=of_cars(np.int8, lambda c: c.position[window]),
             speed_kmh=of_cars(np.int16, lambda c: whole_kmh(c.speed_kmh[window])),
             gear=of_cars(np.int8, lambda c: held_or_unknown(c.gear)),

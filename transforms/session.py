@@ -137,7 +137,8 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
         notes += (*lost_by_the_result(recording, cleaned, lost), *classification_notes(recording))
     verdict = judge(recording, cleaned, running, frames, notes)
     rows = make_rows(recording, cleaned, running, frames)
-    tables = published_tables(recording, cleaned, running, clock, verdict.tables, verdict.grade)
+    parts = onto_clock(read_parts(recording), clock)
+    tables = published_tables(recording, cleaned, running, frames, parts, verdict.tables, verdict.grade)
     return SessionData(
         drivers=recording.drivers,
         frames=frames,
@@ -155,7 +156,7 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
         quality=verdict.report,
         grade=verdict.grade,
         total_laps=recording.total_laps,
-        parts=onto_clock(read_parts(recording), clock),
+        parts=parts,
     )
 
 

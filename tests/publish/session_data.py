@@ -102,7 +102,7 @@ def car_frames(rng: np.random.Generator, ticks: int, index: int, drs: bool = Tru
         lap=(1 + np.maximum(distance, 0) // LAP_M).astype(np.int16),
         position=np.full(ticks, index + 1, np.int8),
         laps_down=np.zeros(ticks, np.int8),
-        tyre=(np.maximum(distance, 0) // (LAP_M * 18) % 3).astype(np.int8),
+        compound=(np.maximum(distance, 0) // (LAP_M * 18) % 3).astype(np.int8),
         tyre_age_laps=(np.maximum(distance, 0) // LAP_M % 18).astype(np.int16),
         stint=(1 + np.maximum(distance, 0) // (LAP_M * 18)).astype(np.int8),
         state=np.full(ticks, STATES.index("running"), np.int8),
@@ -140,7 +140,7 @@ def frames(ticks: int, cars: int = 3, seed: int = 1, drs: bool = True) -> Frames
 def row_frames(source: Frames) -> RowFrames:
     """Return the older row format of ``source``: all its ticks, cars absent where x has a gap."""
     cars = list(source.cars.values())
-    names = ("x_m", "y_m", "lap_distance_m", "lap", "tyre", "position", "speed_kmh", "gear")
+    names = ("x_m", "y_m", "lap_distance_m", "lap", "compound", "position", "speed_kmh", "gear")
     columns = {name: np.stack([getattr(car, name) for car in cars], axis=1) for name in names}
     whole = {name: np.nan_to_num(values) for name, values in columns.items()}
     return RowFrames(
@@ -151,7 +151,7 @@ def row_frames(source: Frames) -> RowFrames:
         distance_m=(whole["lap_distance_m"] + (whole["lap"] - 1) * LAP_M).astype(np.float32),
         lap=columns["lap"],
         rel_dist=(whole["lap_distance_m"] / LAP_M).astype(np.float32),
-        tyre=(columns["tyre"] + 1).astype(np.int8),
+        tyre=(columns["compound"] + 1).astype(np.int8),
         position=columns["position"],
         speed_kmh=np.rint(whole["speed_kmh"]).astype(np.int16),
         gear=columns["gear"],
@@ -236,7 +236,7 @@ def native_table(name: str, rows: int, seed: int = 2) -> pa.Table:
             values = (
                 pa.array(np.full(rows, scalar)).cast(field.type)
                 if not isinstance(scalar, str)
-                else (pa.array([scalar]).take(pa.array(np.zeros(rows, np.int32))).cast(pa.string()).dictionary_encode())
+                else pa.repeat(scalar, rows)
             )
         columns.append(values)
     return pa.Table.from_arrays(columns, schema=schema)

@@ -78,7 +78,7 @@ def test_crossings_after_lost_laps_are_where_the_upstream_had_them(
     data = transform_session(load_sample(cache, 1, "R"))
     rows = lap_rows(data)
     assert {key for key in true if key not in rows} == {(car, lap) for car in cars for lap in lost}
-    columns = ("start_ms", "end_ms", "lap_time_ms", "compound", "stint", "tyre_age_laps", "track_status", "pit_in_ms")
+    columns = ("start_ms", "end_ms", "lap_time_ms", "compound", "stint", "tyre_age_laps", "track_statuses", "pit_in_ms")
     for car in cars:
         for lap in range(1, 9):
             if lap not in lost:

@@ -212,7 +212,7 @@ def test_tyre_data_late_or_contradictory(race: Recording) -> None:
     assert checks(data, "tyre_contradiction", LEADER)
     car = data.frames.cars[LEADER]
     first = car.lap == 1
-    assert (car.tyre[first] == -1).all() and (car.tyre[car.lap == 2] >= 0).all()
+    assert (car.compound[first] == -1).all() and (car.compound[car.lap == 2] >= 0).all()
 
 
 def test_no_drs_is_said(race: Recording) -> None:
