@@ -166,7 +166,7 @@ export class Session {
     return {
       x: rounded(numberOr(channels.x, 0) * 10), y: rounded(numberOr(channels.y, 0) * 10),
       dist: rounded(distance - origin), rel_dist: rounded(Math.min(Math.max(part, 0), 1)), lap,
-      tyre: Math.max(TYRES.indexOf(String(channels.compound)), 0), position: numberOr(channels.position, 0),
+      tyre: Math.max(TYRES.indexOf(String(channels.tyre)), 0), position: numberOr(channels.position, 0),
       speed: Math.round(numberOr(channels.speed, -1)), gear: numberOr(channels.gear, -1), drs: numberOr(channels.drs, -1),
     };
   }
