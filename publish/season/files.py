@@ -26,7 +26,7 @@ class TableFile(Part):
     table: Name
     session_key: int
     round: Annotated[Count | None, about("Null once another event took the number")]
-    event: Name
+    event: str
     session: SessionCode
     revision: Revision
     url: Annotated[str, about("Relative to the base URL; what is there never changes")]
