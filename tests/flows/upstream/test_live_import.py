@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from flows.session_ref import SessionRef
 from flows.settings import Settings, read_settings
 from flows.upstream.archive import SessionArchive, open_archive, save_schedule
 from flows.upstream.archive_format import Response
-from flows.upstream.archive_index import OFFICIAL, RECORDING, read_index
+from flows.upstream.archive_index import OFFICIAL, RECORDING, RawSession, RawSource, read_index
 from flows.upstream.archive_keep import Raw, keep
 from flows.upstream.client import Client
 from flows.upstream.http_cache import read_bodies
@@ -115,7 +116,12 @@ def test_a_recording_is_published_until_the_official_files_come(
     assert second.history[1].reason == "first"
     assert "recorded_live" not in (second.capabilities or {})
     assert second.grade == "A" and not report.reasons
-    assert second.history[0].changed_objects and not second.history[0].results
+    # All that was computed is the same.
+    assert set(second.history[0].changed_objects) == {
+        "parquet/findings.parquet",
+        "parquet/sessions.parquet",
+        "quality.json.gz",
+    }
     assert publish(settings)[0] == second
 
 
@@ -163,6 +169,38 @@ def test_a_recording_that_began_late_and_broke_off_says_what_it_lacks(
     assert row.start_ms is not None and row.end_ms == pytest.approx(row.start_ms + row.value, abs=1)
     assert "the recording has breaks" in report.reasons
     assert latest.verdict is not None and "breaks" in latest.verdict.sentence
+
+
+def source(*streams: str, missing_end: str | None = None, absent: Sequence[str] = (), services: int = 0) -> RawSource:
+    names = [f"stream-{name}" for name in streams] + [f"service-{n}" for n in range(services)]
+    return RawSource(
+        bytes=1,
+        responses_sha256="0" * 64,
+        inputs_sha256=None,
+        responses=names,
+        absent=[f"stream-{name}" for name in absent],
+        missing_end=missing_end,
+        fetched_at=None,
+    )
+
+
+_TIMING, _CARS = "extended_timing_data", "car_data"
+
+
+@pytest.mark.parametrize(
+    ("official", "recording", "best"),
+    [
+        (source(_TIMING, _CARS), source(_TIMING, _CARS), OFFICIAL),
+        (source(_TIMING, services=3), source(_TIMING, _CARS), RECORDING),
+        (source(_TIMING, _CARS, missing_end="cut"), source(_TIMING, _CARS), RECORDING),
+        (source(_TIMING), source(_TIMING, _CARS, missing_end="cut"), OFFICIAL),
+        (source(_CARS), source(_TIMING, missing_end="cut"), RECORDING),
+        (source(_TIMING), source(_TIMING, "driver_info", absent=["driver_info"]), OFFICIAL),
+    ],
+)
+def test_the_better_source_is_the_one_to_compute_from(official: RawSource, recording: RawSource, best: str) -> None:
+    both = {OFFICIAL: official, RECORDING: recording}
+    assert RawSession(api_path="/static/x/", round=1, event="X", code="R", sources=both).best == best
 
 
 def test_cars_are_those_of_the_first_messages(settings: Settings, session: SessionRef) -> None:
