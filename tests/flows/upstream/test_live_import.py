@@ -23,7 +23,7 @@ from flows.upstream.archive_format import Response
 from flows.upstream.archive_index import OFFICIAL, RECORDING, RawSession, RawSource, read_index
 from flows.upstream.archive_keep import Raw, keep
 from flows.upstream.client import Client
-from flows.upstream.http_cache import read_bodies
+from flows.upstream.http_cache import read_bodies, write_bodies
 from flows.upstream.live_import import cars_in, import_recording
 from flows.upstream.raw_streams import urls_of
 from publish.revisions.latest import Latest, read_latest
@@ -31,6 +31,9 @@ from publish.revisions.quality import Quality, read_quality
 from publish.stores.choose import open_store
 from transforms.errors import InputError
 
+HTTP = Path(__file__).parents[4] / "shared" / "data" / "upstream" / "http"
+MEXICO = HTTP.parents[1] / "raw_messages" / "2024-mexico-fp3.txt"
+SCHEDULE = HTTP / "raw.githubusercontent.com/theOehrly/f1schedule/master/schedule_2024.json"
 _LOGGER = logging.getLogger("test")
 ZERO = datetime(SAMPLE_YEAR, 3, 1, 10, 0, tzinfo=UTC)
 
@@ -169,6 +172,23 @@ def test_a_recording_that_began_late_and_broke_off_says_what_it_lacks(
     assert row.start_ms is not None and row.end_ms == pytest.approx(row.start_ms + row.value, abs=1)
     assert "the recording has breaks" in report.reasons
     assert latest.verdict is not None and "breaks" in latest.verdict.sentence
+
+
+@pytest.mark.recorded
+@pytest.mark.skipif(not MEXICO.is_file(), reason="needs the recorded messages")
+def test_sixteen_real_minutes_are_published_with_their_verdict(settings: Settings) -> None:
+    write_bodies(settings.cache_dir, {f"https://{SCHEDULE.relative_to(HTTP)}": SCHEDULE.read_bytes()})
+    named = ["--session", "2024", "Mexico", "FP3", "--session-key", "4242"]
+    assert main(["import", str(MEXICO), *named]) == 0
+    publish_directly(2024, "Mexico", "FP3", Request(source="archive"))
+    store = open_store(settings.destination)
+    latest, quality = read_latest(store, 4242), read_quality(store, 4242)
+    assert latest is not None and latest.verdict is not None and quality is not None
+    assert (latest.event, latest.round, latest.grade, quality.cars) == ("Mexico City Grand Prix", 20, "D", 20)
+    assert latest.verdict.sentence == (
+        "The stream ends before the session: its last session status is Started; telemetry without timing; circuit "
+        "missing; from a recording of the live feed, not from the official files."
+    )
 
 
 def source(*streams: str, missing_end: str | None = None, absent: Sequence[str] = (), services: int = 0) -> RawSource:
