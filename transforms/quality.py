@@ -81,7 +81,7 @@ def judge(
     }
     rows = [
         *disagreements,
-        *checks.gaps(recording, cleaned, frames),
+        *checks.gaps(cleaned, frames),
         *checks.early_gap_rows(frames),
         *checks.findings_rows(cleaned.findings),
         *checks.alignment_rows(cleaned.alignment),
@@ -94,11 +94,11 @@ def judge(
         *_status_rows(recording, cleaned, running),
         *_extent_rows(cleaned.extent, origin),
         *checks.note_rows(notes, origin),
-        *checks.topic_rows(recording, frames, missing),
+        *checks.topic_rows(cleaned.sent, frames, missing),
         *checks.warning_rows(recording),
     ]
     agreement = None if not compared else round(1 - len(disagreements) / compared, 5)
-    grade, reasons = grade_of(recording, cleaned.extent, shares, agreement, rows, missing)
+    grade, reasons = grade_of(recording, cleaned, shares, agreement, rows, missing)
     report: dict[str, object] = {
         "grade": grade,
         "reasons": reasons,
@@ -178,14 +178,15 @@ def _contradictions(rows: Sequence[Row]) -> list[str]:
 
 def grade_of(
     recording: Recording,
-    extent: Extent,
+    cleaned: Cleaned,
     shares: dict[str, dict[str, float | None]],
     agreement: float | None,
     rows: Sequence[Row],
     missing: Sequence[str],
 ) -> tuple[str, list[str]]:
     """Return the grade by the rules above, and the reasons it is not better."""
-    timing, telemetry = recording.laps.num_rows > 0, bool(recording.cars or recording.positions)
+    extent, sent = cleaned.extent, cleaned.sent
+    timing, telemetry = recording.laps.num_rows > 0, bool(sent.cars or sent.positions)
     if not timing and not telemetry:
         return "F", ["neither timing nor telemetry"]
     if not timing or not telemetry:

@@ -7,6 +7,6 @@ May import every room of ``flows``; nothing imports it.
 - ``commands``: publish, backfill, index, inspect, health, serve, deploy, demo, each with its options.
 - ``maintenance``: the same for rollback, verify, prune, diff.
 - ``runs``: sessions made in this process, with Prefect or without. ``deploy``: registration with a Prefect server.
-  ``health``: probes.
+  ``health``: probes. ``plan``: what plan-season would do.
 - ``inspection``: the verdict on a session. ``console``, ``tables``: progress and tables on a terminal.
 """

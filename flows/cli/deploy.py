@@ -31,7 +31,8 @@ from transforms.errors import InputError, ParcfermeError
 #: The file in this project, beside the rooms.
 PREFECT_FILE = Path(__file__).parents[2] / "deployments" / "prefect.yaml"
 #: The pool's queues and their priorities: what looks after the sessions is never behind them.
-QUEUES = {"control": 1, "sessions": 2, "upstream": 2}
+#: No two have the same: Prefect moves the one that was there to the next.
+QUEUES = {"control": 1, "upstream": 2, "sessions": 3}
 _TIMEOUT_S = 300
 #: A server that is just being started makes its database first.
 _SERVER_PATIENCE_S = 180.0

@@ -5,4 +5,5 @@ Promises: a check never raises for what it looks at, and its message says what t
 
 - ``gather``: all of them, with what they look at. ``engine``: facts read from Prefect's API. ``runs``: checks on those.
 - ``sessions``: checks on published documents. ``machine``: disk and account. ``probe``: a server asked without Prefect.
+- ``metrics``: the figures written beside the health.
 """

@@ -140,8 +140,7 @@ def _watch(
         now = datetime.now(UTC)
         states = {run.id: run for run in runs.read([*ids.values(), own_id])}
         _stay_alive(runs, states.pop(own_id, None))
-        crashed = any(run.state_type == StateType.CRASHED for run in states.values())
-        words = last_words(store, order.year) if crashed else {}
+        words = last_words(store, order.year) if any(map(_is_fresh, states.values())) else {}
         fates = {run.id: revive(runs, run, now, words.get(str(run.id))) for run in states.values()}
         for id_, fate in fates.items():
             if fate.goes_on:

@@ -22,6 +22,7 @@ FILE: dict[str, dict[str, Any]] = {
 }
 NAMES = {
     "publish-session",
+    "fetch-session",
     "backfill",
     "plan-season",
     "refresh-results",
@@ -101,9 +102,9 @@ def test_every_deployment_is_as_the_file_says(made: Installation) -> None:
         assert flow["name"] == name
 
 
-def test_only_making_a_session_is_behind_the_other_queue(made: Installation) -> None:
+def test_only_making_and_fetching_sessions_are_behind_the_other_queue(made: Installation) -> None:
     assert {name: one["work_queue_name"] for name, one in _deployments(made).items()} == {
-        name: "sessions" if name == "publish-session" else "control" for name in NAMES
+        name: {"publish-session": "sessions", "fetch-session": "upstream"}.get(name, "control") for name in NAMES
     }
     queues = {one["name"]: one["priority"] for one in _queues(made)}
     assert {name: queues[name] for name in QUEUES} == QUEUES
@@ -130,7 +131,7 @@ def test_limits_and_automations_are_there(made: Installation) -> None:
         ("publish-session", {"year": 2024}, "event"),
         ("backfill", {"year": 2024, "rounds": "first"}, "rounds"),
         ("backfill", {"year": 2024, "rounds": []}, "rounds"),
-        ("backfill", {"year": 2024, "sessions": ["Final"]}, "sessions"),
+        ("backfill", {"year": 2024, "rounds": "all", "sessions": ["Final"]}, "sessions"),
     ],
 )
 def test_wrong_input_is_refused_with_a_message(
