@@ -41,6 +41,7 @@ def test_document_has_exactly_the_contract(file_store):
         "updated_at": "2024-03-02T18:00:10.000Z",
         "next_attempt_at": None,
         "error": None,
+        "cause": None,
         "lease": None,
     }
 
