@@ -23,6 +23,7 @@ _CONTENT_TYPES = {
     ".md": "text/markdown; charset=utf-8",
     ".atom": "application/atom+xml",
     ".txt": "text/plain; charset=utf-8",
+    ".ts": "text/plain; charset=utf-8",
     ".prom": "text/plain; charset=utf-8",
     ".py": "text/x-python; charset=utf-8",
 }

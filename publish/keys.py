@@ -34,6 +34,9 @@ RAW = "raw/"
 PAGE_PARTS = "viewer/"
 #: The reader that gives FastF1's frames, to be copied by whoever wants it.
 READER_OF_FRAMES = "v1/reader/fastf1_frames.py"
+#: The reader in JavaScript: its name, and where its versions lie.
+READER_IN_JAVASCRIPT = "v1/reader/parcferme.js"
+READERS = "v1/reader/"
 #: The page that replays sessions.
 VIEWER = "index.html"
 #: The page that shows how the system is.
@@ -48,7 +51,7 @@ _PREFIX = re.compile(rf"(?:{_PART}/)*")
 _MAX_LENGTH = 900
 
 _TABLE_OBJECT = re.compile(r"parquet/([a-z0-9_]+)\.parquet")
-_TABLE_COPY = re.compile(rf"{TABLE_COPIES}[a-z0-9_]+/year=[0-9]+/session_key=([0-9]+)\.parquet")
+_TABLE_COPY = re.compile(rf"{TABLE_COPIES}[a-z0-9_]+/[0-9]+/([0-9]+)\.parquet")
 _ROWS_OBJECT = re.compile(r"rows/skip_([0-9]+)\.json\.gz")
 #: Sixteen digits of what a revision says and eight of how it is written; those of before have only the former.
 REVISION_PATTERN = "[0-9a-f]{16}(-[0-9a-f]{8})?"
@@ -56,6 +59,7 @@ _REVISION = re.compile(REVISION_PATTERN)
 _STATUS_OBJECT = re.compile(r"v1/status/[0-9]+/[0-9]+/[A-Z0-9]+\.json")
 _REVISION_OBJECT = re.compile(rf"v1/sessions/[0-9]+/{REVISION_PATTERN}/.+")
 _PAGE_PART = re.compile(rf"{PAGE_PARTS}[0-9a-f]{{16}}/.+")
+_READER_PART = re.compile(rf"{READERS}[0-9a-f]{{16}}/.+")
 
 
 def is_key(text: str) -> bool:
@@ -84,6 +88,11 @@ def checked_prefix(prefix: str) -> str:
 def season(year: int) -> str:
     """Key of a season's index."""
     return f"v1/seasons/{year:d}.json"
+
+
+def table_files(year: int) -> str:
+    """Key of the list of a season's table files."""
+    return f"v1/files/{year:d}.json"
 
 
 def session_folder(session_key: int) -> str:
@@ -127,8 +136,13 @@ def manifest(session_key: int, revision: str) -> str:
 
 
 def is_immutable(key: str) -> bool:
-    """Whether the object at ``key`` never changes: it belongs to a revision, or to a version of the pages."""
-    return _REVISION_OBJECT.fullmatch(key) is not None or _PAGE_PART.fullmatch(key) is not None
+    """Whether the object at ``key`` never changes: it belongs to a revision, or to a version of pages or reader."""
+    return any(kind.fullmatch(key) for kind in (_REVISION_OBJECT, _PAGE_PART, _READER_PART))
+
+
+def reader_parts(version: str) -> str:
+    """Prefix of one version of the reader in JavaScript; ``version`` is 16 hexadecimal digits."""
+    return f"{READERS}{version}/"
 
 
 def page_parts(version: str) -> str:
@@ -138,7 +152,7 @@ def page_parts(version: str) -> str:
 
 def table_copy(table: str, year: int, session_key: int) -> str:
     """Key of the copy of a session's current table that a glob finds."""
-    return f"{TABLE_COPIES}{table}/year={year:d}/session_key={session_key:d}.parquet"
+    return f"{TABLE_COPIES}{table}/{year:d}/{session_key:d}.parquet"
 
 
 def session_of_table_copy(key: str) -> int | None:

@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import certifi
 import pytest
 from filelock import FileLock
 from hypothesis import settings
+from once_in_a_run import FOLDER
 
 #: Hypothesis tries the same examples in every run: what it finds here fails everywhere, and never only once.
 settings.register_profile("parcferme", derandomize=True, deadline=None, max_examples=60)
@@ -39,6 +41,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(BranchCoverage(config))
     home = tempfile.TemporaryDirectory(prefix="parcferme-tests-", ignore_cleanup_errors=True)
     config.add_cleanup(home.cleanup)
+    if not hasattr(config, "workerinput"):
+        os.environ[FOLDER] = home.name
+    # Where nothing compiled is kept, each process of the run would compile all tests, and pytest rewrite them first.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     # Every client of Prefect's reads the certificates it would trust, a run makes ten clients, and none has a use for
     # them: reading one of them takes a fiftieth of the time.
     one = Path(home.name) / "certificate.pem"
@@ -134,17 +141,20 @@ def _folder_of_the_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def sample_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A FastF1 cache that holds the sample season, shared by all tests: only read it, through FastF1."""
+def sample_season(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample season as it is written, in a folder that all processes of the run share: only copy it."""
     from flows.sample import write_sample_season
 
     made = _folder_of_the_run(tmp_path_factory) / "sample-season"
     with FileLock(f"{made}.lock"):
-        # Made once for all processes of the run, each of which has a copy of its own.
         write_sample_season(made)
-    folder = tmp_path_factory.mktemp("sample-cache")
-    shutil.copytree(made, folder, dirs_exist_ok=True)
-    return folder
+    return made
+
+
+@pytest.fixture(scope="session")
+def sample_cache(sample_season: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A FastF1 cache that holds the sample season, shared by all tests: only read it, through FastF1."""
+    return Path(shutil.copytree(sample_season, tmp_path_factory.mktemp("sample-cache"), dirs_exist_ok=True))
 
 
 @pytest.fixture

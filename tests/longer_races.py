@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from transforms.recording import CarSamples, Driver, PositionSamples, Recording
 
@@ -40,8 +41,11 @@ def longer(recording: Recording, times: int, cars: int) -> Recording:
                 if row["car"] == source:
                     moved = {key: row[key] + shift for key in _TIMES if row.get(key) is not None}
                     laps.append({**row, **moved, "car": name, "lap": row["lap"] + turn * most})
-        feeds[0][name] = _again(recording.cars[source], start_ms, span_ms, times, behind)
-        feeds[1][name] = _again(recording.positions[source], start_ms, span_ms, times, behind)
+        for feed, sent in zip(feeds, (recording.cars, recording.positions), strict=True):
+            own = _again(sent[source], start_ms, span_ms, times, behind)  # type: ignore[type-var]
+            # A message holds all cars, so they share their times.
+            stamps = next(iter(feed.values()), own).time_ms
+            feed[name] = _at(np.unique(stamps), own)
     last_ms = max(row["end_ms"] for row in laps)
     return replace(
         recording,
@@ -72,6 +76,22 @@ def _again(samples: Samples, start_ms: int, span_ms: int, times: int, behind_ms:
     shifts = [np.full(int(race.sum()), turn * span_ms + behind_ms) for turn in range(times)]
     parts["time_ms"] = parts["time_ms"] + np.concatenate([np.zeros(int(before.sum()), np.int64), *shifts])
     return type(samples)(**parts)
+
+
+def _at(stamps: NDArray[np.int64], samples: Samples) -> Samples:
+    """What ``samples`` say at ``stamps``: numbers in tenths between two of them, the rest as the one before has it."""
+    order = np.argsort(samples.time_ms, kind="stable")
+    time_ms = samples.time_ms[order]
+    stamps = stamps[(stamps >= time_ms[0]) & (stamps <= time_ms[-1])]
+    before = order[np.searchsorted(time_ms, stamps, side="right") - 1]
+    values: dict[str, Any] = {}
+    for field in fields(samples):
+        own = getattr(samples, field.name)
+        if own is None or own.dtype.kind != "f":
+            values[field.name] = None if own is None else own[before]
+        else:
+            values[field.name] = np.interp(stamps, time_ms, own[order]).round(1).astype(own.dtype)
+    return type(samples)(**values | {"time_ms": stamps})
 
 
 def _with_places(laps: pa.Table) -> pa.Table:

@@ -9,14 +9,15 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from cfnlint.decode.cfn_yaml import load
-
 TEMPLATE = Path(__file__).parents[1] / "deployments" / "aws" / "parcferme.yaml"
 Document = Mapping[str, Any]
 
 
 def read_template() -> dict[str, Any]:
     """Return the template without cfn-lint's own node types."""
+    # Takes a second to import.
+    from cfnlint.decode.cfn_yaml import load
+
     template: dict[str, Any] = json.loads(json.dumps(load(str(TEMPLATE))))
     return template
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from once_in_a_run import once_in_a_run
 
 from flows.sample import MEETINGS, SAMPLE_YEAR
 from flows.session_ref import SessionRef
@@ -27,6 +28,11 @@ def located_sample(cache_dir: Path, round_number: int, code: str) -> SessionRef:
 def load_sample(cache_dir: Path, round_number: int, code: str) -> Recording:
     """The recording of a session that is in the cache."""
     return load_recording(Client(cache_dir, offline=True), sample_session(round_number, code))
+
+
+def sample_recording(sample_cache: Path, round_number: int, code: str) -> Recording:
+    """The same, loaded once in a run: for tests of what is made of it."""
+    return once_in_a_run(f"recording-{round_number}-{code}", lambda: load_sample(sample_cache, round_number, code))
 
 
 def cut(recording: Recording, until_ms: float) -> Recording:

@@ -63,8 +63,8 @@ def recording() -> Recording:
         utc_origin_ms=1_711_974_600_000,
         start_ms=START_MS,
         total_laps=LAPS,
-        laps=columns.LAPS.of_rows(reversed(laps)),
-        results=columns.RESULTS.of_rows(
+        laps=columns.RECORDED_LAPS.of_rows(reversed(laps)),
+        results=columns.RECORDED_RESULTS.of_rows(
             {"car": car, "position": row + 1, "grid": len(CARS) - row, "laps": LAPS} for row, car in enumerate(CARS)
         ),
         weather=columns.WEATHER.of_rows([{"time_ms": START_MS, "air_temp_c": 21.5, "rainfall": False}]),

@@ -35,6 +35,8 @@ ORDER = (
     "publish.licence",
     "publish.structs",
     "publish.headers",
+    "publish.versions",
+    "publish.memory",
     "publish.keys",
     "transforms",
 )

@@ -46,7 +46,7 @@ def assemble(recording: Recording, cleaned: Cleaned, running: Running, clock: Cl
             laps_down=gaps[2][row],
             lap=lap,
             position=positions[row],
-            tyre=tyre,
+            compound=tyre,
             tyre_age_laps=age,
             stint=stint,
             state=state[row],

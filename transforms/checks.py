@@ -12,7 +12,7 @@ from transforms.frames import CHANNELS, TICK_MS, Frames
 from transforms.interpolate import MAX_GAP_MS
 from transforms.notes import Note
 from transforms.recording import Recording
-from transforms.running import Cleaned
+from transforms.running import Cleaned, Sent
 from transforms.samples import Findings
 from transforms.states import OUT
 
@@ -109,13 +109,13 @@ def coverage(frames: Frames) -> dict[str, dict[str, float | None]]:
     return result
 
 
-def gaps(recording: Recording, cleaned: Cleaned, frames: Frames) -> list[Row]:
+def gaps(cleaned: Cleaned, frames: Frames) -> list[Row]:
     """Every silence of a feed longer than the interpolation limit while its car took part, with its cause; what all
     cars share is one."""
     rows: list[Row] = []
-    for channel, feeds, raw in (
-        ("position", cleaned.positions, recording.positions),
-        ("car", cleaned.cars, recording.cars),
+    for channel, feeds, sent in (
+        ("position", cleaned.positions, cleaned.sent.positions),
+        ("car", cleaned.cars, cleaned.sent.cars),
     ):
         origin = frames.clock.session_time_origin_ms
         silences = {car: _silences(frames, car, feed.time_ms, origin) for car, feed in feeds.items()}
@@ -134,7 +134,7 @@ def gaps(recording: Recording, cleaned: Cleaned, frames: Frames) -> list[Row]:
                 continue
             share = _also_silent(silences, begin, end)
             for car in cars:
-                unusable = int(((raw[car].time_ms > begin) & (raw[car].time_ms < end)).sum())
+                unusable = int(((sent[car] > begin) & (sent[car] < end)).sum())
                 cause = _gap_cause(unusable, car in over, share)
                 rows.append(_gap_row(car, channel, begin - origin, end - origin, cause))
     return rows
@@ -279,7 +279,7 @@ def tyre_rows(recording: Recording) -> list[Row]:
             if lap["compound"] and previous["compound"] and lap["compound"] != previous["compound"]:
                 cause = f"{previous['compound']} became {lap['compound']} within stint {lap['stint']}"
                 rows.append(row("tyre_contradiction", car=lap["car"], value=number, unit="lap", cause=cause))
-        elif previous["pit_in_ms"] is None and lap["pit_out_ms"] is None and "5" not in (lap["track_status"] or ""):
+        elif previous["pit_in_ms"] is None and lap["pit_out_ms"] is None and "5" not in (lap["track_statuses"] or ""):
             cause = f"stint {lap['stint']} begins without a visit to the pit lane"
             rows.append(row("stint_contradiction", car=lap["car"], value=number, unit="lap", cause=cause))
     return rows
@@ -323,13 +323,13 @@ def result_rows(recording: Recording, completed: dict[str, int]) -> list[Row]:
     return rows
 
 
-def topic_rows(recording: Recording, frames: Frames, missing: Iterable[str]) -> list[Row]:
+def topic_rows(sent: Sent, frames: Frames, missing: Iterable[str]) -> list[Row]:
     """What the upstream did not send, or not so that it can be read, and what follows from it."""
     rows = [row("missing", channel=topic, cause=MISSING.get(topic, _NOT_SENT)) for topic in missing]
-    if recording.cars and all(c.drs is None for c in frames.cars.values()):
+    if sent.cars and all(c.drs is None for c in frames.cars.values()):
         rows.append(row("missing", channel="drs", severity="info", cause="the cars of this season have no DRS"))
-    for name, feeds in (("car_data", recording.cars), ("position_data", recording.positions)):
-        absent = [d.number for d in recording.drivers if feeds and d.number not in feeds]
+    for name, feeds in (("car_data", sent.cars), ("position_data", sent.positions)):
+        absent = [number for number in frames.cars if feeds and number not in feeds]
         rows += [row("missing", car=car, channel=name, cause="not sent for this car") for car in absent]
     return rows
 

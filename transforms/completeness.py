@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.compute as pc
 
-from transforms.columns import LAPS
+from transforms.columns import RECORDED_LAPS
 from transforms.parts import read_parts
 from transforms.recording import Recording
 from transforms.timing import CarTiming, read_timing
@@ -52,7 +52,7 @@ def measure_extent(recording: Recording, timing: dict[str, CarTiming]) -> Extent
     telemetry_ms = _last_sample_ms(recording)
     laps_ms = _last_crossing_ms(timing)
     timed = recording.laps.filter(pc.invert(pc.fill_null(recording.laps["generated"], False)))
-    signs = [_last_of(timed, name) for name in LAPS.clock_columns]
+    signs = [_last_of(timed, name) for name in RECORDED_LAPS.clock_columns]
     signs += [_last_of(table, "time_ms") for table in (recording.session_status, recording.messages)]
     signs += [_last_of(table, "time_ms") for table in (recording.weather, recording.track_status)]
     known = [at for at in (telemetry_ms, *signs) if at is not None]

@@ -17,12 +17,13 @@ TEXT = pa.string()
 #: The longest texts that are published, in characters: a name, a code or a word, and a sentence. The longest seen are
 #: 50 and 176.
 NAME_LENGTH, SENTENCE_LENGTH = 100, 1000
-#: A text of few different values.
-CATEGORY = pa.dictionary(pa.int32(), pa.string())
-#: A time or a length of time in milliseconds.
+#: A time or a length of time in milliseconds. Parquet has no type for a length of time, and 32 bits overflow where a
+#: season's lap times are added up.
 MS = pa.int64()
 #: Steps of a metre that coordinates are stored in: fine enough that rounding to tenths gives the tenths upstream.
 PER_METRE = 16
+#: What null means where a sensor is read.
+GAP = "a gap of the source: it sent nothing or zeros"
 #: Where published values come from: Formula 1's live timing, the results service, the circuit service.
 TIMING, RESULTS_SERVICE, CIRCUITS = "timing", "results", "circuits"
 #: Unit of a point in time: milliseconds since the origin of the session's clock (in a recording, of session time).
@@ -31,12 +32,16 @@ CLOCK = "ms (clock)"
 
 @dataclass(frozen=True)
 class Column:
-    """One published column: Arrow type, unit ('' where there is none), what it means, and how long its texts may be."""
+    """One published column: Arrow type, unit ('' where there is none), what it means, and how long its texts may be.
+
+    ``null`` says what it means that a row has no value, '' where every row has one.
+    """
 
     name: str
     type: pa.DataType
     unit: str
     description: str
+    null: str = ""
     longest: int = NAME_LENGTH
 
 
@@ -47,9 +52,12 @@ def in_steps(values: NDArray[np.floating], per_unit: int) -> NDArray[np.float64]
 
 
 def schema_of(columns: Iterable[Column]) -> pa.Schema:
-    """Return the Arrow schema of ``columns``, with unit and description in every field's metadata."""
+    """Return the Arrow schema of ``columns``; unit, description and what null means are in every field's metadata."""
     return pa.schema(
-        [pa.field(c.name, c.type, metadata={"unit": c.unit, "description": c.description}) for c in columns]
+        [
+            pa.field(c.name, c.type, metadata={"unit": c.unit, "description": c.description, "null": c.null})
+            for c in columns
+        ]
     )
 
 
@@ -60,7 +68,7 @@ class Table:
     ``recorded`` names the attribute of the recording it comes from, '' where it is computed (in
     ``transforms.tables``). Rows are ``sorted_by`` these columns, ascending, nulls last, and otherwise stay in the order
     they come in. ``document`` is the name of the JSON document that holds the same rows, '' where there is none.
-    ``sources`` are those that the values come from.
+    ``sources`` are those that the values come from. A big table ``is_by_car``: no row group of its file mixes two cars.
     """
 
     name: str
@@ -69,6 +77,7 @@ class Table:
     recorded: str = ""
     sorted_by: tuple[str, ...] = ()
     document: str = ""
+    is_by_car: bool = False
     sources: tuple[str, ...] = (TIMING,)
 
     @property
@@ -99,7 +108,7 @@ class Channel:
     second ones; value = integer times ``scale``; one value every ``every_ms``, 0 is every tick) or ``held`` (runs). In
     the ``frames`` table it is ``column``, of ``type``, in steps of 1 / ``per_unit``. ``names`` is the attribute of
     :class:`transforms.frames.Frames` with the names behind its codes, '' where its codes are numbers. The quality
-    report says of an ``is_covered`` channel how much of it there is.
+    report says of an ``is_covered`` channel how much of it there is. ``null`` says when it has no value.
     """
 
     name: str
@@ -108,6 +117,7 @@ class Channel:
     unit: str
     kind: str
     description: str
+    null: str
     scale: float = 1
     per_unit: int = 1
     differences: int = 1
@@ -121,6 +131,7 @@ def continuous(
     unit: str,
     description: str,
     *,
+    null: str = GAP,
     scale: float,
     per_unit: int = 1,
     differences: int = 1,
@@ -128,17 +139,24 @@ def continuous(
     is_covered: bool = False,
 ) -> dict[str, Any]:
     """Return the metadata of a dataclass field that declares a continuous :class:`Channel`."""
-    facts = {"scale": scale, "per_unit": per_unit, "differences": differences, "every_ms": every_ms}
+    facts = {"null": null, "scale": scale, "per_unit": per_unit, "differences": differences, "every_ms": every_ms}
     # Whole numbers are stored as such; 32 bits, so that a query's products do not overflow.
     kind = {"type": pa.int32() if per_unit == 1 else pa.float32(), "kind": "continuous", "is_covered": is_covered}
     return {"name": name, "unit": unit, "description": description, **kind, **facts}
 
 
 def held(
-    name: str, kind: pa.DataType, unit: str, description: str, *, names: str = "", is_covered: bool = False
+    name: str,
+    kind: pa.DataType,
+    unit: str,
+    description: str,
+    *,
+    null: str = GAP,
+    names: str = "",
+    is_covered: bool = False,
 ) -> dict[str, Any]:
     """Return the metadata of a dataclass field that declares a held :class:`Channel` of the type ``kind``."""
-    facts = {"names": names, "is_covered": is_covered}
+    facts = {"null": null, "names": names, "is_covered": is_covered}
     return {"name": name, "type": kind, "unit": unit, "kind": "held", "description": description, **facts}
 
 

@@ -1,12 +1,13 @@
 """Frames: the state of every car at every tick of the common clock, as plain arrays."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from transforms.declare import CATEGORY, PER_METRE, channels_of, continuous, held
+from transforms.declare import PER_METRE, TEXT, channels_of, continuous, held
 
 #: Frames a second of the full-rate clock.
 FPS = 25
@@ -15,6 +16,8 @@ TICK_MS = 1000 // FPS
 
 #: How often the chunks say gap and interval, ms: boards show them no more often.
 GAP_MS = 400
+
+_NO_TYRES = "the upstream does not say"
 
 #: What a car can be in, in the order of the codes.
 STATES = ("grid", "running", "pit", "stopped", "out", "finished")
@@ -49,7 +52,7 @@ class CarFrames:
     """One car on the common clock, shape (ticks,) each: every field declares a channel and is its column's name.
 
     Continuous channels are float32 with NaN in a gap. Held channels are signed integers with -1 in a gap; ``drs`` is
-    None where the upstream has none; ``tyre``, ``state`` are codes into :attr:`Frames.tyres` and :data:`STATES`.
+    None where the upstream has none; ``compound``, ``state`` are codes into :attr:`Frames.tyres` and :data:`STATES`.
 
     Steps: the upstream has tenths of a metre and whole km/h, revolutions and percent. In the table a step of what is no
     whole number is a binary fraction, just finer than that: its bits beyond are zeros, which take no room.
@@ -59,7 +62,7 @@ class CarFrames:
         metadata=continuous(
             "x",
             "m",
-            "East-like coordinate of the circuit's own frame; null in a gap",
+            "East-like coordinate of the circuit's own frame",
             scale=0.1,
             per_unit=PER_METRE,
             differences=2,
@@ -70,7 +73,7 @@ class CarFrames:
         metadata=continuous(
             "y",
             "m",
-            "North-like coordinate of the circuit's own frame; null in a gap",
+            "North-like coordinate of the circuit's own frame",
             scale=0.1,
             per_unit=PER_METRE,
             differences=2,
@@ -92,15 +95,17 @@ class CarFrames:
             "drs",
             pa.int8(),
             "",
-            "DRS code as sent: 10, 12 and 14 are open; null where the upstream has none",
+            "DRS code as sent: 10, 12 and 14 are open",
+            null="a gap of the source, or the upstream has none",
         )
     )
-    lap: NDArray[np.int16] = field(metadata=held("lap", pa.int16(), "lap", "Lap the car is on"))
+    lap: NDArray[np.int16] = field(metadata=held("lap", pa.int16(), "lap", "Lap the car is on", null="unknown"))
     lap_distance_m: NDArray[np.float32] = field(
         metadata=continuous(
             "lap_distance",
             "m",
             "Distance along the own lap, from the line",
+            null="a gap of the source, no outline, or the car is not on a lap",
             scale=1,
             per_unit=8,
             differences=2,
@@ -110,9 +115,10 @@ class CarFrames:
     position: NDArray[np.int8] = field(
         metadata=held(
             "position",
-            pa.int8(),
+            pa.int16(),
             "",
-            "Order on track (race, sprint) or by best lap so far (others); null before a time",
+            "Order on track (race, sprint) or by best lap so far (others)",
+            null="before the car has a time, or there is no order",
             is_covered=True,
         )
     )
@@ -120,7 +126,8 @@ class CarFrames:
         metadata=continuous(
             "gap",
             "s",
-            "Gap to the leader; null when a lap or more behind, and before the leader was here",
+            "Gap to the leader",
+            null="a lap or more behind, before the leader was here, or there is no order on track",
             scale=0.001,
             per_unit=128,
             every_ms=GAP_MS,
@@ -130,24 +137,30 @@ class CarFrames:
         metadata=continuous(
             "interval",
             "s",
-            "Gap to the car ahead; null when a lap or more behind it, and before it was here",
+            "Gap to the car ahead",
+            null="a lap or more behind it, before it was here, or there is no order on track",
             scale=0.001,
             per_unit=128,
             every_ms=GAP_MS,
         )
     )
-    laps_down: NDArray[np.int8] = field(metadata=held("laps_down", pa.int8(), "lap", "Whole laps behind the leader"))
-    tyre: NDArray[np.int8] = field(metadata=held("tyre", CATEGORY, "", "Tyre compound", names="tyres", is_covered=True))
-    tyre_age_laps: NDArray[np.int16] = field(
-        metadata=held("tyre_age", pa.int16(), "lap", "Laps on the set at the end of the present lap")
+    laps_down: NDArray[np.int8] = field(
+        metadata=held("laps_down", pa.int16(), "lap", "Whole laps behind the leader", null="there is no order on track")
     )
-    stint: NDArray[np.int8] = field(metadata=held("stint", pa.int8(), "", "Stint number, from 1"))
+    compound: NDArray[np.int8] = field(
+        metadata=held("tyre", TEXT, "", "Tyre compound", null=_NO_TYRES, names="tyres", is_covered=True)
+    )
+    tyre_age_laps: NDArray[np.int16] = field(
+        metadata=held("tyre_age", pa.int16(), "lap", "Laps on the set at the end of the present lap", null=_NO_TYRES)
+    )
+    stint: NDArray[np.int8] = field(metadata=held("stint", pa.int16(), "", "Stint number, from 1", null=_NO_TYRES))
     state: NDArray[np.int8] = field(
         metadata=held(
             "state",
-            CATEGORY,
+            TEXT,
             "",
-            "grid, running, pit, stopped, out or finished; null when unknown",
+            "grid, running, pit, stopped, out or finished",
+            null="unknown",
             names="states",
         )
     )
@@ -180,18 +193,14 @@ class Frames:
 
 @dataclass(frozen=True)
 class RowFrames:
-    """The older row format as arrays, (frames,) or (frames, cars): what ``publish/docs/format.md`` says of them.
+    """Frames of the older row format, (frames,) or (frames, cars): what ``publish/docs/format.md`` says of them.
 
     ``t_s`` float64 seconds since the earliest first-lap start; ``x_m``, ``y_m`` NaN where the car is absent from the
-    frame; ``distance_m`` since the start; ``rel_dist`` 0 to 1; the rest integers, negative where
-    unknown. ``codes`` and ``colors`` (red, green, blue) are per car; ``statuses`` rows of (status, start_s, end_s or
-    None).
+    frame; ``distance_m`` since the start; ``rel_dist`` 0 to 1; the rest integers, negative where unknown.
     """
 
     t_s: NDArray[np.float64]
     leader_lap: NDArray[np.int16]
-    codes: tuple[str, ...]
-    colors: tuple[tuple[int, int, int], ...]
     x_m: NDArray[np.float32]
     y_m: NDArray[np.float32]
     distance_m: NDArray[np.float32]
@@ -202,4 +211,18 @@ class RowFrames:
     speed_kmh: NDArray[np.int16]
     gear: NDArray[np.int8]
     drs: NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A race in the older row format: ``count`` frames, which ``block`` makes anew from the first to before the last.
+
+    All of them at once would be as large as the frames they are cut from. ``codes`` and ``colors`` (red, green, blue)
+    are per car; ``statuses`` rows of (status, start_s, end_s or None).
+    """
+
+    count: int
+    codes: tuple[str, ...]
+    colors: tuple[tuple[int, int, int], ...]
     statuses: tuple[tuple[str, float, float | None], ...]
+    block: Callable[[int, int], RowFrames]

@@ -109,7 +109,7 @@ def with_lost_laps(recording: Recording, known: Known) -> tuple[Recording, tuple
         laps.sort(key=lambda lap: (lap["lap"] is None, lap["lap"] or 0))
     paired = {car: pair(laps, recording.lap_counts.get(car)) for car, laps in cars.items()}
     moved = restore_crossings(cars, paired)
-    timing = read_timing(columns.LAPS.of_rows(flat(cars))) if moved else known.timing
+    timing = read_timing(columns.RECORDED_LAPS.of_rows(flat(cars))) if moved else known.timing
     losses = _find(recording, replace(known, timing=timing), paired)
     notes = [_note(car, loss) for car, found in losses.items() for loss in found]
     notes += [_moved_note(car, by_ms) for car, by_ms in moved.items()]
@@ -120,7 +120,7 @@ def with_lost_laps(recording: Recording, known: Known) -> tuple[Recording, tuple
     if changed := {car for car, _ in certain} | set(moved):
         mend(recording, cars, changed, moved)
         place(cars, _lost_crossings(cars, certain))
-        recording = replace(recording, laps=columns.LAPS.of_rows(flat(cars)))
+        recording = replace(recording, laps=columns.RECORDED_LAPS.of_rows(flat(cars)))
     return recording, tuple(notes)
 
 

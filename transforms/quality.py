@@ -7,7 +7,8 @@ of the session to the car's last moment in it.
 - D: timing without telemetry, or telemetry without timing; or a stream that ends before its session.
 - C: coverage of coordinates or speed below 90 %, or a race whose order agrees with the lap chart at less than 97 %.
 - B: coverage below 98 %, agreement below 99.5 %, a car with coordinates for less than 90 %, a topic of the upstream
-  missing, damaged texts, or sources that contradict each other (:data:`CONTRADICTIONS`).
+  missing, damaged texts, sources that contradict each other, or a recording of the live feed in place of the official
+  files (:data:`CONTRADICTIONS`).
 - A: everything else.
 """
 
@@ -80,7 +81,7 @@ def judge(
     }
     rows = [
         *disagreements,
-        *checks.gaps(recording, cleaned, frames),
+        *checks.gaps(cleaned, frames),
         *checks.early_gap_rows(frames),
         *checks.findings_rows(cleaned.findings),
         *checks.alignment_rows(cleaned.alignment),
@@ -93,11 +94,11 @@ def judge(
         *_status_rows(recording, cleaned, running),
         *_extent_rows(cleaned.extent, origin),
         *checks.note_rows(notes, origin),
-        *checks.topic_rows(recording, frames, missing),
+        *checks.topic_rows(cleaned.sent, frames, missing),
         *checks.warning_rows(recording),
     ]
     agreement = None if not compared else round(1 - len(disagreements) / compared, 5)
-    grade, reasons = grade_of(recording, cleaned.extent, shares, agreement, rows, missing)
+    grade, reasons = grade_of(recording, cleaned, shares, agreement, rows, missing)
     report: dict[str, object] = {
         "grade": grade,
         "reasons": reasons,
@@ -177,14 +178,15 @@ def _contradictions(rows: Sequence[Row]) -> list[str]:
 
 def grade_of(
     recording: Recording,
-    extent: Extent,
+    cleaned: Cleaned,
     shares: dict[str, dict[str, float | None]],
     agreement: float | None,
     rows: Sequence[Row],
     missing: Sequence[str],
 ) -> tuple[str, list[str]]:
     """Return the grade by the rules above, and the reasons it is not better."""
-    timing, telemetry = recording.laps.num_rows > 0, bool(recording.cars or recording.positions)
+    extent, sent = cleaned.extent, cleaned.sent
+    timing, telemetry = recording.laps.num_rows > 0, bool(sent.cars or sent.positions)
     if not timing and not telemetry:
         return "F", ["neither timing nor telemetry"]
     if not timing or not telemetry:

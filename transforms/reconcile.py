@@ -129,4 +129,5 @@ def _fill_the_free_place(rows: list[dict[str, Any]], merged: set[str]) -> None:
     without = [row for row in rows if row["position"] is None]
     free = set(range(1, len(rows) + 1)) - {row["position"] for row in rows}
     if len(without) == 1 and len(free) == 1 and without[0]["car"] in merged:
-        without[0]["position"] = free.pop()
+        place = without[0]["position"] = free.pop()
+        without[0]["classified"] = without[0]["classified"] or str(place)

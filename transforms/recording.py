@@ -108,7 +108,7 @@ class LapCounts:
 
 @dataclass(frozen=True)
 class Corner:
-    """A corner as the circuit service marks it: ``x_m``, ``y_m`` metres, ``angle_deg`` degrees."""
+    """A corner, or another place, as the circuit service marks it: ``x_m``, ``y_m`` metres, ``angle_deg`` degrees."""
 
     number: int
     letter: str
@@ -119,10 +119,15 @@ class Corner:
 
 @dataclass(frozen=True)
 class CircuitMarks:
-    """What the circuit service knows: corners, and the rotation (degrees) at which the map is usually drawn."""
+    """What the circuit service knows: corners, and the rotation (degrees) at which the map is usually drawn.
+
+    ``marshal_sectors`` are where those begin.
+    """
 
     rotation_deg: float
     corners: tuple[Corner, ...]
+    marshal_sectors: tuple[Corner, ...] = ()
+    marshal_lights: tuple[Corner, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The laps of a race with other numbers or times: what follows from them is put right with them.
 
-A car's laps are rows of :data:`transforms.columns.LAPS` as dicts, in order; they are changed in place.
+A car's laps are rows of :data:`transforms.columns.RECORDED_LAPS` as dicts, in order; they are changed in place.
 """
 
 from collections.abc import Iterable, Mapping
@@ -64,7 +64,7 @@ def mend(recording: Recording, cars: dict[str, list[Lap]], changed: Iterable[str
 
     :param changed: the cars whose laps have other numbers or times; ``moved`` those with other times.
     """
-    timing = read_timing(columns.LAPS.of_rows(flat(cars)))
+    timing = read_timing(columns.RECORDED_LAPS.of_rows(flat(cars)))
     finished = session_status_ms(recording, "Finished")
     flag = flag_ms(timing, finished[-1] if finished else None, recording.total_laps)
     statuses = recording.track_status.to_pylist()
@@ -79,7 +79,7 @@ def mend(recording: Recording, cars: dict[str, list[Lap]], changed: Iterable[str
             if lap["generated"] and lap["end_ms"] <= lap["start_ms"]:
                 lap["end_ms"] = None
             else:
-                lap["track_status"] = _status_during(statuses, lap["start_ms"], lap["end_ms"])
+                lap["track_statuses"] = _status_during(statuses, lap["start_ms"], lap["end_ms"])
     for car in moved:
         _fit_stints(cars[car])
 

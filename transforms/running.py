@@ -27,6 +27,14 @@ from transforms.track import Track
 
 
 @dataclass(frozen=True)
+class Sent:
+    """When samples were sent of every car, session ms (n,), in the order they came, whatever became of them."""
+
+    cars: dict[str, NDArray[np.int64]]
+    positions: dict[str, NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
 class Cleaned:
     """A session's samples and timing after cleaning, by racing number, and the track made from them.
 
@@ -42,6 +50,7 @@ class Cleaned:
     findings: dict[str, Findings]
     extent: Extent
     finish: Comparison
+    sent: Sent
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from transforms.classification import compare, has_results
 from transforms.clock import make_clock, session_status_ms
 from transforms.completeness import measure_extent
 from transforms.extra_laps import without_extra_laps
-from transforms.frames import Frames, RowFrames
+from transforms.frames import Frames, Rows
 from transforms.lost_laps import Known, lost_by_the_result, with_lost_laps
 from transforms.notes import RECORDED, Note
 from transforms.parts import Part, onto_clock, read_parts
@@ -20,7 +20,7 @@ from transforms.reconcile import reconcile
 from transforms.recording import Driver, Recording
 from transforms.replay import Replay, make_replay
 from transforms.rows import make_rows
-from transforms.running import Cleaned, make_running
+from transforms.running import Cleaned, Sent, make_running
 from transforms.samples import CleanCar, CleanPositions, Findings, clean_car, clean_positions, together
 from transforms.strays import without_strays
 from transforms.tables import published_tables
@@ -46,7 +46,7 @@ class SessionData:
     replay: Replay
     tables: dict[str, pa.Table]
     track: Track | None
-    rows: RowFrames | None
+    rows: Rows | None
     capabilities: dict[str, bool]
     quality: dict[str, object]
     grade: str
@@ -93,9 +93,13 @@ def clean(recording: Recording) -> tuple[Recording, Cleaned, tuple[Note, ...]]:
     if extra:
         timing = read_timing(counted.laps)
     finish = compare(counted, timing, flag)
+    sent = Sent(
+        {car: samples.time_ms for car, samples in recording.cars.items()},
+        {car: samples.time_ms for car, samples in recording.positions.items()},
+    )
     return (
         counted,
-        Cleaned(cars, positions, finish.timing, track, alignment, findings, extent, finish),
+        Cleaned(cars, positions, finish.timing, track, alignment, findings, extent, finish, sent),
         (*notes, *extra),
     )
 
@@ -108,6 +112,8 @@ def _track_of(positions: dict[str, CleanPositions], timing: dict[str, CarTiming]
 def transform_session(recording: Recording, on_progress: OnProgress = _silent) -> SessionData:
     """Compute everything that is published of a session.
 
+    Whoever passes on the only reference to ``recording`` has its samples freed on the way.
+
     :param on_progress: called with the share done (0 to 1) and what is being done.
     :raises UpstreamError: nothing tells when the session ran.
     """
@@ -115,19 +121,24 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
     reconciled = reconcile(recording)
     recording, impossible = without_impossible_times(reconciled.recording)
     recording, cleaned, lost = clean(recording)
+    contradictory = reconciled.notes
+    del reconciled  # and with it the recording as it came
     clock = make_clock(recording, cleaned.timing, cleaned.extent)
+    # From here on only the cleaned samples are of use: two copies of them are still to be made.
+    recording = replace(recording, cars={}, positions={})
     on_progress(0.3, "Working out progress and order")
     running = make_running(recording, cleaned, clock)
     cleaned, running, doubts = without_strays(cleaned, running)
     on_progress(0.6, "Putting cars on the common clock")
     frames = assemble(recording, cleaned, running, clock)
     on_progress(0.9, "Judging quality")
-    notes = (*recording.notes, *reconciled.notes, *impossible, *lost, *doubts)
+    notes = (*recording.notes, *contradictory, *impossible, *lost, *doubts)
     if cleaned.extent.is_complete:
         notes += (*lost_by_the_result(recording, cleaned, lost), *classification_notes(recording))
     verdict = judge(recording, cleaned, running, frames, notes)
     rows = make_rows(recording, cleaned, running, frames)
-    tables = published_tables(recording, cleaned, running, clock, verdict.tables, verdict.grade)
+    parts = onto_clock(read_parts(recording), clock)
+    tables = published_tables(recording, cleaned, running, frames, parts, verdict.tables, verdict.grade)
     return SessionData(
         drivers=recording.drivers,
         frames=frames,
@@ -145,7 +156,7 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
         quality=verdict.report,
         grade=verdict.grade,
         total_laps=recording.total_laps,
-        parts=onto_clock(read_parts(recording), clock),
+        parts=parts,
     )
 
 
@@ -158,8 +169,8 @@ def capabilities(recording: Recording, cleaned: Cleaned, frames: Frames, rows: b
     return recorded | {
         "complete": cleaned.extent.is_complete,
         "timing": recording.laps.num_rows > 0,
-        "telemetry": bool(recording.cars),
-        "positions": bool(recording.positions),
+        "telemetry": bool(cleaned.sent.cars),
+        "positions": bool(cleaned.sent.positions),
         "drs": any(c.drs is not None for c in frames.cars.values()),
         "track": cleaned.track is not None,
         "corners": recording.circuit is not None and bool(recording.circuit.corners),

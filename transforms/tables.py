@@ -2,20 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms import columns
+from transforms import best_laps, columns, pit_stops, places, race_order
 from transforms.classification import Comparison
 from transforms.clock import onto_clock
 from transforms.declare import MS, PER_METRE, Table, in_steps
-from transforms.frames import Clock
+from transforms.frames import Clock, Frames
+from transforms.parts import Part
 from transforms.recording import Driver, Recording
 from transforms.running import Cleaned, Running
 from transforms.samples import CleanCar
+from transforms.timing import CarTiming
 
 
 @dataclass(frozen=True)
@@ -25,26 +28,52 @@ class Work:
     recording: Recording
     cleaned: Cleaned
     running: Running
-    clock: Clock
+    frames: Frames
+    parts: tuple[Part, ...]
     judged: dict[str, pa.Table]
     grade: str
     recorded: dict[str, pa.Table]
+
+    @property
+    def clock(self) -> Clock:
+        """The session's clock."""
+        return self.frames.clock
+
+    @cached_property
+    def laps(self) -> pa.Table:
+        """The laps as published."""
+        return laps_of(_sorted(self.recorded["laps"], columns.LAPS), self.clock)
+
+    @cached_property
+    def corners(self) -> pa.Table:
+        """The corners as published."""
+        circuit = self.recording.circuit
+        return places.marks_of(columns.CORNERS, circuit.corners if circuit else (), self.cleaned.track)
+
+    @cached_property
+    def outline(self) -> pa.Table:
+        """The track's outline as published."""
+        return places.outline_of(self.cleaned, self.running)
 
 
 def published_tables(
     recording: Recording,
     cleaned: Cleaned,
     running: Running,
-    clock: Clock,
+    frames: Frames,
+    parts: tuple[Part, ...],
     judged: dict[str, pa.Table],
     grade: str,
 ) -> dict[str, pa.Table]:
-    """Return every published table but ``frames``, by name, without identity columns, times on the clock."""
-    recorded = {
-        name: recorded_table(table, recording, clock) for name, table in columns.TABLES.items() if table.recorded
+    """Return every published table but ``frames``, by name, without identity columns; ``parts`` are on the clock."""
+    on_clock = {table.name: recorded_table(table, recording, frames.clock) for table in columns.RECORDED}
+    work = Work(recording, cleaned, running, frames, parts, judged, grade, on_clock)
+    recorded = {name: on_clock[name] for name, table in columns.TABLES.items() if table.recorded}
+    computed = {name: (columns.TABLES[name], compute(work)) for name, compute in COMPUTED.items()}
+    # A big table is made in its order.
+    return recorded | {
+        name: table if declared.is_by_car else _sorted(table, declared) for name, (declared, table) in computed.items()
     }
-    work = Work(recording, cleaned, running, clock, judged, grade, recorded)
-    return recorded | {name: _sorted(compute(work), columns.TABLES[name]) for name, compute in COMPUTED.items()}
 
 
 def recorded_table(declared: Table, recording: Recording, clock: Clock) -> pa.Table:
@@ -55,6 +84,12 @@ def recorded_table(declared: Table, recording: Recording, clock: Clock) -> pa.Ta
 
 def _sorted(table: pa.Table, declared: Table) -> pa.Table:
     return table.sort_by([(name, "ascending") for name in declared.sorted_by]) if declared.sorted_by else table
+
+
+def laps_of(recorded: pa.Table, clock: Clock) -> pa.Table:
+    """The laps on the clock, with the start of each in UTC."""
+    start_utc = pc.add(recorded["start_ms"], pa.scalar(clock.utc_origin_ms, MS)).cast(columns.UTC)
+    return recorded.append_column(columns.LAPS.schema.field("start_utc"), start_utc)
 
 
 def stints_of(laps: pa.Table) -> pa.Table:
@@ -82,9 +117,15 @@ def stints_of(laps: pa.Table) -> pa.Table:
 
 
 def results_of(recorded: pa.Table, finish: Comparison) -> pa.Table:
-    """The official results with the gaps that timing has across the line beside the official ones."""
-    gaps = [None if (gap := finish.gaps_ms.get(car)) is None else round(gap) for car in recorded["car"].to_pylist()]
-    return recorded.append_column(columns.RESULTS.schema.field("gap_crossing_ms"), pa.array(gaps, MS))
+    """The official results: race time and gap apart, and the gaps that timing has across the line beside them."""
+    is_winner = pc.equal(recorded["position"], 1)
+    winner_ms = pc.max(pc.if_else(is_winner, recorded["time_ms"], None))
+    crossing = [None if (gap := finish.gaps_ms.get(car)) is None else round(gap) for car in recorded["car"].to_pylist()]
+    gap_ms = pc.if_else(is_winner, pc.subtract(recorded["time_ms"], winner_ms), recorded["time_ms"])
+    added = {"race_time_ms": pc.add(gap_ms, winner_ms), "gap_ms": gap_ms, "gap_crossing_ms": pa.array(crossing, MS)}
+    for name, values in added.items():
+        recorded = recorded.append_column(name, values)
+    return recorded.select(columns.RESULTS.names).cast(columns.RESULTS.schema)
 
 
 def drivers_of(drivers: tuple[Driver, ...]) -> pa.Table:
@@ -103,23 +144,22 @@ def drivers_of(drivers: tuple[Driver, ...]) -> pa.Table:
     return columns.DRIVERS.of_rows(rows)
 
 
-def telemetry_of(cars: dict[str, CleanCar], clock: Clock) -> pa.Table:
+def telemetry_of(cleaned: Cleaned, drivers: tuple[Driver, ...], clock: Clock) -> pa.Table:
     """Cleaned car data at native rate, by car and time."""
-    names = list(cars)
+    cars = cleaned.cars
+    names = sorted(cars)
     schema = columns.TELEMETRY.schema
     if not names:
         return schema.empty_table()
-    car = _car_column(names, [len(cars[n].time_ms) for n in names])
-    time_ms = np.concatenate([cars[n].time_ms for n in names]) - clock.session_time_origin_ms
     no_drs = all(cars[n].drs is None for n in names)
+    when = _when({n: cars[n].time_ms for n in names}, cleaned, drivers, clock)
     arrays = [
-        car,
-        pa.array(time_ms),
-        *(_nan_null(np.concatenate([getattr(cars[n], c) for n in names])) for c in ("speed_kmh", "rpm")),
+        *when,
+        *(_whole(np.concatenate([getattr(cars[n], c) for n in names])) for c in ("speed_kmh", "rpm")),
         _code_null(np.concatenate([cars[n].gear for n in names])),
-        _nan_null(np.concatenate([cars[n].throttle_percent for n in names])),
+        _whole(np.concatenate([cars[n].throttle_percent for n in names])),
         _code_null(np.concatenate([cars[n].brake for n in names])).cast(pa.bool_()),
-        pa.nulls(len(time_ms), pa.int8()) if no_drs else _code_null(np.concatenate([_drs(cars[n]) for n in names])),
+        pa.nulls(len(when[0]), pa.int8()) if no_drs else _code_null(np.concatenate([_drs(cars[n]) for n in names])),
     ]
     return pa.table(arrays, schema=schema)
 
@@ -128,16 +168,15 @@ def _drs(car: CleanCar) -> np.ndarray:
     return np.full(len(car.time_ms), -1, np.int8) if car.drs is None else car.drs
 
 
-def positions_of(cleaned: Cleaned, running: Running, clock: Clock) -> pa.Table:
+def positions_of(cleaned: Cleaned, running: Running, drivers: tuple[Driver, ...], clock: Clock) -> pa.Table:
     """Cleaned coordinates at native rate, by car and time, and where on the track they lie."""
     positions = cleaned.positions
-    names = list(positions)
+    names = sorted(positions)
     schema = columns.POSITIONS.schema
     if not names:
         return schema.empty_table()
     arrays = [
-        _car_column(names, [len(positions[n].time_ms) for n in names]),
-        pa.array(np.concatenate([positions[n].time_ms for n in names]) - clock.session_time_origin_ms),
+        *_when({n: positions[n].time_ms for n in names}, cleaned, drivers, clock),
         *(
             pa.array(in_steps(np.concatenate([getattr(positions[n], c) for n in names]), PER_METRE).astype(np.float32))
             for c in ("x_m", "y_m", "z_m")
@@ -162,10 +201,42 @@ def _on_track(car: str, cleaned: Cleaned, running: Running) -> tuple[np.ndarray,
     return in_steps(along_m, PER_METRE), in_steps(offset_m, PER_METRE)
 
 
-def _car_column(names: list[str], counts: list[int]) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(
-        pa.array(np.repeat(np.arange(len(names), dtype=np.int32), counts)), pa.array(names)
+def _when(
+    time_ms: dict[str, np.ndarray], cleaned: Cleaned, drivers: tuple[Driver, ...], clock: Clock
+) -> tuple[pa.Array, ...]:
+    """Car, driver, time on the clock, lap and time since its start of samples of several cars at session times."""
+    codes = {driver.number: driver.code for driver in drivers}
+    row = pa.array(np.repeat(np.arange(len(time_ms)), [len(times) for times in time_ms.values()]))
+    laps, since = zip(*(_laps_at(times, cleaned.timing.get(car)) for car, times in time_ms.items()), strict=True)
+    lap = np.concatenate(laps)
+    return (
+        pa.array(list(time_ms)).take(row),
+        pa.array([codes.get(car, car) for car in time_ms]).take(row),
+        pa.array(np.concatenate(list(time_ms.values())) - clock.session_time_origin_ms),
+        pa.array(lap, mask=lap < 0),
+        pa.array(np.concatenate(since), mask=lap < 0),
     )
+
+
+def _laps_at(time_ms: np.ndarray, timing: CarTiming | None) -> tuple[np.ndarray, np.ndarray]:
+    """Lap (n,) int16 at session times (n,), -1 on none, and the milliseconds (n,) int64 since its start."""
+    none = np.full(len(time_ms), -1, np.int16), np.zeros(len(time_ms), np.int64)
+    if timing is None or not np.isfinite(timing.start_ms).any():
+        return none
+    known = np.isfinite(timing.start_ms)
+    starts, ends, numbers = timing.start_ms[known], timing.end_ms[known], timing.lap[known]
+    order = np.argsort(starts, kind="stable")
+    index = np.searchsorted(starts[order], time_ms, side="right") - 1
+    at = order[np.maximum(index, 0)]
+    on_lap = (index >= 0) & ~(time_ms >= ends[at])
+    since = np.where(on_lap, time_ms - np.rint(starts[at]).astype(np.int64), 0)
+    return np.where(on_lap, numbers[at], -1).astype(np.int16), since
+
+
+def _whole(values: np.ndarray) -> pa.Array:
+    """Whole numbers, as the upstream has them, null for NaN."""
+    absent = np.isnan(values)
+    return pa.array(np.rint(np.where(absent, 0, values)).astype(np.int32), mask=absent)
 
 
 def _nan_null(values: np.ndarray) -> pa.Array:
@@ -206,11 +277,36 @@ def session_row(recording: Recording, clock: Clock, grade: str) -> pa.Table:
 
 #: What computes the tables that are not recorded as they are published, by name; ``frames`` is made by its encoder.
 COMPUTED: dict[str, Callable[[Work], pa.Table]] = {
-    "telemetry": lambda work: telemetry_of(work.cleaned.cars, work.clock),
-    "positions": lambda work: positions_of(work.cleaned, work.running, work.clock),
-    "stints": lambda work: stints_of(work.recorded["laps"]),
-    "results": lambda work: results_of(
-        recorded_table(columns.RECORDED_RESULTS, work.recording, work.clock), work.cleaned.finish
+    "telemetry": lambda work: telemetry_of(work.cleaned, work.recording.drivers, work.clock),
+    "positions": lambda work: positions_of(work.cleaned, work.running, work.recording.drivers, work.clock),
+    "laps": lambda work: work.laps,
+    "stints": lambda work: stints_of(work.laps),
+    "results": lambda work: results_of(work.recorded["results"], work.cleaned.finish),
+    "pit_stops": lambda work: pit_stops.pit_stops_of(
+        work.laps if work.recording.identity.is_race_like else work.laps[:0],
+        work.recorded["track_status"],
+        work.cleaned.cars,
+        work.clock.session_time_origin_ms,
+    ),
+    "overtakes": lambda work: race_order.overtakes_of(
+        work.recording, work.cleaned, work.running, work.frames, work.corners
+    ),
+    "intervals": lambda work: race_order.intervals_of(work.recording, work.running, work.frames),
+    "qualifying_segments": lambda work: best_laps.qualifying_segments_of(work.laps, work.parts),
+    "fastest_laps": lambda work: best_laps.fastest_laps_of(work.laps),
+    "long_runs": lambda work: best_laps.long_runs_of(work.laps, work.recording.identity.type.kind),
+    "circuits": lambda work: places.circuit_of(work.recording, work.cleaned.track, work.outline),
+    "outline": lambda work: work.outline,
+    "corners": lambda work: work.corners,
+    "marshal_sectors": lambda work: places.marks_of(
+        columns.MARSHAL_SECTORS,
+        work.recording.circuit.marshal_sectors if work.recording.circuit else (),
+        work.cleaned.track,
+    ),
+    "marshal_lights": lambda work: places.marks_of(
+        columns.MARSHAL_LIGHTS,
+        work.recording.circuit.marshal_lights if work.recording.circuit else (),
+        work.cleaned.track,
     ),
     "drivers": lambda work: drivers_of(work.recording.drivers),
     "sessions": lambda work: session_row(work.recording, work.clock, work.grade),

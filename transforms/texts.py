@@ -57,13 +57,16 @@ def clean_texts(recording: Recording) -> Recording:
     numbers = _clean_numbers(recording)
     tables = {
         declared.recorded: _clean_table(getattr(recording, declared.recorded), declared, found)
-        for declared in columns.TABLES.values()
-        if declared.recorded
+        for declared in columns.RECORDED
     }
     circuit = recording.circuit
     if circuit is not None:
-        corners = tuple(replace(corner, letter=found.clean("corner", corner.letter)) for corner in circuit.corners)
-        circuit = replace(circuit, corners=corners)
+        kinds = ("corners", "marshal_sectors", "marshal_lights")
+        places: dict[str, Any] = {
+            kind: tuple(replace(one, letter=found.clean("corner", one.letter)) for one in getattr(circuit, kind))
+            for kind in kinds
+        }
+        circuit = replace(circuit, **places)
     return replace(
         recording,
         identity=_clean_fields(recording.identity, "session", found),

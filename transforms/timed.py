@@ -72,7 +72,7 @@ def without_impossible_times(recording: Recording) -> tuple[Recording, tuple[Not
         notes.append(_impossible(lap, time, best, sectors, crossings))
     if not notes:
         return recording, ()
-    return replace(recording, laps=columns.LAPS.of_rows(laps)), tuple(notes)
+    return replace(recording, laps=columns.RECORDED_LAPS.of_rows(laps)), tuple(notes)
 
 
 def _witnesses(laps: list[Lap]) -> list[tuple[int | None, int | None]]:

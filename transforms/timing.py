@@ -95,7 +95,7 @@ def real_crossings(end_ms: Floats, start_ms: Floats, generated: NDArray[np.bool_
 
 
 def read_timing(laps: pa.Table) -> dict[str, CarTiming]:
-    """Split a laps table (:data:`transforms.columns.LAPS`, session time) into one :class:`CarTiming` per car.
+    """Split a laps table (:data:`transforms.columns.RECORDED_LAPS`, session time) into one :class:`CarTiming` per car.
 
     A lap number that appears twice keeps its last complete row.
     """

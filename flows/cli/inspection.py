@@ -17,7 +17,7 @@ _COVERAGE = {
     "throttle_percent": "throttle",
     "gear": "gear",
     "lap_distance_m": "distance",
-    "tyre": "tyre",
+    "compound": "compound",
 }
 
 

@@ -13,7 +13,6 @@ from typing import TypeVar
 from flows.engine.progress import heartbeat
 from flows.session.cdn import tell_cdn
 from flows.session.lease import check_lease, leased
-from flows.session.memory import release_memory
 from flows.session.refetch import adopt_fresh, fresh_cache
 from flows.session.reports import PublishReport
 from flows.session.run import Box, SessionRun, made_with
@@ -27,6 +26,7 @@ from publish.contract.contents import check_documents
 from publish.encode.objects import EncodedRevision
 from publish.encode.session import encode_session
 from publish.encode.verdict import Verdict, verdict_of
+from publish.memory import release_memory
 from publish.publication import publish_revision
 from publish.revisions.latest import read_latest
 from publish.season.aliases import NotFollowedError
@@ -106,20 +106,23 @@ def load(run: SessionRun) -> Box[Recording]:
 def transform(run: SessionRun, loaded: Box[Recording]) -> Box[Transformed]:
     """Compute frames, tables and the quality report."""
     run.progress.begin("transform", "Computing frames")
-    recording = loaded.take()
-    data = transform_session(recording, on_progress=run.progress.report)
-    return Box(Transformed(recording.identity, recording.circuit, data))
+    identity, circuit = loaded.look().identity, loaded.look().circuit
+    # Nobody else holds the samples, so they go as soon as they have been used.
+    data = transform_session(loaded.take(), on_progress=run.progress.report)
+    return Box(Transformed(identity, circuit, data))
 
 
 def encode(run: SessionRun, transformed: Box[Transformed], spool: Path) -> Box[Encoded]:
     """Encode everything into files below ``spool`` and prove them by their schemas."""
     run.progress.begin("encode", "Encoding")
-    computed = transformed.take()
+    described = _described(transformed.look())
+    identity, circuit = transformed.look().identity, transformed.look().circuit
     try:
+        # Nobody else holds the data, so its parts go as soon as they are written.
         encoded = encode_session(
-            computed.identity,
-            computed.circuit,
-            computed.data,
+            identity,
+            circuit,
+            transformed.take().data,
             spool,
             made_with=made_with(),
             on_progress=run.progress.report,
@@ -130,9 +133,14 @@ def encode(run: SessionRun, transformed: Box[Transformed], spool: Path) -> Box[E
             f"The working files of {run.label} cannot be written to {spool} ({error.strerror or error}). Make "
             "room there, or set TMPDIR to another folder, then run it again."
         ) from error
-    data = computed.data
-    verdict, ticks = verdict_of(data.quality), data.frames.clock.ticks
-    return Box(Encoded(computed.identity, encoded, data.grade, data.capabilities, verdict, ticks))
+    return Box(described(encoded))
+
+
+def _described(computed: Transformed) -> Callable[[EncodedRevision], Encoded]:
+    """Return what describes the files of ``computed`` without keeping it."""
+    identity, data = computed.identity, computed.data
+    facts = (data.grade, data.capabilities, verdict_of(data.quality), data.frames.clock.ticks)
+    return lambda revision: Encoded(identity, revision, *facts)
 
 
 def publish(run: SessionRun, encoded_box: Box[Encoded], force: bool) -> PublishReport:

@@ -3,7 +3,7 @@
 import base64
 import logging
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ from flows.upstream.services import service_urls
 from flows.upstream.session_info import info_from_index
 from flows.upstream.topics import STREAMS, circuit_key_of, key_of, topics_of
 from publish.stores.base import Store
-from transforms.errors import InputError, ParcfermeError, UpstreamError
+from transforms.errors import InputError, UpstreamError
 from transforms.session_types import SESSION_TYPES
 
 Logger = logging.Logger | logging.LoggerAdapter[Any]
@@ -186,25 +186,35 @@ class _Import:
         at = self._recording.last_utc.isoformat(timespec="seconds").replace("+00:00", "Z")
         return Response(path, f"recording:{STREAMS[topic]}", 200, at)
 
-    def _services(self, key: int, circuit_key: int | None, *, offline: bool) -> Mapping[str, Response]:
-        """Return what the services answer now, else what the archive has with the official files."""
-        session = self._session
-        used = {"circuit", *(SESSION_TYPES[session.code].results or ("results",))}
-        urls = {name: url for name, url in service_urls(session, circuit_key).items() if name in used}
-        found: dict[str, Response] = {}
-        if not offline:
-            with suppress(UpstreamError), self._client.asking(session.label):
-                for name, url in urls.items():
-                    path = self._folder / name
-                    if self._client.download(url, path).meaning is Meaning.GIVEN:
-                        found[name] = Response(path, url, 200, None)
+    def _services(self, key: int, circuit_key: int | None, *, offline: bool) -> dict[str, Response]:
+        """Return what the services answer now; else what the cache has, or the archive with the official files."""
+        used = {"circuit", *(SESSION_TYPES[self._session.code].results or ("results",))}
+        urls = {name: url for name, url in service_urls(self._session, circuit_key).items() if name in used}
+        found = {} if offline else self._asked(urls)
+        cached = self._client.read_bodies(url for name, url in urls.items() if name not in found)
+        found |= {name: Response(cached[url], url, 200, None) for name, url in urls.items() if url in cached}
         if urls.keys() - found.keys():
-            with suppress(ParcfermeError):
-                folder = self._folder / "official"
-                index = fetch_object(self._store, object_key(session.year, key, OFFICIAL), folder)
-                there = read_responses(folder, index or {})
-                found = {name: there[name] for name in urls if name in there} | found
+            found = self._official(key, urls) | found
         return found
+
+    def _asked(self, urls: Mapping[str, str]) -> dict[str, Response]:
+        found: dict[str, Response] = {}
+        with suppress(UpstreamError), self._client.asking(self._session.label):
+            for name, url in urls.items():
+                path = self._folder / name
+                if self._client.download(url, path).meaning is Meaning.GIVEN:
+                    found[name] = Response(path, url, 200, None)
+        return found
+
+    def _official(self, key: int, urls: Iterable[str]) -> dict[str, Response]:
+        folder = self._folder / "official"
+        try:
+            index = fetch_object(self._store, object_key(self._session.year, key, OFFICIAL), folder)
+        except UpstreamError as error:
+            self._client.logger.warning("%s", error)
+            return {}
+        there = read_responses(folder, index or {})
+        return {name: there[name] for name in urls if name in there}
 
 
 def cars_in(streams: Mapping[str, bytes]) -> list[str]:

@@ -294,7 +294,16 @@ def _read_circuit(session: Any, info: dict[str, Any]) -> CircuitMarks | None:
         return None
     if circuit is None:
         return None
-    corners = tuple(
+    return CircuitMarks(
+        rotation_deg=float(circuit.rotation),
+        corners=_marks(circuit.corners),
+        marshal_sectors=_marks(circuit.marshal_sectors),
+        marshal_lights=_marks(circuit.marshal_lights),
+    )
+
+
+def _marks(places: pd.DataFrame) -> tuple[Corner, ...]:
+    return tuple(
         Corner(
             number=int(row["Number"]),
             letter=str(row["Letter"] or ""),
@@ -302,6 +311,5 @@ def _read_circuit(session: Any, info: dict[str, Any]) -> CircuitMarks | None:
             y_m=float(row["Y"]) * METRES_PER_UNIT,
             angle_deg=float(row["Angle"]),
         )
-        for row in circuit.corners.to_dict("records")
+        for row in places.to_dict("records")
     )
-    return CircuitMarks(rotation_deg=float(circuit.rotation), corners=corners)

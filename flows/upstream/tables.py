@@ -56,7 +56,7 @@ def _table(declared: Table, arrays: dict[str, pa.Array] | None) -> pa.Table:
 def laps_table(laps: pd.DataFrame | None) -> pa.Table:
     """Laps, one row per car and lap; empty without any."""
     if laps is None:
-        return _table(columns.LAPS, None)
+        return _table(columns.RECORDED_LAPS, None)
     i16, f32 = pa.int16(), pa.float32()
     arrays = {
         "car": _text(laps["DriverNumber"]),
@@ -73,9 +73,9 @@ def laps_table(laps: pd.DataFrame | None) -> pa.Table:
         "pit_out_ms": _ms(laps["PitOutTime"]),
         "stint": _number(laps["Stint"], i16),
         "compound": _text(laps["Compound"]),
-        "tyre_age_laps": _number(laps["TyreLife"], f32),
+        "tyre_age_laps": _number(laps["TyreLife"], i16),
         "tyre_fresh": _flag(laps["FreshTyre"]),
-        "track_status": _text(laps["TrackStatus"]),
+        "track_statuses": _text(laps["TrackStatus"]),
         "position": _number(laps["Position"], i16),
         "personal_best": _flag(laps["IsPersonalBest"]),
         "accurate": _flag(laps["IsAccurate"]),
@@ -83,7 +83,12 @@ def laps_table(laps: pd.DataFrame | None) -> pa.Table:
         "deleted_reason": _text(laps["DeletedReason"]),
         "generated": _flag(laps["FastF1Generated"]),
     }
-    return _table(columns.LAPS, arrays)
+    return _table(columns.RECORDED_LAPS, arrays)
+
+
+def _place(classified: str | None) -> str | None:
+    """A classification as the results service writes it: of a qualifying FastF1 makes numbers of it, ``1.0``."""
+    return classified.removesuffix(".0") if classified else None
 
 
 def results_table(results: pd.DataFrame) -> pa.Table:
@@ -94,13 +99,19 @@ def results_table(results: pd.DataFrame) -> pa.Table:
         "driver": _text(results["Abbreviation"]),
         "team": _text(results["TeamName"]),
         "position": _number(results["Position"], i16),
-        "classified": _text(results["ClassifiedPosition"]),
+        "classified": pa.array([_place(text_or_none(v)) for v in results["ClassifiedPosition"]], pa.string()),
         "grid": _number(results["GridPosition"], i16),
         **{f"q{n}_ms": _ms(results[f"Q{n}"]) for n in (1, 2, 3)},
         "time_ms": _ms(results["Time"]),
         "status": _text(results["Status"]),
         "points": _number(results["Points"], pa.float32()),
         "laps": _number(results["Laps"], i16),
+        "driver_id": _text(results["DriverId"]),
+        "team_id": _text(results["TeamId"]),
+        "full_name": _text(results["FullName"]),
+        "broadcast_name": _text(results["BroadcastName"]),
+        "country_code": _text(results["CountryCode"]),
+        "headshot_url": _text(results["HeadshotUrl"]),
     }
     return _table(columns.RECORDED_RESULTS, arrays)
 
@@ -109,16 +120,16 @@ def weather_table(weather: pd.DataFrame | None) -> pa.Table:
     """Weather; empty without any."""
     if weather is None or not len(weather):
         return _table(columns.WEATHER, None)
-    f32 = pa.float32()
+    f64 = pa.float64()
     arrays = {
         "time_ms": _ms(weather["Time"]),
-        "air_temp_c": _number(weather["AirTemp"], f32),
-        "track_temp_c": _number(weather["TrackTemp"], f32),
-        "humidity_percent": _number(weather["Humidity"], f32),
-        "pressure_mbar": _number(weather["Pressure"], f32),
+        "air_temp_c": _number(weather["AirTemp"], f64),
+        "track_temp_c": _number(weather["TrackTemp"], f64),
+        "humidity_percent": _number(weather["Humidity"], f64),
+        "pressure_mbar": _number(weather["Pressure"], f64),
         "rainfall": _flag(weather["Rainfall"]),
         "wind_direction_deg": _number(weather["WindDirection"], pa.int16()),
-        "wind_speed_mps": _number(weather["WindSpeed"], f32),
+        "wind_speed_mps": _number(weather["WindSpeed"], f64),
     }
     return _table(columns.WEATHER, arrays)
 

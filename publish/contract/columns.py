@@ -16,6 +16,7 @@ class Column(Part):
     type: Annotated[str, about("Parquet's type, as pyarrow names it")]
     unit: Annotated[str, about("'' where there is none; ms (clock) is a time on the session's clock")]
     description: str
+    null: Annotated[str, about("What it means that there is no value; '' where there always is one")]
 
 
 class Table(Part):
@@ -71,7 +72,7 @@ def _table(table: declare.Table) -> Table:
 
 def column_entry(column: declare.Column) -> Column:
     """Return what the dictionary says of a column."""
-    return Column(column.name, type_name(column.type), column.unit, column.description)
+    return Column(column.name, type_name(column.type), column.unit, column.description, column.null)
 
 
 def _channel(channel: declare.Channel) -> Channel:

@@ -16,7 +16,7 @@ from transforms.declare import Column, Table
 #: Where the documents below live, relative to the base URL.
 FOLDER = "v1/schemas"
 
-_COLUMN_HEADS = "column | type | unit | meaning"
+_COLUMN_HEADS = "column | type | unit | meaning | null means"
 
 
 def schema_documents() -> dict[str, bytes]:

@@ -13,6 +13,7 @@ from publish.live.status import Status
 from publish.revisions.latest import Latest
 from publish.season.changes import Changes
 from publish.season.document import Season
+from publish.season.files import Files
 from publish.season.index import RootIndex
 from publish.season.static_files import Site
 
@@ -28,6 +29,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "health": Health,
     "runs": Runs,
     "changes": Changes,
+    "files": Files,
     "site": Site,
     "dictionary": Columns,
     # An overview is a chunk like any other.

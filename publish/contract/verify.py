@@ -19,10 +19,12 @@ from publish.revisions.copies import Alias, Copy, planned_copies
 from publish.revisions.latest import Latest, read_latest
 from publish.season.changes import MAX_CHANGES, Changes, atom_feed
 from publish.season.document import Season, published_in
+from publish.season.files import Files, TableFile, table_files
 from publish.season.index import RootIndex, agrees
 from publish.season.static_files import Site
 from publish.stores.base import Store
 from publish.stores.parallel import WORKERS, OnProgress, in_parallel
+from publish.stores.shared_documents import read_document
 from publish.structs import Kind, decode_document
 from transforms.errors import PublicationError
 
@@ -73,6 +75,7 @@ class _Tally:
     objects: int = 0
     bytes: int = 0
     copies: set[str] = field(default_factory=set)
+    tables: tuple[TableFile, ...] = ()
     has_copies_known: bool = False
     findings: list[Finding] = field(default_factory=list)
 
@@ -98,6 +101,7 @@ def verify_store(store: Store, *, deep: bool = False, on_progress: OnProgress | 
     _check_indexes(store, published, around)
     _check_site(store, around)
     _check_copy_folders(store, tallies, around)
+    _check_files(store, tallies, around)
     findings = [finding for tally in [*tallies, around] for finding in tally.findings]
     return Verification(
         deep=deep,
@@ -134,6 +138,7 @@ def _check_session(store: Store, session_key: int, tally: _Tally, deep: bool) ->
         manifest = _check_revision(store, session_key, revision, sizes, tally, deep, is_current)
         if latest and manifest and is_current:
             _check_copies(store, tally, latest, manifest)
+            tally.tables = table_files(latest, manifest)
             tally.has_copies_known = True
     _add_orphans(folder, sizes, {key, *(keys.revision_folder(session_key, revision) for revision in revisions)}, tally)
 
@@ -246,6 +251,41 @@ def _check_copy_folders(store: Store, tallies: list[_Tally], around: _Tally) -> 
         for row in store.list(folder):
             if row.key not in known:
                 around.add(row.key, "it is a copy of nothing that is current")
+
+
+def _check_files(store: Store, tallies: list[_Tally], around: _Tally) -> None:
+    """Hold the list of each season's table files against what is current."""
+    current: dict[int, dict[int, tuple[TableFile, ...]]] = {}
+    for tally in tallies:
+        if tally.latest:
+            current.setdefault(tally.latest.year, {})[tally.latest.session_key] = tally.tables
+    for year, sessions in sorted(current.items()):
+        for _ in range(_ATTEMPTS):
+            tally = _Tally()
+            document = _read(store, keys.table_files(year), Files, tally)
+            listed: dict[int, list[TableFile]] = {}
+            for file in document.files if document else ():
+                listed.setdefault(file.session_key, []).append(file)
+            for session_key in sorted(listed.keys() | sessions.keys()) if document else ():
+                if tuple(listed.get(session_key, ())) != sessions.get(session_key, ()):
+                    # It may have been published anew since it was looked at.
+                    sessions[session_key] = _current_tables(store, session_key)
+                    key = keys.table_files(year)
+                    tally.add(key, f"it does not list the tables of session {session_key} that are current. {_HEAL}")
+            if not tally.findings:
+                break
+        around.objects += tally.objects
+        around.bytes += tally.bytes
+        around.findings += tally.findings
+
+
+def _current_tables(store: Store, session_key: int) -> tuple[TableFile, ...]:
+    latest = read_latest_or_none(store, session_key)
+    try:
+        manifest = None if latest is None else read_document(store, latest.manifest_key, Manifest)
+    except PublicationError:
+        return ()
+    return () if latest is None or manifest is None else table_files(latest, manifest)
 
 
 def _check_indexes(store: Store, published: Mapping[int, Latest], around: _Tally) -> None:

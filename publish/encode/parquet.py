@@ -1,6 +1,6 @@
 """Tables as Parquet: declared schemas, identity in every row, row groups that let a reader skip, content hashes.
 
-The frames table is made row group by row group (one car, ten minutes), so that memory stays bounded.
+A row group of a big table is of one car. The frames table is made row group by row group, so that memory stays bounded.
 """
 
 import hashlib
@@ -23,12 +23,14 @@ from transforms.errors import PublicationError
 from transforms.frames import TICK_MS, CarFrames, Frames
 from transforms.recording import SessionIdentity
 
-#: Ticks in a row group of the frames table: ten minutes of one car. Measured on a race of 155,000 ticks and 20 cars:
-#: 5 minutes 32.6 MB, footer 1.0 MB; 10 minutes 28.9 MB, 0.55 MB; 20 minutes 28.4 MB, 0.30 MB. To read one minute of all
-#: cars over HTTPS costs footer and 20 row groups, which is least between 5 and 10 minutes.
-GROUP_TICKS = 10 * 60 * 1000 // TICK_MS
-#: Rows in a row group of the other tables: the native samples of about one car and half an hour.
-_GROUP_ROWS = 8192
+#: Ticks in a row group of the frames table: a car's whole session, up to four hours. Every group costs 3 kB of footer,
+#: and small groups compress worse: of Bahrain 2024 groups of ten minutes make 19.3 MB and a footer of 570 kB, one a car
+#: 18.3 MB and 53 kB.
+GROUP_TICKS = 4 * 60 * 60 * 1000 // TICK_MS
+#: Rows in a row group of the other tables: the native samples of one car in an hour and more.
+_GROUP_ROWS = 20_000
+#: Rows in a page, by which readers of the page index skip; smaller pages compress worse (5,000: 6 %).
+_PAGE_ROWS = 20_000
 
 _LEVEL = 3
 
@@ -48,9 +50,23 @@ def write_table(name: str, table: pa.Table, identity: SessionIdentity, spool: Pa
     """
     declared = TABLES[name]
     table = _declared(declared, table, identity)
-    starts = range(0, table.num_rows, _GROUP_ROWS)
-    groups = (_with_identity(declared, table.slice(start, _GROUP_ROWS), identity) for start in starts)
+    groups = (
+        _with_identity(declared, table.slice(start, stop - start), identity) for start, stop in _bounds(declared, table)
+    )
     return _write(declared, groups, spool)
+
+
+def _bounds(declared: Table, table: pa.Table) -> Iterator[tuple[int, int]]:
+    """Yield first row and end of every row group."""
+    ends = [table.num_rows]
+    if declared.is_by_car and table.num_rows:
+        cars = table["car"].combine_chunks()
+        ends = [*(np.flatnonzero(pc.not_equal(cars[1:], cars[:-1])) + 1).tolist(), *ends]
+    start = 0
+    for end in ends:
+        while start < end:
+            yield start, min(start + _GROUP_ROWS, end)
+            start = min(start + _GROUP_ROWS, end)
 
 
 def _write(table: Table, groups: Iterator[pa.Table], spool: Path) -> EncodedObject:
@@ -70,6 +86,9 @@ def _write(table: Table, groups: Iterator[pa.Table], spool: Path) -> EncodedObje
             use_dictionary=[field.name for field in schema if field.name not in encodings],
             column_encoding=encodings,
             sorting_columns=order or None,
+            write_statistics=_skipped_by(table),
+            write_page_index=True,
+            max_rows_per_page=_PAGE_ROWS,
         ) as writer:
             for group in groups:
                 writer.write_table(group, row_group_size=max(1, group.num_rows))
@@ -87,6 +106,16 @@ def _write(table: Table, groups: Iterator[pa.Table], spool: Path) -> EncodedObje
         content_encoding=None,
         rows=content.rows,
     )
+
+
+def _skipped_by(table: Table) -> list[str] | bool:
+    """Return the columns whose smallest and largest value stand in the footer; True for all.
+
+    A row group of a big table has all gears and speeds: only what it is sorted by lets a reader skip it.
+    """
+    if not table.is_by_car:
+        return True
+    return [column.name for column in IDENTITY.values()] + [n for n in (*table.sorted_by, "lap") if n in table.names]
 
 
 def _encoding(kind: pa.DataType) -> str | None:
@@ -139,8 +168,8 @@ def _frame_group(frames: Frames, schema: pa.Schema, car: str, cut: slice) -> pa.
     """Return one car's frames in ``cut`` as a table."""
     columns = {
         "car": _constant(car, schema.field("car").type, cut.stop - cut.start),
-        "time_ms": pa.array(np.arange(cut.start, cut.stop, dtype=np.int32) * np.int32(TICK_MS)),
-        "track_status": _category(frames.track_status[cut], frames.track_statuses),
+        "time_ms": pa.array(np.arange(cut.start, cut.stop, dtype=np.int64) * TICK_MS),
+        "track_status": _named(frames.track_status[cut], frames.track_statuses),
     }
     for channel in CONTINUOUS:
         columns[channel.column] = _continuous(frames.cars[car], channel, cut)
@@ -151,15 +180,12 @@ def _frame_group(frames: Frames, schema: pa.Schema, car: str, cut: slice) -> pa.
 
 def _constant(value: object, kind: pa.DataType, size: int) -> pa.Array:
     """Return ``size`` times ``value`` as the type ``kind``."""
-    if pa.types.is_dictionary(kind):
-        return pa.DictionaryArray.from_arrays(pa.array(np.zeros(size, dtype=np.int32)), pa.array([value], pa.string()))
     return pa.repeat(pa.scalar(value, kind), size)
 
 
-def _category(codes: NDArray[np.signedinteger], names: tuple[str, ...]) -> pa.DictionaryArray:
+def _named(codes: NDArray[np.signedinteger], names: tuple[str, ...]) -> pa.Array:
     """Return names for codes, null for -1."""
-    indices = pa.array(codes.astype(np.int32), mask=codes < 0)
-    return pa.DictionaryArray.from_arrays(indices, pa.array(names, pa.string()))
+    return pa.array(names, pa.string()).take(pa.array(codes.astype(np.int32), mask=codes < 0))
 
 
 def _continuous(car: CarFrames, channel: Channel, cut: slice) -> pa.Array:
@@ -176,7 +202,7 @@ def _held(frames: Frames, car: CarFrames, channel: Channel, cut: slice) -> pa.Ar
         return pa.nulls(cut.stop - cut.start, channel.type)
     codes = codes[cut]
     if (names := code_names(frames, channel)) is not None:
-        return _category(codes, names)
+        return _named(codes, names)
     if pa.types.is_boolean(channel.type):
         return pa.array(codes > 0, mask=codes < 0)
     return pa.array(codes, mask=codes < 0).cast(channel.type)
@@ -185,7 +211,7 @@ def _held(frames: Frames, car: CarFrames, channel: Channel, cut: slice) -> pa.Ar
 class ContentHash:
     """SHA-256 of what a reader of a table gets: schema with metadata, then every column's values and nulls in order.
 
-    Independent of row groups, dictionaries, compression and the version of the writer. A column has three digests:
+    Independent of row groups, compression and the version of the writer. A column has three digests:
     of its values (little endian, 0 for null; of a text its length), of its texts' UTF-8, of the row numbers of nulls.
     """
 
@@ -206,8 +232,6 @@ class ContentHash:
         self.rows += table.num_rows
 
     def _add(self, index: int, chunk: pa.Array, row: int) -> None:
-        if pa.types.is_dictionary(chunk.type):
-            chunk = chunk.dictionary_decode()
         if chunk.null_count:
             null = np.flatnonzero(np.asarray(chunk.is_null())) + row
             self._nulls[index].update(null.astype("<i8").data)
@@ -241,8 +265,6 @@ def _zero(kind: pa.DataType) -> pa.Scalar:
 
 def type_name(kind: pa.DataType) -> str:
     """Return a short name of a column type that does not depend on Arrow's version."""
-    if pa.types.is_dictionary(kind):
-        return "category"
     if pa.types.is_timestamp(kind):
         return f"timestamp[{kind.unit}, {kind.tz}]"
     return str(kind)

@@ -14,7 +14,7 @@ from zlib_ng import zlib_ng
 
 from publish.encode.files import BoundedPool, GzipSpool, dump_json
 from publish.encode.objects import EncodedObject
-from transforms.frames import RowFrames
+from transforms.frames import RowFrames, Rows
 
 #: Where the files lie in a revision.
 FOLDER = "rows/"
@@ -35,7 +35,7 @@ _BLOCK = 2000
 
 
 def encode_rows(
-    rows: RowFrames,
+    rows: Rows,
     spool: Path,
     pool: BoundedPool,
     on_progress: Callable[[float], None] | None = None,
@@ -51,19 +51,19 @@ def encode_rows(
             files[skip] = GzipSpool(spool / paths[skip], _LEVEL, _STRATEGY, _WINDOW, is_bulk=True)
             files[skip].write(b'{"frames":[')
         text = _FrameText(rows)
-        for start in range(0, rows.t_s.size, _BLOCK):
-            block = text.frames(start, min(start + _BLOCK, rows.t_s.size))
+        for start in range(0, rows.count, _BLOCK):
+            block = text.frames(start, min(start + _BLOCK, rows.count))
             # A file takes its blocks in order, so the previous block has to be through.
             pool.wait()
             for skip in SKIPS:
                 pool.submit(_write_block, files[skip], block, start, skip)
             if on_progress:
-                on_progress((start + len(block)) / rows.t_s.size)
+                on_progress((start + len(block)) / rows.count)
         pool.wait()
         tail = _tail(rows)
         for skip in SKIPS:
             files[skip].write(tail)
-        return [files[skip].finish(paths[skip], "rows", rows=len(range(0, rows.t_s.size, skip))) for skip in SKIPS]
+        return [files[skip].finish(paths[skip], "rows", rows=len(range(0, rows.count, skip))) for skip in SKIPS]
     finally:
         for file in files.values():
             file.close()
@@ -82,7 +82,7 @@ def _write_block(file: GzipSpool, block: pa.StringArray, start: int, skip: int) 
     file.write(memoryview(text)[first : int(bounds[-1])])
 
 
-def _tail(rows: RowFrames) -> bytes:
+def _tail(rows: Rows) -> bytes:
     """Return the text behind the frames: colours and track statuses."""
     colors = {code: list(color) for code, color in zip(rows.codes, rows.colors, strict=True)}
     statuses = [{"status": s, "start_time": start, "end_time": end} for s, start, end in rows.statuses]
@@ -92,39 +92,38 @@ def _tail(rows: RowFrames) -> bytes:
 class _FrameText:
     """Builds the JSON text of frames, each with a comma in front."""
 
-    def __init__(self, rows: RowFrames) -> None:
+    def __init__(self, rows: Rows) -> None:
         self._rows = rows
-        self._present = np.isfinite(rows.x_m)
         self._heads = pa.array([dump_json(code).decode() + ':{"x":' for code in rows.codes], pa.string())
 
     def frames(self, start: int, stop: int) -> pa.StringArray:
         """Return the frames ``start`` to ``stop``, one string each."""
-        rows, cut = self._rows, slice(start, stop)
-        frame, car = np.nonzero(self._present[cut])
-        cars = self._cars(frame + start, car)
+        block = self._rows.block(start, stop)
+        frame, car = np.nonzero(np.isfinite(block.x_m))
+        cars = self._cars(block, frame, car)
         offsets = np.zeros(stop - start + 1, dtype=np.int32)
         np.cumsum(np.bincount(frame, minlength=stop - start), out=offsets[1:])
         drivers = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), cars), ",")
         return _concatenated(
-            ',{"t":', _decimal(rows.t_s[cut], 2), ',"lap":', _integer(rows.leader_lap[cut]),
+            ',{"t":', _decimal(block.t_s, 2), ',"lap":', _integer(block.leader_lap),
             ',"drivers":{', drivers, "}}",
         )  # fmt: skip
 
-    def _cars(self, frame: NDArray[np.intp], car: NDArray[np.intp]) -> pa.StringArray:
+    def _cars(self, block: RowFrames, frame: NDArray[np.intp], car: NDArray[np.intp]) -> pa.StringArray:
         """Return the text of one car in one frame each, for the given pairs (n,)."""
-        rows, at = self._rows, (frame, car)
+        at = (frame, car)
         slow = _distinct(
             {
-                "lap": rows.lap[at],
-                "rel_dist": _tenths(rows.rel_dist[at]),
-                "tyre": rows.tyre[at],
-                "position": rows.position[at],
+                "lap": block.lap[at],
+                "rel_dist": _tenths(block.rel_dist[at]),
+                "tyre": block.tyre[at],
+                "position": block.position[at],
             }
         )
-        fast = _distinct({"speed": rows.speed_kmh[at], "gear": rows.gear[at], "drs": rows.drs[at]})
+        fast = _distinct({"speed": block.speed_kmh[at], "gear": block.gear[at], "drs": block.drs[at]})
         return _concatenated(
-            self._heads.take(pa.array(car)), _in_tenths_of_m(rows.x_m[at]), ',"y":', _in_tenths_of_m(rows.y_m[at]),
-            ',"dist":', _decimal(rows.distance_m[at], 1), slow, fast, "}",
+            self._heads.take(pa.array(car)), _in_tenths_of_m(block.x_m[at]), ',"y":', _in_tenths_of_m(block.y_m[at]),
+            ',"dist":', _decimal(block.distance_m[at], 1), slow, fast, "}",
         )  # fmt: skip
 
 

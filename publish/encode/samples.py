@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,6 +116,7 @@ _KNOT_TICKS = 10_000 // TICK_MS
 _CHECKED_TICKS = 5
 #: Samples of a car that a file holds before and after its minute: the slope at the outer one of the first needs both.
 _MARGIN = 2
+_SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
 _LEVEL = 7
 _TICKS = CHUNK_MS // TICK_MS
@@ -178,26 +180,21 @@ class _Minutes:
         self._frames = frames
         self._replay = replay
         self._numbers = list(frames.cars)
-        own = [replay.cars[number] for number in self._numbers]
-        self._stamped = {
-            c.name: _integers(np.stack([getattr(car, c.values) for car in own]), c.scale) for c in AT_STAMPS
-        }
-        self._held: dict[str, NDArray[np.int8]] = {
-            c.name: np.stack([getattr(car, c.values) for car in own]) for c in HELD_AT_STAMPS
-        }
-        self._breaks = np.stack([car.breaks for car in own])
-        self._knots = {channel.name: self._with_knots(channel) for channel in KNOTS}
-        self._positions = _Windows(replay.position_ms, self._stamped["x"][1])
-        self._cars = _Windows(replay.car_ms, self._stamped["speed"][1])
+        self._own = [replay.cars[number] for number in self._numbers]
+        self._knots = {channel.name: self._chosen(channel) for channel in KNOTS}
+        self._positions = _Windows(replay.position_ms, [np.isfinite(car.x_m) for car in self._own])
+        self._cars = _Windows(replay.car_ms, [np.isfinite(car.speed_kmh) for car in self._own])
 
-    def _with_knots(self, channel: SampledChannel) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-        """Return which ticks (cars, ticks) are knots of a channel, and its values."""
-        values = np.stack([getattr(car, channel.about.column) for car in self._frames.cars.values()])
+    def _chosen(self, channel: SampledChannel) -> NDArray[np.bool_]:
+        """Return which ticks (cars, ticks) are knots of a channel."""
         # Car by car: what is in the works of one stays small.
         chosen = [
-            choose_knots(row[None], _TOLERANCE_S, every=_KNOT_TICKS, checked_every=_CHECKED_TICKS) for row in values
+            choose_knots(
+                getattr(car, channel.about.column)[None], _TOLERANCE_S, every=_KNOT_TICKS, checked_every=_CHECKED_TICKS
+            )
+            for car in self._frames.cars.values()
         ]
-        return np.concatenate(chosen), values
+        return np.concatenate(chosen)
 
     def minute(self, start: int) -> dict[str, object]:
         """Return the document of the minute that begins at the tick ``start``, without its head."""
@@ -227,14 +224,15 @@ class _Minutes:
 
     def _add_stamped(self, cars: list[dict[str, object]], cuts: dict[str, slice]) -> None:
         for channel in AT_STAMPS:
-            values, known = (part[:, cuts[channel.time]] for part in self._stamped[channel.name])
+            cut = cuts[channel.time]
+            values, known = _integers(np.stack([getattr(car, channel.values)[cut] for car in self._own]), channel.scale)
             for row in np.flatnonzero(known.any(axis=1)):
                 cars[row][channel.name] = _summed(values[row], known[row], channel.differences)
-        breaks = self._breaks[:, cuts["position_time"]]
+        breaks = np.stack([car.breaks[cuts["position_time"]] for car in self._own])
         for row in np.flatnonzero(breaks.any(axis=1)):
             cars[row]["breaks"] = np.flatnonzero(breaks[row])
         for channel in HELD_AT_STAMPS:
-            codes = self._held[channel.name][:, cuts[channel.time]]
+            codes = np.stack([getattr(car, channel.values)[cuts[channel.time]] for car in self._own])
             if codes.shape[1]:
                 for car, pairs in zip(cars, runs_of(codes), strict=True):
                     if is_known(pairs):
@@ -243,7 +241,9 @@ class _Minutes:
     def _add_knots(self, cars: list[dict[str, object]], start: int, stop: int) -> None:
         for channel in KNOTS:
             # Up to the first tick after the minute, which the last line of it leads to.
-            chosen, values = (part[:, start : stop + 1] for part in self._knots[channel.name])
+            cut = slice(start, stop + 1)
+            chosen = self._knots[channel.name][:, cut]
+            values = np.stack([getattr(car, channel.about.column)[cut] for car in self._frames.cars.values()])
             for row in np.flatnonzero(np.isfinite(values[:, : stop - start]).any(axis=1)):
                 at = _with_edges(chosen[row])
                 numbers = _summed(*_integers(values[row, at], channel.scale), channel.differences)
@@ -278,20 +278,19 @@ def _times(replay: Replay, name: str) -> NDArray[np.int64]:
 class _Windows:
     """Which stamps (n,) a stretch of time needs, so that every car can be interpolated up to its edges."""
 
-    def __init__(self, stamps: NDArray[np.int64], known: NDArray[np.bool_]) -> None:
+    def __init__(self, stamps: NDArray[np.int64], known: list[NDArray[np.bool_]]) -> None:
         self._stamps = stamps
-        self._at = [np.flatnonzero(row) for row in known]
-        self._times = [stamps[at] for at in self._at]
+        self._at = [np.flatnonzero(own).astype(np.int32) for own in known]
 
     def window(self, start_ms: int, end_ms: int) -> slice:
         """Return the stamps from the second sample of every car before ``start_ms`` to its second after ``end_ms``."""
-        first = int(np.searchsorted(self._stamps, start_ms))
-        last = int(np.searchsorted(self._stamps, end_ms, side="right"))
-        for at, times in zip(self._at, self._times, strict=True):
-            before = np.searchsorted(times, start_ms, side="right") - _MARGIN
-            if 0 <= before < len(at) and times[before] > start_ms - _MARGIN * MAX_GAP_MS:
+        first, begun = (int(np.searchsorted(self._stamps, start_ms, side)) for side in _SIDES)
+        ended, last = (int(np.searchsorted(self._stamps, end_ms, side)) for side in _SIDES)
+        for at in self._at:
+            before = int(np.searchsorted(at, begun)) - _MARGIN
+            if 0 <= before < len(at) and self._stamps[at[before]] > start_ms - _MARGIN * MAX_GAP_MS:
                 first = min(first, int(at[before]))
-            after = np.searchsorted(times, end_ms) + _MARGIN - 1
-            if after < len(at) and times[after] < end_ms + _MARGIN * MAX_GAP_MS:
+            after = int(np.searchsorted(at, ended)) + _MARGIN - 1
+            if after < len(at) and self._stamps[at[after]] < end_ms + _MARGIN * MAX_GAP_MS:
                 last = max(last, int(at[after]) + 1)
         return slice(first, last)

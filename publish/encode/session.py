@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+
+import pyarrow as pa
 
 from publish.encode.chunks import encode_chunks
 from publish.encode.documents import session_documents
@@ -12,6 +15,8 @@ from publish.encode.objects import EncodedObject, EncodedRevision
 from publish.encode.parquet import write_frames_table, write_table
 from publish.encode.rows import encode_rows
 from publish.encode.samples import encode_samples
+from publish.memory import return_freed
+from transforms.frames import Frames
 from transforms.recording import CircuitMarks, SessionIdentity
 from transforms.session import SessionData
 
@@ -31,7 +36,8 @@ def encode_session(
     """Encode everything of a session below ``spool``, with the paths it has in the revision.
 
     The same arguments give the same bytes; ``made_with`` goes into the manifest but not into the first part of
-    the revision's name, which is that of its content.
+    the revision's name, which is that of its content. Tables and native samples are let go of once they are written:
+    whoever passes on the only reference to ``data`` needs less memory.
     ``on_progress`` is told the part done (0 to 1) and what is being done, from the calling thread. Files already at
     these paths are overwritten. Raises PublicationError when the disk refuses or a table is not as declared; what is
     then left below ``spool`` is incomplete.
@@ -46,8 +52,9 @@ def encode_session(
     progress(0.0, "Encoding samples")
     # Tables are one long job that leaves the interpreter's lock alone most of the time, so they go beside the rest.
     with ThreadPoolExecutor(1, thread_name_prefix="tables") as beside, BoundedPool() as pool:
-        tables = beside.submit(_write_tables, identity, data, spool)
         objects = _write_documents(identity, circuit, data, spool)
+        tables = beside.submit(_write_tables, identity, dict(data.tables), data.frames, spool)
+        data = replace(data, tables={})
         samples, sampled = encode_samples(
             data.frames,
             data.replay,
@@ -57,6 +64,8 @@ def encode_session(
             lambda part: progress(part * first, "Encoding samples"),
         )
         objects += samples
+        data = replace(data, replay=replace(data.replay, cars={}))
+        return_freed()
         chunks, channels = encode_chunks(
             data.frames,
             identity.session_key,
@@ -65,6 +74,7 @@ def encode_session(
             lambda part: progress(first + part * (share - first), "Encoding frames"),
         )
         objects += chunks
+        return_freed()
         if data.rows is not None:
             objects += encode_rows(
                 data.rows,
@@ -91,9 +101,11 @@ def _write_documents(
     return objects
 
 
-def _write_tables(identity: SessionIdentity, data: SessionData, spool: Path) -> list[EncodedObject]:
-    """Write every Parquet table; the frames table only where there are frames."""
-    objects = [write_table(name, table, identity, spool) for name, table in sorted(data.tables.items())]
-    if data.frames.cars and data.frames.clock.ticks:
-        objects.append(write_frames_table(data.frames, identity, spool))
+def _write_tables(
+    identity: SessionIdentity, tables: dict[str, pa.Table], frames: Frames, spool: Path
+) -> list[EncodedObject]:
+    """Write every Parquet table and empty ``tables``; the frames table only where there are frames."""
+    objects = [write_table(name, tables.pop(name), identity, spool) for name in sorted(tables)]
+    if frames.cars and frames.clock.ticks:
+        objects.append(write_frames_table(frames, identity, spool))
     return objects

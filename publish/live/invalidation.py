@@ -41,7 +41,8 @@ def replaced_paths(objects: Iterable[str], *, year: int, round_number: int, code
     # Each path is charged for beyond 1000 a month, and one that ends with * counts once.
     copies = tables | ({f"{rows}*"} if tables != targets else set())
     feeds = keys.CHANGES.removesuffix("json") + "*"
-    return [f"/{key}" for key in sorted(copies | {keys.INDEX, keys.season(year), keys.latest(session_key), feeds})]
+    documents = {keys.INDEX, keys.season(year), keys.table_files(year), keys.latest(session_key), feeds}
+    return [f"/{key}" for key in sorted(copies | documents)]
 
 
 def invalidate(distribution_id: str, paths: Sequence[str], base_path: str = "") -> str:

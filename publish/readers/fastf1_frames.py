@@ -33,7 +33,7 @@ LAPS = {
     "tyre_fresh": "FreshTyre",
     "team": "Team",
     "start_ms": "LapStartTime",
-    "track_status": "TrackStatus",
+    "track_statuses": "TrackStatus",
     "position": "Position",
     "deleted": "Deleted",
     "deleted_reason": "DeletedReason",
@@ -48,10 +48,16 @@ RESULTS = {
     "classified": "ClassifiedPosition",
     "grid": "GridPosition",
     **{f"q{n}_ms": f"Q{n}" for n in (1, 2, 3)},
-    "time_ms": "Time",
+    "gap_ms": "Time",
     "status": "Status",
     "points": "Points",
     "laps": "Laps",
+    "driver_id": "DriverId",
+    "team_id": "TeamId",
+    "full_name": "FullName",
+    "broadcast_name": "BroadcastName",
+    "country_code": "CountryCode",
+    "headshot_url": "HeadshotUrl",
 }
 WEATHER = {
     "time_ms": "Time",
@@ -122,7 +128,9 @@ def load(site: str, year: int, event: int | str, session: str) -> SessionFrames:
     def read(table: str, names: dict[str, str]) -> Any:
         return _frame(f"{folder}/{table}.parquet", names, origin_ms)
 
-    laps, results = read("laps", LAPS), read("results", RESULTS)
+    laps, results = read("laps", LAPS), read("results", {**RESULTS, "race_time_ms": "RaceTime"})
+    # FastF1 has the race time of the winner and the gaps of the others.
+    results["Time"] = results["Time"].mask(results["Position"] == 1, results.pop("RaceTime"))
     drivers = read(
         "drivers", {"car": "DriverNumber", "first_name": "FirstName", "last_name": "LastName", "color": "TeamColor"}
     )

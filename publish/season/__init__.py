@@ -5,5 +5,6 @@ May import ``revisions`` and ``stores``.
 
 - ``document``: what an index says, decided without a store. ``index``: read and written. ``aliases``: what lives under
   year and round follows when a calendar is renumbered. ``finish``: copies and indexes follow ``latest.json``.
-  ``changes``: the feed of what became current. ``static_files``: what comes with the program, and the list of it.
+  ``files``: the list of a season's table files. ``changes``: the feed of what became current. ``static_files``: what
+  comes with the program, and the list of it.
 """

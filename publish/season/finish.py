@@ -1,4 +1,4 @@
-"""The last steps of a publication: stable copies, indexes and the change feed follow ``latest.json``.
+"""The last steps of a publication: stable copies, indexes, list of files and change feed follow ``latest.json``.
 
 Also what repairs a destination: whoever finds a session up to date takes these steps, which do nothing where nothing is
 left to do.
@@ -13,6 +13,7 @@ from publish.revisions.copies import remove_objects, settle_copies
 from publish.revisions.latest import Latest, read_latest
 from publish.season.changes import note_changes
 from publish.season.document import home_in, published_in
+from publish.season.files import list_files
 from publish.season.index import agrees, all_latest, read_season, update_season
 from publish.stores.base import Conflict, Store
 from publish.stores.shared_documents import update_document
@@ -27,7 +28,7 @@ _OUTLIVED = timedelta(hours=6)
 def finish_publication(
     store: Store, session_key: int, now: datetime, *, touch: bool = False, former_round: int | None = None
 ) -> bool:
-    """Let stable copies, indexes and feed say what ``latest.json`` says of a session; return if an index was written.
+    """Let copies, indexes, list and feed say what ``latest.json`` says of a session; return if an index was written.
 
     Looks at ``latest.json`` and at the season index again when it is done, until both have stayed what they were:
     whoever changes one of them last also ends last, or somebody who ends later sees it. ``touch`` as in
@@ -50,6 +51,7 @@ def finish_publication(
         elif done == _alias(latest):
             for number in sorted(rounds - {latest.round}):
                 settle_rows(store, latest.year, number)
+            list_files(store, latest.year, [session_key])
             note_changes(store, [session_key])
             _note_settled(store, latest, now)
             return written

@@ -118,8 +118,8 @@ def _write_files(store: Store, files: Mapping[str, bytes]) -> int:
         store.write(key, files[key])
         return True
 
-    pages = [key for key in sorted(files) if key.endswith(".html")]
-    others = [key for key in sorted(files) if not key.endswith(".html")]
+    pages = [key for key in sorted(files) if key.endswith(".html") or key == keys.READER_IN_JAVASCRIPT]
+    others = [key for key in sorted(files) if key not in pages]
     return sum([*in_parallel(write, others), *in_parallel(write, pages)])
 
 
@@ -131,5 +131,7 @@ def _links(files: Mapping[str, bytes]) -> dict[str, str | dict[str, str]]:
         if key.startswith(keys.SCHEMAS) and not key.endswith(".html")
     }
     links: dict[str, str | dict[str, str]] = {"schemas": schemas} if schemas else {}
+    if keys.READER_IN_JAVASCRIPT in files:
+        links["reader"] = keys.READER_IN_JAVASCRIPT
     pages = (("viewer", keys.VIEWER), ("status_page", keys.STATUS_PAGE), ("truth_page", keys.TRUTH_PAGE))
     return links | {name: key for name, key in pages if key in files}

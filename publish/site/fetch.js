@@ -1,4 +1,6 @@
-// Reading published documents. Every failure is a LoadError whose message says what happened and what to do.
+// The documents that are published where the page lies.
+
+import { Library } from "./documents.js";
 
 /** @import { Documents } from "./types.d.ts" */
 
@@ -7,44 +9,10 @@ export const BASE = new URL(".", document.baseURI);
 // Browsers ask with the name and password of the page's address by themselves, and for nothing that has them in its own.
 BASE.username = BASE.password = "";
 
-/** Something published cannot be read; the message is for whoever looks at the page. */
-export class LoadError extends Error {
-  /**
-   * @param {string} message what happened and what to do
-   * @param {number | null} status of the server's answer; null without one
-   */
-  constructor(message, status = null) {
-    super(message);
-    this.name = "LoadError";
-    this.status = status;
-  }
-}
+const library = new Library(BASE);
 
 /**
- * Versions of the documents these pages read.
- *
- * @type {Record<keyof Documents, number>}
- */
-const VERSIONS = {
-  index: 1, season: 1, latest: 1, manifest: 2, frames: 2, samples: 1, track: 1, laps: 1, results: 1, weather: 1,
-  messages: 1, quality: 2, health: 1, runs: 1, status: 1, changes: 1,
-};
-const CONTRACT = 1;
-
-class BrokenDocument extends LoadError {}
-
-/**
- * Whether an error only says that nobody waits for the answer any more.
- *
- * @param {unknown} error what was thrown
- * @returns {boolean} true if it is nobody's problem
- */
-export function isAbort(error) {
-  return error instanceof Error && error.name === "AbortError";
-}
-
-/**
- * Read a published document of a version these pages know. Throws LoadError, or AbortError when the signal was aborted.
+ * Read a published document. Throws LoadError, or AbortError when the signal was aborted.
  *
  * @template {keyof Documents} Name
  * @param {Name} name of the document
@@ -52,16 +20,8 @@ export function isAbort(error) {
  * @param {RequestInit} options of the request
  * @returns {Promise<Documents[Name]>} the document
  */
-export async function readDocument(name, key, options = {}) {
-  const document = await readJson(key, options);
-  const known = `parcferme/${name}/${VERSIONS[name]}`;
-  const isKnown = document?.schema === known && (name !== "index" || document.contract === CONTRACT);
-  if (isKnown) return document;
-  const found = document?.schema === known ? `contract ${document.contract}` : document?.schema ?? "without a name";
-  throw new LoadError(
-    `${key} has a format this page does not know (${found}; this page reads ${known} of contract ${CONTRACT}). ` +
-      "Reload the page; if that does not help, whoever publishes should publish the pages again, or the session if it is the older one.",
-  );
+export function readDocument(name, key, options = {}) {
+  return library.readDocument(name, key, options);
 }
 
 /**
@@ -71,83 +31,8 @@ export async function readDocument(name, key, options = {}) {
  * @param {RequestInit} options of the request
  * @returns {Promise<any>} the document
  */
-export async function readJson(key, options = {}) {
-  try {
-    return await readOnce(key, options);
-  } catch (error) {
-    if (!(error instanceof BrokenDocument)) throw error;
-    // A revision's objects stay in the browser's cache for a year, and so would one that arrived broken.
-    return readOnce(key, { ...options, cache: "reload" });
-  }
+export function readJson(key, options = {}) {
+  return library.readJson(key, options);
 }
 
-/**
- * @param {string} key relative to the base
- * @param {RequestInit} options of the request
- * @returns {Promise<unknown>} the document
- */
-async function readOnce(key, options) {
-  let response;
-  try {
-    response = await fetch(new URL(key, BASE), options);
-  } catch (error) {
-    if (isAbort(error)) throw error;
-    throw new LoadError(networkProblem(key));
-  }
-  if (!response.ok) throw new LoadError(statusProblem(key, response.status), response.status);
-  let bytes;
-  try {
-    bytes = new Uint8Array(await response.arrayBuffer());
-  } catch (error) {
-    if (isAbort(error)) throw error;
-    throw new BrokenDocument(`${key} broke off while it was loading. Check the connection, then try again.`);
-  }
-  try {
-    return JSON.parse(new TextDecoder().decode(isGzip(bytes) ? await gunzip(bytes) : bytes));
-  } catch {
-    throw new BrokenDocument(
-      `${key} is not readable JSON. Try again; if it stays, whoever publishes this data should publish the session again.`,
-    );
-  }
-}
-
-/**
- * @param {string} key that was asked for
- * @returns {string} what to say
- */
-function networkProblem(key) {
-  if (location.protocol === "file:") {
-    return 'This page was opened from the disk, where a browser reads no data. Run "parcferme serve" and open the address it prints.';
-  }
-  return `The server did not answer for ${key}. Check the connection, then try again.`;
-}
-
-/**
- * @param {string} key that was asked for
- * @param {number} status of the answer
- * @returns {string} what to say
- */
-function statusProblem(key, status) {
-  if (status === 404) return `${key} is not there (404).`;
-  if (status === 403) return `The server refuses ${key} (403): it is not there or not public. Ask whoever publishes this data.`;
-  return `The server answered ${status} for ${key}. Try again in a minute.`;
-}
-
-/**
- * A plain file server does not say Content-Encoding: gzip, so that the browser leaves .json.gz as it is.
- *
- * @param {Uint8Array} bytes as they arrived
- * @returns {boolean} whether they are still compressed
- */
-function isGzip(bytes) {
-  return bytes[0] === 0x1f && bytes[1] === 0x8b;
-}
-
-/**
- * @param {Uint8Array<ArrayBuffer>} bytes compressed
- * @returns {Promise<Uint8Array>} what was compressed
- */
-async function gunzip(bytes) {
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
+export { isAbort, LoadError } from "./documents.js";

@@ -4,22 +4,24 @@ What a page loads lies in a folder named by the hash of all of it, so that no br
 versions.
 """
 
-import hashlib
 from collections.abc import Mapping
 from importlib.resources import files
 
 from publish import keys
+from publish.versions import version_of
 
 #: The pages themselves, whose names never change.
 PAGES = ("index.html", "status.html", "truth.html")
+#: What no page loads: the reader for others, made of the modules that the pages have too.
+_OF_THE_READER = "parcferme.js"
 _SUFFIXES = (".js", ".css", ".svg")
-_VERSION_DIGITS = 16
 
 
 def site_files() -> dict[str, bytes]:
     """Return the pages and what they load, key to bytes, for :func:`publish.publication.publish_site`."""
     folder = files("publish") / "site"
-    parts = {part.name: part.read_bytes() for part in folder.iterdir() if part.name.endswith(_SUFFIXES)}
+    loaded = (part for part in folder.iterdir() if part.name.endswith(_SUFFIXES) and part.name != _OF_THE_READER)
+    parts = {part.name: part.read_bytes() for part in loaded}
     return versioned({page: (folder / page).read_bytes() for page in PAGES}, parts)
 
 
@@ -28,14 +30,7 @@ def versioned(pages: Mapping[str, bytes], parts: Mapping[str, bytes]) -> dict[st
 
     Pages name a part ``viewer/<name>``; published they name it ``viewer/<version>/<name>``.
     """
-    home = keys.page_parts(_version_of(parts))
+    home = keys.page_parts(version_of(parts))
     plain, moved = (f'"{prefix}'.encode() for prefix in (keys.PAGE_PARTS, home))
     published = {home + name: parts[name] for name in sorted(parts)}
     return published | {page: data.replace(plain, moved) for page, data in pages.items()}
-
-
-def _version_of(parts: Mapping[str, bytes]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(parts):
-        digest.update(f"{name} {len(parts[name])}\n".encode() + parts[name])
-    return digest.hexdigest()[:_VERSION_DIGITS]

@@ -130,6 +130,9 @@ export interface Table<Row> {
 
 export interface LapRow {
   car: string;
+  lap: number;
+  position: number | null;
+  pit_in_ms: number | null;
   lap_time_ms: number | null;
   end_ms: number | null;
   deleted: boolean | null;

@@ -33,12 +33,12 @@ from typing import Any
 from zlib_ng import zlib_ng
 
 from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR, write_sample_season
-from flows.session.memory import release_memory
 from flows.upstream.calendar import read_schedule, resolve
 from flows.upstream.client import Client
 from flows.upstream.load import load_recording, locate
 from flows.upstream.services import stream_urls
 from publish.encode.session import encode_session
+from publish.memory import release_memory
 from publish.publication import publish_revision
 from publish.revisions.latest import Summary
 from publish.stores.folder import FileStore

@@ -39,7 +39,7 @@ from transforms.session import SessionData, clean, transform_session
 sys.path.append(str(Path(__file__).parents[1]))
 from replay_score import HEADER, score_rows
 
-CHANNELS = ("x_m", "speed_kmh", "rpm", "throttle_percent", "gear", "brake", "drs", "lap_distance_m", "tyre")
+CHANNELS = ("x_m", "speed_kmh", "rpm", "throttle_percent", "gear", "brake", "drs", "lap_distance_m", "compound")
 METHODS = ("straight line", "cubic through neighbours", "quadratic spline", "cubic at measured speed (published)")
 
 

@@ -21,7 +21,7 @@ TABLE = f"{REVISION}/parquet/laps.parquet"
 LATEST = "v1/sessions/9472/latest.json"
 STATUS = "v1/status/2024/1/R.json"
 ROWS = "telemetry/2024/1/skip_1.json.gz"
-COPY = "v1/parquet/laps/year=2024/session_key=9472.parquet"
+COPY = "v1/parquet/laps/2024/9472.parquet"
 PARQUET = b"PAR1" + bytes(range(256)) * 40_000 + b"PAR1"  # above 10 MB: three pieces
 DOCUMENT = {"numbers": list(range(1000))}
 

@@ -31,7 +31,9 @@ PUBLIC_KEYS = (
     f"{REVISION}/frames/25/0000.json.gz",
     f"{REVISION}/parquet/laps.parquet",
     "viewer/0123456789abcdef/app.js",
-    "v1/parquet/laps/year=2024/session_key=9472.parquet",
+    "v1/reader/parcferme.js",
+    "v1/reader/0123456789abcdef/parcferme.js",
+    "v1/parquet/laps/2024/9472.parquet",
     "telemetry/2024/1/skip_1.json.gz",
     "v1/status/2024/1/R.json",
     "v1/health.json",
@@ -39,6 +41,7 @@ PUBLIC_KEYS = (
     "v1/metrics.prom",
     "v1/changes.json",
     "v1/changes.atom",
+    "v1/files/2024.json",
     "v1/site.json",
     "v1/status/2024/moves.json",
 )

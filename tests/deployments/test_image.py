@@ -92,10 +92,15 @@ def test_the_code_reaches_the_builder(path: str):
 
 
 def test_installation_is_pinned_and_without_development_tools():
-    installs = [rest for name, rest in instructions() if name == "RUN" and "pip" in rest and "install --no" in rest]
-    assert "--constraint constraints.txt" in installs[0]
-    assert "--no-deps" in installs[1]
-    assert not any(".[dev]" in rest for rest in installs)
+    commands = [one.strip() for name, rest in instructions() if name == "RUN" for one in rest.split(" && ")]
+    uv, dependencies, code = [command for command in commands if " pip install " in command]
+    assert uv.startswith("python -m pip ") and uv.endswith("--constraint constraints.txt uv")
+    assert dependencies.startswith("python -m uv ") and "--constraint constraints.txt" in dependencies
+    assert code.startswith("python -m uv ") and "--no-deps" in code
+    # uv itself goes where the final stage copies nothing from.
+    target = "--python /opt/parcferme/bin/python"
+    assert target in dependencies and target in code and target not in uv
+    assert not any(".[dev]" in command for command in commands)
     assert "apt-get" not in (DELIVERED / "Dockerfile").read_text()
 
 

@@ -1,11 +1,13 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from forked_python import ForkedPython, forked_python
 from upstream_here import account, double, started_double
 
 __all__ = ["account", "double", "started_double"]
@@ -54,3 +56,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Demo:
             assert ended.returncode == 0, ended.stdout + ended.stderr
             printed.write_text(ended.stdout)
     return Demo(folder, printed.read_text(), environment)
+
+
+@pytest.fixture(scope="session")
+def forked() -> Iterator[ForkedPython]:
+    """Runs programs without their start."""
+    with forked_python() as made:
+        yield made

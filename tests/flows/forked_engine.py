@@ -76,7 +76,10 @@ def _serve() -> None:
     import flows.season.refresh_results
     import flows.session.flow
     import flows.upstream.load  # noqa: F401
+    from flows.session.fingerprint import code_fingerprint
 
+    # Each session asks for it, and a process computes it once.
+    code_fingerprint()
     # Forks take none but the forking thread along, and need not look through what all of them have for garbage.
     assert threading.active_count() == 1
     gc.freeze()

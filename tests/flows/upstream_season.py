@@ -11,6 +11,8 @@ from functools import cache
 from threading import RLock
 from typing import Any
 
+from once_in_a_run import once_in_a_run
+
 from flows.sample import MEETINGS, SAMPLE_YEAR
 from flows.sample.circuit import CIRCUITS
 from flows.sample.meetings import Meeting, meeting_of, session_name
@@ -61,7 +63,7 @@ S3_ABSENT = (
 
 @cache
 def _sample_bodies() -> dict[str, bytes]:
-    return dict(sample_responses())
+    return once_in_a_run("sample-bodies", lambda: dict(sample_responses()))
 
 
 def _dump(document: Any) -> bytes:

@@ -13,7 +13,7 @@ import boto3
 import msgspec
 import pytest
 from browser import Page, browser
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.serving import make_server
 
 from publish.encode.chunks import CHUNK_MS, RATES
@@ -176,7 +176,7 @@ def file_store(tmp_path: Path) -> FileStore:
 
 @pytest.fixture(scope="session")
 def moto_endpoint() -> Iterator[str]:
-    application = DomainDispatcherApplication(create_backend_app)
+    application = create_backend_app("s3")
     one_at_a_time = threading.Lock()
 
     def serve(environ: dict, start_response: Callable) -> list[bytes]:

@@ -19,10 +19,10 @@ from publish.stores.shared_documents import read_document
 PATHS = ("frames/25/0000.json.gz", "parquet/laps.parquet", "rows/skip_1.json.gz")
 PATHS_LESS = ("frames/25/0000.json.gz", "parquet/laps.parquet")
 COPIES = {
-    "v1/parquet/laps/year=2024/session_key=9472.parquet": "parquet/laps.parquet",
+    "v1/parquet/laps/2024/9472.parquet": "parquet/laps.parquet",
     "telemetry/2024/1/skip_1.json.gz": "rows/skip_1.json.gz",
 }
-COPIES_LESS = {"v1/parquet/laps/year=2024/session_key=9472.parquet": "parquet/laps.parquet"}
+COPIES_LESS = {"v1/parquet/laps/2024/9472.parquet": "parquet/laps.parquet"}
 
 Work = Callable[[Store], None]
 

@@ -97,7 +97,7 @@ def _frames(car: CleanCar, feed: CleanPositions, progress: Progress, row: int) -
         gap_s=gap.astype(np.float32),
         interval_s=(np.where(gap > 0, gap, np.nan)).astype(np.float32),
         laps_down=np.zeros(TICKS, np.int8),
-        tyre=np.full(TICKS, row, np.int8),
+        compound=np.full(TICKS, row, np.int8),
         tyre_age_laps=lap,
         stint=np.ones(TICKS, np.int8),
         state=state,

@@ -7,7 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from transforms.columns import TABLES
-from transforms.frames import STATES, TICK_MS, CarFrames, Clock, Frames, RowFrames
+from transforms.frames import STATES, TICK_MS, CarFrames, Clock, Frames, RowFrames, Rows
 from transforms.recording import CircuitMarks, Corner, Driver, SessionIdentity
 from transforms.replay import Replay, ReplayCar
 from transforms.session import SessionData
@@ -102,7 +102,7 @@ def car_frames(rng: np.random.Generator, ticks: int, index: int, drs: bool = Tru
         lap=(1 + np.maximum(distance, 0) // LAP_M).astype(np.int16),
         position=np.full(ticks, index + 1, np.int8),
         laps_down=np.zeros(ticks, np.int8),
-        tyre=(np.maximum(distance, 0) // (LAP_M * 18) % 3).astype(np.int8),
+        compound=(np.maximum(distance, 0) // (LAP_M * 18) % 3).astype(np.int8),
         tyre_age_laps=(np.maximum(distance, 0) // LAP_M % 18).astype(np.int16),
         stint=(1 + np.maximum(distance, 0) // (LAP_M * 18)).astype(np.int8),
         state=np.full(ticks, STATES.index("running"), np.int8),
@@ -140,25 +140,35 @@ def frames(ticks: int, cars: int = 3, seed: int = 1, drs: bool = True) -> Frames
 def row_frames(source: Frames) -> RowFrames:
     """Return the older row format of ``source``: all its ticks, cars absent where x has a gap."""
     cars = list(source.cars.values())
-    names = ("x_m", "y_m", "lap_distance_m", "lap", "tyre", "position", "speed_kmh", "gear")
+    names = ("x_m", "y_m", "lap_distance_m", "lap", "compound", "position", "speed_kmh", "gear")
     columns = {name: np.stack([getattr(car, name) for car in cars], axis=1) for name in names}
     whole = {name: np.nan_to_num(values) for name, values in columns.items()}
     return RowFrames(
         t_s=np.arange(source.clock.ticks) * 0.04,
         leader_lap=np.maximum(source.leader_lap, 1),
-        codes=tuple(driver.code for driver in drivers(len(cars))),
-        colors=tuple((54, 113, 198) for _ in cars),
         x_m=columns["x_m"],
         y_m=columns["y_m"],
         distance_m=(whole["lap_distance_m"] + (whole["lap"] - 1) * LAP_M).astype(np.float32),
         lap=columns["lap"],
         rel_dist=(whole["lap_distance_m"] / LAP_M).astype(np.float32),
-        tyre=(columns["tyre"] + 1).astype(np.int8),
+        tyre=(columns["compound"] + 1).astype(np.int8),
         position=columns["position"],
         speed_kmh=np.rint(whole["speed_kmh"]).astype(np.int16),
         gear=columns["gear"],
         drs=np.zeros(columns["gear"].shape, np.int8),
+    )
+
+
+def rows_of(whole: RowFrames, codes: tuple[str, ...] | None = None) -> Rows:
+    """Return ``whole`` as the rows of a race, of drivers with these ``codes``."""
+    cars = whole.x_m.shape[1]
+    columns = {field.name: getattr(whole, field.name) for field in dataclasses.fields(whole)}
+    return Rows(
+        count=len(whole.t_s),
+        codes=codes or tuple(driver.code for driver in drivers(cars)),
+        colors=tuple((54, 113, 198) for _ in range(cars)),
         statuses=(("1", -12.5, 100.0), ("4", 100.0, None)),
+        block=lambda start, stop: RowFrames(**{name: values[start:stop] for name, values in columns.items()}),
     )
 
 
@@ -226,7 +236,7 @@ def native_table(name: str, rows: int, seed: int = 2) -> pa.Table:
             values = (
                 pa.array(np.full(rows, scalar)).cast(field.type)
                 if not isinstance(scalar, str)
-                else (pa.array([scalar]).take(pa.array(np.zeros(rows, np.int32))).cast(pa.string()).dictionary_encode())
+                else pa.repeat(scalar, rows)
             )
         columns.append(values)
     return pa.Table.from_arrays(columns, schema=schema)
@@ -264,7 +274,7 @@ def session_data(ticks: int = 4000, cars: int = 3, *, source: Frames | None = No
         replay=replay(source),
         tables=tables,
         track=track(),
-        rows=row_frames(source),
+        rows=rows_of(row_frames(source)),
         capabilities={"positions": True, "telemetry": True, "drs": True, "order": True},
         quality=quality_report(),
         grade="A",

@@ -17,8 +17,8 @@ from publish.stores.shared_documents import read_document
 RunAtOnce = Callable[[Store, list[Job]], None]
 PATHS = ("frames/25/0000.json.gz", "parquet/laps.parquet", "parquet/results.parquet", "rows/skip_1.json.gz")
 COPIES = {
-    "v1/parquet/laps/year=2024/session_key=9472.parquet": "parquet/laps.parquet",
-    "v1/parquet/results/year=2024/session_key=9472.parquet": "parquet/results.parquet",
+    "v1/parquet/laps/2024/9472.parquet": "parquet/laps.parquet",
+    "v1/parquet/results/2024/9472.parquet": "parquet/results.parquet",
     "telemetry/2024/1/skip_1.json.gz": "rows/skip_1.json.gz",
 }
 _PATIENCE_S = 120.0

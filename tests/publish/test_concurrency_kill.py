@@ -18,7 +18,7 @@ from publish.stores.shared_documents import read_document
 
 PATHS = (*(f"frames/25/{number:04}.json.gz" for number in range(20)), "parquet/laps.parquet", "rows/skip_1.json.gz")
 COPIES = {
-    "v1/parquet/laps/year=2024/session_key=9472.parquet": "parquet/laps.parquet",
+    "v1/parquet/laps/2024/9472.parquet": "parquet/laps.parquet",
     "telemetry/2024/1/skip_1.json.gz": "rows/skip_1.json.gz",
 }
 _KILLS = 8

@@ -16,8 +16,8 @@ from transforms.errors import InputError, PublicationError
 from transforms.session_types import SESSION_CODES
 
 COPIES = {
-    "v1/parquet/laps/year=2024/session_key=9472.parquet": "parquet/laps.parquet",
-    "v1/parquet/results/year=2024/session_key=9472.parquet": "parquet/results.parquet",
+    "v1/parquet/laps/2024/9472.parquet": "parquet/laps.parquet",
+    "v1/parquet/results/2024/9472.parquet": "parquet/results.parquet",
     "telemetry/2024/1/skip_1.json.gz": "rows/skip_1.json.gz",
     "telemetry/2024/1/skip_2.json.gz": "rows/skip_2.json.gz",
 }
@@ -47,6 +47,7 @@ def test_first_publication_is_complete(store, publishing):
         "index.json",
         "v1/changes.json",
         "v1/changes.atom",
+        "v1/files/2024.json",
         "v1/seasons/2024.json",
         "v1/sessions/9472/latest.json",
         folder + "manifest.json",
@@ -96,7 +97,12 @@ def test_order_of_requests(file_store, publishing):
     watched = WatchedStore(file_store)
     outcome = publish(watched, publishing)
     order = [_kind(key, outcome.revision) for _, key in watched.writes]
-    expected = ["object"] * 7 + ["manifest", "latest"] + ["copy"] * 4 + ["season", "root", "feed", "feed", "root"]
+    expected = (
+        ["object"] * 7
+        + ["manifest", "latest"]
+        + ["copy"] * 4
+        + ["season", "root", "files", "root", "feed", "feed", "root"]
+    )
     assert order == expected
 
 
@@ -107,9 +113,12 @@ def _kind(key, revision):
         return "object"
     if key in (keys.CHANGES, keys.CHANGES_ATOM):
         return "feed"
-    return {"v1/sessions/9472/latest.json": "latest", "v1/seasons/2024.json": "season", "index.json": "root"}.get(
-        key, "copy"
-    )
+    return {
+        "v1/sessions/9472/latest.json": "latest",
+        "v1/seasons/2024.json": "season",
+        "v1/files/2024.json": "files",
+        "index.json": "root",
+    }.get(key, "copy")
 
 
 def test_the_same_again_writes_nothing(store, publishing):
@@ -247,7 +256,7 @@ def test_a_copy_whose_table_is_gone_goes_too(store, publishing):
     publish(store, publishing)
     publish(store, publishing, "two", paths=("overview.json.gz", "parquet/laps.parquet"))
     copies = {key for key in all_keys(store) if key.startswith(("telemetry/", "v1/parquet/"))}
-    assert copies == {"v1/parquet/laps/year=2024/session_key=9472.parquet"}
+    assert copies == {"v1/parquet/laps/2024/9472.parquet"}
 
 
 def test_only_races_have_rows_under_the_older_name(file_store, publishing):

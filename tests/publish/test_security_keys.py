@@ -36,7 +36,7 @@ HOSTILE = [
 ]
 _PLAIN = re.compile(
     r"index\.json|v1/seasons/2024\.json|v1/sessions/9472/(latest\.json|[0-9a-f]{16}-[0-9a-f]{8}/[a-z0-9_/]+(\.json|\.json\.gz|\.parquet))"
-    r"|v1/parquet/[a-z_]+/year=2024/session_key=9472\.parquet|telemetry/2024/1/skip_[0-9]+\.json\.gz"
+    r"|v1/parquet/[a-z_]+/2024/9472\.parquet|telemetry/2024/1/skip_[0-9]+\.json\.gz"
 )
 
 

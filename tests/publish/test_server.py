@@ -15,7 +15,7 @@ from publish.stores.folder import FileStore
 from transforms.errors import InputError, PublicationError
 
 OBJECT = "v1/sessions/9472/0123456789abcdef/overview.json.gz"
-TABLE = "v1/parquet/laps/year=2024/session_key=9472.parquet"
+TABLE = "v1/parquet/laps/2024/9472.parquet"
 
 
 @contextmanager

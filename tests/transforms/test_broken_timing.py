@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from sample_sessions import load_sample
+from sample_sessions import sample_recording
 
 from transforms.recording import Recording
 from transforms.session import SessionData, transform_session
@@ -14,7 +14,7 @@ from transforms.session import SessionData, transform_session
 
 @pytest.fixture(scope="module", params=["S", "SQ"])
 def recording(request: pytest.FixtureRequest, sample_cache: Path) -> Recording:
-    return load_sample(sample_cache, 2, request.param)
+    return sample_recording(sample_cache, 2, request.param)
 
 
 def with_nulls(table: pa.Table, columns: list[str], share: float, random: np.random.Generator) -> pa.Table:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from sample_sessions import load_sample
+from sample_sessions import sample_recording
 
 from transforms.frames import STATES
 from transforms.reconcile import reconcile
@@ -21,12 +21,12 @@ LEADER = "7"
 @pytest.fixture(scope="module")
 def race(sample_cache: Path) -> Recording:
     # What the upstream counted itself is tested where it is read.
-    return replace(load_sample(sample_cache, 1, "R"), lap_counts={})
+    return replace(sample_recording(sample_cache, 1, "R"), lap_counts={})
 
 
 @pytest.fixture(scope="module")
 def restarted(sample_cache: Path) -> Recording:
-    return replace(load_sample(sample_cache, 2, "R"), lap_counts={})
+    return replace(sample_recording(sample_cache, 2, "R"), lap_counts={})
 
 
 def with_rows(table: pa.Table, change: Callable[[dict[str, Any]], dict[str, Any] | None]) -> pa.Table:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from sample_sessions import load_sample
+from sample_sessions import sample_recording
 
 from transforms.frames import STATES
 from transforms.parts import read_parts
@@ -22,12 +22,12 @@ LEADER = "7"
 
 @pytest.fixture(scope="module")
 def race(sample_cache: Path) -> Recording:
-    return load_sample(sample_cache, 1, "R")
+    return sample_recording(sample_cache, 1, "R")
 
 
 @pytest.fixture(scope="module", params=["Q", "SQ"])
 def qualifying(sample_cache: Path, request: pytest.FixtureRequest) -> Recording:
-    return load_sample(sample_cache, 2, request.param)
+    return sample_recording(sample_cache, 2, request.param)
 
 
 def with_rows(table: pa.Table, change: Callable[[dict[str, Any]], dict[str, Any]]) -> pa.Table:
@@ -60,7 +60,7 @@ def test_what_is_missing_counts_without_telemetry_too(race: Recording) -> None:
 
 
 def test_practice_misses_no_result(sample_cache: Path) -> None:
-    assert transform_session(load_sample(sample_cache, 1, "FP1")).quality["missing"] == []
+    assert transform_session(sample_recording(sample_cache, 1, "FP1")).quality["missing"] == []
 
 
 @pytest.mark.parametrize("ended", [False, True])

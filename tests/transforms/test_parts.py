@@ -5,7 +5,7 @@ import dataclasses
 import pyarrow as pa
 import pytest
 
-from transforms.columns import LAPS, MESSAGES, RESULTS, SESSION_STATUS, TRACK_STATUS, WEATHER
+from transforms.columns import MESSAGES, RECORDED_LAPS, RECORDED_RESULTS, SESSION_STATUS, TRACK_STATUS, WEATHER
 from transforms.frames import Clock
 from transforms.parts import Part, onto_clock, read_parts
 from transforms.recording import Driver, Recording, SessionIdentity
@@ -29,7 +29,13 @@ QUALIFYING = (
 
 
 def recording(status: tuple[tuple[int, str], ...], code: str = "Q", name: str = "Qualifying", cars: int = 20):
-    tables = {"laps": LAPS, "results": RESULTS, "weather": WEATHER, "track_status": TRACK_STATUS, "messages": MESSAGES}
+    tables = {
+        "laps": RECORDED_LAPS,
+        "results": RECORDED_RESULTS,
+        "weather": WEATHER,
+        "track_status": TRACK_STATUS,
+        "messages": MESSAGES,
+    }
     empty = {name: table.schema.empty_table() for name, table in tables.items()}
     rows = [{"time_ms": time_ms, "status": said} for time_ms, said in status]
     return Recording(

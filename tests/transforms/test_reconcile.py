@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from sample_sessions import load_sample
+from sample_sessions import sample_recording
 
 from transforms.reconcile import reconcile
 from transforms.recording import Recording
@@ -16,7 +16,7 @@ from transforms.session import SessionData, transform_session
 
 @pytest.fixture(scope="module")
 def race(sample_cache: Path) -> Recording:
-    return load_sample(sample_cache, 1, "R")
+    return sample_recording(sample_cache, 1, "R")
 
 
 def with_rows(table: pa.Table, change: Callable[[dict[str, Any]], dict[str, Any]]) -> pa.Table:
@@ -70,7 +70,7 @@ def test_drivers_are_in_the_order_of_their_numbers_in_every_document(race: Recor
     assert list(data.quality["coverage"]) == numbers
     for name in ("telemetry", "positions"):
         assert list(dict.fromkeys(data.tables[name]["car"].to_pylist())) == [
-            n for n in numbers if n in dict.fromkeys(data.tables[name]["car"].to_pylist())
+            n for n in sorted(numbers) if n in dict.fromkeys(data.tables[name]["car"].to_pylist())
         ]
 
 

@@ -22,7 +22,7 @@ from transforms.texts import DAMAGED, clean_text, clean_texts
 def with_laps(recording: Recording, **texts: str) -> Recording:
     """The recording with these texts in every lap."""
     rows = [row | texts for row in recording.laps.to_pylist()]
-    return replace(recording, laps=columns.LAPS.of_rows(rows))
+    return replace(recording, laps=columns.RECORDED_LAPS.of_rows(rows))
 
 
 def with_messages(recording: Recording, *messages: str) -> Recording:

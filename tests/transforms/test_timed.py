@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from sample_sessions import load_sample
+from sample_sessions import sample_recording
 
 from transforms import timed
 from transforms.recording import Recording
@@ -17,12 +17,12 @@ from transforms.session import SessionData, transform_session
 
 @pytest.fixture(scope="module")
 def qualifying(sample_cache: Path) -> Recording:
-    return load_sample(sample_cache, 1, "Q")
+    return sample_recording(sample_cache, 1, "Q")
 
 
 @pytest.fixture(scope="module")
 def practice(sample_cache: Path) -> Recording:
-    return load_sample(sample_cache, 1, "FP1")
+    return sample_recording(sample_cache, 1, "FP1")
 
 
 def with_rows(table: pa.Table, change: Callable[[dict[str, Any]], dict[str, Any] | None]) -> pa.Table:
@@ -72,7 +72,7 @@ def test_nothing_differs_where_nothing_is_wrong(qualifying: Recording) -> None:
 
 @pytest.mark.parametrize("session", ["Q", "SQ", "FP1"])
 def test_nobody_has_a_place_before_a_time(sample_cache: Path, session: str) -> None:
-    recording = load_sample(sample_cache, 2, session)
+    recording = sample_recording(sample_cache, 2, session)
     data = transform_session(recording)
     cars = list(data.frames.cars)
     set_ms, _ = timed.timed_laps(recording.laps, cars)

@@ -13,11 +13,11 @@ def lap(car: str, number: int, start_s: float | None, end_s: float | None, **mor
 
 
 def laps_table(rows: list[dict]) -> pa.Table:
-    return columns.LAPS.of_rows(rows)
+    return columns.RECORDED_LAPS.of_rows(rows)
 
 
 def results_table(rows: list[dict]) -> pa.Table:
-    return columns.RESULTS.of_rows(rows)
+    return columns.RECORDED_RESULTS.of_rows(rows)
 
 
 def two_cars() -> dict[str, CarTiming]:

@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 import click
 import pytest
+from forked_python import ForkedPython
 from prefect_servers import copy_database
 
 from flows.cli.main import main, parse
@@ -390,18 +391,14 @@ def test_an_interrupted_session_says_so_and_ends_with_130(
         ("pyproject.toml", '[project]\nname = "mine"\n', False),
     ],
 )
-def test_a_server_is_found_where_prefect_finds_it(tmp_path: Path, file: str, text: str, is_set: bool) -> None:
+def test_a_server_is_found_where_prefect_finds_it(
+    forked: ForkedPython, tmp_path: Path, file: str, text: str, is_set: bool
+) -> None:
     (tmp_path / file).write_text(text)
     code = "import sys; from flows.engine.server import has_server; print(has_server())"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={**environment, "PREFECT_HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = forked.run("-c", code, env={**environment, "PREFECT_HOME": str(tmp_path)}, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [str(is_set)]
 
 

@@ -3,14 +3,14 @@
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
+
+from forked_python import ForkedPython
 
 from flows.sample import SAMPLE_YEAR
 from publish.contract.verify import verify_store
 from publish.stores.choose import open_store
 
-_PATIENCE_S = 240
 #: After which key is written the signal comes, which one it is, and what the command ends with.
 STAGES = {
     "while it loads": ("v1/status/*.json", signal.SIGTERM, 143),
@@ -40,21 +40,18 @@ runpy.run_module("flows.cli", run_name="__main__")
 """
 
 
-def publish(*before: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, *(before or ("-m", "flows.cli")), "publish", str(SAMPLE_YEAR), "1", "FP1"]
-    return subprocess.run(
-        command, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=_PATIENCE_S
-    )
+def publish(forked: ForkedPython, *before: str) -> "subprocess.CompletedProcess[str]":
+    return forked.run(*(before or ("-m", "flows.cli")), "publish", str(SAMPLE_YEAR), "1", "FP1", env=os.environ)
 
 
-def test_ended_by_a_signal_at_each_stage_in_turn(sample_site: Path) -> None:
-    """Each time it begins with what the last one left behind. It may take over 20 s: four runs of the command."""
+def test_ended_by_a_signal_at_each_stage_in_turn(sample_site: Path, forked: ForkedPython) -> None:
+    """Each time it begins with what the last one left behind."""
     for stage, (pattern, number, code) in STAGES.items():
-        ended = publish("-c", _COMMAND, pattern, str(int(number)))
-        assert ended.returncode == code, (stage, ended.stdout)
+        ended = publish(forked, "-c", _COMMAND, pattern, str(int(number)))
+        assert ended.returncode == code, (stage, ended.stderr)
         # Copies and indexes may be behind what is current, never ahead; whatever is linked is whole.
         found = verify_store(open_store(sample_site.as_uri())).findings
         assert [one for one in found if not one.is_orphan and one.key.startswith("v1/sessions/")] == [], stage
-    again = publish()
-    assert again.returncode == 0, again.stdout
+    again = publish(forked)
+    assert again.returncode == 0, again.stderr
     assert verify_store(open_store(sample_site.as_uri()), deep=True).is_good

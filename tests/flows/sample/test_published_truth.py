@@ -37,11 +37,11 @@ def published(demo):
     @cache
     def read(round_number: int, code: str) -> Published:
         truth = sample_truth(round_number, code)
-        path = demo.site / f"v1/parquet/frames/year={SAMPLE_YEAR}/session_key={truth.session_key}.parquet"
+        path = demo.site / f"v1/parquet/frames/{SAMPLE_YEAR}/{truth.session_key}.parquet"
         latest = json.loads((demo.site / f"v1/sessions/{truth.session_key}/latest.json").read_bytes())
         manifest = json.loads((demo.site / f"v1/sessions/{truth.session_key}" / latest["manifest"]).read_bytes())
         origin = manifest["clock"]["session_time_origin_ms"]
-        names = ["car", "time_ms", "x_m", "y_m", "lap", "position", "tyre", "state", "speed_kmh"]
+        names = ["car", "time_ms", "x_m", "y_m", "lap", "position", "compound", "state", "speed_kmh"]
         table = pq.read_table(path, columns=names).to_pandas(categories=[])
         columns = {}
         for car, rows in table.groupby("car", observed=True):
@@ -110,7 +110,7 @@ def test_the_last_frame_holds_the_order_across_the_line_and_results_the_classifi
     last = sorted(result.columns, key=lambda car: result.columns[car]["position"][-1])
     assert tuple(last[: len(truth.across_line)]) == truth.across_line
     key = truth.session_key
-    table = pq.read_table(demo.site / f"v1/parquet/results/year={SAMPLE_YEAR}/session_key={key}.parquet").to_pylist()
+    table = pq.read_table(demo.site / f"v1/parquet/results/{SAMPLE_YEAR}/{key}.parquet").to_pylist()
     official = [row["car"] for row in sorted(table, key=lambda r: (r["position"] is None, r["position"]))]
     assert official[: len(truth.across_line)] == [c.number for c in truth.classification][: len(truth.across_line)]
 
@@ -134,7 +134,7 @@ def test_tyre_outside_the_pit_lane(published, session) -> None:
         row = result.truth.row(car)
         state = np.array(STATES)[result.truth.state[row][at]]
         true = np.array([names.get(int(code), "") for code in result.truth.tyre[row][at]])
-        mine = np.array([value if isinstance(value, str) else "" for value in columns["tyre"]])
+        mine = np.array([value if isinstance(value, str) else "" for value in columns["compound"]])
         compare = (state == "running") & (result.ticks > result.truth.start_ms)
         assert (mine[compare] != true[compare]).sum() <= 10, car
 
@@ -173,7 +173,5 @@ def test_a_car_that_never_starts_is_never_shown_as_running(published) -> None:
 def test_no_drs_is_absent_not_off(demo) -> None:
     for session, expected in (((1, "R"), True), ((3, "R"), False)):
         key = sample_truth(*session).session_key
-        table = pq.read_table(
-            demo.site / f"v1/parquet/telemetry/year={SAMPLE_YEAR}/session_key={key}.parquet", columns=["drs"]
-        )
+        table = pq.read_table(demo.site / f"v1/parquet/telemetry/{SAMPLE_YEAR}/{key}.parquet", columns=["drs"])
         assert (table["drs"].null_count < table.num_rows) is expected

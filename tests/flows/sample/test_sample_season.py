@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zlib
@@ -74,10 +75,9 @@ class _Collector(logging.Handler):
 
 
 @pytest.fixture(scope="module")
-def sample_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sample")
-    write_sample_season(folder)
-    return folder
+def sample_cache(sample_season: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of which nothing has been parsed."""
+    return Path(shutil.copytree(sample_season, tmp_path_factory.mktemp("sample"), dirs_exist_ok=True))
 
 
 @pytest.fixture(scope="module")

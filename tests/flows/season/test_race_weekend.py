@@ -455,7 +455,7 @@ def fetched_elsewhere(weekend: Weekend) -> None:
     (publishing,) = (
         one
         for one in weekend.installation.flow_runs(deployments={"name": {"any_": ["publish-session"]}})
-        if one["state_type"] == "SCHEDULED" and one["parameters"]["source"] == "archive"
+        if one["state_type"] == "SCHEDULED" and one["parameters"].get("source") == "archive"
     )
     ends_as(weekend.execute(publishing["id"]), "Completed", "Published")
     assert weekend.indexed(RENAMED, "Q")["state"] == "published"

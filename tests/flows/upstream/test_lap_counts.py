@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sample_sessions import load_sample, located_sample
+from sample_sessions import load_sample, located_sample, sample_recording
 
 from flows.upstream.client import Client
 from flows.upstream.http_cache import delete_bodies, read_bodies, write_bodies
@@ -72,13 +72,13 @@ def found(data: SessionData, check: str) -> list[dict[str, Any]]:
 def test_crossings_after_lost_laps_are_where_the_upstream_had_them(
     sample_cache: Path, cache: Path, cars: list[str], lost: tuple[int, ...]
 ) -> None:
-    race = load_sample(sample_cache, 1, "R")
+    race = sample_recording(sample_cache, 1, "R")
     true = lap_rows(transform_session(race))
     forget_laps(cache, race, cars, lost)
     data = transform_session(load_sample(cache, 1, "R"))
     rows = lap_rows(data)
     assert {key for key in true if key not in rows} == {(car, lap) for car in cars for lap in lost}
-    columns = ("start_ms", "end_ms", "lap_time_ms", "compound", "stint", "tyre_age_laps", "track_status", "pit_in_ms")
+    columns = ("start_ms", "end_ms", "lap_time_ms", "compound", "stint", "tyre_age_laps", "track_statuses", "pit_in_ms")
     for car in cars:
         for lap in range(1, 9):
             if lap not in lost:
@@ -89,7 +89,7 @@ def test_crossings_after_lost_laps_are_where_the_upstream_had_them(
 
 
 def test_laps_that_nobody_was_heard_of(sample_cache: Path, cache: Path) -> None:
-    race = load_sample(sample_cache, 1, "R")
+    race = sample_recording(sample_cache, 1, "R")
     forget_laps(cache, race, dict.fromkeys(race.laps["car"].to_pylist()), (4, 5))
     data = transform_session(load_sample(cache, 1, "R"))
     assert sorted(lap for car, lap in lap_rows(data) if car == "7") == [1, 2, 3, 6, 7, 8]
@@ -99,7 +99,7 @@ def test_laps_that_nobody_was_heard_of(sample_cache: Path, cache: Path) -> None:
 
 
 def test_without_the_stream_coordinates_are_kept_and_the_loss_is_said(sample_cache: Path, cache: Path) -> None:
-    race = load_sample(sample_cache, 1, "R")
+    race = sample_recording(sample_cache, 1, "R")
     forget_laps(cache, race, ["7"], (4, 5))
     load_sample(cache, 1, "R")
     delete_bodies(cache, [stream_url(cache)])

@@ -4,8 +4,6 @@ import dataclasses
 import json
 import os
 import pickle
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import requests
-from sample_sessions import load_sample, sample_session
+from forked_python import ForkedPython
+from sample_sessions import sample_recording, sample_session
 from upstream_double import Request, UpstreamDouble
 from upstream_season import CIRCUIT_HOST, RESULTS_HOST, SCHEDULE_HOST, TIMING_HOST
 
@@ -59,18 +58,12 @@ class Loaded:
         return dict(Counter(request.host for request in self.requests))
 
 
-def load(double: UpstreamDouble, cache: Path, round_number: int, code: str, **environment: str) -> Loaded:
+def load(forked: ForkedPython, double: UpstreamDouble, cache: Path, round_number: int, code: str) -> Loaded:
     cache.mkdir(exist_ok=True)
     before = len(double.requests())
     session = sample_session(round_number, code)
-    ended = subprocess.run(
-        [sys.executable, "-c", _LOAD, str(cache), str(session.year), str(session.round), session.event, code],
-        env={**os.environ, **double.environment(), **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    told = (str(cache), str(session.year), str(session.round), session.event, code)
+    ended = forked.run("-c", _LOAD, *told, env={**os.environ, **double.environment()})
     assert ended.returncode == 0, ended.stderr
     said = json.loads(ended.stdout.splitlines()[-1])
     recording = None if "error" in said else pickle.loads((cache / "recording.pickle").read_bytes())
@@ -95,10 +88,12 @@ def double(_started: UpstreamDouble) -> UpstreamDouble:
 
 
 @pytest.fixture(scope="module")
-def first_race(_started: UpstreamDouble, tmp_path_factory: pytest.TempPathFactory) -> tuple[Loaded, Path]:
+def first_race(
+    forked: ForkedPython, _started: UpstreamDouble, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Loaded, Path]:
     """A race loaded with nothing changed and an empty cache, and that cache."""
     cache = tmp_path_factory.mktemp("cache")
-    return load(_started, cache, 1, "R"), cache
+    return load(forked, _started, cache, 1, "R"), cache
 
 
 def get(double: UpstreamDouble, host: str, path: str, **headers: str) -> requests.Response:
@@ -136,40 +131,42 @@ def same(one: Any, other: Any) -> bool:
 def test_a_race_is_the_same_as_from_a_filled_cache(first_race: tuple[Loaded, Path], sample_cache: Path) -> None:
     loaded, _ = first_race
     assert loaded.recording is not None and loaded.recording.missing == ()
-    assert same(loaded.recording, load_sample(sample_cache, 1, "R"))
+    assert same(loaded.recording, sample_recording(sample_cache, 1, "R"))
 
 
 def test_downloaded_twice_the_inputs_are_the_same(
-    double: UpstreamDouble, first_race: tuple[Loaded, Path], tmp_path: Path
+    forked: ForkedPython, double: UpstreamDouble, first_race: tuple[Loaded, Path], tmp_path: Path
 ) -> None:
-    again = load(double, tmp_path / "cache", 1, "R")
+    again = load(forked, double, tmp_path / "cache", 1, "R")
     assert again.fingerprint == first_race[0].fingerprint
     assert again.calls == first_race[0].calls
 
 
-def test_what_a_load_asks_for(double: UpstreamDouble, first_race: tuple[Loaded, Path]) -> None:
+def test_what_a_load_asks_for(forked: ForkedPython, double: UpstreamDouble, first_race: tuple[Loaded, Path]) -> None:
     loaded, cache = first_race
     assert loaded.calls == {SCHEDULE_HOST: 1, TIMING_HOST: 11, RESULTS_HOST: 2, CIRCUIT_HOST: 1}
-    assert load(double, cache, 1, "R").calls == {}
-    assert load(double, cache, 1, "Q").calls == {TIMING_HOST: 10, RESULTS_HOST: 1}
+    assert load(forked, double, cache, 1, "R").calls == {}
+    assert load(forked, double, cache, 1, "Q").calls == {TIMING_HOST: 10, RESULTS_HOST: 1}
     # Practice takes its drivers from the race's results, which this cache has.
-    assert load(double, cache, 1, "FP1").calls == {TIMING_HOST: 10}
+    assert load(forked, double, cache, 1, "FP1").calls == {TIMING_HOST: 10}
     assert {request.status for request in double.requests()} == {200}
     assert len(double.requests_of(1, "Q")) == 11 and double.requests_of(1, "R") == []
     assert double.max_concurrency(TIMING_HOST) == 1
 
 
-def test_too_many_calls_are_refused(double: UpstreamDouble, tmp_path: Path) -> None:
+def test_too_many_calls_are_refused(forked: ForkedPython, double: UpstreamDouble, tmp_path: Path) -> None:
     double.limit(RESULTS_HOST, calls=1, window_s=3600)
     get(double, RESULTS_HOST, f"/ergast/f1/{SAMPLE_YEAR}/1/results.json")
-    assert load(double, tmp_path / "cache", 1, "Q").error == "UpstreamError"
+    assert load(forked, double, tmp_path / "cache", 1, "Q").error == "UpstreamError"
     (refused,) = double.refused()
     assert (refused.session, refused.what) == ((1, "Q"), "results")
 
 
-def test_the_other_calendars_serve_when_the_schedule_is_away(double: UpstreamDouble, tmp_path: Path) -> None:
+def test_the_other_calendars_serve_when_the_schedule_is_away(
+    forked: ForkedPython, double: UpstreamDouble, tmp_path: Path
+) -> None:
     double.down(SCHEDULE_HOST, "error")
-    from_timing = load(double, tmp_path / "one", 3, "Q")
+    from_timing = load(forked, double, tmp_path / "one", 3, "Q")
     assert from_timing.recording is not None and from_timing.recording.identity.event == "Vantry Grand Prix"
     assert any(request.path.endswith("/Index.json") for request in from_timing.requests)
 

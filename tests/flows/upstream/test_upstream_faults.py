@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from sample_sessions import load_sample
+from sample_sessions import sample_recording
 
 from flows.sample import sample_truth
 from transforms.frames import STATES
@@ -20,12 +20,12 @@ OUT, RUNNING = STATES.index("out"), STATES.index("running")
 
 @pytest.fixture(scope="module")
 def race(sample_cache: Path) -> Recording:
-    return load_sample(sample_cache, 1, "R")
+    return sample_recording(sample_cache, 1, "R")
 
 
 @pytest.fixture(scope="module")
 def restarted(sample_cache: Path) -> Recording:
-    return load_sample(sample_cache, 2, "R")
+    return sample_recording(sample_cache, 2, "R")
 
 
 def checks(data: SessionData, check: str, car: str | None = None) -> list[dict]:
@@ -212,7 +212,7 @@ def test_tyre_data_late_or_contradictory(race: Recording) -> None:
     assert checks(data, "tyre_contradiction", LEADER)
     car = data.frames.cars[LEADER]
     first = car.lap == 1
-    assert (car.tyre[first] == -1).all() and (car.tyre[car.lap == 2] >= 0).all()
+    assert (car.compound[first] == -1).all() and (car.compound[car.lap == 2] >= 0).all()
 
 
 def test_no_drs_is_said(race: Recording) -> None:

@@ -8,13 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import small_session
 from frames_reader import read_json_gz
 from jsonschema import Draft202012Validator
 
-from transforms.columns import FRAMES, TABLES
+from transforms.columns import FRAMES, IDENTITY, TABLES
 from transforms.declare import CLOCK
 from transforms.frames import CHANNELS, CarFrames, Frames
 from transforms.recording import Recording
@@ -26,7 +27,7 @@ ROOT = Path(__file__).parents[3]
 #: What somebody who adds a column and a table writes, and in front of which line.
 CHANGES = {
     "transforms/columns.py": {
-        '        Column("color", TEXT, "", "Team colour, #rrggbb"),': (
+        '        Column("color", TEXT, "", "Team colour, #rrggbb", "the driver list has none"),': (
             '        Column("full_name", TEXT, "", "First and last name"),'
         ),
         "#: Published tables, by name.": """
@@ -81,8 +82,14 @@ def test_an_added_column_is_in_parquet_with_its_unit_and_in_the_dictionary(chang
     assert (field.metadata[b"unit"], field.metadata[b"description"]) == (b"", b"First and last name")
     dictionary = json.loads((changed / "v1/schemas/columns.json").read_text())
     entry = next(c for c in dictionary["tables"]["drivers"]["columns"] if c["name"] == "full_name")
-    assert entry == {"name": "full_name", "type": "string", "unit": "", "description": "First and last name"}
-    assert "| `full_name` | string |  | First and last name |" in (changed / "v1/schemas/tables.md").read_text()
+    assert entry == {
+        "name": "full_name",
+        "type": "string",
+        "unit": "",
+        "description": "First and last name",
+        "null": "",
+    }
+    assert "| `full_name` | string |  | First and last name |  |" in (changed / "v1/schemas/tables.md").read_text()
 
 
 def test_an_added_table_is_in_parquet_sorted_and_on_the_clock(changed: Path) -> None:
@@ -148,3 +155,13 @@ def test_every_field_of_a_car_is_a_channel_and_a_column_of_the_frames() -> None:
     for channel in CHANNELS:
         assert channel.kind == "continuous" or channel.per_unit == 1
         assert not channel.names or hasattr(Frames, channel.names) or channel.names in Frames.__dataclass_fields__
+
+
+def test_a_column_of_one_name_is_the_same_in_every_table() -> None:
+    """One name has one type and one unit, wherever it stands."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for table in TABLES.values():
+        for column in (*IDENTITY.values(), *table.columns):
+            found.setdefault(column.name, set()).add((str(column.type), column.unit))
+    assert {name: facts for name, facts in found.items() if len(facts) > 1} == {}
+    assert not any(pa.types.is_dictionary(column.type) for table in TABLES.values() for column in table.columns)

@@ -24,7 +24,7 @@ from transforms.errors import PublicationError
 NOW = datetime(2024, 3, 3, 12, 0, tzinfo=UTC)
 ME = IDENTITY_OF_SESSION
 SUMMARY = Summary("A", {"positions": True}, "inputs", "code")
-LAPS_COPY = "v1/parquet/laps/year=2024/session_key=9472.parquet"
+LAPS_COPY = "v1/parquet/laps/2024/9472.parquet"
 
 
 @pytest.fixture(scope="module")
@@ -124,10 +124,10 @@ def test_other_content_is_never_taken_for_what_the_name_promises(file_store, enc
 def test_copies_and_indexes_are_mended(file_store, encoded):
     publish_revision(file_store, encoded[0], ME, summary=SUMMARY, now=NOW)
     file_store.write(LAPS_COPY, b"stale")
-    file_store.delete("v1/parquet/results/year=2024/session_key=9472.parquet")
+    file_store.delete("v1/parquet/results/2024/9472.parquet")
     for key in (
-        "v1/parquet/laps/year=2024/session_key=1.parquet",
-        "v1/parquet/ghosts/year=2024/session_key=9472.parquet",
+        "v1/parquet/laps/2024/1.parquet",
+        "v1/parquet/ghosts/2024/9472.parquet",
         "telemetry/2024/1/skip_99.json.gz",
         "telemetry/2024/9/skip_1.json.gz",
     ):

@@ -86,7 +86,7 @@ def _change_document(store, key, **change):
     store.write(key, encode_document(read_document(store, key, dict) | change))
 
 
-CURRENT_COPY = "v1/parquet/laps/year=2024/session_key=9472.parquet"
+CURRENT_COPY = "v1/parquet/laps/2024/9472.parquet"
 LATEST, SEASON = "v1/sessions/9472/latest.json", "v1/seasons/2024.json"
 SHALLOW = {
     "a lost object": (lambda s: s.delete(_object(s, "overview.json.gz")), "overview.json.gz", "not there"),
@@ -102,7 +102,7 @@ SHALLOW = {
     "a lost copy": (lambda s: s.delete(CURRENT_COPY), CURRENT_COPY, "not there"),
     "a stale copy": (lambda s: s.write(CURRENT_COPY, b"old"), CURRENT_COPY, "not a copy"),
     "a copy of nothing": (
-        lambda s: s.write("v1/parquet/laps/year=2024/session_key=1.parquet", b"x"), "key=1.parquet", "nothing",
+        lambda s: s.write("v1/parquet/laps/2024/1.parquet", b"x"), "2024/1.parquet", "nothing",
     ),
     "rows of nothing": (lambda s: s.write("telemetry/2024/9/skip_1.json.gz", b"x"), "9/skip_1", "nothing"),
     "a lost season": (lambda s: s.delete(SEASON), SEASON, "not there"),

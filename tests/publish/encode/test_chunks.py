@@ -57,7 +57,7 @@ def expected(source: Frames, car: str, channel) -> list:
         return [None] * source.clock.ticks
     if channel.kind == "continuous":
         return [None if np.isnan(v) else float(v) for v in values]
-    names = {"tyre": TYRES, "state": STATES}.get(channel.column)
+    names = {"compound": TYRES, "state": STATES}.get(channel.column)
     return [None if v < 0 else names[v] if names else int(v) for v in values]
 
 
@@ -84,7 +84,7 @@ def test_every_channel_comes_back(tmp_path):
         source,
         **{
             # Gaps: single ticks, the first and the last of a chunk, across a chunk, one whole chunk of one channel.
-            cars[0]: with_gap(with_gap(source.cars[cars[0]], 0, 1), 1490, 1510, "x_m", "gear", "tyre", "state"),
+            cars[0]: with_gap(with_gap(source.cars[cars[0]], 0, 1), 1490, 1510, "x_m", "gear", "compound", "state"),
             cars[1]: with_gap(with_gap(source.cars[cars[1]], 1500, 3000, "rpm", "lap"), 3000, 3001),
         },
     )
@@ -125,7 +125,7 @@ def test_known_values_are_written_as_the_contract_says(tmp_path):
         interval_s=np.array([1, 7, 7, 7, 7, 7, 7, 7, 7, 7, 0.5, 7], np.float32),
         gear=np.array([7, 7, 8, 8, -1, -1, 8, 8, *[8] * 4], np.int8),
         brake=np.array([1, 0, 0, 0, 0, 0, 0, 0, *[0] * 4], np.int8),
-        tyre=np.array([0, 0, 0, 1, 1, 1, -1, -1, *[-1] * 4], np.int8),
+        compound=np.array([0, 0, 0, 1, 1, 1, -1, -1, *[-1] * 4], np.int8),
         state=np.array([0, 1, 1, 1, 1, 1, 1, 5, *[5] * 4], np.int8),
     )
     source = dataclasses.replace(
@@ -199,7 +199,7 @@ def any_frames(draw: st.DrawFn) -> Frames:
         number: {c.column: getattr(car, c.column) for c in CONTINUOUS + HELD} for number, car in source.cars.items()
     }
     tick = st.integers(0, ticks) | st.sampled_from((0, 1, ticks - 1, ticks))
-    highest = {"tyre": len(TYRES) - 1, "state": len(STATES) - 1}
+    highest = {"compound": len(TYRES) - 1, "state": len(STATES) - 1}
     for _ in range(draw(st.integers(0, 8))):
         values, channel = cars[draw(st.sampled_from(sorted(cars)))], draw(st.sampled_from(CONTINUOUS + HELD))
         any_value = (

@@ -77,7 +77,7 @@ def test_it_has_the_contract_fields(data):
         "differences": 2,
         "every_ms": 0,
         "column": "x_m",
-        "description": "East-like coordinate of the circuit's own frame; null in a gap",
+        "description": "East-like coordinate of the circuit's own frame",
     }
     assert sorted(made["frames"]["channels"]) == ["gear", "x"]
     assert (made["samples"]["chunk_ms"], made["samples"]["lap_length_m"]) == (60_000, LAP_M)
@@ -89,7 +89,7 @@ def test_it_has_the_contract_fields(data):
         "interpolation": "cubic",
         "max_gap_ms": 1500,
         "null": "no sample",
-        "description": "East-like coordinate of the circuit's own frame; null in a gap",
+        "description": "East-like coordinate of the circuit's own frame",
     }
     assert sorted(made["samples"]["channels"]) == ["gear", "x"]
 

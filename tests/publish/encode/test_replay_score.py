@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 from replay_score import Score, score_rows
-from sample_sessions import load_sample
+from sample_sessions import sample_recording
 
 from publish.encode.files import BoundedPool
 from publish.encode.rows import encode_rows
@@ -18,7 +18,7 @@ from transforms.session import transform_session
 
 @pytest.fixture(scope="module")
 def race(sample_cache: Path) -> Recording:
-    return load_sample(sample_cache, 1, "R")
+    return sample_recording(sample_cache, 1, "R")
 
 
 @pytest.fixture(scope="module")

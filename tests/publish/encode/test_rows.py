@@ -8,39 +8,40 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from session_data import frames, row_frames, with_gap
+from session_data import frames, row_frames, rows_of, with_gap
 
 import publish.encode.rows
 from publish.encode.files import BoundedPool
 from publish.encode.rows import encode_rows
 from transforms.errors import PublicationError
-from transforms.frames import RowFrames
+from transforms.frames import RowFrames, Rows
 
 
-def reference(rows: RowFrames, skip: int) -> dict:
+def reference(rows: Rows, skip: int) -> dict:
     """The format as DESIGN describes it, one value at a time."""
 
     def number(value: float, decimals: int = 1) -> float | None:
         return round(float(value), decimals) if math.isfinite(value) else None
 
+    whole = rows.block(0, rows.count)
     made = []
-    for i in range(0, len(rows.t_s), skip):
+    for i in range(0, rows.count, skip):
         drivers = {}
         for k, code in enumerate(rows.codes):
-            if not math.isnan(rows.x_m[i, k]):
+            if not math.isnan(whole.x_m[i, k]):
                 drivers[code] = {
-                    "x": number(10.0 * float(rows.x_m[i, k])),
-                    "y": number(10.0 * float(rows.y_m[i, k])),
-                    "dist": number(rows.distance_m[i, k]),
-                    "lap": int(rows.lap[i, k]),
-                    "rel_dist": number(rows.rel_dist[i, k]),
-                    "tyre": int(rows.tyre[i, k]),
-                    "position": int(rows.position[i, k]),
-                    "speed": known(rows.speed_kmh[i, k]),
-                    "gear": known(rows.gear[i, k]),
-                    "drs": known(rows.drs[i, k]),
+                    "x": number(10.0 * float(whole.x_m[i, k])),
+                    "y": number(10.0 * float(whole.y_m[i, k])),
+                    "dist": number(whole.distance_m[i, k]),
+                    "lap": int(whole.lap[i, k]),
+                    "rel_dist": number(whole.rel_dist[i, k]),
+                    "tyre": int(whole.tyre[i, k]),
+                    "position": int(whole.position[i, k]),
+                    "speed": known(whole.speed_kmh[i, k]),
+                    "gear": known(whole.gear[i, k]),
+                    "drs": known(whole.drs[i, k]),
                 }
-        made.append({"t": number(rows.t_s[i], 2), "lap": int(rows.leader_lap[i]), "drivers": drivers})
+        made.append({"t": number(whole.t_s[i], 2), "lap": int(whole.leader_lap[i]), "drivers": drivers})
     return {
         "frames": made,
         "driver_colors": {code: list(color) for code, color in zip(rows.codes, rows.colors, strict=True)},
@@ -52,16 +53,16 @@ def known(value) -> int | None:
     return int(value) if value >= 0 else None
 
 
-def encode(rows: RowFrames, spool: Path) -> dict[str, bytes]:
+def encode(rows: Rows, spool: Path) -> dict[str, bytes]:
     with BoundedPool() as pool:
         objects = encode_rows(rows, spool, pool)
     assert [entry.path for entry in objects] == [f"rows/skip_{n}.json.gz" for n in range(1, 11)]
-    assert all(entry.rows == len(range(0, len(rows.t_s), n)) for n, entry in enumerate(objects, 1))
+    assert all(entry.rows == len(range(0, rows.count, n)) for n, entry in enumerate(objects, 1))
     return {entry.path: gzip.decompress(entry.file.read_bytes()) for entry in objects}
 
 
 @pytest.fixture
-def rows() -> RowFrames:
+def rows() -> Rows:
     source = frames(173, cars=4)
     cars = list(source.cars)
     with_gaps = {
@@ -74,7 +75,7 @@ def rows() -> RowFrames:
     # A frame without any car, values that round to zero from below, and text that needs escaping.
     made.x_m[35, :] = np.nan
     made.x_m[50:52, 3] = (-0.004, 0.004)
-    return dataclasses.replace(made, codes=('A"B', "NOR", "Ö", "SAI"))
+    return rows_of(made, ('A"B', "NOR", "Ö", "SAI"))
 
 
 @pytest.mark.parametrize("block", [2000, 7, 64])
@@ -98,9 +99,9 @@ def test_fields_keep_their_order_and_numbers_are_json(tmp_path, rows):
 
 
 def test_what_is_not_known_is_null_and_never_a_number(tmp_path, rows):
-    drs = rows.drs.copy()
-    drs[:, 0] = -1
-    document = json.loads(encode(dataclasses.replace(rows, drs=drs), tmp_path)["rows/skip_1.json.gz"])
+    whole = rows.block(0, rows.count)
+    whole.drs[:, 0] = -1
+    document = json.loads(encode(rows_of(whole, rows.codes), tmp_path)["rows/skip_1.json.gz"])
     first = rows.codes[0]
     assert {frame["drivers"][first]["drs"] for frame in document["frames"] if first in frame["drivers"]} == {None}
 
@@ -112,9 +113,7 @@ def test_every_nth_frame_starts_at_the_first(tmp_path, rows):
 
 
 def test_no_frames_is_a_valid_file(tmp_path, rows):
-    fields = {f.name: getattr(rows, f.name) for f in dataclasses.fields(rows)}
-    empty = RowFrames(**{name: v[:0] if isinstance(v, np.ndarray) else v for name, v in fields.items()})
-    assert json.loads(encode(empty, tmp_path)["rows/skip_3.json.gz"])["frames"] == []
+    assert json.loads(encode(dataclasses.replace(rows, count=0), tmp_path)["rows/skip_3.json.gz"])["frames"] == []
 
 
 def test_a_full_disk_stops_it(tmp_path, rows):
@@ -125,7 +124,7 @@ def test_a_full_disk_stops_it(tmp_path, rows):
 
 
 @st.composite
-def any_rows(draw: st.DrawFn) -> RowFrames:
+def any_rows(draw: st.DrawFn) -> Rows:
     """A few frames of any numbers that have a row's decimals or one more, but never lie in the middle of two."""
     count, cars = draw(st.integers(0, 25)), draw(st.integers(1, 4))
 
@@ -143,11 +142,9 @@ def any_rows(draw: st.DrawFn) -> RowFrames:
     x_m[column(both, 0, 3, np.int64) == 0] = np.nan
     y_m = decimals(both, -2_000, 2_000, 2, np.float32)
     y_m[column(both, 0, 9, np.int64) == 0] = np.nan
-    return RowFrames(
+    whole = RowFrames(
         t_s=decimals((count,), 0, 9_000, 2, np.float64),
         leader_lap=column((count,), 1, 78, np.int16),
-        codes=tuple(draw(st.lists(st.text(max_size=4), min_size=cars, max_size=cars, unique=True))),
-        colors=tuple(draw(st.tuples(*[st.integers(0, 255)] * 3)) for _ in range(cars)),
         x_m=x_m,
         y_m=y_m,
         distance_m=decimals(both, -10, 9_000, 1, np.float32),
@@ -158,8 +155,10 @@ def any_rows(draw: st.DrawFn) -> RowFrames:
         speed_kmh=column(both, -1, 380, np.int16),
         gear=column(both, -1, 8, np.int8),
         drs=column(both, -1, 14, np.int8),
-        statuses=(("1", -12.5, 100.0), ("4", 100.0, None)),
     )
+    codes = tuple(draw(st.lists(st.text(max_size=4), min_size=cars, max_size=cars, unique=True)))
+    colors = tuple(draw(st.tuples(*[st.integers(0, 255)] * 3)) for _ in range(cars))
+    return dataclasses.replace(rows_of(whole, codes), colors=colors)
 
 
 @settings(max_examples=30)

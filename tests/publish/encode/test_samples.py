@@ -121,7 +121,7 @@ def test_every_sample_and_every_held_value_comes_back(tmp_path):
     source = frames(3001, cars=3)
     cars = list(source.cars)
     gaps = {
-        cars[0]: with_gap(source.cars[cars[0]], 1490, 1510, "x_m", "gear", "tyre", "state"),
+        cars[0]: with_gap(source.cars[cars[0]], 1490, 1510, "x_m", "gear", "compound", "state"),
         cars[1]: with_gap(with_gap(source.cars[cars[1]], 1500, 3000, "rpm", "lap"), 2990, 3001),
     }
     source = dataclasses.replace(source, cars=source.cars | gaps)

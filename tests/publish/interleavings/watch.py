@@ -20,9 +20,10 @@ _NAMES = (
     r"index\.json",
     r"v1/seasons/[0-9]{4}\.json",
     r"v1/changes\.(json|atom)",
+    r"v1/files/[0-9]{4}\.json",
     r"v1/sessions/[0-9]+/latest\.json",
     r"v1/sessions/[0-9]+/[0-9a-f-]+/(manifest\.json|[a-z0-9_/]+(\.json\.gz|\.parquet))",
-    r"v1/parquet/(?P<table>[a-z]+)/year=[0-9]{4}/session_key=(?P<session_key>[0-9]+)\.parquet",
+    r"v1/parquet/(?P<table>[a-z]+)/[0-9]{4}/(?P<session_key>[0-9]+)\.parquet",
     r"telemetry/[0-9]{4}/[0-9]+/(?P<rows>skip_[0-9]+)\.json\.gz",
     r"v1/status/[0-9]{4}/([0-9]+/[A-Z0-9]+|moves)\.json",
 )

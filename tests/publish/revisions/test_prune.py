@@ -21,7 +21,7 @@ START = datetime(2024, 3, 3, 12, 0, tzinfo=UTC)
 LATER = datetime.now(UTC) + timedelta(days=365)
 DAY = timedelta(days=1)
 PATHS = ("overview.json.gz", "parquet/laps.parquet", "rows/skip_1.json.gz")
-COPIES = {"v1/parquet/laps/year=2024/session_key=9472.parquet": PATHS[1], "telemetry/2024/1/skip_1.json.gz": PATHS[2]}
+COPIES = {"v1/parquet/laps/2024/9472.parquet": PATHS[1], "telemetry/2024/1/skip_1.json.gz": PATHS[2]}
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from transforms.track import Track
 NOW = datetime(2024, 3, 3, 12, tzinfo=UTC)
 TICKS = 4000  # 160 s: three chunks
 GAP = (1600, 1800)
-TIMING = ("lap", "position", "gap_s", "interval_s", "laps_down", "tyre", "tyre_age_laps", "stint", "state")
+TIMING = ("lap", "position", "gap_s", "interval_s", "laps_down", "compound", "tyre_age_laps", "stint", "state")
 CAPABLE = {"positions": True, "telemetry": True, "drs": True, "messages": True, "weather": True}
 ORIGIN = datetime(2024, 3, 2, 15, 3, 42, 123_000, tzinfo=UTC)
 

@@ -92,7 +92,7 @@ def test_a_moment_is_shown_as_it_was(site, drive):
     assert [row["placed"] for row in seen["rows"]] == ["true", "false", "true"]
     first, second, last = (row["cells"] for row in seen["rows"])
     assert first[:3] == ["1", "D01", "Leader"]
-    assert first[3] == f"{made.TYRES[leader.tyre[tick]][0]}{leader.tyre_age_laps[tick]}"
+    assert first[3] == f"{made.TYRES[leader.compound[tick]][0]}{leader.tyre_age_laps[tick]}"
     assert float(second[2].removeprefix("+")) == pytest.approx(behind.gap_s[tick], abs=0.1)
     assert "no position" in second[4]
     assert last[2] == "+1 lap"

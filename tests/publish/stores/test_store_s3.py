@@ -311,7 +311,7 @@ def test_a_network_that_fails_at_random_costs_attempts_and_nothing_else(store, d
             assert latest is not None and latest["revision"] == encoded.revision
     assert stumbled == []
     assert len(latest["revisions"]) == 3
-    laps = {"v1/parquet/laps/year=2024/session_key=9472.parquet": "parquet/laps.parquet"}
+    laps = {"v1/parquet/laps/2024/9472.parquet": "parquet/laps.parquet"}
     check_copies(direct, 9472, laps | {"telemetry/2024/1/skip_1.json.gz": "rows/skip_1.json.gz"})
 
 
@@ -327,7 +327,7 @@ LOST_PERMISSIONS = (
 
 def test_a_permission_lost_in_the_middle_is_named_and_the_next_run_finishes(store, direct, proxy, publishing):
     paths = ("parquet/laps.parquet", "rows/skip_1.json.gz")
-    laps = {"v1/parquet/laps/year=2024/session_key=9472.parquet": "parquet/laps.parquet"}
+    laps = {"v1/parquet/laps/2024/9472.parquet": "parquet/laps.parquet"}
 
     def work(encoded):
         now = datetime.now(UTC)  # what is to be pruned is as old as moto says

@@ -1,0 +1,103 @@
+"""The list of table files of a season, for tools that cannot list over HTTPS: ``v1/files/<year>.json``.
+
+It names the files of the current revisions, which never change. Whoever finishes a publication brings it up to date,
+and whoever finds a session up to date repairs what a killed publisher has left undone.
+"""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from msgspec import UNSET
+
+from publish import keys
+from publish.encode.manifest import Manifest
+from publish.revisions.latest import Latest, read_latest
+from publish.season.index import update_root_index
+from publish.stores.base import Store
+from publish.stores.shared_documents import read_document, update_document
+from publish.structs import Count, Document, Name, Part, Revision, SessionCode, Sha256, Year, about
+
+_TABLES = ("parquet/", ".parquet")
+
+
+class TableFile(Part):
+    """One table of the current revision of a session."""
+
+    table: Name
+    session_key: int
+    round: Annotated[Count | None, about("Null once another event took the number")]
+    event: Name
+    session: SessionCode
+    revision: Revision
+    url: Annotated[str, about("Relative to the base URL; what is there never changes")]
+    bytes: Count
+    rows: Count | None
+    sha256: Sha256
+
+
+class Files(Document, tag="parcferme/files/1"):
+    """Every table of every session of a season, as it is current."""
+
+    year: Year
+    serial: Annotated[Count, about("Rises with every write")]
+    files: Annotated[tuple[TableFile, ...], about("By table and session key")]
+
+
+def link_of(year: int) -> dict[str, str | dict[str, str]]:
+    """Return how ``index.json`` links a season's list."""
+    return {f"files_{year:d}": keys.table_files(year)}
+
+
+def table_files(latest: Latest, manifest: Manifest) -> tuple[TableFile, ...]:
+    """Return the tables of the revision that ``manifest`` describes and ``latest`` names, by table."""
+    folder = keys.revision_folder(latest.session_key, manifest.revision)
+    begin, end = _TABLES
+    return tuple(
+        TableFile(
+            item.path.removeprefix(begin).removesuffix(end),
+            latest.session_key,
+            latest.round,
+            latest.event,
+            latest.session,
+            manifest.revision,
+            folder + item.path,
+            item.bytes,
+            None if item.rows is UNSET else item.rows,
+            item.sha256,
+        )
+        for item in sorted(manifest.objects, key=lambda item: item.path)
+        if item.path.startswith(begin) and item.path.endswith(end)
+    )
+
+
+def list_files(store: Store, year: int, session_keys: Iterable[int]) -> bool:
+    """Bring a season's list up to date with what is current of sessions; say whether anything was written.
+
+    Three requests for one session where there is nothing to do.
+
+    :raises PublicationError: the store refuses, the document cannot be used, or others keep changing it.
+    """
+    wanted = sorted(set(session_keys))
+
+    def change(before: Files | None) -> Files | None:
+        # Read after the list was read: whoever makes another revision current later also writes the list later.
+        files: dict[int, list[TableFile]] = {}
+        for file in before.files if before else ():
+            files.setdefault(file.session_key, []).append(file)
+        for session_key in wanted:
+            latest = read_latest(store, session_key)
+            manifest = None if latest is None else read_document(store, latest.manifest_key, Manifest)
+            if latest is None or manifest is None:
+                continue  # another one has become current just now: who made it so lists it
+            files[session_key] = list(table_files(latest, manifest)) if latest.year == year else []
+        every = [file for own in files.values() for file in own]
+        ordered = tuple(sorted(every, key=lambda file: (file.table, file.session_key)))
+        if before is not None and before.files == ordered:
+            return None
+        # The serial makes two writes differ: a list that was taken back is never taken for the one before.
+        return Files(year, before.serial + 1, ordered) if before else Files(year, 1, ordered)
+
+    written = update_document(store, keys.table_files(year), Files, change)
+    if written:
+        update_root_index(store, links=link_of(year))
+    return written
