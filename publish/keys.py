@@ -43,6 +43,8 @@ VIEWER = "index.html"
 STATUS_PAGE = "status.html"
 #: The page that shows how true each session is.
 TRUTH_PAGE = "truth.html"
+#: The page that says what tables and documents are made of.
+DICTIONARY_PAGE = "schemas.html"
 
 # Parts never start with a dot: no "..", no hidden or temporary file is ever a key.
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._=-]*"

@@ -4,6 +4,7 @@ Promises: every published document has a schema, made from the struct that reads
 entry; ``verify`` proves a whole destination against them. May import every room of ``publish`` below ``publication``.
 
 - ``schemas``, ``columns``: what documents and tables are made of. ``dictionary``: both, and the pages, as files.
+  ``page``: the same for a browser.
 - ``kinds``: what is inside the objects of a revision. ``contents``: whether one object is what its kind says.
 - ``verify``: whether a destination holds what it links. ``heal``: mends what it can of what is found.
 """

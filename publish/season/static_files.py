@@ -133,5 +133,10 @@ def _links(files: Mapping[str, bytes]) -> dict[str, str | dict[str, str]]:
     links: dict[str, str | dict[str, str]] = {"schemas": schemas} if schemas else {}
     if keys.READER_IN_JAVASCRIPT in files:
         links["reader"] = keys.READER_IN_JAVASCRIPT
-    pages = (("viewer", keys.VIEWER), ("status_page", keys.STATUS_PAGE), ("truth_page", keys.TRUTH_PAGE))
+    pages = (
+        ("viewer", keys.VIEWER),
+        ("status_page", keys.STATUS_PAGE),
+        ("truth_page", keys.TRUTH_PAGE),
+        ("dictionary_page", keys.DICTIONARY_PAGE),
+    )
     return links | {name: key for name, key in pages if key in files}

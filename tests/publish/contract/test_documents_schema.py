@@ -1,8 +1,11 @@
 """Every document the product writes fits its published JSON Schema, and the schemas notice what is wrong."""
 
 import copy
+import html
 import json
+import re
 from datetime import UTC, datetime
+from xml.etree import ElementTree
 
 import pytest
 from frames_reader import read_json_gz
@@ -11,8 +14,11 @@ from session_data import CIRCUIT, IDENTITY_OF_SESSION, frames, session_data, wit
 
 from publish.contract.columns import column_dictionary
 from publish.contract.dictionary import schema_documents
+from publish.contract.page import dictionary_page
+from publish.contract.schemas import DOCUMENTS
 from publish.encode.session import encode_session
 from publish.encode.verdict import Agreement, Findings, Verdict
+from publish.licence import UNOFFICIAL
 from publish.live.health import Check, Health
 from publish.live.runs import EndedEntry, PlannedEntry, RunningEntry, Runs
 from publish.live.status import Status
@@ -52,7 +58,7 @@ def made(tmp_path_factory):
 
 def test_there_is_a_schema_for_every_document():
     names = "index season latest manifest samples frames track laps results messages weather quality status health runs"
-    assert set(SCHEMAS) == {*names.split(), "rows", "changes", "site", "dictionary", "columns"}
+    assert set(SCHEMAS) == {*names.split(), "rows", "changes", "files", "site", "dictionary", "columns"}
     assert all(key == f"v1/schemas/{key.split('/')[-1]}" for key in schema_documents())
     assert schema_documents() == schema_documents()
 
@@ -231,3 +237,18 @@ def test_the_dictionary_has_every_column_and_channel():
     assert set(made["channels"]) == {channel.name for channel in CHANNELS}
     start = next(c for c in made["tables"]["sessions"]["columns"] if c["name"] == "start_utc")
     assert start["type"] == "timestamp[ms, UTC]"
+
+
+def test_the_dictionary_is_a_page_for_a_browser_that_loads_nothing() -> None:
+    (page,) = dictionary_page().values()
+    text = page.decode()
+    ElementTree.fromstring(re.sub(r"<(meta[^>]*)>", r"<\1/>", text.removeprefix("<!doctype html>\n")))
+    for name, table in TABLES.items():
+        section = text.partition(f'<h2 id="{name}">')[2].partition("<h2")[0]
+        rows = re.findall("<tr><td><code>([^<]+)</code></td>", section)
+        assert rows == table.names, name
+        assert "Formula 1 live timing" in section
+    assert "a gap of the source: it sent nothing or zeros" in text and html.escape(UNOFFICIAL) in text
+    linked = set(re.findall('href="([^"]+)"', text))
+    assert {f"v1/schemas/{name}.json" for name in DOCUMENTS} < linked <= schema_documents().keys()
+    assert not re.search("src=|<script|<style", text)
