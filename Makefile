@@ -36,7 +36,7 @@ test: tools ## lint, format, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --branch-coverage --numprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --branch-coverage --numprocesses 5 --dist loadfile --no-loadscope-reorder
 
 bench: tools ## measure races, play 20,000 schedules of all who publish at once; an hour of processor time or two
 	$(BIN)/python tests/benchmarks/bench_race.py --scaling

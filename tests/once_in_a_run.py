@@ -14,7 +14,12 @@ FOLDER = "PROCESSES_OF_THE_TEST_RUN_SHARE"
 
 
 def once_in_a_run(name: str, compute: Callable[[], T]) -> T:
-    """Return what ``compute`` returns, a copy for every caller; only the first one in the run computes it."""
+    """Return what ``compute`` returns, a copy for every caller; only the first one in the run computes it.
+
+    Outside of a run everybody does.
+    """
+    if FOLDER not in os.environ:
+        return compute()
     kept = Path(os.environ[FOLDER]) / f"{name}.pickle"
     with FileLock(f"{kept}.lock"):
         if not kept.is_file():

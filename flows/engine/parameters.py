@@ -6,11 +6,13 @@ bounds, patterns and choices are taken from these types.
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
+from flows.settings import Settings
+from flows.upstream.archive import Source
 from flows.upstream.selection import parse_rounds
 from transforms.declare import NAME_LENGTH
 from transforms.session_types import SESSION_CODES, SESSION_TYPES
@@ -54,6 +56,18 @@ Year = Annotated[int, Field(ge=2018, le=2100)]
 EventName = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=NAME_LENGTH)]
 
 
+#: No source was chosen: the worker's PARCFERME_SOURCE says which.
+AS_SET: Literal["as set"] = "as set"
+
+
+def _as_set_if_none(value: Any) -> Any:
+    """None is what callers from Python mean by nothing chosen; in a form an optional parameter confuses."""
+    return AS_SET if value is None else value
+
+
+ChosenSource = Annotated[Literal["as set", "upstream", "archive", "auto"], BeforeValidator(_as_set_if_none)]
+
+
 class _SaysHowToTypeRounds:
     """Lets the form say what a text of rounds looks like, where it would say that neither of two schemas fits."""
 
@@ -69,6 +83,11 @@ _RoundsList = Annotated[list[Annotated[int, Field(ge=1, le=99)]], Field(title="a
 #: Rounds: ``all``, ``1-5,8`` or a list of numbers. Has no default in any form: a field that is emptied is refused.
 Rounds = Annotated[_RoundsText | _RoundsList, _SaysHowToTypeRounds()]
 Sessions = Annotated[list[SessionName], Field(min_length=1)]
+
+
+def chosen_source(chosen: ChosenSource | None, settings: Settings) -> Source:
+    """Return the source that was chosen, or else the one that is set."""
+    return settings.source if chosen is None or chosen == AS_SET else chosen
 
 
 def round_numbers(rounds: str | list[int]) -> list[int] | None:

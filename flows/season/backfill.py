@@ -12,7 +12,18 @@ from prefect.states import Completed, Failed
 
 from flows.destination import open_destination
 from flows.engine.outages import ride_out_outages
-from flows.engine.parameters import ALL_SESSIONS, Rounds, SessionName, Sessions, Year, round_numbers, session_codes
+from flows.engine.parameters import (
+    ALL_SESSIONS,
+    AS_SET,
+    ChosenSource,
+    Rounds,
+    SessionName,
+    Sessions,
+    Year,
+    chosen_source,
+    round_numbers,
+    session_codes,
+)
 from flows.engine.refusal import refused_or_raise
 from flows.engine.session_runs import SessionRuns, backfill_name, cancel_runs_of, session_runs
 from flows.season.backfill_report import BackfillReport
@@ -46,7 +57,7 @@ def backfill(
     sessions: Sessions = list(ALL_SESSIONS),  # noqa: B006 (Prefect reads the default, nobody changes it)
     force: bool = False,
     refetch: bool = False,
-    source: Source | None = None,
+    source: ChosenSource = AS_SET,
 ) -> State[Any]:
     """Publish every chosen session of a season that has happened, newest first.
 
@@ -61,14 +72,14 @@ def backfill(
         force: Compute and publish them even if nothing has changed, and even if they are worse than what is published.
         refetch: Download everything anew instead of using what this machine keeps; published only where it differs.
         source: Where the raw data comes from. archive is the one of PARCFERME_ARCHIVE and nobody else is asked; auto is
-            the archive if it has the session, else the upstream. Empty: what PARCFERME_SOURCE of the worker says.
+            the archive if it has the session, else the upstream. as set: what PARCFERME_SOURCE of the worker says.
 
     :raises ChoiceError: nothing of that kind is in the season.
     """
     ride_out_outages(get_run_logger())
     settings = read_settings()
-    source = source or settings.source
-    settings = settings_for(settings, source, year)
+    wanted_from = chosen_source(source, settings)
+    settings = settings_for(settings, wanted_from, year)
     try:
         selection = select(settings, year, round_numbers(rounds), session_codes(sessions))
     except ChoiceError as error:
@@ -79,13 +90,13 @@ def backfill(
     over, upcoming = selection.over, selection.upcoming
     table = BackfillReport(f"backfill-{year}", get_run_logger())
     if this_deployment.id is not None:
-        order = Order(year, over, str(this_run.id), force=force, refetch=refetch, source=source)
+        order = Order(year, over, str(this_run.id), force=force, refetch=refetch, source=wanted_from)
         with session_runs() as runs:
-            table.expect(say_how_long(runs.client, settings, over) if source == UPSTREAM else "")
+            table.expect(say_how_long(runs.client, settings, over) if wanted_from == UPSTREAM else "")
             done = fan_out(runs, store, order, get_run_logger(), lambda so_far: table.show([*so_far, *upcoming]))
     else:
         done = publish_one_by_one(
-            selection, lambda one: _publish_one(one, force, refetch, source, selection.now), get_run_logger()
+            selection, lambda one: _publish_one(one, force, refetch, wanted_from, selection.now), get_run_logger()
         )
     reports = selection.in_order([*done, *upcoming])
     table.show(reports)

@@ -16,7 +16,7 @@ from prefect.states import AwaitingRetry, Completed, Running, Scheduled
 from flows.destination import open_destination
 from flows.engine.events import emit_session_event, flow_run_url
 from flows.engine.outages import ride_out_outages
-from flows.engine.parameters import EventName, SessionName, Year
+from flows.engine.parameters import AS_SET, ChosenSource, EventName, SessionName, Year, chosen_source
 from flows.engine.progress import ArtifactSink
 from flows.engine.refusal import refused_or_raise
 from flows.engine.revival import HEARD_AGAIN
@@ -30,7 +30,7 @@ from flows.session.steps import Request, Steps, carry_out, encode, load, publish
 from flows.session.waiting import next_attempt_utc, recheck_utc
 from flows.session_times import RECHECKS, session_end_utc
 from flows.settings import Settings, read_settings
-from flows.upstream.archive import Source, settings_for
+from flows.upstream.archive import settings_for
 from flows.upstream.calendar import NotStartedError
 from transforms.errors import AlreadyRunningError, ChoiceError, NotReadyError, UpstreamError
 
@@ -65,7 +65,7 @@ def publish_session(
     session: SessionName,
     force: bool = False,
     refetch: bool = False,
-    source: Source | None = None,
+    source: ChosenSource = AS_SET,
 ) -> PublishReport | State[Any]:
     """Publish one session.
 
@@ -80,13 +80,13 @@ def publish_session(
         force: Compute and publish it even if nothing has changed, and even if it is worse than what is published.
         refetch: Download everything anew instead of using what this machine keeps; published only if it differs.
         source: Where the raw data comes from. archive is the one of PARCFERME_ARCHIVE and nobody else is asked; auto is
-            the archive if it has the session, else the upstream. Empty: what PARCFERME_SOURCE of the worker says.
+            the archive if it has the session, else the upstream. as set: what PARCFERME_SOURCE of the worker says.
 
     :raises ParcfermeError: there is no new publication; what was published before is as it was.
     """
     ride_out_outages(get_run_logger())
     settings = read_settings()
-    source = choose_source(settings, source or settings.source, year, event, session.code, get_run_logger())
+    source = choose_source(settings, chosen_source(source, settings), year, event, session.code, get_run_logger())
     try:
         settings = settings_for(settings, source, year)
         run = SessionRun(

@@ -19,6 +19,7 @@ OFFICIAL, RECORDING = "live-timing", "recording"
 _OBJECTS = {OFFICIAL: "", RECORDING: ".recording"}
 #: Without it nobody knows where a car is, or when.
 _TIMING = "stream-extended_timing_data"
+_STREAM = "stream-"
 
 
 class RawSource(Part, kw_only=True):
@@ -50,7 +51,7 @@ class RawSession(Part, kw_only=True):
 
     @property
     def best(self) -> str:
-        """The name of the source to compute from: the one with timing and the session's end, else the official one."""
+        """The name of the source to compute from: with timing, the session's end, more streams, else the official."""
         return max(self.sources, key=lambda name: (*_worth(self.sources[name]), name == OFFICIAL))
 
 
@@ -62,7 +63,9 @@ class RawIndex(Document, tag="parcferme/raw-index/2", kw_only=True):
 
 
 def _worth(source: RawSource) -> tuple[bool, bool, int]:
-    return _TIMING in source.responses, source.is_complete, len(source.responses)
+    # Services can be asked again at any time; what a stream had is gone. One may stand in for what is lacking.
+    streams = [name for name in source.responses if name.startswith(_STREAM) and name not in source.absent]
+    return _TIMING in source.responses, source.is_complete, len(streams)
 
 
 def read_index(store: Store, year: int) -> RawIndex | None:

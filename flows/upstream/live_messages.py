@@ -186,7 +186,8 @@ def _parse_json(text: str) -> Any:
 
 def _dump(data: Any) -> bytes:
     try:
-        return orjson.dumps(data)
+        # What orjson returns keeps the memory it was written in, some kilobytes however short it is; a copy does not.
+        return bytes(memoryview(orjson.dumps(data)))
     except orjson.JSONEncodeError as error:
         # It is nested too deeply.
         raise UnreadableError from error

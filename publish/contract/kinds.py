@@ -96,14 +96,16 @@ class TrackCorner(Part):
     distance_m: float
 
 
-class Track(Document, tag="parcferme/track/1"):
-    """The outline of the circuit."""
+class Track(Document, tag="parcferme/track/2"):
+    """The outline of the circuit: a point every two metres or so, x, y and distance each in integers as frames are."""
 
     session_key: int
     unit: Literal["m"]
-    x: list[float]
-    y: list[float]
-    distance: list[float]
+    scale: float
+    differences: Literal[2]
+    x: list[int]
+    y: list[int]
+    distance: list[int]
     length_m: float
     sectors_m: tuple[float, float] | None
     rotation_deg: float | None

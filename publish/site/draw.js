@@ -1,6 +1,8 @@
 // The track map on a canvas: outline, start line, corners, cars.
 
-/** @import { Track } from "./types.d.ts" */
+/** @import { Corner } from "./types.d.ts" */
+
+/** @typedef {{ x: number[], y: number[], rotation_deg: number | null, corners: Corner[] | null }} Outline in metres */
 
 /**
  * A car to be drawn, in metres.
@@ -63,7 +65,7 @@ function spotsFor({ px, py, selected }, width) {
 export class TrackMap {
   /**
    * @param {HTMLCanvasElement} canvas to draw on
-   * @param {Track} track to be drawn
+   * @param {Outline} track to be drawn
    */
   constructor(canvas, track) {
     this.canvas = canvas;

@@ -54,6 +54,8 @@ export class Player {
     this.ready = false;
     /** Whether somebody was told that the moment cannot be shown. */
     this.isTold = false;
+    /** @type {Promise<void> | null} */
+    this.rest = null;
     /** Whether everything but the frames has been read. */
     this.isComplete = false;
     this.tableAt = 0;
@@ -77,7 +79,6 @@ export class Player {
       throw new LoadError("This session is published without frames, so that there is nothing to replay. What there is of it is linked under About the data.");
     }
     this.onLoad();
-    await this.readRest();
   }
 
   /**
@@ -93,6 +94,11 @@ export class Player {
       this.report(error);
       return null;
     }
+  }
+
+  /** Read once what the first frame does not need, when that is drawn or cannot be had. */
+  begin() {
+    this.rest ??= this.readRest().catch((error) => this.report(error));
   }
 
   /** What the first frame does not need. */
@@ -238,6 +244,7 @@ export class Player {
     byId("session").classList.toggle("waiting", !chunk); // what is still on the screen is of another moment
     if (!chunk) {
       this.view.showTimes(timeMs, null);
+      if (this.store.cover(timeMs) !== "coming") this.begin();
       return;
     }
     const tick = chunk.tickAt(timeMs);
@@ -252,6 +259,7 @@ export class Player {
       document.body.dataset.firstFrameMs = String(Math.round(performance.now()));
       document.body.dataset.ready = String(this.session.key);
     }
+    this.begin();
   }
 
   /** @param {number} timeMs the moment, of which it is said how it can be shown */

@@ -117,6 +117,8 @@ export interface Corner {
 
 export interface Track {
   schema: string;
+  scale: number;
+  differences: number;
   x: number[];
   y: number[];
   rotation_deg: number | null;

@@ -2,6 +2,7 @@
 
 import { Board } from "./board.js";
 import { hoursText } from "./clock.js";
+import { decodeContinuous } from "./decode.js";
 import { byId, setClass, setText, teamColor } from "./dom.js";
 import { TrackMap } from "./draw.js";
 import { BASE } from "./fetch.js";
@@ -10,7 +11,7 @@ import { Hiding } from "./spoilers.js";
 import { STATUSES, Timeline } from "./timeline.js";
 
 /** @import { Minute } from "./chunks.js" */
-/** @import { Dot } from "./draw.js" */
+/** @import { Dot, Outline } from "./draw.js" */
 /** @import { Car } from "./moment.js" */
 /** @import { Session } from "./session.js" */
 /** @import { PlacedMessage } from "./panels.js" */
@@ -70,7 +71,7 @@ export class View {
     byId("session").classList.toggle("mapless", !track);
     byId("map").hidden = !track;
     byId("map-missing").hidden = Boolean(track);
-    this.map = track ? new TrackMap(byId("map", HTMLCanvasElement), track) : null;
+    this.map = track ? new TrackMap(byId("map", HTMLCanvasElement), outlineOf(track)) : null;
     setText(byId("map-missing"), this.session.manifest.capabilities.telemetry
       ? "There is no outline of the track for this session, so that there is no map."
       : "This session has timing but no telemetry: no map, no speeds. The table is all there is.");
@@ -185,6 +186,15 @@ export function dotsOf(cars, selected, part, next) {
     return [{ number, code: driver.code, color: teamColor(driver), state, selected: number === selected, ...place }];
   });
   return dots.sort((a, b) => Number(b.selected) - Number(a.selected));
+}
+
+/**
+ * @param {Track} track as published
+ * @returns {Outline} its outline in metres
+ */
+function outlineOf(track) {
+  const [x, y] = [track.x, track.y].map((steps) => [...decodeContinuous(steps, track)]);
+  return { x, y, rotation_deg: track.rotation_deg, corners: track.corners };
 }
 
 /** @param {string | null} status code of the track status */

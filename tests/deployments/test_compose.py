@@ -135,7 +135,8 @@ def test_every_queue_has_its_worker(services: dict[str, dict[str, Any]]):
     environments = {name: services[name]["environment"] for name in ("control", "worker")}
     queues = {name: environment["PARCFERME_WORK_QUEUE"] for name, environment in environments.items()}
     assert queues == {"control": "control", "worker": "sessions"}
-    assert set(queues.values()) == set(QUEUES)
+    # The other one is worked off where the data can be had, which is not here (deployments/docs/two-sites.md).
+    assert set(queues.values()) == set(QUEUES) - {"upstream"}
     # A backfill and two others at once leave a place for check-health.
     assert int(environments["control"]["PARCFERME_WORKER_LIMIT"]) >= 3
     caches = [volume for name in queues for volume in services[name]["volumes"] if "cache" in json.dumps(volume)]

@@ -154,7 +154,7 @@ class Installation:
             run = self.flow_run(flow_run_id)
             return run if run["state_name"] in names else None
 
-        return wait_until(look, f"flow run {flow_run_id} is {' or '.join(names)}", timeout_s)
+        return wait_until(look, f"flow run {flow_run_id} is {' or '.join(names)}", timeout_s, poll_s=1.0)
 
     def get(self, path: str) -> Any:
         """Ask the API."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sample_sessions import load_sample
+from sample_sessions import sample_recording
 
 from flows.sample import STATES, sample_truth
 from flows.sample.truth import Truth
@@ -18,7 +18,7 @@ from transforms.session_types import Kind
 
 
 def transformed(cache: Path, round_number: int, code: str) -> tuple[SessionData, Truth, int]:
-    data = transform_session(load_sample(cache, round_number, code))
+    data = transform_session(sample_recording(cache, round_number, code))
     return data, sample_truth(round_number, code), data.frames.clock.session_time_origin_ms
 
 

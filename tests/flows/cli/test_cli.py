@@ -246,17 +246,6 @@ def test_the_index_is_written_without_prefect(sample_site: Path, capsys: pytest.
     assert "up to date" in capsys.readouterr().out
 
 
-def _run_python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        check=False,
-    )
-
-
 def test_help_and_typing_errors_do_not_wait_for_prefect(tmp_path: Path) -> None:
     code = "import sys; from flows.cli.main import main; print(main(sys.argv[1:]))\n"
     code += "slow = {'prefect', 'fastf1', 'pyarrow', 'pandas', 'numpy', 'pydantic', 'rich', 'boto3', 'httpx'}\n"
@@ -296,7 +285,9 @@ def _without_times(document: Any) -> Any:
     return {name: _without_times(value) for name, value in document.items() if name not in of_one_run}
 
 
-def test_prefect_and_the_command_line_on_its_own_do_the_same(sample_site: Path, tmp_path: Path) -> None:
+def test_prefect_and_the_command_line_on_its_own_do_the_same(
+    sample_site: Path, forked: ForkedPython, tmp_path: Path
+) -> None:
     """In one process each; with --prefect it starts a server in a home of its own and leaves nothing else behind.
 
     It may take over 20 s: of the two processes one starts a server.
@@ -314,7 +305,7 @@ def test_prefect_and_the_command_line_on_its_own_do_the_same(sample_site: Path, 
         if options:
             copy_database(home / ".prefect")
         commands = [" ".join(("publish", YEAR, number, "FP1", *options)) for number in ("1", "3")]
-        done = _run_all(*commands, **environment)
+        done = forked.run("-c", _ALL, *commands, env={**os.environ, **environment})
         ended = [end.partition(",")[0] for end in _ends(done)]
         assert ended == [f"{commands[0]}: 0", f"{commands[1]}: 1"]
         (said,) = done.stderr.splitlines()
@@ -336,7 +327,14 @@ def test_neither_prefect_nor_stores_nobody_uses_are_imported(sample_site: Path) 
         f"inspect {YEAR} 1 FP1",
         "verify",
     )
-    done = _run_all(*commands)
+    done = subprocess.run(
+        [sys.executable, "-c", _ALL, *commands],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert _ends(done) == [f"{typed}: 0, imported: []" for typed in commands]
 
@@ -351,10 +349,6 @@ for typed in sys.argv[1:]:
 from importlib.util import find_spec
 assert find_spec("prefect") and find_spec("redis")
 """
-
-
-def _run_all(*commands: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return _run_python("-c", _ALL, *commands, **environment)
 
 
 def _ends(done: subprocess.CompletedProcess[str]) -> list[str]:

@@ -145,7 +145,8 @@ def the_api_and_the_site_agree(it: Installation) -> None:
     assert run["state_name"] == "Completed"
     # In whichever order they were ticked.
     assert set(run["parameters"].pop("sessions")) == set(WANTED)
-    assert run["parameters"] == {"year": SAMPLE_YEAR, "rounds": str(ROUND), "force": False, "source": "upstream"}
+    chosen = {"year": SAMPLE_YEAR, "rounds": str(ROUND)}
+    assert run["parameters"] == {**chosen, "force": False, "refetch": False, "source": "as set"}
     (progress,) = (
         found for found in it.post("/artifacts/filter", {}) if found["key"] == f"backfill-{SAMPLE_YEAR}-progress"
     )

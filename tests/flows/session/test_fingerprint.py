@@ -97,6 +97,7 @@ def test_what_the_bytes_depend_on_is_found_by_the_imports() -> None:
         "publish.encode",
         "publish.keys",
         "publish.licence",
+        "publish.memory",
         "publish.structs",
     }
     assert {name for name in found.sources if name.startswith("flows.")} == {

@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,10 @@ from flows.session_ref import SessionRef
 from flows.settings import Settings, read_settings
 from flows.upstream.archive import SessionArchive, open_archive, save_schedule
 from flows.upstream.archive_format import Response
-from flows.upstream.archive_index import OFFICIAL, RECORDING, read_index
+from flows.upstream.archive_index import OFFICIAL, RECORDING, RawSession, RawSource, read_index
 from flows.upstream.archive_keep import Raw, keep
 from flows.upstream.client import Client
-from flows.upstream.http_cache import read_bodies
+from flows.upstream.http_cache import read_bodies, write_bodies
 from flows.upstream.live_import import cars_in, import_recording
 from flows.upstream.raw_streams import urls_of
 from publish.revisions.latest import Latest, read_latest
@@ -30,6 +31,9 @@ from publish.revisions.quality import Quality, read_quality
 from publish.stores.choose import open_store
 from transforms.errors import InputError
 
+HTTP = Path(__file__).parents[4] / "shared" / "data" / "upstream" / "http"
+MEXICO = HTTP.parents[1] / "raw_messages" / "2024-mexico-fp3.txt"
+SCHEDULE = HTTP / "raw.githubusercontent.com/theOehrly/f1schedule/master/schedule_2024.json"
 _LOGGER = logging.getLogger("test")
 ZERO = datetime(SAMPLE_YEAR, 3, 1, 10, 0, tzinfo=UTC)
 
@@ -115,7 +119,12 @@ def test_a_recording_is_published_until_the_official_files_come(
     assert second.history[1].reason == "first"
     assert "recorded_live" not in (second.capabilities or {})
     assert second.grade == "A" and not report.reasons
-    assert second.history[0].changed_objects and not second.history[0].results
+    # All that was computed is the same.
+    assert set(second.history[0].changed_objects) == {
+        "parquet/findings.parquet",
+        "parquet/sessions.parquet",
+        "quality.json.gz",
+    }
     assert publish(settings)[0] == second
 
 
@@ -163,6 +172,55 @@ def test_a_recording_that_began_late_and_broke_off_says_what_it_lacks(
     assert row.start_ms is not None and row.end_ms == pytest.approx(row.start_ms + row.value, abs=1)
     assert "the recording has breaks" in report.reasons
     assert latest.verdict is not None and "breaks" in latest.verdict.sentence
+
+
+@pytest.mark.recorded
+@pytest.mark.skipif(not MEXICO.is_file(), reason="needs the recorded messages")
+def test_sixteen_real_minutes_are_published_with_their_verdict(settings: Settings) -> None:
+    write_bodies(settings.cache_dir, {f"https://{SCHEDULE.relative_to(HTTP)}": SCHEDULE.read_bytes()})
+    named = ["--session", "2024", "Mexico", "FP3", "--session-key", "4242"]
+    assert main(["import", str(MEXICO), *named]) == 0
+    publish_directly(2024, "Mexico", "FP3", Request(source="archive"))
+    store = open_store(settings.destination)
+    latest, quality = read_latest(store, 4242), read_quality(store, 4242)
+    assert latest is not None and latest.verdict is not None and quality is not None
+    assert (latest.event, latest.round, latest.grade, quality.cars) == ("Mexico City Grand Prix", 20, "D", 20)
+    assert latest.verdict.sentence == (
+        "The stream ends before the session: its last session status is Started; telemetry without timing; circuit "
+        "missing; from a recording of the live feed, not from the official files."
+    )
+
+
+def source(*streams: str, missing_end: str | None = None, absent: Sequence[str] = (), services: int = 0) -> RawSource:
+    names = [f"stream-{name}" for name in streams] + [f"service-{n}" for n in range(services)]
+    return RawSource(
+        bytes=1,
+        responses_sha256="0" * 64,
+        inputs_sha256=None,
+        responses=names,
+        absent=[f"stream-{name}" for name in absent],
+        missing_end=missing_end,
+        fetched_at=None,
+    )
+
+
+_TIMING, _CARS = "extended_timing_data", "car_data"
+
+
+@pytest.mark.parametrize(
+    ("official", "recording", "best"),
+    [
+        (source(_TIMING, _CARS), source(_TIMING, _CARS), OFFICIAL),
+        (source(_TIMING, services=3), source(_TIMING, _CARS), RECORDING),
+        (source(_TIMING, _CARS, missing_end="cut"), source(_TIMING, _CARS), RECORDING),
+        (source(_TIMING), source(_TIMING, _CARS, missing_end="cut"), OFFICIAL),
+        (source(_CARS), source(_TIMING, missing_end="cut"), RECORDING),
+        (source(_TIMING), source(_TIMING, "driver_info", absent=["driver_info"]), OFFICIAL),
+    ],
+)
+def test_the_better_source_is_the_one_to_compute_from(official: RawSource, recording: RawSource, best: str) -> None:
+    both = {OFFICIAL: official, RECORDING: recording}
+    assert RawSession(api_path="/static/x/", round=1, event="X", code="R", sources=both).best == best
 
 
 def test_cars_are_those_of_the_first_messages(settings: Settings, session: SessionRef) -> None:

@@ -318,7 +318,7 @@ def test_what_waits_for_its_data_waits_unless_its_run_is_gone(world: World) -> N
     ):
         entry = RunEntry(YEAR, ROUND, EVENT, code, run_id, "its name", None, now - timedelta(hours=1))
         sink = StatusSink(world.store, entry, clock=lambda: now - timedelta(minutes=14))
-        sink.wait("not out yet", until, state="AwaitingRetry")
+        sink.wait("not out yet", until, state="AwaitingRetry", cause="late")
     assert world.sweep().closed == 1
     assert (world.status("R")["type"], world.status("Q")["type"]) == ("awaiting_data", "error")
 
@@ -330,7 +330,7 @@ def test_a_run_that_is_taken_for_crashed_while_it_waits_goes_on_waiting(world: W
     run = world.run(*attempts, Crashed(message="Nothing was heard of it."))
     assert run.run_count > MOST_ATTEMPTS
     entry = RunEntry(YEAR, ROUND, EVENT, "R", str(run.id), "its name", None, datetime.now(UTC))
-    StatusSink(world.store, entry).wait("not out yet", until, state="AwaitingRetry")
+    StatusSink(world.store, entry).wait("not out yet", until, state="AwaitingRetry", cause="late")
     swept = world.sweep()
     assert (swept.closed, swept.revived) == (0, 1)
     assert world.status()["type"] == "awaiting_data"

@@ -1,6 +1,8 @@
 import dataclasses
+import gzip
 import json
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from session_data import CIRCUIT, IDENTITY_OF_SESSION, session_data, table, track
@@ -66,7 +68,21 @@ def test_the_track_has_corners_at_their_distance():
     assert [c["distance_m"] for c in made["corners"]] == [0.0, pytest.approx(quarter, abs=0.01)]
     assert [(c["number"], c["letter"]) for c in made["corners"]] == [(1, ""), (2, "A")]
     assert made["sectors_m"] == [1500.0, 3000.0] and made["rotation_deg"] == 92.0 and made["laps_used"] == 7
-    assert made["x"][0] == 700.0 and len(made["x"]) == len(made["y"]) == len(made["distance"]) == 100
+    for name, true_m in (("x", track().x_m), ("y", track().y_m), ("distance", track().distance_m)):
+        steps = np.array(made[name])
+        # The second number is a difference, all later ones are by how much it grows.
+        values = np.cumsum(np.concatenate([steps[:1], np.cumsum(steps[1:])])) * made["scale"]
+        assert values == pytest.approx(true_m, abs=0.05 + 1e-9)
+
+
+def test_the_longest_track_is_small():
+    at = np.linspace(0, 2 * np.pi, 3500, endpoint=False)
+    bends = 1100 + 150 * np.sin(7 * at) + 40 * np.cos(19 * at)
+    long = dataclasses.replace(
+        track(), x_m=bends * np.cos(at), y_m=bends * np.sin(at), distance_m=np.arange(3500) * 2.0001
+    )
+    # A page waits for it before it shows a car.
+    assert len(gzip.compress(dump_json(track_document(long, CIRCUIT, 9472)))) < 3_000
 
 
 def test_a_track_without_marks_says_null():

@@ -1,5 +1,6 @@
 """The viewer in a real browser, against the made-up session whose values are known."""
 
+import gzip
 import json
 from types import SimpleNamespace
 
@@ -256,6 +257,24 @@ def test_gzip_files_of_a_server_without_content_encoding_are_read(drive, site):
         f'const {{ readJson }} = await import("./{PARTS}fetch.js"); return (await readJson("raw.bin")).length_m;'
     )
     assert length == pytest.approx(outline().length_m, abs=0.01)
+
+
+def test_the_first_frame_waits_for_what_it_shows_alone(site, page):
+    page.forget(site.base)
+    page.open(f"{site.base}#session=9472&t={MOMENT_MS}")
+    page.wait_for("document.body.dataset.complete", "everything of the session")
+    painted_ms = float(page.evaluate("document.body.dataset.firstFrameMs"))
+    asked = page.evaluate(
+        "performance.getEntriesByType('resource').map((e) => [new URL(e.name).pathname, e.startTime])"
+    )
+    data = sorted((at_ms, path.rpartition("/")[2]) for path, at_ms in asked if path.startswith("/v1/"))
+    first = [name for _, name in data[:4]]
+    assert first[:2] == ["latest.json", "manifest.json"] and set(first[2:]) == {"track.json.gz", "0001.json.gz"}
+    # The page says whole milliseconds.
+    assert len(data) > 8 and all(at_ms >= painted_ms - 1 for at_ms, _ in data[4:])
+    code = {path[1:] for path, _ in asked if not path.startswith("/v1/")} | {"index.html"}
+    packed = {name: len(gzip.compress(text)) for name, text in site_files().items() if name in code}
+    assert len(packed) > 15 and sum(packed.values()) < 60_000
 
 
 def test_a_picture_can_be_taken(site, page, tmp_path):
