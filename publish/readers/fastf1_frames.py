@@ -178,7 +178,9 @@ def _frame(url: str, names: dict[str, str], origin_ms: int) -> Any:
         unit, values = field.metadata[b"unit"].decode(), frame[field.name]
         if unit.startswith("ms"):
             shift = origin_ms if unit == "ms (clock)" else 0
-            frame[field.name] = pd.to_timedelta(values + shift, unit="ms").astype("timedelta64[ns]")
+            # Whole numbers: pandas may warn of an overflow where it multiplies what is not there.
+            times = pd.to_timedelta(values.fillna(0).astype("int64") + shift, unit="ms").where(values.notna())
+            frame[field.name] = times.astype("timedelta64[ns]")
         elif pd.api.types.is_numeric_dtype(values.dtype) and values.dtype != np.bool_:
             frame[field.name] = values.astype("float64")
     return frame[list(names)].rename(columns=names)
