@@ -64,7 +64,7 @@ def fetch(
     return _fetch(console, settings, wanted.ref, force=force)
 
 
-@cli.command("import", help="take a recording of the live feed into the raw archive, publishing nothing")
+@cli.command("import", help="take a recording of the live feed into the raw archive")
 @click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option(
     "--session",
