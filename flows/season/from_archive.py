@@ -9,7 +9,6 @@ from flows.settings import Settings
 from flows.upstream.archive import ARCHIVE, open_archive
 from flows.upstream.archive_index import read_index
 
-
 #: The server's clock and this machine's may differ by so much.
 _CLOCKS_APART = timedelta(seconds=2)
 
