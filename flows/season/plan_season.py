@@ -31,7 +31,7 @@ from flows.season.plan import MOVED, PLANNED, PUBLISH, TAKEN_BACK, Known, Plan, 
 from flows.session.site import prepare_destination
 from flows.session_times import RECHECKS
 from flows.settings import Settings, read_settings
-from flows.upstream.archive import UPSTREAM, Source
+from flows.upstream.archive import ARCHIVE, UPSTREAM, Source, settings_for
 from flows.upstream.calendar import read_schedule
 from flows.upstream.client import Client
 from publish.season.aliases import NotFollowedError
@@ -69,7 +69,7 @@ def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = CATCH_UP_DAY
     with session_runs(FETCH_SESSION if settings.plan_fetches else PUBLISH_SESSION) as runs:
         for year in years_planned(now):
             try:
-                events = read_schedule(Client.of(settings), year, now)
+                events = read_events(settings, year, now)
             except (InputError, UpstreamError):
                 if year == now.year:
                     raise
@@ -91,6 +91,20 @@ def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = CATCH_UP_DAY
     create_table_artifact(shown, key="plan", description=plain_text(summary))
     logger.info(summary)
     return Completed(message=summary)
+
+
+def read_events(settings: Settings, year: int, now: datetime) -> tuple[Event, ...]:
+    """Return the calendar of a season; where sessions are computed from the archive, its own if no other can be had.
+
+    :raises InputError: FastF1 has none of that season.
+    :raises UpstreamError: it could not be had.
+    """
+    try:
+        return read_schedule(Client.of(settings), year, now)
+    except UpstreamError:
+        if settings.source == UPSTREAM:
+            raise
+        return read_schedule(Client.of(settings_for(settings, ARCHIVE, year)), year, now)
 
 
 def years_planned(now: datetime) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from flows.season.fan_out import Order, fan_out
 from flows.session.refetch import fresh_cache
 from flows.session.reports import PublishReport, summary_of
 from flows.settings import Settings, read_settings
+from flows.upstream.archive import ARCHIVE
 from flows.upstream.calendar import read_schedule
 from flows.upstream.client import Client
 from flows.upstream.http_cache import read_bodies, write_bodies
@@ -45,6 +46,8 @@ def refresh_results(days: Annotated[int, Field(ge=1, le=3000)] = 60) -> State[An
     logger = get_run_logger()
     ride_out_outages(logger)
     settings = read_settings()
+    if settings.source == ARCHIVE:
+        return Completed(message="Sessions are computed from the raw archive: results come with what is fetched there.")
     store = open_destination(settings)
     reports: list[PublishReport] = []
     looked = 0

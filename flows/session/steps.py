@@ -19,7 +19,7 @@ from flows.session.run import Box, SessionRun, made_with
 from flows.session.site import check_publishable, conclude_destination, prepare_destination
 from flows.settings import Settings
 from flows.spool import working_folder
-from flows.upstream.archive import UPSTREAM, SessionArchive, Source
+from flows.upstream.archive import ARCHIVE, UPSTREAM, SessionArchive, Source, settings_of_session
 from flows.upstream.load import load_recording
 from flows.upstream.topics import topic_folder
 from publish.contract.contents import check_documents
@@ -259,6 +259,8 @@ def _publish(run: SessionRun, request: Request, steps: Steps) -> PublishReport:
 
 
 def _publish_unless_current(run: SessionRun, request: Request, steps: Steps) -> PublishReport:
+    if request.source == ARCHIVE:
+        run.use_cache(settings_of_session(run.settings, run.located))
     archive = SessionArchive(run.settings, request.source, run.located, run.logger)
     if not request.refetch:
         archive.restore()

@@ -91,6 +91,22 @@ def settings_for(settings: Settings, source: Source, year: int) -> Settings:
     return settings
 
 
+def settings_of_session(settings: Settings, session: SessionRef) -> Settings:
+    """Return settings from the archive with a cache for a located session alone, which has the schedule.
+
+    Sessions of a weekend share addresses of services, and each was fetched at its own time: what one of them was kept
+    with is not to become part of another.
+
+    :raises InputError: the folder cannot be made.
+    """
+    cache_dir = settings.cache_dir / "sessions" / session.located_path.removeprefix("/static/").strip("/")
+    make_cache_folder(cache_dir)
+    schedule = read_bodies(settings.cache_dir, _schedule_urls(session.year).values())
+    if read_bodies(cache_dir, schedule) != schedule:
+        write_bodies(cache_dir, schedule)
+    return settings.model_copy(update={"cache_dir": cache_dir})
+
+
 def open_archive(settings: Settings) -> Store:
     """Open the archive, encrypted as the destination is; its storage class is for the bucket's lifecycle to choose.
 

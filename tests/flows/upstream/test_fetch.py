@@ -73,12 +73,16 @@ def test_what_one_place_has_fetched_another_that_is_refused_publishes(
     assert fetch(home).kept is False
     assert stored(archive) == before
     assert not list((tmp_path / "home").rglob("*.ff1pkl"))
+    practice = sample_session(1, "FP1")
+    fetch_session(home, Client.of(home), practice, _LOGGER)
 
     double.block("firewall")
     monkeypatch.setenv("PARCFERME_CACHE_DIR", str(tmp_path / "cloud"))
     for _ in range(2):
         assert choose_source(read_settings(), "auto", SAMPLE_YEAR, "1", CODE, _LOGGER) == "archive"
         report = publish_directly(SAMPLE_YEAR, "1", CODE, Request(source="auto"))
+        # What it was kept with of the weekend is not to become part of the other session.
+        publish_directly(SAMPLE_YEAR, "1", practice.code, Request(source="auto"))
     assert report.unchanged is True
     # The session is not there: the upstream is asked, and refuses.
     assert choose_source(read_settings(), "auto", SAMPLE_YEAR, "1", "R", _LOGGER) == "upstream"
