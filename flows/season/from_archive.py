@@ -13,7 +13,7 @@ from flows.upstream.archive_index import read_index
 _CLOCKS_APART = timedelta(seconds=2)
 
 
-def publish_what_came(settings: Settings, years: tuple[int, ...], now: datetime) -> list[dict[str, Any]]:
+def publish_what_came(settings: Settings, years: tuple[int, ...]) -> list[dict[str, Any]]:
     """Make a run of publish-session, once, for each content that the archive has of each session; return what was made.
 
     One listing a season: which runs were made before, the server knows by their keys.
@@ -31,13 +31,13 @@ def publish_what_came(settings: Settings, years: tuple[int, ...], now: datetime)
             for session_key, entry in ({} if index is None else index.sessions).items():
                 content = entry.sources[entry.best].responses_sha256
                 key = f"archive/{year}/{session_key}/{content}"
-                made = runs.create(NewRun(year, entry.event, entry.code, now, key=key, source=ARCHIVE))
+                made = runs.create(NewRun(year, entry.event, entry.code, begun, key=key, source=ARCHIVE))
                 if made.created is not None and made.created >= begun - _CLOCKS_APART:
                     rows.append(
                         {
                             "session": f"{year} {entry.event} {entry.code}",
                             "kind": PUBLISH,
-                            "at (UTC)": f"{now:%Y-%m-%d %H:%M}",
+                            "at (UTC)": f"{begun:%Y-%m-%d %H:%M}",
                             "what": f"{PLANNED}: it came into the archive",
                         }
                     )

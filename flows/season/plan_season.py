@@ -85,7 +85,7 @@ def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = CATCH_UP_DAY
             rows += _take_back_others(settings, year)
         list_planned(store, runs, now)
     if settings.source != UPSTREAM:
-        rows += publish_what_came(settings, years_planned(now), now)
+        rows += publish_what_came(settings, years_planned(now))
     summary = _summary(rows)
     shown = plain_rows(rows) or [{"session": "-", "what": "nothing to change"}]
     create_table_artifact(shown, key="plan", description=plain_text(summary))
