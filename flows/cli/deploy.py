@@ -217,18 +217,14 @@ def _register(path: Path) -> None:
 
 
 def _next_steps(settings: Settings) -> str:
-    pool = settings.work_pool
-    fetching = (
-        ""
-        if not settings.plan_fetches
-        else f"""
+    start = f"python deployments/worker.py prefect worker start --pool {settings.work_pool} --type process"
+    fetching = f"""
 At the place that fetches (deployments/docs/two-sites.md):
-  python deployments/worker.py prefect worker start --pool {pool} --type process --work-queue upstream --limit 1"""
-    )
+  {start} --work-queue upstream --limit 1"""
     return f"""
 Now start workers, with the settings the runs need in their environment:
-  python deployments/worker.py prefect worker start --pool {pool} --type process --limit 3
+  {start} --limit 3
 On a machine with more to do, let what looks after the sessions never wait for them:
-  python deployments/worker.py prefect worker start --pool {pool} --type process --work-queue control --limit 4
-  python deployments/worker.py prefect worker start --pool {pool} --type process --work-queue sessions --limit 2{fetching}
+  {start} --work-queue control --limit 4
+  {start} --work-queue sessions --limit 2{fetching if settings.plan_fetches else ""}
 Then run plan-season once, or a backfill, from the Prefect UI."""
