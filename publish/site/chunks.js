@@ -56,6 +56,8 @@ export class ChunkStore {
     this.failed = new Map();
     /** @type {number | undefined} */
     this.timer = undefined;
+    /** Whether a first frame was drawn: until then nothing is asked for but what it needs. */
+    this.hasShown = false;
     this.onLoad = onLoad;
     this.onFail = onFail;
     this.onRetry = onRetry;
@@ -77,6 +79,8 @@ export class ChunkStore {
     // One after the other: what is shown now is not to wait for what is shown next.
     for (const ids of needs) {
       if (!(await this.loadOne(ids))) return;
+      // The rest is no use before the moment is shown; where it cannot be, the rest is all there is.
+      if (ids === needs[0] && !this.hasShown && ids.some((id) => this.has(id))) return;
     }
   }
 

@@ -98,6 +98,10 @@ export class Player {
 
   /** Read once what the first frame does not need, when that is drawn or cannot be had. */
   begin() {
+    if (!this.store.hasShown) {
+      this.store.hasShown = true;
+      this.want();
+    }
     this.rest ??= this.readRest().catch((error) => this.report(error));
   }
 
