@@ -31,7 +31,7 @@ class RawSource(Part, kw_only=True):
     responses: list[str]
     absent: Annotated[list[str], about("What was asked for and is proved not to be there")]
     missing_end: Annotated[str | None, about("Why the session's end is not in it; null: it is")]
-    fetched_at: Annotated[UtcText | None, about("When the last of its responses came")]
+    fetched_at: Annotated[UtcText | None, about("When it was looked at last")]
     recording: Annotated[RecordingFacts | None, about("Of a recording of the live feed")] = None
 
     @property

@@ -1,7 +1,7 @@
 """Keeping raw responses of a session in the archive: the better of what is there and what has come."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,11 +67,11 @@ def keep(store: Store, raw: Raw, logger: Logger, *, anew: bool = False) -> bool:
                     session.label,
                     end,
                 )
-                return False
-            if before.responses_sha256 == hash_responses(responses):
-                return _note_inputs(store, raw, before)
+                return _note_look(store, raw, before, inputs_sha256=None)
             if raw.source != RECORDING:
                 responses = _with_lost(store, raw, before, folder / "before", logger) | responses
+            if before.responses_sha256 == hash_responses(responses):
+                return _note_look(store, raw, before, inputs_sha256=raw.inputs_sha256)
         source = _put(store, raw, responses, end, folder / "archive")
     _add(store, raw, source)
     _agree(store, raw, source)
@@ -136,11 +136,20 @@ def _entry(store: Store, raw: Raw) -> RawSource | None:
     return None if found is None else found[1].sources.get(raw.source)
 
 
-def _note_inputs(store: Store, raw: Raw, before: RawSource) -> bool:
-    """Remember what FastF1 has made of what is kept, so that the next run need not look at it; nothing is kept anew."""
-    if raw.inputs_sha256 is not None and before.inputs_sha256 != raw.inputs_sha256:
-        _add(store, raw, replace(before, inputs_sha256=raw.inputs_sha256))
+def _note_look(store: Store, raw: Raw, before: RawSource, *, inputs_sha256: str | None) -> bool:
+    """Remember when it was looked at, and what FastF1 has made of it, so that nobody looks again before it is time.
+
+    Nothing is kept anew.
+    """
+    looked_at = _newest([before.fetched_at, *(response.fetched_at for response in raw.responses.values())])
+    noted = replace(before, fetched_at=looked_at, inputs_sha256=inputs_sha256 or before.inputs_sha256)
+    if noted != before:
+        _add(store, raw, noted)
     return False
+
+
+def _newest(times: Iterable[str | None]) -> str | None:
+    return max(filter(None, times), default=None)
 
 
 def _with_lost(store: Store, raw: Raw, before: RawSource, folder: Path, logger: Logger) -> dict[str, Response]:
@@ -185,7 +194,6 @@ def _put(store: Store, raw: Raw, responses: Mapping[str, Response], end: str | N
     if raw.recording is not None:
         about["recording"] = orjson.loads(encode_document(raw.recording))
     size = put_object(store, _key(raw), about, responses, path)
-    times = [response.fetched_at for response in responses.values() if response.fetched_at]
     return RawSource(
         bytes=size,
         responses_sha256=hash_responses(responses),
@@ -193,7 +201,7 @@ def _put(store: Store, raw: Raw, responses: Mapping[str, Response], end: str | N
         responses=sorted(responses),
         absent=_absent(raw, responses),
         missing_end=end,
-        fetched_at=max(times, default=None),
+        fetched_at=_newest(response.fetched_at for response in responses.values()),
         recording=raw.recording,
     )
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sample_sessions import sample_session
 from upstream_double import UpstreamDouble
 
@@ -29,6 +30,7 @@ from transforms.errors import BlockedError, InputError, NotReadyError, Publicati
 CODE = "Q"
 SESSION = sample_session(1, CODE)
 _LOGGER = logging.getLogger("test")
+OLD = "2020-01-01T00:00:00Z"
 _NOW = datetime(2099, 3, 20, 12, tzinfo=UTC)
 
 
@@ -59,7 +61,7 @@ def source(archive: Store) -> RawSource:
 
 def stored(archive: Store) -> dict[str, bytes]:
     found = {listed.key: archive.read(listed.key) for listed in archive.list("raw/")}
-    return {key: one.data for key, one in found.items() if one is not None}
+    return {key: one.data for key, one in found.items() if one is not None and not key.endswith("/index.json")}
 
 
 def test_what_one_place_has_fetched_another_that_is_refused_publishes(
@@ -111,12 +113,30 @@ def test_a_stream_that_is_not_whole_is_kept_until_it_is_and_never_replaces_one_t
     assert fetch(home).kept is False
     assert stored(archive) == before
 
+    # A look that brings nothing new is a look all the same: it is not due again before its next time.
+    double.season.mend(1, CODE)
+    looked_at = datetime.fromisoformat(str(source(archive).fetched_at))
+    assert looked_at > datetime.now(UTC) - timedelta(minutes=2)
+    long_ago = replace(source(archive), fetched_at=OLD)
+    index = read_index(archive, SAMPLE_YEAR)
+    assert index is not None
+    ((key, entry),) = index.sessions.items()
+    archive.write(
+        index_key(SAMPLE_YEAR),
+        encode_document(replace(index, sessions={key: replace(entry, sources={OFFICIAL: long_ago})})),
+    )
+    times = {SESSION: [datetime.now(UTC) - timedelta(hours=1)]}
+    assert due_sessions(archive, [SESSION], times) == [SESSION]
+    assert fetch(home).kept is False
+    assert due_sessions(archive, [SESSION], times) == []
+
     # What was there and is not any more is taken along.
     double.season.mend(1, CODE)
     double.season.hide(1, CODE, "WeatherData")
     double.season.swap_results(1, CODE, 3)
     again = fetch(home)
     assert again.kept and "stream-weather_data" in again.entry.responses and again.entry.absent == []
+    assert fetch(home).kept is False
 
 
 @pytest.mark.parametrize("how", ["firewall", "s3", "challenge"])
