@@ -24,7 +24,7 @@ from flows.upstream.raw_streams import INFO, SEASON_INDEX, find_key, read_info, 
 from flows.upstream.services import LIVE_TIMING, LIVE_TIMING_MIRROR, service_urls
 from flows.upstream.topics import circuit_key_of
 from publish.stores.base import Store
-from transforms.errors import CorruptDataError, NotReadyError, UpstreamError
+from transforms.errors import CorruptDataError, InputError, NotReadyError, UpstreamError
 from transforms.session_types import SESSION_TYPES
 
 Logger = logging.Logger | logging.LoggerAdapter[Any]
@@ -52,13 +52,17 @@ def fetch_session(settings: Settings, client: Client, session: SessionRef, logge
 
     What is kept may end before its session.
 
-    :raises InputError: no archive is set, or it does not exist.
+    :raises InputError: no archive is set, it does not exist, or nobody may be asked.
     :raises NotReadyError: nothing of the session is out.
     :raises BlockedError: something is refused to this machine's address; nothing is kept.
     :raises AccountError: something is given only to who is signed in; nothing is kept.
     :raises UpstreamError: something was cut off on the way; nothing is kept.
     :raises PublicationError: the archive cannot be read or written.
     """
+    if settings.offline:
+        raise InputError(
+            "Nothing can be fetched with PARCFERME_OFFLINE=1. Set it to 0, or take it from a cache with --from-cache."
+        )
     store = open_archive(settings)
     # Before anything is downloaded: whether the archive can be reached. Its keeper may write below raw/ alone.
     read_index(store, session.year)

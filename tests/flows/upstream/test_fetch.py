@@ -263,3 +263,9 @@ def test_what_went_wrong_on_the_way_is_said(double: UpstreamDouble, home: Settin
     with pytest.raises(UpstreamError, match="HTTP 503"):
         fetch(home)
     assert stored(archive) == {}
+
+
+def test_offline_nobody_is_asked(double: UpstreamDouble, home: Settings) -> None:
+    with pytest.raises(InputError, match=r"PARCFERME_OFFLINE=1.*--from-cache"):
+        fetch(home.model_copy(update={"offline": True}))
+    assert double.requests() == []
