@@ -154,6 +154,9 @@ function listen() {
   new ResizeObserver(() => player?.resize()).observe(map.parentElement ?? map);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => player?.resize());
   byId("problem-retry").addEventListener("click", retry);
+  for (const id of /** @type {const} */ (["columns", "classification"])) {
+    byId(id).addEventListener("click", () => playing()?.more?.open(id));
+  }
   byId("play").addEventListener("click", () => playing()?.toggle());
   for (const [id, step] of /** @type {const} */ ([["back", -10_000], ["forward", 10_000]])) {
     byId(id).addEventListener("click", () => {
@@ -164,7 +167,6 @@ function listen() {
   rate.addEventListener("change", () => playing()?.setRate(Number(rate.value)));
   const hide = byId("hide-ahead", HTMLInputElement);
   hide.addEventListener("change", () => player?.hide(hide.checked));
-  byId("gap-toggle").addEventListener("click", () => player?.toggleGap());
   map.addEventListener("click", (event) => {
     const number = player?.view.map?.pick(event.offsetX, event.offsetY);
     if (number) player?.select(number);

@@ -134,9 +134,20 @@ export interface LapRow {
   car: string;
   lap: number;
   position: number | null;
-  pit_in_ms: number | null;
-  lap_time_ms: number | null;
+  start_ms: number | null;
   end_ms: number | null;
+  lap_time_ms: number | null;
+  sector1_ms: number | null;
+  sector2_ms: number | null;
+  sector3_ms: number | null;
+  sector1_end_ms: number | null;
+  sector2_end_ms: number | null;
+  sector3_end_ms: number | null;
+  pit_in_ms: number | null;
+  pit_out_ms: number | null;
+  stint: number | null;
+  compound: string | null;
+  tyre_age_laps: number | null;
   deleted: boolean | null;
 }
 
@@ -145,6 +156,15 @@ export interface ResultRow {
   position: number | null;
   classified: string | null;
   status: string | null;
+  grid: number | null;
+  points: number | null;
+  laps: number | null;
+  q1_ms: number | null;
+  q2_ms: number | null;
+  q3_ms: number | null;
+  race_time_ms: number | null;
+  gap_ms: number | null;
+  gap_crossing_ms: number | null;
 }
 
 export interface WeatherRow {

@@ -6,7 +6,7 @@ import { decodeContinuous } from "./decode.js";
 import { byId, setClass, setText, teamColor } from "./dom.js";
 import { TrackMap } from "./draw.js";
 import { BASE } from "./fetch.js";
-import { CarPanel, placeMessages, showMessages, showQuality, showWeather } from "./panels.js";
+import { CarPanel, placeMessages, saidUntil, showMessages, showQuality, showWeather } from "./panels.js";
 import { Hiding } from "./spoilers.js";
 import { STATUSES, Timeline } from "./timeline.js";
 
@@ -24,11 +24,12 @@ export class View {
    * @param {object} heard what is called
    * @param {(number: string) => void} heard.onSelect when a car is chosen
    * @param {(timeMs: number, settled: boolean) => void} heard.onSeek when the thumb of the bar is moved
+   * @param {() => void} heard.onToggle when the other of gap and interval is wanted
    */
-  constructor(session, { onSelect, onSeek }) {
+  constructor(session, { onSelect, onSeek, onToggle }) {
     this.session = session;
     const { manifest } = session;
-    this.board = new Board(manifest, { race: session.isRace, parts: session.parts, onSelect });
+    this.board = new Board(manifest, { race: session.isRace, parts: session.parts, onSelect, onToggle });
     this.carPanel = new CarPanel(manifest);
     this.timeline = new Timeline(manifest.clock.duration_ms, session.startMs, onSeek);
     /** @type {TrackMap | null} */
@@ -119,7 +120,7 @@ export class View {
     const { capabilities } = this.session.manifest;
     const { isOn: isHiding } = this.hiding;
     const leaderLap = chunk.leaderLap(tick);
-    this.board.show(cars, selected, timeMs);
+    this.board.show(cars, selected, timeMs, saidUntil(this.messages ?? [], timeMs, leaderLap));
     this.showCar(cars, selected, chunk, tick);
     this.showTimes(timeMs, leaderLap);
     this.timeline.reveal(isHiding ? timeMs : Infinity);

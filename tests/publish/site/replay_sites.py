@@ -169,7 +169,11 @@ def finished_race_data() -> SessionData:
     frames = race_frames()
     for car in list(frames.cars.values())[:2]:
         car.state[3500:] = STATES.index("finished")
-    results = [{"car": c, "position": p, "status": "Finished"} for p, c in enumerate(("11", "1", "16"), start=1)]
+    grid = {"16": 1, "11": 2, "1": 3}
+    results = [
+        {"car": c, "position": p, "status": "Finished", "grid": grid[c]}
+        for p, c in enumerate(("11", "1", "16"), start=1)
+    ]
     data = made.session_data(source=frames)
     return dataclasses.replace(
         data,
