@@ -130,7 +130,7 @@ export class Player {
     view.setQuality(quality);
     view.weather = weather;
     view.setMessages(messages);
-    this.more = more.openMore(this, { laps: laps?.rows ?? [], results: results?.rows ?? [] });
+    this.more = more.openMore(this, { laps: laps?.rows ?? [], results: results?.rows ?? [], weather: weather?.rows ?? [] });
     this.isComplete = true;
     this.onLoad();
   }
@@ -312,6 +312,7 @@ export class Player {
   /** Give up on everything that is on its way, and draw no more. */
   dispose() {
     this.store.dispose();
+    this.more?.dispose();
     clearTimeout(this.scrubbing);
     if (this.frame !== null) cancelAnimationFrame(this.frame);
     this.frame = null;

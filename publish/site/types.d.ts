@@ -123,6 +123,10 @@ export interface Track {
   y: number[];
   rotation_deg: number | null;
   corners: Corner[] | null;
+  distance: number[];
+  length_m: number;
+  marshal_sectors: { number: number; distance_m: number }[] | null;
+  drs_zones_m: [number, number][];
 }
 
 export interface Table<Row> {
@@ -183,6 +187,8 @@ export interface MessageRow {
   lap: number | null;
   message: string | null;
   flag: string | null;
+  scope: string | null;
+  sector: number | null;
 }
 
 export interface Quality {

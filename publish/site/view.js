@@ -34,10 +34,14 @@ export class View {
     this.timeline = new Timeline(manifest.clock.duration_ms, session.startMs, onSeek);
     /** @type {TrackMap | null} */
     this.map = null;
+    /** @type {Track | null} */
+    this.track = null;
     /** @type {Documents["weather"] | null} */
     this.weather = null;
     /** @type {PlacedMessage[] | undefined} */
     this.messages = undefined;
+    /** What race control has said until the moment shown. @type {PlacedMessage[]} */
+    this.said = [];
     /** @type {Documents["quality"] | null} */
     this.quality = null;
     this.hiding = new Hiding(manifest, Date.now());
@@ -72,6 +76,7 @@ export class View {
     byId("session").classList.toggle("mapless", !track);
     byId("map").hidden = !track;
     byId("map-missing").hidden = Boolean(track);
+    this.track = track;
     this.map = track ? new TrackMap(byId("map", HTMLCanvasElement), outlineOf(track)) : null;
     setText(byId("map-missing"), this.session.manifest.capabilities.telemetry
       ? "There is no outline of the track for this session, so that there is no map."
@@ -120,11 +125,13 @@ export class View {
     const { capabilities } = this.session.manifest;
     const { isOn: isHiding } = this.hiding;
     const leaderLap = chunk.leaderLap(tick);
-    this.board.show(cars, selected, timeMs, saidUntil(this.messages ?? [], timeMs, leaderLap));
+    this.said = saidUntil(this.messages ?? [], timeMs, leaderLap);
+    this.board.show(cars, selected, timeMs, this.said);
     this.showCar(cars, selected, chunk, tick);
     this.showTimes(timeMs, leaderLap);
     this.timeline.reveal(isHiding ? timeMs : Infinity);
     showFlag(chunk.trackStatus(tick));
+    byId("chequered").hidden = !cars.some(({ state }) => state === "finished");
     showWeather(this.weather?.rows, timeMs, capabilities.weather);
     showMessages(this.messages, timeMs, leaderLap, { startMs: this.session.startMs, isAvailable: capabilities.messages, isHiding });
     const placed = cars.filter((car) => car.x !== null).length;

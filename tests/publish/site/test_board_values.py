@@ -1,44 +1,13 @@
 """What the board says of laps and stewards, held against the same worked out here, at moments all over a session."""
 
-import json
 import random
-import shutil
-import subprocess
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from browser import needs_chromium
-from node_tools import ROOT
 
-PAGES = ROOT / "publish" / "site"
-#: What works out values for the board, without a page.
-MODULES = ("lap_times.js", "stewards.js", "parts.js", "clock.js", "classification.js", "dialog.js", "dom.js")
 PART_STARTS = (0, 600_000)
 Lap = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def run_node(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Any], Any]:
-    """Run a program that imports the page's modules, gets ``given`` and prints JSON."""
-    if shutil.which("node") is None:
-        pytest.skip("needs Node.js (apt-get install nodejs)")
-    folder = tmp_path_factory.mktemp("modules")
-    (folder / "package.json").write_text('{"type": "module"}')
-    for name in MODULES:
-        shutil.copy(PAGES / name, folder)
-
-    def run(program: str, given: Any) -> Any:
-        (folder / "given.json").write_text(json.dumps(given))
-        read = 'import { readFileSync } from "node:fs"; const given = JSON.parse(readFileSync("given.json"));'
-        (folder / "program.js").write_text(read + program)
-        ran = subprocess.run(
-            ["node", "program.js"], cwd=folder, capture_output=True, text=True, timeout=60, check=False
-        )
-        assert ran.returncode == 0, ran.stderr
-        return json.loads(ran.stdout)
-
-    return run
 
 
 def made_laps(seed: int) -> list[Lap]:
