@@ -168,7 +168,7 @@ function listen() {
   new ResizeObserver(() => player?.resize()).observe(map.parentElement ?? map);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => player?.resize());
   byId("problem-retry").addEventListener("click", retry);
-  for (const id of /** @type {const} */ (["columns", "classification", "more"])) {
+  for (const id of /** @type {const} */ (["columns", "long-runs", "classification", "more"])) {
     byId(id).addEventListener("click", () => playing()?.more?.open(id));
   }
   byId("play").addEventListener("click", () => playing()?.toggle());

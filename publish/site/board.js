@@ -97,22 +97,25 @@ export class Board {
       this.fill(row, car, car.number === selected, timeMs);
       return [row.line];
     });
-    this.place(this.withCut(lines, timeMs));
+    this.place(this.withCut(lines, cars, timeMs));
     if (focused instanceof HTMLElement && focused !== document.activeElement && this.body.contains(focused)) focused.focus();
   }
 
   /**
    * @param {HTMLElement[]} lines of the cars, in order
+   * @param {Car[]} cars in order
    * @param {number} timeMs the moment
    * @returns {HTMLElement[]} the same, with the line below which cars go out
    */
-  withCut(lines, timeMs) {
+  withCut(lines, cars, timeMs) {
     const cut = this.parts.cutAt(timeMs);
     if (!cut || cut.after >= lines.length) {
       this.cut.remove();
       return lines;
     }
-    setText(this.cut.cells[0], `Below this line: out after ${cut.name}`);
+    const last = cars[cut.after - 1]?.best;
+    const isOfPart = last?.part === this.parts.indexAt(timeMs);
+    setText(this.cut.cells[0], `Below this line: out after ${cut.name}${isOfPart ? ` · ${lapText(last.lapMs)} to beat` : ""}`);
     return [...lines.slice(0, cut.after), this.cut, ...lines.slice(cut.after)];
   }
 

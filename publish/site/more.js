@@ -28,6 +28,8 @@ export class More {
     const { session, view } = player;
     this.player = player;
     this.results = results;
+    this.rows = laps;
+    byId("long-runs").hidden = session.isRace || session.parts.parts.length > 1;
     this.laps = new LapTimes(laps, session.parts);
     /** Whether the moment shown is after the end. */
     this.isOver = false;
@@ -124,11 +126,12 @@ export class More {
     delete byId("weather-history").dataset.shown;
   }
 
-  /** @param {"columns" | "classification" | "more"} what is asked for */
+  /** @param {"columns" | "long-runs" | "classification" | "more"} what is asked for */
   async open(what) {
     try {
       const { session, view } = this.player;
       if (what === "more") this.tools.openAll();
+      else if (what === "long-runs") (await import("./long_runs.js")).openLongRuns(this.rows, session.manifest.drivers, this.player.clock.timeMs);
       else if (what === "columns") (await import("./column_chooser.js")).chooseColumns(view.board);
       else (await import("./classification.js")).openClassification(this.results, session.manifest.drivers, { isRace: session.isRace, isOver: this.isOver });
     } catch (error) {

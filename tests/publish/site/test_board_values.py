@@ -3,8 +3,13 @@
 import random
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from browser import needs_chromium
+
+from transforms.best_laps import long_runs_of
+from transforms.columns import LAPS
+from transforms.session_types import Kind
 
 PART_STARTS = (0, 600_000)
 Lap = dict[str, Any]
@@ -210,6 +215,36 @@ def test_penalties_are_what_official_gaps_have_more_than_the_crossings(run_node)
     plain = [row("4", 0, 0), row("1", 12_059, 2_059), row("44", 1_073, 981), row("16", None, None)]
     of_winner = [row("4", 0, 0), row("1", 3_000, 8_000), row("44", 14_000, 9_000)]
     assert run_node(program, [plain, of_winner]) == [{"1": "+10 s"}, {"4": "+5 s", "44": "+10 s"}]
+
+
+def test_long_runs_are_those_of_the_table(run_node):
+    """At the end the same rows as in `long_runs`; earlier those that laps until then make."""
+    rng = random.Random(3)
+    laps = []
+    for car in ("1", "16"):
+        for number in range(1, 40):
+            lap = dict.fromkeys(LAPS.schema.names) | {"car": car, "lap": number, "stint": 1 + number // 13}
+            into, out = number % 13 == 12, number % 13 == 0
+            time = None if rng.random() < 0.05 else rng.randrange(90_000, 91_000) + 20_000 * (rng.random() < 0.1)
+            lap |= {"lap_time_ms": time, "end_ms": number * 95_000, "compound": "HARD"}
+            lap |= {"pit_in_ms": 1 if into else None, "pit_out_ms": 1 if out else None}
+            laps.append(lap)
+    moments = [10_000_000, 20 * 95_000 + 10]
+    seen = run_node(
+        """import { longRunsOf } from "./long_runs.js";
+        const shown = ({ car, first, last, laps, meanMs, slopeMs }) =>
+          [car, first, last, laps, Math.round(meanMs * 10) / 10, Math.round(slopeMs * 10) / 10];
+        console.log(JSON.stringify(given.moments.map((ms) => longRunsOf(given.laps, ms).map(shown))));""",
+        {"laps": laps, "moments": moments},
+    )
+    for moment, told in zip(moments, seen, strict=True):
+        past = pa.Table.from_pylist([lap for lap in laps if lap["end_ms"] <= moment], schema=LAPS.schema)
+        rows = long_runs_of(past, Kind.PRACTICE).to_pylist()
+        names = ("car", "first_lap", "last_lap", "laps", "mean_ms", "slope_ms")
+        expected_runs = sorted([[row[name] for name in names] for row in rows], key=lambda run: run[4])
+        assert len(told) == len(expected_runs) > 1
+        for run, truth in zip(told, expected_runs, strict=True):
+            assert run[:4] == truth[:4] and run[4:] == pytest.approx(truth[4:], abs=0.11)
 
 
 @needs_chromium
