@@ -1,10 +1,12 @@
 // The page: which view the address asks for, keys and buttons, and problems in words.
 
+import { hoursText } from "./clock.js";
 import { byId, setText } from "./dom.js";
 import { isAbort, LoadError } from "./fetch.js";
 import { showLibrary } from "./library.js";
 import { Player } from "./player.js";
 import { readSession } from "./session.js";
+import { rememberWatched } from "./watched.js";
 
 const ADDRESS_EVERY_MS = 2000;
 /** What of the address is written here. */
@@ -93,6 +95,7 @@ function writeAddress(timeMs, car) {
   const before = new URLSearchParams(location.hash.slice(1));
   const others = before.get("session") === String(player.session.key) ? [...before].filter(([name]) => !OWN_PARTS.has(name)) : [];
   const parts = [`session=${player.session.key}`, `t=${Math.round(timeMs)}`, ...(car ? [`car=${car}`] : []), ...others.map((part) => new URLSearchParams([part]).toString())];
+  rememberWatched({ session: player.session.key, title: byId("title").textContent ?? "", timeMs, at: hoursText(timeMs - player.session.startMs) });
   history.replaceState(null, "", `#${parts.join("&")}`);
 }
 

@@ -216,6 +216,7 @@ export interface SeasonSession {
   start_utc: string | null;
   state: string;
   session_key: number | null;
+  manifest: string | null;
   grade: string | null;
   capabilities: Record<string, boolean> | null;
   verdict?: Verdict | null;
