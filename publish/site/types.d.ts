@@ -133,10 +133,17 @@ export interface Table<Row> {
 export interface LapRow {
   car: string;
   lap: number;
+  start_ms: number | null;
+  end_ms: number | null;
+  lap_time_ms: number | null;
   position: number | null;
   pit_in_ms: number | null;
-  lap_time_ms: number | null;
-  end_ms: number | null;
+  pit_out_ms: number | null;
+  stint: number | null;
+  compound: string | null;
+  tyre_age_laps: number | null;
+  tyre_fresh: boolean | null;
+  track_statuses: string | null;
   deleted: boolean | null;
 }
 
@@ -144,6 +151,7 @@ export interface ResultRow {
   car: string;
   position: number | null;
   classified: string | null;
+  grid: number | null;
   status: string | null;
 }
 

@@ -1,0 +1,182 @@
+"""The charts: what laps say, nothing of what is ahead, and a page whose tabs and laps can be reached with keys."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import needs_chromium
+from viewer_browser import PARTS
+
+from publish.site.files import site_files
+
+_LAPS = """
+const row = (car, lap, start, end, more = {}) => ({ car, lap, start_ms: start, end_ms: end, lap_time_ms: end - start,
+  position: null, pit_in_ms: null, pit_out_ms: null, stint: 1, compound: "SOFT", tyre_age_laps: lap, tyre_fresh: true,
+  track_statuses: "1", deleted: false, ...more });
+const rows = [
+  row("4", 2, 100, 190, { pit_in_ms: 188 }), row("4", 1, 0, 100),
+  row("4", 3, 190, 300, { stint: 2, compound: "HARD", tyre_age_laps: 4, tyre_fresh: false }),
+  row("7", 1, 0, 110), row("7", 2, 110, 195, { deleted: true }), row("7", 3, 195, null, { lap_time_ms: null }),
+];
+"""
+
+
+@pytest.fixture(scope="module")
+def run_module(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Run a program in Node beside the pages' modules and return what it prints."""
+    if shutil.which("node") is None:
+        pytest.skip("needs Node.js (apt-get install nodejs)")
+    folder = tmp_path_factory.mktemp("modules")
+    for key, data in site_files().items():
+        if key.endswith(".js"):
+            (folder / Path(key).name).write_bytes(data)
+    (folder / "package.json").write_text('{"type": "module"}')
+
+    def run(program: str) -> Any:
+        (folder / "program.js").write_text(program)
+        ran = subprocess.run(
+            ["node", "program.js"], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert ran.returncode == 0, ran.stderr
+        return json.loads(ran.stdout)
+
+    return run
+
+
+def test_laps_are_asked_for_up_to_a_moment(run_module: Any) -> None:
+    seen = run_module(
+        f"""import {{ bandsOf, isClean, Laps, quantile }} from "./charts_laps.js";
+        {_LAPS}
+        const results = [{{ car: "4", grid: 2 }}, {{ car: "7", grid: 0 }}];
+        const laps = new Laps(rows, {{ results, startMs: 0, totalLaps: null }});
+        const gaps = (...asked) => laps.gaps(...asked).map(({{ row: {{ lap }}, gapMs }}) => [lap, gapMs]);
+        const said = ({{ compound, isNew, ageAtStart, laps: {{ length }} }}) => [compound, isNew, ageAtStart, length];
+        const stints = (until) => laps.stints("4", until).map(said);
+        const runs = [["1", 0, 50], ["4", 50, 150], ["5", 150, 250], ["?", 250, 300]]
+          .map(([status, from, to]) => ({{ status, from, to }}));
+        const names = {{ 1: {{ kind: "clear" }}, 4: {{ kind: "sc" }}, 5: {{ kind: "red" }} }};
+        console.log(JSON.stringify({{
+          count: laps.lapCount, grid: [...laps.grid], at: [-5, 0, 50, 145, 400].map((ms) => laps.lapAt(ms)),
+          ended: [99, 100, 300].map((ms) => laps.ended("4", ms).length), begun: laps.begun("4", 100).length,
+          toLeader: gaps("7", null, 1000), toCar: gaps("4", "7", 1000), before: gaps("4", "7", 190),
+          stints: [stints(120), stints(1000)],
+          best: [laps.best("4", 1000).lap, laps.best("7", 1000).lap, laps.best("7", 0)],
+          clean: rows.map(isClean), bands: bandsOf(runs, names, (ms) => ms / 10, 200),
+          quantiles: [quantile([3, 1, 2], 0.5), quantile([3, 1, 2], 1), quantile([], 0.5)],
+        }}));"""
+    )
+    assert seen["count"] == 3 and seen["grid"] == [["4", 2]], "nobody starts from place 0"
+    assert seen["at"] == [0, 0, 0.5, 1.5, 3]
+    assert seen["ended"] == [0, 1, 3] and seen["begun"] == 2
+    assert seen["toLeader"] == [[1, 10], [2, 5]] and seen["toCar"] == [[1, -10], [2, -5]]
+    assert seen["before"] == [[1, -10]], "the other one has not ended its lap yet"
+    assert seen["stints"] == [[["SOFT", True, 0, 2]], [["SOFT", True, 0, 2], ["HARD", False, 3, 1]]]
+    assert seen["best"] == [2, 1, None], "a deleted lap is none"
+    assert seen["clean"] == [False, False, True, False, True, False]
+    assert seen["quantiles"] == [2, 3, None]
+    assert [(band["from"], band["to"], band["kind"]) for band in seen["bands"]] == [(5, 15, "sc"), (15, 20, "red")]
+
+
+#: In front of every scenario: open a chart, and what can be pointed at.
+HELPERS = """
+    const stage = () => data().stage;
+    const choose = async (id) => { $(`tab-${id}`).click(); await until(() => data().chart === id, id); };
+    const key = (target, name) => {
+      const how = { key: name, bubbles: true, cancelable: true };
+      target.dispatchEvent(new frame.contentWindow.KeyboardEvent("keydown", how));
+    };
+    const over = () => page().querySelector(".plotted [role=application]");
+    const tip = () => page().querySelector(".tip").textContent;
+    const walk = () => {  // every lap that can be reached with keys
+      const said = new Set();
+      over().focus();
+      const visit = () => {
+        key(over(), "Home");
+        for (let i = 0; i < 6; i++) { said.add(tip()); key(over(), "ArrowRight"); }
+      };
+      for (const first of ["Escape", "ArrowRight"]) key(over(), first);
+      visit();
+      for (const vertical of ["ArrowUp", "ArrowDown", "ArrowDown", "ArrowDown"]) {
+        for (const next of ["Home", vertical]) key(over(), next);
+        visit();
+      }
+      return [...said].filter(Boolean).sort();
+    };
+    const inked = () => {
+      const c = page().querySelector(".plotted canvas");
+      const pixels = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+      let sum = 0;
+      for (let i = 3; i < pixels.length; i += 4) sum += pixels[i] > 0;
+      return sum / (pixels.length / 4);
+    };
+"""
+
+
+@needs_chromium
+def test_charts_of_a_race(drive_boards: Any) -> None:
+    """One page asked many things: tabs, keys, what is hidden, where a click leads, a picture."""
+    seen = drive_boards(
+        HELPERS
+        + f"""await open("#session=9490&t=123000");
+        await until(() => stage() === "map" && data().complete, "the tabs");
+        const tabs = [...page().querySelectorAll("[role=tab]")];
+        const out = {{ labels: tabs.map((t) => t.textContent) }};
+        out.code = loaded().filter((one) => one.includes("charts_")).length;
+        tabs[0].focus();
+        key(tabs[0], "ArrowRight");
+        await until(() => data().chart === "places", "the lap chart");
+        out.focused = page().activeElement.id;
+        out.selected = [...page().querySelectorAll("[role=tab][aria-selected=true]")].map((t) => t.id);
+        out.stops = tabs.filter((t) => t.tabIndex === 0).length;
+        out.moved = data().t;
+        out.hidden = walk();
+        out.ink = inked();
+        $("hide-ahead").click();
+        out.open = walk();
+        for (const next of ["Escape", "ArrowRight", "Home", "ArrowRight", "ArrowRight"]) key(over(), next);
+        out.aim = tip();
+        key(over(), "Enter");
+        out.t = Number(data().t);
+        out.all = {{}};
+        for (const id of ["gaps", "stints", "times"]) {{
+          await choose(id);
+          out.all[id] = {{ said: walk(), ink: inked() }};
+        }}
+        await choose("gaps");
+        const select = page().querySelector(".against select");
+        select.value = "1";
+        select.dispatchEvent(new Event("change"));
+        out.against = walk();
+        const {{ paintPicture }} = await import("./{PARTS}picture.js");
+        const {{ lookOf }} = await import("./{PARTS}plot.js");
+        const blob = await paintPicture("A chart", "Its legend.", lookOf($("pane")), () => null);
+        const bytes = new Uint8Array(await blob.arrayBuffer());
+        const size = new DataView(bytes.buffer);
+        out.picture = [blob.type, size.getUint32(16), size.getUint32(20)];
+        out.offered = [...page().querySelectorAll(".pane-bar button")].map((b) => b.textContent).includes("Picture");
+        $("tab-map").click();
+        out.back = [stage(), $("pane").hidden, frame.contentWindow.getComputedStyle($("map")).display];
+        return out;"""
+    )
+    assert seen["labels"] == ["Map", "Lap chart", "Gaps", "Tyres", "Lap times", "Traces", "Head to head"]
+    assert seen["code"] == 0, "no chart's code before one is asked for"
+    assert (seen["focused"], seen["selected"], seen["stops"]) == ("tab-places", ["tab-places"], 1)
+    assert seen["moved"] == "123000", "arrows choose a tab and leave the time alone"
+    hidden = [text.partition(":")[0] for text in seen["hidden"]]
+    assert "D01, grid" in hidden and "D16, grid" not in hidden
+    assert "D01, lap 2" in hidden and "D16, lap 2" not in hidden, "its second lap ends at 125 s"
+    assert not any("lap 3" in text for text in hidden)
+    assert any(text.startswith("D01, lap 2: P2") and text.endswith("into the pits") for text in seen["hidden"])
+    assert {"D16, lap 2", "D01, lap 3", "D11, lap 3"} <= {text.partition(":")[0] for text in seen["open"]}
+    assert seen["aim"].startswith("D11, lap 2")
+    assert seen["t"] == pytest.approx(97_000, abs=3000), "where that lap begins"
+    assert "D01, lap 3: 2.500 s behind the leader" in seen["all"]["gaps"]["said"]
+    assert any(text.startswith("D01, lap 3: hard, new, lap 3") for text in seen["all"]["stints"]["said"])
+    assert "D11, lap 3: 21.000, soft, 3 laps old" in seen["all"]["times"]["said"]
+    assert all(chart["ink"] > 0.01 for chart in seen["all"].values()) and seen["ink"] > 0.01
+    assert "D11, lap 3: 2.500 s ahead of D01" in seen["against"]
+    assert seen["picture"] == ["image/png", 2560, 1440] and seen["offered"]
+    assert seen["back"] == ["map", True, "block"]
