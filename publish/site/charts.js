@@ -12,6 +12,7 @@ import { lookOf, Plot } from "./plot.js";
 /** @import { Scene, Target } from "./charts_style.js" */
 /** @import { Car } from "./moment.js" */
 /** @import { Player } from "./player.js" */
+/** @import { Look } from "./plot.js" */
 
 /**
  * One of the charts.
@@ -21,17 +22,32 @@ import { lookOf, Plot } from "./plot.js";
  * @property {string} legend what its signs mean
  * @property {number} cars how many have to be chosen
  * @property {boolean} [hasReference] whether another car than the leader can be the one that is measured from
+ * @property {boolean} [isAcross] whether it is pointed at across alone, wherever the pointer is up or down
  * @property {(plot: Plot, scene: Scene) => Target[]} draw draws it
+ */
+
+/**
+ * A chart that has more than a picture, which is loaded when it is first asked for.
+ *
+ * @typedef {object} Part
+ * @property {HTMLElement[]} controls of it
+ * @property {HTMLElement} aside what stands beside its picture
+ * @property {() => Promise<void>} open is called when it is to be shown
+ * @property {() => void} refresh is called at the present moment
+ * @property {(target: Target | null) => void} point is called with what is pointed at
+ * @property {() => void} dispose gives up on everything
  */
 
 const REDRAW_MS = 500;
 const NEAR_PX = 36;
+const NO_CARS = -1; // nothing of a chart depends on which cars are chosen
+const TRACES = "The first lap is the one the others are measured against: below zero they are behind. Dots on the map are as long after the line.";
 /** @type {Record<string, Chart>} */
 const CHARTS = {
-  places: { title: "Places by lap", legend: "Dots are pit stops, in the colour of the new tyres.", cars: 0, draw: drawLapChart },
-  gaps: { title: "Gaps at the line by lap", legend: "Rings are pit stops.", cars: 0, hasReference: true, draw: drawGaps },
-  stints: { title: "Tyres", legend: "Letter and laps; stripes at the beginning: a used set.", cars: 0, draw: drawStints },
-  times: { title: "Lap times", legend: "Dots in the colour of the tyres; rings are laps from or into the pits, or slowed by a flag.", cars: 3, draw: drawTimes },
+  places: { title: "Places by lap", legend: "Dots are pit stops, in the colour of the new tyres. Click a lap to go there.", cars: 0, draw: drawLapChart },
+  gaps: { title: "Gaps at the line by lap", legend: "Rings are pit stops. Click a lap to go there.", cars: 0, hasReference: true, draw: drawGaps },
+  stints: { title: "Tyres", legend: "Letter and laps; stripes at the beginning: a used set. Click a lap to go there.", cars: 0, draw: drawStints },
+  times: { title: "Lap times", legend: "Dots in the colour of the tyres; rings are laps from or into the pits, or slowed by a flag. Click one to go there.", cars: 3, draw: drawTimes },
 };
 
 /** What stands in the place of the map. */
@@ -66,6 +82,12 @@ export class Charts {
     /** @type {Target | null} */
     this.pointed = null;
     this.drawnAt = 0;
+    /** @type {Record<string, Chart>} */
+    this.charts = { ...CHARTS };
+    /** @type {Map<string, Part>} */
+    this.parts = new Map();
+    /** @type {Look} */
+    this.look = lookOf(pane);
     this.base = element("canvas", { "aria-hidden": "true" });
     this.over = element("canvas", { tabIndex: 0, role: "application", "aria-roledescription": "chart" });
     this.tip = element("div", { class: "tip", role: "status" });
@@ -74,9 +96,10 @@ export class Charts {
     this.legend = element("p", { class: "legend muted" });
     this.chips = this.makeChips();
     this.against = this.makeReference();
-    this.save = element("button", { type: "button", class: "small", title: "Save this chart as a picture" }, "Picture");
+    this.save = element("button", { type: "button", class: "small picture", title: "Save this chart as a picture" }, "Picture");
     this.save.addEventListener("click", () => this.savePicture());
-    this.pane.replaceChildren(this.bar, this.plotted, this.legend);
+    this.body = element("div", { class: "pane-body" });
+    this.pane.replaceChildren(this.bar, this.body, this.legend);
     this.listen();
   }
 
@@ -118,13 +141,32 @@ export class Charts {
       const { startMs, player } = this;
       this.laps = new Laps(laps, { results: results?.rows ?? [], startMs, totalLaps: player.session.isRace ? player.session.manifest.total_laps : null });
     }
+    const part = await this.partOf(id);
     if (this.current !== id) return;
-    const chart = CHARTS[id];
+    const chart = this.charts[id];
     this.fill(chart.cars);
-    this.bar.replaceChildren(this.chips, ...(chart.hasReference ? [this.against] : []), this.save);
-    setText(this.legend, `${chart.legend} Click a lap to go there.`);
-    this.over.setAttribute("aria-label", `${chart.title}. Arrow keys go from lap to lap and from car to car, Enter goes to the lap.`);
+    const common = [...(chart.cars === NO_CARS ? [] : [this.chips]), ...(chart.hasReference ? [this.against] : [])];
+    this.bar.replaceChildren(...common, ...(part?.controls ?? []), this.save);
+    this.body.replaceChildren(this.plotted, ...(part ? [part.aside] : []));
+    setText(this.legend, chart.legend);
+    this.over.setAttribute("aria-label", `${chart.title}. Arrow keys go from one place to the next, Enter goes to that moment.`);
+    this.plotted.classList.toggle("across", Boolean(chart.isAcross));
     this.draw();
+    await part?.open();
+  }
+
+  /**
+   * @param {string} id of a chart
+   * @returns {Promise<Part | null>} what it has beside a picture, null for nothing
+   */
+  async partOf(id) {
+    const known = this.parts.get(id);
+    if (known || id !== "traces") return known ?? null;
+    const { Traces } = await import("./charts_traces.js");
+    const traces = new Traces(this);
+    this.charts.traces = { title: "Traces", legend: TRACES, cars: NO_CARS, isAcross: true, draw: (plot, scene) => traces.draw(plot, scene) };
+    this.parts.set(id, traces);
+    return traces;
   }
 
   /** Show nothing for now. */
@@ -205,18 +247,22 @@ export class Charts {
 
   /** Bring what is shown up to the present moment, while time runs not more often than can be seen. */
   refresh() {
-    if (!this.player.clock.playing || performance.now() - this.drawnAt >= REDRAW_MS) this.draw();
+    if (this.player.clock.playing && performance.now() - this.drawnAt < REDRAW_MS) return;
+    this.parts.get(this.current)?.refresh();
+    this.draw();
   }
 
   /** Draw the chart anew. */
   draw() {
     const { current, plotted } = this;
     const [width, height] = [plotted.clientWidth, plotted.clientHeight];
-    if (!current || !this.laps || !width || !height) return;
+    const chart = this.charts[current];
+    if (!chart || !this.laps || !width || !height) return;
     const from = performance.now();
     this.drawnAt = from;
     const size = { width, height, ratio: window.devicePixelRatio || 1 };
-    this.targets = CHARTS[current].draw(new Plot(this.base, size, lookOf(this.pane)), this.scene());
+    this.look = lookOf(this.pane);
+    this.targets = chart.draw(new Plot(this.base, size, this.look), this.scene());
     this.mark();
     Object.assign(document.body.dataset, { chart: current, chartMs: (performance.now() - from).toFixed(1) });
   }
@@ -227,7 +273,8 @@ export class Charts {
    * @returns {Target | null} what is meant
    */
   nearest(px, py) {
-    const away = (/** @type {Target} */ target) => Math.hypot(target.px - px, target.py - py);
+    const { isAcross } = this.charts[this.current] ?? {};
+    const away = (/** @type {Target} */ target) => (isAcross ? Math.abs(target.px - px) : Math.hypot(target.px - px, target.py - py));
     const nearest = this.targets.reduce((best, target) => (best && away(best) <= away(target) ? best : target), /** @type {Target | null} */ (null));
     return nearest && away(nearest) <= NEAR_PX ? nearest : null;
   }
@@ -240,6 +287,7 @@ export class Charts {
     if (target === this.pointed && !byHand) return;
     this.pointed = target;
     this.over.classList.toggle("leads", Boolean(target && target.timeMs !== null));
+    this.parts.get(this.current)?.point(target);
     this.mark();
   }
 
@@ -247,10 +295,15 @@ export class Charts {
   mark() {
     const { pointed, plotted, tip } = this;
     const size = { width: plotted.clientWidth, height: plotted.clientHeight, ratio: window.devicePixelRatio || 1 };
-    const plot = new Plot(this.over, size, lookOf(this.pane));
+    const plot = new Plot(this.over, size, this.look);
     const target = pointed && (this.targets.find(({ row, column }) => row === pointed.row && column === pointed.column) ?? null);
     setText(tip, target?.text ?? "");
     if (!target) return;
+    if (this.charts[this.current]?.isAcross) {
+      plot.scale({ left: 0, top: target.py, right: size.width, bottom: size.height - 34 }, [0, size.width], [0, 1]);
+      plot.line([[target.px, 0], [target.px, 1]], { color: plot.look.text, width: 1 });
+      return;
+    }
     plot.dot(target.px, target.py, 7, { fill: "transparent", edge: plot.look.text });
     const isRight = target.px > size.width / 2;
     tip.style.left = isRight ? "" : `${Math.max(target.px + 14, 4)}px`;
@@ -303,15 +356,16 @@ export class Charts {
 
   /** Give the chart away as a picture. */
   savePicture() {
-    const chart = CHARTS[this.current];
+    const chart = this.charts[this.current];
     const { event, year } = this.player.session.manifest;
     const title = `${event.name} ${year}, ${this.player.session.manifest.session.name}: ${chart.title.toLowerCase()}`;
-    savePicture(title, chart.legend, lookOf(this.pane), (plot) => chart.draw(plot, this.scene())).catch((error) => this.player.report(error));
+    savePicture(title, chart.legend, this.look, (plot) => chart.draw(plot, this.scene())).catch((error) => this.player.report(error));
   }
 
   /** Give up on everything that is on its way. */
   dispose() {
     this.giveUp.abort();
+    for (const part of this.parts.values()) part.dispose();
     this.current = "";
   }
 }

@@ -66,8 +66,11 @@ export class TrackMap {
   /**
    * @param {HTMLCanvasElement} canvas to draw on
    * @param {Outline} track to be drawn
+   * @param {{ margin?: number, isSmall?: boolean }} how `margin` around it in pixels; a small one has thin lines and no numbers
    */
-  constructor(canvas, track) {
+  constructor(canvas, track, { margin = MARGIN_PX, isSmall = false } = {}) {
+    this.margin = margin;
+    this.isSmall = isSmall;
     this.canvas = canvas;
     this.track = track;
     this.context = contextOf(canvas);
@@ -116,7 +119,7 @@ export class TrackMap {
     const [left, right] = [Math.min(...xs), Math.max(...xs)];
     const [bottom, top] = [Math.min(...ys), Math.max(...ys)];
     /** @param {number} size of a side of the canvas */
-    const room = (size) => Math.max(size - 2 * MARGIN_PX, 40);
+    const room = (size) => Math.max(size - 2 * this.margin, 40);
     this.scale = Math.min(room(this.width) / (right - left), room(this.height) / (top - bottom));
     this.shiftX = this.width / 2 - (this.scale * (left + right)) / 2;
     this.shiftY = this.height / 2 + (this.scale * (bottom + top)) / 2;
@@ -151,12 +154,12 @@ export class TrackMap {
     path.closePath();
     c.lineJoin = "round";
     for (const [width, color] of /** @type {const} */ ([[9, "edge"], [6, "asphalt"]])) {
-      c.lineWidth = width;
+      c.lineWidth = this.isSmall ? width / 2 : width;
       c.strokeStyle = this.colors[color];
       c.stroke(path);
     }
     this.drawStartLine(c);
-    this.drawCorners(c);
+    if (!this.isSmall) this.drawCorners(c);
   }
 
   /** @param {CanvasRenderingContext2D} c where to draw the numbers of the corners */

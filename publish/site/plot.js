@@ -3,7 +3,7 @@
 /** @typedef {{ left: number, top: number, right: number, bottom: number }} Box in CSS pixels */
 /** @typedef {[number, number][]} Points pairs of values; NaN in one of them breaks a line */
 /** @typedef {{ color: string, width?: number, dash?: number[], alpha?: number }} Stroke how a line is drawn */
-/** @typedef {{ color?: string, align?: CanvasTextAlign, size?: number, weight?: number, alpha?: number }} Lettering how a text is written */
+/** @typedef {{ color?: string, align?: CanvasTextAlign, size?: number, weight?: number, alpha?: number, hasHalo?: boolean }} Lettering how a text is written */
 /** @typedef {Record<typeof COLORS[number], string>} Look the colours of the page */
 
 const COLORS = /** @type {const} */ (["panel", "line", "text", "muted", "accent", "pick", "flag-yellow", "flag-sc", "flag-vsc", "flag-red"]);
@@ -138,11 +138,16 @@ export class Plot {
    * @param {number} py its middle
    * @param {Lettering} lettering how
    */
-  text(text, px, py, { color = this.look.muted, align = "left", size = 11, weight = 400, alpha = 1 } = {}) {
+  text(text, px, py, { color = this.look.muted, align = "left", size = 11, weight = 400, alpha = 1, hasHalo = false } = {}) {
     const { c } = this;
     c.globalAlpha = alpha;
     c.font = `${weight} ${size}px system-ui, sans-serif`;
     c.textAlign = align;
+    if (hasHalo) {
+      c.lineWidth = 3;
+      c.strokeStyle = this.look.panel;
+      c.strokeText(text, px, py);
+    }
     c.fillStyle = color;
     c.fillText(text, px, py);
     c.globalAlpha = 1;

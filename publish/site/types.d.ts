@@ -113,6 +113,7 @@ export interface Corner {
   x: number;
   y: number;
   angle_deg: number;
+  distance_m: number | null;
 }
 
 export interface Track {
@@ -123,6 +124,8 @@ export interface Track {
   y: number[];
   rotation_deg: number | null;
   corners: Corner[] | null;
+  length_m: number;
+  sectors_m: number[];
 }
 
 export interface Table<Row> {
@@ -136,6 +139,8 @@ export interface LapRow {
   start_ms: number | null;
   end_ms: number | null;
   lap_time_ms: number | null;
+  sector1_ms: number | null;
+  sector2_ms: number | null;
   position: number | null;
   pit_in_ms: number | null;
   pit_out_ms: number | null;

@@ -80,6 +80,78 @@ def test_laps_are_asked_for_up_to_a_moment(run_module: Any) -> None:
     assert [(band["from"], band["to"], band["kind"]) for band in seen["bands"]] == [(5, 15, "sc"), (15, 20, "red")]
 
 
+_DRIVEN = """
+import { LapTrace, TRACED } from "./lap_trace.js";
+const LENGTH = 5000, STEP = 100;
+// A lap of so many ms whose place is known at every moment: faster and slower some times a lap, later or earlier in it.
+const placeAt = (ms, whole, shift) => {
+  const part = ms / whole, wave = 2 * Math.PI * 5;
+  return LENGTH * (part + 0.02 * (Math.sin(wave * part + shift) - Math.sin(shift)));
+};
+const whenAt = (metres, whole, shift) => {
+  let [low, high] = [0, whole];
+  for (let i = 0; i < 60; i++) {
+    const middle = (low + high) / 2;
+    if (placeAt(middle, whole, shift) < metres) low = middle; else high = middle;
+  }
+  return low;
+};
+const SECTORS = [1500, 3500];
+const drive = (whole, shift, { waver = 2, lost = () => false, timed = true } = {}) => {
+  const start = 1_000_000, steps = Math.ceil(whole / STEP), lap = 7;
+  const timesMs = Array.from({ length: steps + 1 }, (_, i) => start + Math.min(i * STEP, whole));
+  const channels = Object.fromEntries(TRACED.map((name) => [name, timesMs.map(() => null)]));
+  timesMs.forEach((timeMs, i) => {
+    const ms = timeMs - start;
+    if (lost(ms)) return;
+    channels.distance[i] = 6 * LENGTH + placeAt(ms, whole, shift) + waver * Math.sin(i * 2.4 + shift);
+    const [a, b] = [ms - 0.5, ms + 0.5].map((at) => placeAt(at, whole, shift));
+    channels.speed[i] = (b - a) * 3600;
+    channels.gear[i] = ms < 20_000 ? 5 : 6;
+  });
+  const first = whenAt(SECTORS[0], whole, shift), second = whenAt(SECTORS[1], whole, shift) - first;
+  const row = { car: "1", lap, start_ms: start, end_ms: start + whole, lap_time_ms: whole };
+  Object.assign(row, timed ? { sector1_ms: first, sector2_ms: second } : { sector1_ms: null, sector2_ms: null });
+  return new LapTrace(row, { timesMs, channels }, LENGTH, SECTORS);
+};
+"""
+
+
+def test_the_time_between_two_laps_is_the_known_one(run_module: Any) -> None:
+    """Coordinates waver by 2 m, which is 30 ms; the lines of the timing are met to the sample."""
+    seen = run_module(
+        _DRIVEN
+        + """
+        const a = [90_000, 0.4], b = [91_234, 1.9];
+        const truth = (s) => whenAt(s, ...b) - whenAt(s, ...a);
+        const metres = Array.from({ length: 499 }, (_, i) => (i + 1) * 10);
+        const worst = (options) => {
+          const [one, two] = [drive(...a, options), drive(...b, options)];
+          return Math.max(...metres.map((s) => Math.abs(two.deltaAt(one, s) - truth(s))));
+        };
+        const [one, two] = [drive(...a), drive(...b)];
+        const lost = drive(...b, { lost: (ms) => ms > 40_000 && ms < 45_000 });
+        const [before, inside] = [39_000, 42_500].map((ms) => placeAt(ms, ...b));
+        console.log(JSON.stringify({
+          ends: [0, 5000].map((s) => two.deltaAt(one, s)),
+          sectors: SECTORS.map((s) => two.deltaAt(one, s) - truth(s)),
+          smooth: worst({ waver: 0 }), wavering: worst({}), untimed: worst({ timed: false }),
+          there: one.distanceAt(one.timeAt(2345)), beyond: one.timeAt(5001), along: one.along("time", 10)[10],
+          gears: [1, 4000].map((s) => one.valueAt("gear", s)), speed: one.valueAt("speed", 2500),
+          real: (placeAt(whenAt(2500, ...a) + 0.5, ...a) - placeAt(whenAt(2500, ...a) - 0.5, ...a)) * 3600,
+          lost: [lost.timeAt(before) - 39_000, lost.timeAt(inside)],
+          nothing: drive(...a, { lost: () => true }).isKnown,
+        }));"""
+    )
+    assert seen["ends"] == [0, 1234], "at the line it is the difference of both lap times"
+    assert seen["sectors"] == pytest.approx([0, 0], abs=5)
+    assert seen["smooth"] < 5 and seen["wavering"] < 15 and seen["untimed"] < 25, seen
+    assert seen["there"] == pytest.approx(2345, abs=1e-6) and seen["beyond"] is None and seen["along"] == 90_000
+    assert seen["gears"] == [5, 6] and seen["speed"] == pytest.approx(seen["real"], abs=2)
+    assert abs(seen["lost"][0]) < 60 and seen["lost"][1] is None, "where a car was not seen for long nothing is made up"
+    assert seen["nothing"] is False
+
+
 #: In front of every scenario: open a chart, and what can be pointed at.
 HELPERS = """
     const stage = () => data().stage;
@@ -150,6 +222,21 @@ def test_charts_of_a_race(drive_boards: Any) -> None:
         select.value = "1";
         select.dispatchEvent(new Event("change"));
         out.against = walk();
+        const before = loaded().length;
+        await choose("traces");
+        await until(() => page().querySelectorAll(".values tbody tr").length === 2, "both laps");
+        out.minutes = loaded().slice(before).filter((one) => one.includes("/samples/"));
+        for (const [i, value] of [[0, "11"], [2, "1"]]) {{
+          const select = page().querySelectorAll(".choice select")[i];
+          select.value = value;
+          select.dispatchEvent(new Event("change"));
+        }}
+        await until(() => page().querySelector(".values tbody").textContent.includes("D11 3"), "the other laps");
+        out.laps = page().querySelector(".values tbody").textContent;
+        for (const next of ["ArrowRight", "End"]) key(over(), next);
+        out.atTheLine = tip();
+        out.table = page().querySelector(".values tbody").textContent;
+        out.traced = inked();
         const {{ paintPicture }} = await import("./{PARTS}picture.js");
         const {{ lookOf }} = await import("./{PARTS}plot.js");
         const blob = await paintPicture("A chart", "Its legend.", lookOf($("pane")), () => null);
@@ -178,5 +265,9 @@ def test_charts_of_a_race(drive_boards: Any) -> None:
     assert "D11, lap 3: 21.000, soft, 3 laps old" in seen["all"]["times"]["said"]
     assert all(chart["ink"] > 0.01 for chart in seen["all"].values()) and seen["ink"] > 0.01
     assert "D11, lap 3: 2.500 s ahead of D01" in seen["against"]
+    assert 0 < len(seen["minutes"]) <= 3 and seen["traced"] > 0.01
+    assert seen["laps"].endswith("+1.500") and "D11 3" in seen["laps"] and "D01 3" in seen["laps"]
+    assert seen["atTheLine"].startswith("5412 m: D11 3") and seen["atTheLine"].endswith(", +1.500 s")
+    assert seen["table"].endswith("+1.500")
     assert seen["picture"] == ["image/png", 2560, 1440] and seen["offered"]
     assert seen["back"] == ["map", True, "block"]
