@@ -50,6 +50,20 @@ const CHARTS = {
   times: { title: "Lap times", legend: "Dots in the colour of the tyres; rings are laps from or into the pits, or slowed by a flag. Click one to go there.", cars: 3, draw: drawTimes },
 };
 
+/**
+ * Those that are more than a picture, and how they are made.
+ *
+ * @type {Record<string, (charts: Charts) => Promise<Part>>}
+ */
+const PARTS = {
+  duel: async (charts) => new (await import("./duel.js")).Duel(charts),
+  traces: async (charts) => {
+    const traces = new (await import("./charts_traces.js")).Traces(charts);
+    charts.charts.traces = { title: "Traces", legend: TRACES, cars: NO_CARS, isAcross: true, draw: (plot, scene) => traces.draw(plot, scene) };
+    return traces;
+  },
+};
+
 /** What stands in the place of the map. */
 export class Charts {
   /**
@@ -86,6 +100,8 @@ export class Charts {
     this.charts = { ...CHARTS };
     /** @type {Map<string, Part>} */
     this.parts = new Map();
+    /** @type {{ traces: { car: string, lap: number | null }[] | null }} what was asked for elsewhere */
+    this.wanted = { traces: null };
     /** @type {Look} */
     this.look = lookOf(pane);
     this.base = element("canvas", { "aria-hidden": "true" });
@@ -144,6 +160,10 @@ export class Charts {
     const part = await this.partOf(id);
     if (this.current !== id) return;
     const chart = this.charts[id];
+    if (!chart) {
+      this.openTable(id, part);
+      return;
+    }
     this.fill(chart.cars);
     const common = [...(chart.cars === NO_CARS ? [] : [this.chips]), ...(chart.hasReference ? [this.against] : [])];
     this.bar.replaceChildren(...common, ...(part?.controls ?? []), this.save);
@@ -156,17 +176,28 @@ export class Charts {
   }
 
   /**
+   * @param {string} id of a tab that has no picture
+   * @param {Part | null} part what it has
+   */
+  openTable(id, part) {
+    this.fill(2);
+    this.bar.replaceChildren(...(part?.controls ?? []));
+    this.body.replaceChildren(...(part ? [part.aside] : []));
+    setText(this.legend, "");
+    part?.refresh();
+    document.body.dataset.chart = id;
+  }
+
+  /**
    * @param {string} id of a chart
    * @returns {Promise<Part | null>} what it has beside a picture, null for nothing
    */
   async partOf(id) {
     const known = this.parts.get(id);
-    if (known || id !== "traces") return known ?? null;
-    const { Traces } = await import("./charts_traces.js");
-    const traces = new Traces(this);
-    this.charts.traces = { title: "Traces", legend: TRACES, cars: NO_CARS, isAcross: true, draw: (plot, scene) => traces.draw(plot, scene) };
-    this.parts.set(id, traces);
-    return traces;
+    if (known || !(id in PARTS)) return known ?? null;
+    const part = await PARTS[id](this);
+    this.parts.set(id, part);
+    return part;
   }
 
   /** Show nothing for now. */

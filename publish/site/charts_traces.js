@@ -64,7 +64,10 @@ export class Traces {
   /** Show what was chosen before, or at first the last lap that says something of the two cars in front. Throws LoadError. */
   async open() {
     this.track ??= await this.charts.reader.read("track", { signal: this.giveUp.signal });
-    if (!this.choices.length) this.choices = this.firstChoices();
+    const { wanted } = this.charts;
+    if (wanted.traces) this.choices = wanted.traces;
+    else if (!this.choices.length) this.choices = this.firstChoices();
+    wanted.traces = null;
     await this.set(this.choices);
   }
 
@@ -305,7 +308,7 @@ export class Traces {
   showValues(shown) {
     const { pointed } = this;
     const metres = pointed && shown.length ? (shown[0].trace.lengthM * pointed.column) / COLUMNS : null;
-    const head = element("tr", {}, ...["", "km/h", "thr.", "br.", "gear", "s"].map((text) => element("th", { scope: "col" }, text)));
+    const head = element("tr", {}, ...["Lap", "km/h", "thr.", "br.", "gear", "s"].map((text) => element("th", { scope: "col" }, text)));
     this.values.replaceChildren(element("thead", {}, head), element("tbody", {}, ...shown.map((one, i) => valueRow(one, i ? shown[0].trace : null, metres))));
     this.drawMap(shown, metres);
   }

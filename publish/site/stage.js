@@ -1,6 +1,7 @@
 // What the place of the map shows: the map, or one of the charts, which are loaded when the first is asked for.
 
 import { byId, element } from "./dom.js";
+import { MapView } from "./map_view.js";
 
 /** @import { Charts } from "./charts.js" */
 /** @import { Car } from "./moment.js" */
@@ -36,6 +37,7 @@ export class Stage {
     this.charts = null;
     /** @type {[number, Car[], string | null] | null} */
     this.shown = null;
+    this.view = view.map && new MapView(view.map, () => this.shown?.[1][0]?.number ?? null);
     this.list.addEventListener("keydown", (event) => this.onKey(event));
     this.style = element("link", { rel: "stylesheet", href: new URL("charts.css", import.meta.url).href });
     this.current = "";
@@ -48,10 +50,9 @@ export class Stage {
       document.head.append(this.style);
     });
     if (!this.player.ready) return;
-    this.place.append(this.list, this.pane);
+    this.place.append(this.list, ...(this.view ? [this.view.group] : []), this.pane);
     this.place.classList.add("tabbed");
     byId("session").classList.add("charted");
-    this.player.resize();
     this.open([...this.tabs.keys()][0]);
   }
 
@@ -80,8 +81,10 @@ export class Stage {
     this.pane.setAttribute("aria-labelledby", `tab-${id}`);
     this.place.classList.toggle("staged", id !== "map");
     document.body.dataset.stage = id;
-    if (id === "map") this.charts?.close();
-    else this.again();
+    if (id === "map") {
+      this.charts?.close();
+      this.player.resize();
+    } else this.again();
   }
 
   /** Show the chosen chart, or try to once more. */
@@ -107,6 +110,7 @@ export class Stage {
    */
   show(timeMs, cars, selected) {
     this.shown = [timeMs, cars, selected];
+    if (this.view) this.view.selected = selected;
     this.charts?.take(timeMs, cars, selected);
     this.charts?.refresh();
   }
@@ -133,6 +137,7 @@ export class Stage {
   /** Leave the map as it was. */
   dispose() {
     this.charts?.dispose();
+    this.view?.dispose();
     for (const part of [this.list, this.pane, this.style]) part.remove();
     this.place.classList.remove("tabbed", "staged");
     byId("session").classList.remove("charted");

@@ -141,6 +141,7 @@ export interface LapRow {
   lap_time_ms: number | null;
   sector1_ms: number | null;
   sector2_ms: number | null;
+  sector3_ms: number | null;
   position: number | null;
   pit_in_ms: number | null;
   pit_out_ms: number | null;

@@ -271,3 +271,108 @@ def test_charts_of_a_race(drive_boards: Any) -> None:
     assert seen["table"].endswith("+1.500")
     assert seen["picture"] == ["image/png", 2560, 1440] and seen["offered"]
     assert seen["back"] == ["map", True, "block"]
+
+
+@needs_chromium
+def test_two_cars_beside_each_other(drive_boards: Any) -> None:
+    seen = drive_boards(
+        HELPERS
+        + """await open("#session=9490&t=142000&car=1");
+        await until(() => data().complete, "the tabs");
+        await choose("duel");
+        const texts = (row) => [...row.children].map((cell) => cell.textContent);
+        const lines = (kind) => [...page().querySelectorAll(`.${kind} tr`)].map(texts);
+        const chosen = () => [...page().querySelectorAll(".pane-bar select")].map((s) => s.value);
+        const told = () => page().querySelector(".told").textContent;
+        const out = { chosen: chosen(), told: told(), now: lines("duel-now"), laps: lines("duel-laps") };
+        const second = page().querySelectorAll(".pane-bar select")[1];
+        second.value = "1"; second.dispatchEvent(new Event("change"));
+        out.swapped = chosen();
+        const buttons = () => [...page().querySelectorAll(".pane-bar button")];
+        const press = (text) => buttons().find((b) => b.textContent === text).click();
+        press("Gap chart");
+        await until(() => data().chart === "gaps", "the gaps");
+        out.reference = page().querySelector(".against select").value;
+        await choose("duel");
+        press("Traces");
+        await until(() => page().querySelectorAll(".values tbody tr").length === 2, "both laps");
+        out.traced = [...page().querySelectorAll(".values tbody th")].map((h) => h.textContent);
+        return out;"""
+    )
+    assert seen["chosen"] == ["1", "11"], "the selected car and the one in front"
+    assert seen["told"].startswith("D01 is right behind D11") and seen["told"].endswith(" s")
+    now = {what: values for what, *values in seen["now"]}
+    assert now["Place"] == ["2", "1"] and now["Gap to the leader"][1] == "leads" and now["Pit stops"] == ["1", "0"]
+    assert now["Last lap"] == ["24.232", "21.000"], "its third lap ends later"
+    assert seen["laps"][0] == ["Lap", "D01", "D11", "Difference", "Gap"]
+    assert seen["laps"][1][0] == "2" and seen["laps"][1][-1] == "−1.000"
+    assert seen["swapped"] == ["11", "1"] and seen["reference"] == "11"
+    assert seen["traced"] == ["D11 2", "D01 2"], "the last lap of both that was known then"
+
+
+@needs_chromium
+def test_the_map_goes_nearer_and_with_a_car(drive_boards: Any) -> None:
+    """Wheel, drag, two fingers, buttons and keys; a drag chooses no car, and a car in the middle stays there."""
+    seen = drive_boards(
+        HELPERS
+        + """await open("#session=9490&t=60000&car=11");
+        await until(() => stage() === "map" && data().complete, "the map");
+        const map = $("map"), box = map.getBoundingClientRect(), [w, h] = [box.width, box.height];
+        const send = (Kind, type, more) => {
+          const place = { clientX: box.left + more.x, clientY: box.top + more.y, bubbles: true, cancelable: true };
+          const made = new frame.contentWindow[Kind](type, { ...place, pointerId: 1, ...more });
+          map.dispatchEvent(made);
+          return made.defaultPrevented;
+        };
+        map.setPointerCapture = () => {};  // a made-up pointer cannot be captured
+        const button = (text) => [...page().querySelectorAll(".zoom button")].find((b) => b.textContent === text);
+        const pixels = () => map.getContext("2d").getImageData(0, 0, map.width, map.height).data;
+        const same = (a, b) => a.length === b.length && a.every((value, i) => value === b[i]);
+        const whole = pixels();
+        const wheel = (deltaY) => send("WheelEvent", "wheel", { x: w / 2, y: h / 2, deltaY });
+        const out = { further: wheel(100), whole: button("Whole").disabled, nearer: wheel(-400) };
+        out.near = [button("Whole").disabled, same(pixels(), whole)];
+        let before = pixels();
+        send("PointerEvent", "pointerdown", { x: 100, y: 100 });
+        send("PointerEvent", "pointermove", { x: 160, y: 120 });
+        send("PointerEvent", "pointerup", { x: 160, y: 120 });
+        out.dragged = !same(pixels(), before);
+        let clicks = 0;
+        map.addEventListener("click", () => clicks++);
+        send("MouseEvent", "click", { x: 160, y: 120 });
+        out.clicks = [clicks];
+        for (const type of ["pointerdown", "pointerup"]) send("PointerEvent", type, { x: 160, y: 120 });
+        send("MouseEvent", "click", { x: 160, y: 120 });
+        out.clicks.push(clicks);
+        before = pixels();
+        const fingers = [[1, 200], [2, 300]];
+        for (const [pointerId, x] of fingers) send("PointerEvent", "pointerdown", { x, y: 150, pointerId });
+        send("PointerEvent", "pointermove", { x: 400, y: 150, pointerId: 2 });
+        for (const id of [1, 2]) send("PointerEvent", "pointerup", { x: 0, y: 0, pointerId: id });
+        out.pinched = !same(pixels(), before);
+        const group = page().querySelector(".zoom");
+        const t = data().t;
+        before = pixels();
+        key(group, "ArrowLeft");
+        out.moved = [!same(pixels(), before), data().t === t];
+        key(group, "0");
+        out.back = [same(pixels(), whole), button("Whole").disabled];
+        button("Follow").click();
+        // In the middle there is the selected car's dot, whose colour is its team's.
+        const centre = () => map.getContext("2d").getImageData(map.width / 2, map.height / 2, 1, 1);
+        const middle = () => [...centre().data].slice(0, 3);
+        out.middle = [middle()];
+        for (let i = 0; i < 2; i++) $("forward").click();
+        await until(() => data().t === "80000" && data().fps === "25", "twenty seconds later");
+        out.middle.push(middle());
+        out.pressed = button("Follow").getAttribute("aria-pressed");
+        key(group, "ArrowUp");
+        out.letGo = button("Follow").getAttribute("aria-pressed");
+        return out;"""
+    )
+    assert (seen["further"], seen["nearer"], seen["whole"]) == (False, True, True), "beyond the whole the page scrolls"
+    assert seen["near"] == [False, False] and seen["dragged"] and seen["pinched"]
+    assert seen["clicks"] == [0, 1], "the end of a drag is no click"
+    assert seen["moved"] == [True, True] and seen["back"] == [True, True]
+    assert seen["middle"] == [[0x8A, 0x90, 0x99]] * 2
+    assert (seen["pressed"], seen["letGo"]) == ("true", "false")
