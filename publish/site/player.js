@@ -102,10 +102,27 @@ export class Player {
       this.store.hasShown = true;
       this.want();
     }
-    this.rest ??= this.readRest().catch((error) => this.report(error));
+    this.rest ??= this.beginRest().catch((error) => this.report(error));
   }
 
-  /** What the first frame does not need. */
+  /** What the first frame does not need: documents, then the tabs of the charts. */
+  async beginRest() {
+    await this.readRest();
+    if (!this.view.stage) await this.openStage();
+    this.isComplete = true;
+    this.onLoad();
+  }
+
+  /** Offer the charts in the place of the map. */
+  async openStage() {
+    const { Stage } = await import("./stage.js");
+    if (!this.ready || this.view.stage) return;
+    this.view.stage = new Stage(this);
+    this.render();
+    await this.view.stage.begin();
+  }
+
+  /** The documents that the first frame does not need. */
   async readRest() {
     const { session, view } = this;
     /** @type {RequestInit} */
@@ -120,8 +137,7 @@ export class Player {
     view.setQuality(quality);
     view.weather = weather;
     view.setMessages(messages);
-    this.isComplete = true;
-    this.onLoad();
+    this.render();
   }
 
   /** Show what has come. */
@@ -147,7 +163,8 @@ export class Player {
     this.store.retry();
     this.render();
     this.want();
-    this.readRest().catch((error) => this.report(error));
+    this.view.stage?.again();
+    this.beginRest().catch((error) => this.report(error));
   }
 
   /** @param {boolean} isOn whether what is ahead is to be hidden */
@@ -299,6 +316,7 @@ export class Player {
 
   /** Give up on everything that is on its way, and draw no more. */
   dispose() {
+    this.view.stage?.dispose();
     this.store.dispose();
     clearTimeout(this.scrubbing);
     if (this.frame !== null) cancelAnimationFrame(this.frame);

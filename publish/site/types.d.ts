@@ -113,6 +113,7 @@ export interface Corner {
   x: number;
   y: number;
   angle_deg: number;
+  distance_m: number | null;
 }
 
 export interface Track {
@@ -123,6 +124,8 @@ export interface Track {
   y: number[];
   rotation_deg: number | null;
   corners: Corner[] | null;
+  length_m: number;
+  sectors_m: number[];
 }
 
 export interface Table<Row> {
@@ -133,10 +136,20 @@ export interface Table<Row> {
 export interface LapRow {
   car: string;
   lap: number;
+  start_ms: number | null;
+  end_ms: number | null;
+  lap_time_ms: number | null;
+  sector1_ms: number | null;
+  sector2_ms: number | null;
+  sector3_ms: number | null;
   position: number | null;
   pit_in_ms: number | null;
-  lap_time_ms: number | null;
-  end_ms: number | null;
+  pit_out_ms: number | null;
+  stint: number | null;
+  compound: string | null;
+  tyre_age_laps: number | null;
+  tyre_fresh: boolean | null;
+  track_statuses: string | null;
   deleted: boolean | null;
 }
 
@@ -144,6 +157,7 @@ export interface ResultRow {
   car: string;
   position: number | null;
   classified: string | null;
+  grid: number | null;
   status: string | null;
 }
 
