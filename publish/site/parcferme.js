@@ -32,6 +32,14 @@ import { framesProblem, samplesProblem } from "./shapes.js";
  * @property {boolean} isInterpolated from samples, at the very moment; else from the frame before it
  */
 
+/**
+ * Channels of one car at moments one after the other; null is what is not known.
+ *
+ * @typedef {object} Trace
+ * @property {number[]} timesMs the moments
+ * @property {Record<string, (number | string | null)[]>} channels by name, a value for each moment
+ */
+
 const KEPT_MINUTES = 6; // a minute of 20 cars is some 2 MB in memory
 const ROW_MS = 40; // the older rows are 25 a second
 const TYRES = ["", "SOFT", "MEDIUM", "HARD", "INTERMEDIATE", "WET"];
@@ -83,6 +91,32 @@ export class Session {
     const wanted = [];
     for (let index = Math.floor(fromMs / length); index <= last; index++) wanted.push(this.minuteAt(index * length));
     await waiting(Promise.all(wanted), options.signal);
+  }
+
+  /**
+   * What one car did from one moment to another, at even steps and at the end: a lap, for example. Throws LoadError.
+   *
+   * @param {string} car racing number
+   * @param {number} fromMs the first moment
+   * @param {number} toMs the last
+   * @param {{ channels?: string[], stepMs?: number, signal?: AbortSignal | undefined }} options `channels` that are
+   *   wanted, else all; `stepMs` between two moments; `signal` ends the waiting
+   * @returns {Promise<Trace>} the channels, interpolated as the manifest declares
+   */
+  async trace(car, fromMs, toMs, { channels = this.channels, stepMs = 100, signal } = {}) {
+    const steps = Math.max(Math.ceil((toMs - fromMs) / stepMs), 0);
+    const timesMs = Array.from({ length: steps + 1 }, (_, i) => (i < steps ? fromMs + i * stepMs : Math.max(toMs, fromMs)));
+    await this.prefetch(fromMs, toMs, { signal });
+    /** @type {Trace} */
+    const trace = { timesMs, channels: Object.fromEntries(channels.map((name) => [name, []])) };
+    const indexOf = (/** @type {number} */ timeMs) => Math.floor(timeMs / this.manifest.samples.chunk_ms);
+    let [index, minute] = [indexOf(fromMs), await waiting(this.minuteAt(fromMs), signal)];
+    for (const timeMs of timesMs) {
+      if (indexOf(timeMs) !== index) [index, minute] = [indexOf(timeMs), await waiting(this.minuteAt(timeMs), signal)];
+      const valueOf = valuesIn(minute, timeMs);
+      for (const name of channels) trace.channels[name].push(valueOf(car, name));
+    }
+    return trace;
   }
 
   /**
@@ -218,10 +252,7 @@ export class Session {
    */
   momentIn(minute, timeMs) {
     const tick = minute.tickAt(timeMs);
-    /** @type {(car: string, name: string) => number | string | null} */
-    const valueOf = minute instanceof SampleChunk
-      ? (car, name) => minute.valueAt(car, name, timeMs)
-      : (car, name) => minute.value(car, name, tick);
+    const valueOf = valuesIn(minute, timeMs);
     const cars = this.drivers.map((driver) => ({
       number: driver.number,
       driver,
@@ -321,6 +352,17 @@ function sessionIn(season, round, code) {
   /** @param {SeasonEvent} event of the season */
   const isMeant = (event) => (typeof round === "number" ? event.round === round : event.name.toLowerCase().includes(part));
   return season.events.filter(isMeant).flatMap(({ sessions }) => sessions).find((session) => session.code === code);
+}
+
+/**
+ * @param {Chunk | SampleChunk} minute that has the moment
+ * @param {number} timeMs the moment
+ * @returns {(car: string, name: string) => number | string | null} what a channel of a car is then
+ */
+function valuesIn(minute, timeMs) {
+  if (minute instanceof SampleChunk) return (car, name) => minute.valueAt(car, name, timeMs);
+  const tick = minute.tickAt(timeMs);
+  return (car, name) => minute.value(car, name, tick);
 }
 
 /**

@@ -24,16 +24,18 @@ export class Player {
    * @param {object} begin where to begin
    * @param {number | null} begin.timeMs the moment, null for the start of the race
    * @param {string | null} begin.selected number of the selected car
+   * @param {string | null} begin.tab what the place of the map shows, null for the first
    * @param {object} heard what is called
    * @param {(timeMs: number, selected: string | null) => void} heard.onMoved after a seek, a pause, a choice
    * @param {(error: unknown) => void} heard.onProblem with an error to show
    * @param {() => void} heard.onSolved when what was missing is there
    */
-  constructor(session, { timeMs, selected }, { onMoved, onProblem, onSolved }) {
+  constructor(session, { timeMs, selected, tab }, { onMoved, onProblem, onSolved }) {
     const { manifest } = session;
     this.session = session;
     this.onMoved = onMoved;
     this.onProblem = onProblem;
+    this.wantedTab = tab;
     this.onSolved = onSolved;
     this.store = new ChunkStore(session.folder, manifest, {
       onLoad: () => this.onLoad(),
@@ -109,10 +111,27 @@ export class Player {
       this.store.hasShown = true;
       this.want();
     }
-    this.rest ??= this.readRest().catch((error) => this.report(error));
+    this.rest ??= this.beginRest().catch((error) => this.report(error));
   }
 
-  /** What the first frame does not need. */
+  /** What the first frame does not need: documents, then the tabs of the charts. */
+  async beginRest() {
+    await this.readRest();
+    if (!this.view.stage) await this.openStage();
+    this.isComplete = true;
+    this.onLoad();
+  }
+
+  /** Offer the charts in the place of the map. */
+  async openStage() {
+    const { Stage } = await import("./stage.js");
+    if (!this.ready || this.view.stage) return;
+    this.view.stage = new Stage(this);
+    this.render();
+    await this.view.stage.begin();
+  }
+
+  /** The documents that the first frame does not need. */
   async readRest() {
     const { session, view } = this;
     /** @type {RequestInit} */
@@ -131,8 +150,7 @@ export class Player {
     view.weather = weather;
     view.setMessages(messages);
     this.more = more.openMore(this, { laps: laps?.rows ?? [], results: results?.rows ?? [], weather: weather?.rows ?? [] });
-    this.isComplete = true;
-    this.onLoad();
+    this.render();
   }
 
   /** Show what has come. */
@@ -158,7 +176,8 @@ export class Player {
     this.store.retry();
     this.render();
     this.want();
-    this.readRest().catch((error) => this.report(error));
+    this.view.stage?.again();
+    this.beginRest().catch((error) => this.report(error));
   }
 
   /** @param {boolean} isOn whether what is ahead is to be hidden */
@@ -311,6 +330,7 @@ export class Player {
 
   /** Give up on everything that is on its way, and draw no more. */
   dispose() {
+    this.view.stage?.dispose();
     this.store.dispose();
     this.more?.dispose();
     clearTimeout(this.scrubbing);

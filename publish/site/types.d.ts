@@ -113,6 +113,7 @@ export interface Corner {
   x: number;
   y: number;
   angle_deg: number;
+  distance_m: number | null;
 }
 
 export interface Track {
@@ -125,6 +126,7 @@ export interface Track {
   corners: Corner[] | null;
   distance: number[];
   length_m: number;
+  sectors_m: number[];
   marshal_sectors: { number: number; distance_m: number }[] | null;
   drs_zones_m: [number, number][];
 }
@@ -137,13 +139,13 @@ export interface Table<Row> {
 export interface LapRow {
   car: string;
   lap: number;
-  position: number | null;
   start_ms: number | null;
   end_ms: number | null;
   lap_time_ms: number | null;
   sector1_ms: number | null;
   sector2_ms: number | null;
   sector3_ms: number | null;
+  position: number | null;
   sector1_end_ms: number | null;
   sector2_end_ms: number | null;
   sector3_end_ms: number | null;
@@ -152,6 +154,8 @@ export interface LapRow {
   stint: number | null;
   compound: string | null;
   tyre_age_laps: number | null;
+  tyre_fresh: boolean | null;
+  track_statuses: string | null;
   deleted: boolean | null;
 }
 

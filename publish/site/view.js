@@ -15,6 +15,7 @@ import { STATUSES, Timeline } from "./timeline.js";
 /** @import { Car } from "./moment.js" */
 /** @import { Session } from "./session.js" */
 /** @import { PlacedMessage } from "./panels.js" */
+/** @import { Stage } from "./stage.js" */
 /** @import { Documents, Track } from "./types.d.ts" */
 
 /** The page of a session. */
@@ -36,6 +37,8 @@ export class View {
     this.map = null;
     /** @type {Track | null} */
     this.track = null;
+    /** @type {Stage | null} */
+    this.stage = null;
     /** @type {Documents["weather"] | null} */
     this.weather = null;
     /** @type {PlacedMessage[] | undefined} */
@@ -80,7 +83,7 @@ export class View {
     this.map = track ? new TrackMap(byId("map", HTMLCanvasElement), outlineOf(track)) : null;
     setText(byId("map-missing"), this.session.manifest.capabilities.telemetry
       ? "There is no outline of the track for this session, so that there is no map."
-      : "This session has timing but no telemetry: no map, no speeds. The table is all there is.");
+      : "This session has timing but no telemetry: no map, no speeds.");
   }
 
   /** @param {Documents["quality"] | null} quality the document, null until it is there */
@@ -136,6 +139,7 @@ export class View {
     showMessages(this.messages, timeMs, leaderLap, { startMs: this.session.startMs, isAvailable: capabilities.messages, isHiding });
     const placed = cars.filter((car) => car.x !== null).length;
     if (this.map) byId("map").setAttribute("aria-label", `Track map: ${placed} of ${cars.length} cars have a position`);
+    this.stage?.show(timeMs, cars, selected);
   }
 
   /**
@@ -170,6 +174,7 @@ export class View {
   resize() {
     this.map?.resize();
     this.timeline.paint();
+    this.stage?.resize();
   }
 }
 

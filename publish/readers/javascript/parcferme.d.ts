@@ -45,6 +45,21 @@ export class Session {
      */
     prefetch(fromMs: number, toMs: number, options?: Options): Promise<void>;
     /**
+     * What one car did from one moment to another, at even steps and at the end: a lap, for example. Throws LoadError.
+     *
+     * @param {string} car racing number
+     * @param {number} fromMs the first moment
+     * @param {number} toMs the last
+     * @param {{ channels?: string[], stepMs?: number, signal?: AbortSignal | undefined }} options `channels` that are
+     *   wanted, else all; `stepMs` between two moments; `signal` ends the waiting
+     * @returns {Promise<Trace>} the channels, interpolated as the manifest declares
+     */
+    trace(car: string, fromMs: number, toMs: number, { channels, stepMs, signal }?: {
+        channels?: string[];
+        stepMs?: number;
+        signal?: AbortSignal | undefined;
+    }): Promise<Trace>;
+    /**
      * One of the session's documents: laps, results, messages, weather, track, quality. Throws LoadError.
      *
      * @template {keyof Documents} Name
@@ -198,6 +213,19 @@ export type Moment = {
      * from samples, at the very moment; else from the frame before it
      */
     isInterpolated: boolean;
+};
+/**
+ * Channels of one car at moments one after the other; null is what is not known.
+ */
+export type Trace = {
+    /**
+     * the moments
+     */
+    timesMs: number[];
+    /**
+     * by name, a value for each moment
+     */
+    channels: Record<string, (number | string | null)[]>;
 };
 import type { Ask } from "./documents.js";
 import { Library } from "./documents.js";

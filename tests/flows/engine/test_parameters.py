@@ -4,6 +4,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from operator_form import NO_ROUNDS
 from prefect import Flow
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.schema_tools.validation import build_error_obj, validate
@@ -28,8 +29,6 @@ FLOWS: tuple[Flow[Any, Any], ...] = (
     prune,
     rebuild_index,
 )
-#: What stands below the field where "first" was typed.
-NO_ROUNDS = "'first' is not one of ['all', 'a round such as 8', 'rounds such as 1-5,8']"
 
 
 def _schema(flow: Flow[Any, Any]) -> dict[str, Any]:
