@@ -15,6 +15,7 @@ from viewer_browser import serving
 
 from publish.encode.session import encode_session
 from publish.publication import publish_revision, publish_site
+from publish.readers import reader_files
 from publish.revisions.latest import Summary
 from publish.season.index import Event, ScheduledSession, update_season
 from publish.site.files import site_files
@@ -136,7 +137,7 @@ def race_site(folder: Path) -> Iterator[SimpleNamespace]:
     )
     race_folder = publish(store, folder, 9472, "R", "Race", race)
     publish(store, folder, 9468, "Q", "Qualifying", bare)
-    publish_site(store, site_files())
+    publish_site(store, site_files() | reader_files())
     with serving(store) as base:
         yield SimpleNamespace(store=store, base=base, frames=frames, folder=race_folder)
 
