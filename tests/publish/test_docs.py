@@ -175,9 +175,8 @@ def test_every_query_of_the_page_for_analysts_runs(
         duckdb.unregister_filesystem("http")
     with duckdb.connect() as database:
         database.register_filesystem(_Http())
-        (alone,) = snippets("analysts.md", "text")
-        database.execute(here(alone))
-        assert database.fetchall()
+        for alone in snippets("analysts.md", "text"):
+            assert database.execute(here(alone)).fetchall()
     (query,) = snippets("analysts.md", "sql")
     assert {row[0] for row in duckdb.sql(here(query)).fetchall()} == set(SESSIONS.values())
 
@@ -189,6 +188,8 @@ def test_every_query_of_the_page_for_analysts_runs(
     assert set(known["fastest"]["session_key"]) == set(SESSIONS)
     assert sorted(known["counted"]) == [(key, 12) for key in SESSIONS]
     assert set(known["one_race"]["session_key"]) == {9472}
+    assert len(known["grid"]) == 12 and list(known["grid"].columns) == list(known["one_race"].columns)
+    assert len(known["laps_2024"]) == rows and known["wins"]["len"].sum() == len(SESSIONS)
 
 
 def test_known_faults_are_of_kinds_that_are_explained(site: SimpleNamespace) -> None:

@@ -187,6 +187,13 @@ def test_the_prune_role_follows_a_calendar_and_takes_every_name_back(
     assert gone == {"sessions", "status", "telemetry", "viewer"}
 
 
+def test_the_prune_role_takes_back_tables_that_went(inner: MemoryStore, moment: list[datetime]) -> None:
+    store = in_role(inner, "PruneRole")
+    publish(Wanted("one", tables=("laps", "results")))(store, lambda: moment[0])
+    publish(TWO)(store, lambda: moment[0])
+    assert {"v1/parquet/results/2024/9472.parquet", "v1/csv/results/2024/9472.csv.gz"} <= store.deleted
+
+
 def test_the_prune_role_heals(inner: MemoryStore, moment: list[datetime]) -> None:
     published_before(ONE, Wanted("one", level=6))(inner, lambda: moment[0])
     heal(in_role(inner, "PruneRole"), lambda: moment[0])
