@@ -27,6 +27,7 @@ _CONTENT_TYPES = {
     ".prom": "text/plain; charset=utf-8",
     ".py": "text/x-python; charset=utf-8",
     ".csv": "text/csv; charset=utf-8",
+    ".sql": "text/plain; charset=utf-8",
 }
 
 

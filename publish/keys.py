@@ -18,6 +18,10 @@ METRICS = "v1/metrics.prom"
 #: What became current, newest first, and the same for readers of feeds.
 CHANGES = "v1/changes.json"
 CHANGES_ATOM = "v1/changes.atom"
+#: The catalog for DuckDB: which season tables there are, as statements, as a database.
+CATALOG = "v1/catalog.json"
+CATALOG_SQL = "v1/catalog.sql"
+CATALOG_DATABASE = "v1/catalog.duckdb"
 #: What ``Store.check`` writes to see whether a destination honours conditional writes.
 CHECK = "v1/check.json"
 #: Which pages, parts of pages and schemas there are, with their hashes.

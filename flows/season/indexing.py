@@ -6,6 +6,7 @@ from flows.upstream.calendar import read_schedule
 from flows.upstream.client import Client
 from publish.season import index as season
 from publish.season.aliases import follow_schedule
+from publish.season.catalog import update_catalog
 from publish.season.tables import rebuild_tables
 from publish.stores.base import Store
 
@@ -13,7 +14,7 @@ from publish.stores.base import Store
 def rebuild(settings: Settings, store: Store, year: int, *, has_server: bool) -> bool:
     """Write the index of ``year`` and move what hangs on round numbers; says whether anything has changed.
 
-    The list of the season's files and its tables are made anew too.
+    The list of the season's files, its tables and the catalog are made anew too.
 
     ``has_server`` as in :func:`~flows.session.site.conclude_destination`.
 
@@ -27,5 +28,6 @@ def rebuild(settings: Settings, store: Store, year: int, *, has_server: bool) ->
     follow_schedule(store, year, events, now, all_sessions=True)
     changed = season.rebuild_season(store, year, events, now)
     changed = rebuild_tables(store, year) or changed
+    changed = update_catalog(store, settings.public_url, doubting=True) or changed
     conclude_destination(store, has_server=has_server)
     return changed

@@ -25,6 +25,7 @@ from publish.encode.manifest import Manifest, ManifestObject, content_name, name
 from publish.revisions.copies import remove_objects
 from publish.revisions.latest import Latest, read_latest, rename
 from publish.revisions.stored import find_content, read_revision
+from publish.season.catalog import update_catalog
 from publish.season.csv_copies import follow_with_csv
 from publish.season.finish import finish_publication, settle_unowned_rows
 from publish.season.tables import follow_files
@@ -60,6 +61,7 @@ def heal_store(store: Store, now: datetime, on_progress: OnProgress | None = Non
         settle_unowned_rows(store, year)
         follow_files(store, year, doubting=True)
         follow_with_csv(store, year, doubting=True)
+    update_catalog(store, doubting=True)
     for session_key in _remove_foreign_copies(store):
         if read_latest_or_none(store, session_key) is not None:  # published just now
             finish_publication(store, session_key, now)

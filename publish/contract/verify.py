@@ -18,6 +18,7 @@ from publish.live.health import Health
 from publish.live.runs import Runs
 from publish.revisions.copies import Alias, Copy, planned_copies
 from publish.revisions.latest import Latest, read_latest
+from publish.season.catalog import Catalog, catalog_problem
 from publish.season.changes import MAX_CHANGES, Changes, atom_feed
 from publish.season.csv_copies import csv_key, csv_of_nothing, without_csv
 from publish.season.document import Season, published_in
@@ -107,6 +108,7 @@ def verify_store(store: Store, *, deep: bool = False, on_progress: OnProgress | 
     _check_copy_folders(store, tallies, around)
     _check_files(store, tallies, around)
     _check_season_tables(store, published.values(), around)
+    _check_catalog(store, around)
     findings = [finding for tally in [*tallies, around] for finding in tally.findings]
     return Verification(
         deep=deep,
@@ -308,6 +310,20 @@ def _check_season_tables(store: Store, published: Iterable[Latest], around: _Tal
         around.objects += tally.objects
         around.bytes += tally.bytes
         around.findings += tally.findings
+
+
+def _check_catalog(store: Store, around: _Tally) -> None:
+    """Hold the catalog for DuckDB, where there is one, against the season's tables."""
+    for _ in range(_ATTEMPTS):
+        tally = _Tally()
+        catalog = _read(store, keys.CATALOG, Catalog, tally) if store.head(keys.CATALOG) else None
+        problem = None if catalog is None else catalog_problem(store, catalog)
+        tally.add(keys.CATALOG, problem and f"{problem}. {_HEAL}")
+        if not tally.findings:
+            break
+    around.objects += tally.objects
+    around.bytes += tally.bytes
+    around.findings += tally.findings
 
 
 def _check_csv(store: Store, year: int, files: Files | None, tally: _Tally) -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from publish import keys
 from publish.revisions.copies import remove_objects, settle_copies
 from publish.revisions.latest import Latest, read_latest
+from publish.season.catalog import update_catalog
 from publish.season.changes import note_changes
 from publish.season.csv_copies import follow_with_csv
 from publish.season.document import home_in, published_in
@@ -56,6 +57,7 @@ def finish_publication(
             list_files(store, latest.year, [session_key])
             follow_files(store, latest.year)
             follow_with_csv(store, latest.year)
+            update_catalog(store)
             note_changes(store, [session_key])
             _note_settled(store, latest, now)
             return written

@@ -46,6 +46,9 @@ PUBLIC_KEYS = (
     "v1/changes.atom",
     "v1/files/2024.json",
     "v1/site.json",
+    "v1/catalog.json",
+    "v1/catalog.sql",
+    "v1/catalog.duckdb",
     "v1/status/2024/moves.json",
 )
 

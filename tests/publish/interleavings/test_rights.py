@@ -32,6 +32,7 @@ from publish.live.status import PROGRESS, Status, write_status
 from publish.publication import publish_site
 from publish.readers import reader_files
 from publish.season.aliases import NotFollowedError
+from publish.season.catalog import update_catalog
 from publish.season.index import read_season
 from publish.site.files import site_files
 from publish.site.prune import prune_pages
@@ -138,6 +139,7 @@ def publish_season(store: Store, moment: list[datetime]) -> None:
     """Everything that a publisher does while the calendar stays as it is."""
     store.check()
     publish_site(store, schema_documents() | reader_files() | site_files())
+    update_catalog(store, "https://f1.example.org")
     follow(CALENDAR)(store, lambda: moment[0])
     for wanted in (ONE, TWO, THREE, SAUDI):
         say_status(store, wanted, identity_of(wanted).round)
