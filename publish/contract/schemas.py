@@ -11,6 +11,7 @@ from publish.live.health import Health
 from publish.live.runs import Runs
 from publish.live.status import Status
 from publish.revisions.latest import Latest
+from publish.season.catalog import Catalog
 from publish.season.changes import Changes
 from publish.season.document import Season
 from publish.season.files import Files
@@ -30,6 +31,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "runs": Runs,
     "changes": Changes,
     "files": Files,
+    "catalog": Catalog,
     "site": Site,
     "dictionary": Columns,
     # An overview is a chunk like any other.
