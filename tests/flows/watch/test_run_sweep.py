@@ -31,7 +31,8 @@ from flows.engine.revival import (
     revive,
     welcome_back,
 )
-from flows.engine.session_runs import TAG, NewRun, SessionRuns, backfill_tag
+from flows.engine.session_runs import PLANNED_TAG, TAG, NewRun, SessionRuns, backfill_tag, kind_tag
+from flows.season.ahead import publish_plan
 from flows.season.fan_out import Order, fan_out
 from flows.session.flow import publish_session
 from flows.session.reports import PublishReport
@@ -41,9 +42,10 @@ from flows.upstream.selection import Wanted
 from flows.watch.flow import check_health
 from flows.watch.sweep import sweep
 from publish.live import runs as runs_document
+from publish.live.plan import PlanDocument
 from publish.live.runs import RunEntry
 from publish.season.document import Event, ScheduledSession
-from publish.season.index import update_root_index
+from publish.season.index import update_root_index, update_season
 from publish.stores.base import Store
 from publish.stores.choose import open_store
 from publish.stores.shared_documents import read_document
@@ -351,6 +353,31 @@ def test_runs_of_a_backfill_cancelled_while_no_worker_was_there_are_cancelled(wo
     other = world.run(code="Q")
     assert world.sweep().cancelled == 1
     assert (world.state_of(child).name, world.state_of(other).name) == ("Cancelled", "Scheduled")
+
+
+def test_what_plan_season_would_do_is_published(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARCFERME_NOW", f"{YEAR}-03-27T18:00:00Z")
+    settings = read_settings()
+    start = datetime(YEAR, 3, 29, 12, tzinfo=UTC)
+    sessions = tuple(ScheduledSession(code, SESSION_TYPES[code].name, start) for code in ("Q", "R"))
+    event = Event(ROUND, EVENT, None, None, start.date().isoformat(), "conventional", False, sessions)
+    update_season(world.store, YEAR, [event], settings.current_time(), {})
+    planned = NewRun(YEAR, EVENT, "Q", start, key="planned", tags=(PLANNED_TAG, kind_tag("publish")))
+    gone = NewRun(YEAR, EVENT, "FP1", start, key="gone", tags=(PLANNED_TAG, kind_tag("publish")))
+    for new in (planned, gone):
+        world.runs.create(new)
+    publish_plan(settings, world.store, world.runs, datetime.now(UTC))
+    document = read_document(world.store, "v1/plan.json", PlanDocument)
+    assert document is not None
+    steps = {(one.session, one.kind): one for one in document.steps if one.what != "planned"}
+    assert {key: one.what for key, one in steps.items()} == {
+        ("Q", "publish"): "moved",
+        ("FP1", "publish"): "taken_back",
+    }
+    assert (steps["Q", "publish"].moved_from, steps["Q", "publish"].round) == (start, ROUND)
+    made = {(one.session, one.kind) for one in document.steps if one.what == "planned"}
+    assert ("R", "publish") in made and ("Q", "publish") not in made
+    assert len(world.runs.find()) == 2, "nothing was done"
 
 
 def test_housekeeping_removes_what_nobody_looks_at_any_more(world: World) -> None:
