@@ -306,6 +306,23 @@ export interface RunsDocument {
   next: PlannedRun[];
 }
 
+/** A run that the next look at the calendar would make, move or take back. */
+export interface PlanStep {
+  year: number;
+  event: string;
+  session: string;
+  kind: string;
+  at: string;
+  what: string;
+  moved_from: string | null;
+}
+
+export interface PlanDocument {
+  schema: string;
+  updated_at: string;
+  steps: PlanStep[];
+}
+
 /** What became current, newest first. */
 export interface ChangesDocument {
   schema: string;
@@ -340,6 +357,7 @@ export interface Documents {
   quality: Quality;
   health: Health;
   runs: RunsDocument;
+  plan: PlanDocument;
   status: Status;
   changes: ChangesDocument;
 }
