@@ -6,7 +6,7 @@ import { element, setText, teamColor } from "./dom.js";
 import { BASE } from "./fetch.js";
 import { Library } from "./documents.js";
 import { Session } from "./parcferme.js";
-import { savePicture } from "./chart_picture.js";
+import { savePicture } from "./picture.js";
 import { lookOf, Plot } from "./plot.js";
 
 /** @import { Scene, Target } from "./charts_style.js" */

@@ -1,7 +1,7 @@
 // The example of develop.html: the page shows this very text and runs it.
 
 /**
- * Show who drives how fast, five times a second, from the start of the newest published race.
+ * Show who drives how fast, five times a second, from a minute after the start of the newest session with telemetry.
  *
  * @param {typeof import("./parcferme.js").openSite} openSite of v1/reader/parcferme.js
  * @param {string} base address of the published data
@@ -13,7 +13,7 @@ export async function example(openSite, base, place) {
   const [year] = await site.seasons();
   const { events } = await site.season(year);
   const published = events.flatMap(({ sessions }) => sessions).filter(({ state }) => state === "published");
-  const newest = published.findLast(({ code }) => code === "R") ?? published.at(-1);
+  const newest = published.findLast(({ capabilities }) => capabilities?.telemetry) ?? published.at(-1);
   const session = await site.session(Number(newest?.session_key));
   let ms = (session.startMs ?? 0) + 60_000;
   setInterval(async () => {

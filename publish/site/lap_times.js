@@ -127,7 +127,8 @@ export class LapTimes {
    * @returns {Judged} the same with its worth then
    */
   judge(what, { ms, part, car }, timeMs) {
-    const isBest = (/** @type {string} */ key) => ms <= (this.lowest.at(key, timeMs)?.ms ?? -1);
+    // What does not count, a deleted lap for example, can be quicker than the best of those that do.
+    const isBest = (/** @type {string} */ key) => ms === this.lowest.at(key, timeMs)?.ms;
     const worth = isBest(`${what} ${part}`) ? "overall" : isBest(`${what} ${part} ${car}`) ? "own" : "other";
     return { ms, worth };
   }

@@ -72,7 +72,7 @@ export class Marshals {
       const index = (from + step) % x.length;
       c.lineTo(...map.place(x[index], y[index]));
     }
-    c.lineWidth = width;
+    c.lineWidth = width * Math.sqrt(map.zoom);
     c.strokeStyle = color;
     c.stroke();
   }

@@ -53,7 +53,8 @@ export class Stage {
     this.place.append(this.list, ...(this.view ? [this.view.group] : []), this.pane);
     this.place.classList.add("tabbed");
     byId("session").classList.add("charted");
-    this.open([...this.tabs.keys()][0]);
+    const { wantedTab } = this.player;
+    this.open(wantedTab !== null && this.tabs.has(wantedTab) ? wantedTab : [...this.tabs.keys()][0]);
   }
 
   /**

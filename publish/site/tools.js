@@ -43,7 +43,7 @@ export class Tools {
       { name: "Video…", key: "v", title: "Run together with a video of the broadcast", run: () => video.open() },
       { name: "Full screen", key: "f", title: "Fill the screen with the replay", run: () => this.fullScreen() },
       { name: "Copy link", key: "c", title: "Address of this moment", run: async () => this.say(await (await import("./share.js")).copyLink(player)) },
-      { name: "Picture", key: "p", title: "Save a picture of this moment as PNG", run: async () => (await import("./picture.js")).savePicture(player) },
+      { name: "Picture", key: "p", title: "Save a picture of this moment as PNG", run: async () => (await import("./moment_picture.js")).savePicture(player) },
       { name: "Keys", key: "?", title: "What the keys do", run: () => this.openKeys() },
     ];
     /** What has a key and no button. @type {Tool[]} */

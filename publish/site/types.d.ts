@@ -163,7 +163,6 @@ export interface ResultRow {
   car: string;
   position: number | null;
   classified: string | null;
-  grid: number | null;
   status: string | null;
   points: number | null;
   laps: number | null;
@@ -220,6 +219,7 @@ export interface SeasonSession {
   start_utc: string | null;
   state: string;
   session_key: number | null;
+  manifest: string | null;
   grade: string | null;
   capabilities: Record<string, boolean> | null;
   verdict?: Verdict | null;

@@ -64,9 +64,9 @@ def counting_sectors(laps: list[Lap], sector: int) -> list[Lap]:
 
 
 def worth_of(ms: int, mine: list[int], everybody: list[int]) -> str:
-    if everybody and ms <= min(everybody):
+    if everybody and ms == min(everybody):
         return "overall"
-    return "own" if mine and ms <= min(mine) else "other"
+    return "own" if mine and ms == min(mine) else "other"
 
 
 def expected(laps: list[Lap], car: str, now: int, starts: tuple[int, ...]) -> dict[str, Any]:
@@ -286,7 +286,7 @@ def test_columns_and_classification_are_asked_for(drive_boards):
         return out;"""
     )
     assert seen["heads"] == ["P", "Car", "±", "Gap", "Last", "Tyre", "Stops", "State"]
-    assert seen["gained"] == ["▲2", "–", "▼2"], "from places 3, 2 and 1 on the grid"
+    assert seen["gained"] == ["▲1", "▼1", "–"], "from places 2 and 1 on the grid, and the pit lane behind them"
     assert seen["chosen"] == seen["again"] == ["P", "Car", "Gap", "Last", "Best", "Tyre", "Stops", "State"]
     assert "tells how it ends" in seen["early"] and "D11" not in seen["early"]
     assert len(seen["told"]) == seen["late"] == 3 and seen["told"][0].startswith("1")

@@ -237,7 +237,7 @@ def test_charts_of_a_race(drive_boards: Any) -> None:
         out.atTheLine = tip();
         out.table = page().querySelector(".values tbody").textContent;
         out.traced = inked();
-        const {{ paintPicture }} = await import("./{PARTS}chart_picture.js");
+        const {{ paintPicture }} = await import("./{PARTS}picture.js");
         const {{ lookOf }} = await import("./{PARTS}plot.js");
         const blob = await paintPicture("A chart", "Its legend.", lookOf($("pane")), () => null);
         const bytes = new Uint8Array(await blob.arrayBuffer());

@@ -109,9 +109,9 @@ def test_marshal_sectors_are_yellow_until_they_are_clear(run_node):
 @needs_chromium
 def test_tools_and_their_keys(drive_boards):
     seen = drive_boards(
-        """await open("#session=9490&t=90000&car=11&chart=gaps");
+        """await open("#session=9490&t=90000&car=11&view=gaps&note=kept");
         await until(() => data().complete && data().fps === "25", "everything");
-        const out = {}, w = frame.contentWindow;
+        const out = { view: data().stage }, w = frame.contentWindow;
         const dialog = () => page().querySelector("dialog");
         const close = async () => {
           dialog().querySelector(".close").click();
@@ -160,6 +160,7 @@ def test_tools_and_their_keys(drive_boards):
     assert seen["nudged"] == ["40600", "Video 1:00:30"]
     assert seen["together"] == ["true", "1"]
     assert "session=9490" in seen["link"] and "car=11" in seen["link"]
-    assert "chart=gaps" in seen["link"], "what others have written into the address stays"
+    assert "view=gaps" in seen["link"] and "note=kept" in seen["link"], "what others have written there stays"
+    assert seen["view"] == "gaps"
     assert seen["picture"].startswith("2024-10-R-4") and seen["blob"] == ["image/png", True]
     assert [seen["speeds"][0], seen["speeds"][-1]] == ["0.25", "50"]

@@ -223,6 +223,40 @@ def test_the_list_of_sessions(drive):
     assert seen["hidden"] is True
 
 
+def test_the_list_says_what_comes_and_what_was_watched_and_is_searched(drive):
+    seen = drive(
+        """await open("");
+        const out = {};
+        await until(() => $("now").textContent.includes("Next"), "what comes");
+        out.next = $("now").textContent;
+        await until(() => $("events").querySelector("svg path"), "the circuit");
+        out.circuits = $("events").querySelectorAll("svg").length;
+        await until(() => $("now").textContent.includes("Last change"), "how fresh it is");
+        frame.contentWindow.location.hash = "#session=9472&t=66000";
+        await until(() => data().ready === "9472", "the race");
+        press("ArrowRight");
+        page().querySelector(".brand").click();
+        await until(() => $("now").textContent.includes("Watched"), "what was watched");
+        out.watched = $("now").querySelector(".watched a").outerHTML;
+        const search = async (text) => {
+          $("search").value = text; $("search").dispatchEvent(new Event("input"));
+          await until(() => text ? $("found").textContent : !$("found").textContent, "the answer");
+          await pause(50);
+          return [...$("events").querySelectorAll("h2")].map((head) => head.textContent);
+        };
+        out.found = [];
+        for (const text of ["sao paulo", "2024 qualifying bahr", "nowhere", ""]) out.found.push(await search(text));
+        return out;"""
+    )
+    assert "Next: São Paulo Grand Prix, Race in " in seen["next"] and "days" in seen["next"]
+    assert seen["circuits"] == 1
+    assert (
+        "#session=9472&amp;t=71000" in seen["watched"] and "Bahrain Grand Prix 2024 · Race, 0:01:01" in seen["watched"]
+    )
+    both = ["Bahrain Grand Prix", "São Paulo Grand Prix"]
+    assert seen["found"] == [["São Paulo Grand Prix"], ["Bahrain Grand Prix"], [], both]
+
+
 def test_it_fits_a_phone(drive):
     seen = drive(
         """await open("#session=9472&t=66000");
