@@ -7,6 +7,8 @@ import { Player } from "./player.js";
 import { readSession } from "./session.js";
 
 const ADDRESS_EVERY_MS = 2000;
+/** What of the address is written here. */
+const OWN_PARTS = new Set(["session", "t", "car"]);
 /** @type {Player | null} */
 let player = null;
 let reading = new AbortController();
@@ -87,7 +89,10 @@ function clear() {
 function writeAddress(timeMs, car) {
   if (!player) return;
   addressAt = performance.now();
-  const parts = [`session=${player.session.key}`, `t=${Math.round(timeMs)}`, ...(car ? [`car=${car}`] : [])];
+  // What other parts of the page have written there stays, as long as it is the same session.
+  const before = new URLSearchParams(location.hash.slice(1));
+  const others = before.get("session") === String(player.session.key) ? [...before].filter(([name]) => !OWN_PARTS.has(name)) : [];
+  const parts = [`session=${player.session.key}`, `t=${Math.round(timeMs)}`, ...(car ? [`car=${car}`] : []), ...others.map((part) => new URLSearchParams([part]).toString())];
   history.replaceState(null, "", `#${parts.join("&")}`);
 }
 
