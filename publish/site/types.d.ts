@@ -164,6 +164,7 @@ export interface ResultRow {
   position: number | null;
   classified: string | null;
   status: string | null;
+  grid: number | null;
   points: number | null;
   laps: number | null;
   q1_ms: number | null;
