@@ -10,7 +10,7 @@ import { rememberWatched } from "./watched.js";
 
 const ADDRESS_EVERY_MS = 2000;
 /** What of the address is written here. */
-const OWN_PARTS = new Set(["session", "t", "car", "view"]);
+const OWN_PARTS = new Set(["session", "t", "car"]);
 /** @type {Player | null} */
 let player = null;
 let reading = new AbortController();
@@ -19,20 +19,20 @@ let addressAt = 0;
 /**
  * What the address asks for: `#session=9472&t=1234000&car=1` or `#year=2024`.
  *
- * @returns {{ session: number | null, timeMs: number | null, car: string | null, tab: string | null, year: number | null }} null: not asked
+ * @returns {{ session: number | null, timeMs: number | null, car: string | null, year: number | null }} null: not asked
  */
 function wanted() {
   const query = new URLSearchParams(location.hash.slice(1));
   /** @param {string} name of a part of the address that is a number */
   const number = (name) => (/^\d+$/.test(query.get(name) ?? "") ? Number(query.get(name)) : null);
-  return { session: number("session"), timeMs: number("t"), car: query.get("car"), tab: query.get("view"), year: number("year") };
+  return { session: number("session"), timeMs: number("t"), car: query.get("car"), year: number("year") };
 }
 
 /** @returns {Player | null} the player, if there is something to play */
 const playing = () => (player?.ready ? player : null);
 
 async function route() {
-  const { session, timeMs, car, tab, year } = wanted();
+  const { session, timeMs, car, year } = wanted();
   if (session !== null && player?.session.key === session && player.ready) {
     if (timeMs !== null) player.seek(timeMs);
     return;
@@ -44,7 +44,7 @@ async function route() {
   byId("grade").hidden = true;
   try {
     if (session === null) await openLibrary(year);
-    else await openSession(session, timeMs, car, tab);
+    else await openSession(session, timeMs, car);
   } catch (error) {
     if (isAbort(error)) return;
     byId("session").hidden = !playing();
@@ -64,14 +64,13 @@ async function openLibrary(year) {
  * @param {number} sessionKey of the session to show
  * @param {number | null} timeMs the moment, null for its start
  * @param {string | null} car number of the selected car
- * @param {string | null} tab what the place of the map shows, null for the first
  */
-async function openSession(sessionKey, timeMs, car, tab) {
+async function openSession(sessionKey, timeMs, car) {
   setText(byId("title"), "Loading…");
   const { signal } = reading;
   const session = await readSession(sessionKey, signal);
   signal.throwIfAborted();
-  player = new Player(session, { timeMs, selected: car, tab }, { onMoved: writeAddress, onProblem: showProblem, onSolved: hideProblem });
+  player = new Player(session, { timeMs, selected: car }, { onMoved: writeAddress, onProblem: showProblem, onSolved: hideProblem });
   await player.open();
 }
 
@@ -95,8 +94,7 @@ function writeAddress(timeMs, car) {
   // What other parts of the page have written there stays, as long as it is the same session.
   const before = new URLSearchParams(location.hash.slice(1));
   const others = before.get("session") === String(player.session.key) ? [...before].filter(([name]) => !OWN_PARTS.has(name)) : [];
-  const tab = player.view.stage?.current ?? player.wantedTab;
-  const parts = [`session=${player.session.key}`, `t=${Math.round(timeMs)}`, ...(car ? [`car=${car}`] : []), ...(tab && tab !== "map" && tab !== "" ? [`view=${tab}`] : []), ...others.map((part) => new URLSearchParams([part]).toString())];
+  const parts = [`session=${player.session.key}`, `t=${Math.round(timeMs)}`, ...(car ? [`car=${car}`] : []), ...others.map((part) => new URLSearchParams([part]).toString())];
   rememberWatched({ session: player.session.key, title: byId("title").textContent ?? "", timeMs, at: hoursText(timeMs - player.session.startMs) });
   history.replaceState(null, "", `#${parts.join("&")}`);
 }

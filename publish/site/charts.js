@@ -2,11 +2,12 @@
 
 import { Laps } from "./charts_laps.js";
 import { drawGaps, drawLapChart, drawStints, drawTimes } from "./charts_race.js";
+import { addressPart, keepInAddress } from "./address.js";
 import { element, setText, teamColor } from "./dom.js";
 import { BASE } from "./fetch.js";
 import { Library } from "./documents.js";
 import { Session } from "./parcferme.js";
-import { savePicture } from "./picture.js";
+import { savePicture } from "./chart_picture.js";
 import { lookOf, Plot } from "./plot.js";
 
 /** @import { Scene, Target } from "./charts_style.js" */
@@ -88,7 +89,7 @@ export class Charts {
     /** @type {string | null} */
     this.selected = null;
     /** @type {string[]} */
-    this.chosen = [];
+    this.chosen = (addressPart("cars") ?? "").split(",").filter((number) => manifest.drivers.some((driver) => driver.number === number));
     /** @type {string | null} */
     this.reference = null;
     /** @type {Target[]} */
@@ -112,6 +113,7 @@ export class Charts {
     this.legend = element("p", { class: "legend muted" });
     this.chips = this.makeChips();
     this.against = this.makeReference();
+    this.choose(this.chosen);
     this.save = element("button", { type: "button", class: "small picture", title: "Save this chart as a picture" }, "Picture");
     this.save.addEventListener("click", () => this.savePicture());
     this.body = element("div", { class: "pane-body" });
@@ -216,6 +218,7 @@ export class Charts {
   /** @param {string[]} numbers of the cars to be seen before others */
   choose(numbers) {
     this.chosen = numbers;
+    keepInAddress("cars", numbers.join(","));
     for (const chip of this.chips.querySelectorAll("button")) chip.setAttribute("aria-pressed", String(numbers.includes(chip.dataset.car ?? "")));
     const codes = this.player.session.manifest.drivers.filter(({ number }) => numbers.includes(number)).map(({ code }) => code);
     setText(this.chips.querySelector("summary") ?? this.chips, codes.length > 4 ? `Cars: ${codes.length}` : `Cars: ${codes.join(", ") || "all"}`);

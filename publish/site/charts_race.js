@@ -14,6 +14,7 @@ import { STATUSES } from "./timeline.js";
 const MINUTE_MS = 60_000;
 const LABEL_APART_PX = 11;
 const CODE_PX = 36;
+const KEYED_PX = 34; // above a box that has a key
 
 /**
  * The box of a chart with a title below its axis, and its marks on the axis across.
@@ -174,7 +175,7 @@ export function drawGaps(plot, scene) {
  */
 function labelEnds(plot, ends) {
   const right = Math.max(...ends.map(({ x }) => x));
-  const sorted = ends.filter(({ x }) => x > right - CODE_PX).sort((a, b) => a.y - b.y);
+  const sorted = ends.filter(({ x }) => x > right - CODE_PX / 2).sort((a, b) => a.y - b.y);
   const placed = spread(sorted.map(({ y }) => y), LABEL_APART_PX, plot.box.bottom);
   sorted.forEach(({ style, x }, i) => plot.text(style.code, Math.max(x, right - 14) + 6, placed[i], { color: style.label, size: 10, weight: 600, alpha: style.stroke.alpha ?? 1 }));
 }
@@ -340,11 +341,12 @@ export function drawTimes(plot, scene) {
   const pad = (high - low) * 0.08;
   const place = across(scene);
   const range = /** @type {[number, number]} */ (base.length ? [low - pad, high + pad] : [0, 1]);
-  plot.scale(boxOf(plot, { left: 58, right: 20 }), place.xs, range);
+  plot.scale({ ...boxOf(plot, { left: 58, right: 20 }), top: KEYED_PX }, place.xs, range);
   if (base.length) plot.axisY(ticks(range[0], range[1], Math.max(2, (plot.box.bottom - plot.box.top) / 34), [1, 2, 5]), (value) => lapText(value * 1000).slice(0, -2));
   axisAcross(plot, scene, place.now);
   const styles = stylesOf(drivers, chosen, plot.look);
   const targets = shown.flatMap(({ number, rows }) => drawCarTimes(plot, styles.get(number), rows, isRace ? ({ lap }) => lap : place.end));
+  plot.key(shown.flatMap(({ number }) => styles.get(number) ?? []).map(({ code, stroke }) => ({ text: code, stroke })));
   if (!base.length) plot.text("No lap time yet", plot.width / 2, plot.height / 2, { align: "center", size: 13 });
   return targets;
 }

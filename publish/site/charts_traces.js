@@ -1,5 +1,6 @@
 // Traces: laps of any cars against distance, with the time one loses to another, and where on the map that is.
 
+import { addressPart, keepInAddress } from "./address.js";
 import { lapText } from "./clock.js";
 import { compoundLetter } from "./charts_style.js";
 import { element, teamColor } from "./dom.js";
@@ -66,7 +67,8 @@ export class Traces {
     this.track ??= await this.charts.reader.read("track", { signal: this.giveUp.signal });
     const { wanted } = this.charts;
     if (wanted.traces) this.choices = wanted.traces;
-    else if (!this.choices.length) this.choices = this.firstChoices();
+    else if (!this.choices.length) this.choices = this.choicesOf(addressPart("laps") ?? "");
+    if (!this.choices.length) this.choices = this.firstChoices();
     wanted.traces = null;
     await this.set(this.choices);
   }
@@ -74,6 +76,15 @@ export class Traces {
   /** @returns {number} how far laps may be shown */
   get untilMs() {
     return this.charts.scene().untilMs;
+  }
+
+  /**
+   * @param {string} text of an address: `1-27,11-27`, car and lap
+   * @returns {Choice[]} the laps it names, of cars there are
+   */
+  choicesOf(text) {
+    const named = text.split(",").map((part) => part.split("-"));
+    return named.flatMap(([car, lap]) => (this.session.manifest.drivers.some(({ number }) => number === car) ? [{ car, lap: Number(lap) || null }] : []));
   }
 
   /** @returns {Choice[]} the same lap of both cars in a race, the best of each elsewhere */
@@ -107,6 +118,7 @@ export class Traces {
    */
   async set(choices) {
     this.choices = choices.slice(0, MOST);
+    keepInAddress("laps", this.choices.map(({ car, lap }) => `${car}-${lap ?? ""}`).join(","));
     this.giveUp.abort();
     this.giveUp = new AbortController();
     this.fill();
@@ -212,7 +224,7 @@ export class Traces {
     laps.addEventListener("change", () => change({ car: choice.car, lap: Number(laps.value) }));
     const away = element("button", { type: "button", class: "small plain", "aria-label": `Take ${this.codeOf(choice.car)} away`, hidden: this.choices.length < 2 }, "×");
     away.addEventListener("click", () => this.set(this.choices.filter((_, i) => i !== index)));
-    return element("span", { class: "choice" }, element("span", { class: "team", "aria-hidden": "true" }), cars, laps, away);
+    return element("span", { class: "traced-lap" }, element("span", { class: "team", "aria-hidden": "true" }), cars, laps, away);
   }
 
   /**
@@ -243,7 +255,7 @@ export class Traces {
     const shown = this.shown();
     const lengthM = shown[0]?.trace.lengthM ?? this.track?.length_m ?? 1;
     const columns = Array.from({ length: COLUMNS + 1 }, (_, i) => (lengthM * i) / COLUMNS);
-    const box = { left: 44, top: 18, right: plot.width - 12, bottom: plot.height - 34 };
+    const box = { left: 44, top: 34, right: plot.width - 12, bottom: plot.height - 34 };
     const delta = deltaRange(shown.map(({ trace }) => deltas(trace, shown[0].trace)));
     const isLow = box.bottom - box.top < LOW_PX;
     const wanted = STRIPS.filter(({ name, isMore }) => (name !== "delta" || shown.length > 1) && !(isLow && isMore));
@@ -259,6 +271,7 @@ export class Traces {
     }
     plot.scale(box, [0, lengthM], [0, 1]);
     this.drawCorners(plot);
+    plot.key(shown.map(({ trace, stroke, label }) => ({ text: `${label} · ${lapText(trace.timeMs)}`, stroke })));
     plot.axisX(ticks(0, lengthM, Math.max(2, (box.right - box.left) / 80)), (metres) => String(metres), "Metres from the line");
     if (!shown.length) plot.text(this.choices.some((choice) => this.rowOf(choice)) ? "Loading…" : "No lap has ended yet", plot.width / 2, plot.height / 2, { align: "center", size: 13 });
     this.showValues(shown);

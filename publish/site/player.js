@@ -24,18 +24,16 @@ export class Player {
    * @param {object} begin where to begin
    * @param {number | null} begin.timeMs the moment, null for the start of the race
    * @param {string | null} begin.selected number of the selected car
-   * @param {string | null} begin.tab what the place of the map shows, null for the first
    * @param {object} heard what is called
    * @param {(timeMs: number, selected: string | null) => void} heard.onMoved after a seek, a pause, a choice
    * @param {(error: unknown) => void} heard.onProblem with an error to show
    * @param {() => void} heard.onSolved when what was missing is there
    */
-  constructor(session, { timeMs, selected, tab }, { onMoved, onProblem, onSolved }) {
+  constructor(session, { timeMs, selected }, { onMoved, onProblem, onSolved }) {
     const { manifest } = session;
     this.session = session;
     this.onMoved = onMoved;
     this.onProblem = onProblem;
-    this.wantedTab = tab;
     this.onSolved = onSolved;
     this.store = new ChunkStore(session.folder, manifest, {
       onLoad: () => this.onLoad(),

@@ -7,6 +7,9 @@
 /** @typedef {Record<typeof COLORS[number], string>} Look the colours of the page */
 
 const COLORS = /** @type {const} */ (["panel", "line", "text", "muted", "accent", "pick", "flag-yellow", "flag-sc", "flag-vsc", "flag-red"]);
+const KEY_PX = 8;
+const KEY_LINE_PX = 20;
+const KEY_FONT = "600 11px system-ui, sans-serif";
 const LINE_CONTRAST = 2; // a thin line is still seen
 const TEXT_CONTRAST = 4.5;
 
@@ -193,6 +196,27 @@ export class Plot {
       if (!short || a < free) continue;
       this.text(short, Math.min((a + b) / 2, right - 8), top - 6, { align: "center", size: 10, weight: 600, color: this.look.muted });
       free = Math.max(b, a + c.measureText(text).width / 2);
+    }
+  }
+
+  /** @param {{ text: string, stroke: Stroke }[]} entries what the lines are, above the box */
+  key(entries) {
+    const { c, box } = this;
+    let px = box.left;
+    for (const { text, stroke } of entries) {
+      c.font = KEY_FONT;
+      const width = KEY_LINE_PX + 5 + c.measureText(text).width;
+      if (px + width > box.right) return;
+      c.strokeStyle = stroke.color;
+      c.lineWidth = 2.4;
+      c.setLineDash(stroke.dash ?? []);
+      c.beginPath();
+      c.moveTo(px, KEY_PX);
+      c.lineTo(px + KEY_LINE_PX, KEY_PX);
+      c.stroke();
+      c.setLineDash([]);
+      this.text(text, px + KEY_LINE_PX + 5, KEY_PX, { color: this.look.text, weight: 600 });
+      px += width + 14;
     }
   }
 

@@ -1,5 +1,6 @@
 // What the place of the map shows: the map, or one of the charts, which are loaded when the first is asked for.
 
+import { addressPart, keepInAddress } from "./address.js";
 import { byId, element } from "./dom.js";
 import { MapView } from "./map_view.js";
 
@@ -53,8 +54,13 @@ export class Stage {
     this.place.append(this.list, ...(this.view ? [this.view.group] : []), this.pane);
     this.place.classList.add("tabbed");
     byId("session").classList.add("charted");
-    const { wantedTab } = this.player;
-    this.open(wantedTab !== null && this.tabs.has(wantedTab) ? wantedTab : [...this.tabs.keys()][0]);
+    const wanted = addressPart("view") ?? "";
+    this.open(this.tabs.has(wanted) ? wanted : this.first);
+  }
+
+  /** @returns {string} the tab that is shown if none is asked for */
+  get first() {
+    return [...this.tabs.keys()][0];
   }
 
   /**
@@ -82,6 +88,7 @@ export class Stage {
     this.pane.setAttribute("aria-labelledby", `tab-${id}`);
     this.place.classList.toggle("staged", id !== "map");
     document.body.dataset.stage = id;
+    keepInAddress("view", id === this.first ? "" : id);
     if (id === "map") {
       this.charts?.close();
       this.player.resize();

@@ -139,13 +139,13 @@ export interface Table<Row> {
 export interface LapRow {
   car: string;
   lap: number;
+  position: number | null;
   start_ms: number | null;
   end_ms: number | null;
   lap_time_ms: number | null;
   sector1_ms: number | null;
   sector2_ms: number | null;
   sector3_ms: number | null;
-  position: number | null;
   sector1_end_ms: number | null;
   sector2_end_ms: number | null;
   sector3_end_ms: number | null;
@@ -307,6 +307,23 @@ export interface RunsDocument {
   next: PlannedRun[];
 }
 
+/** A run that the next look at the calendar would make, move or take back. */
+export interface PlanStep {
+  year: number;
+  event: string;
+  session: string;
+  kind: string;
+  at: string;
+  what: string;
+  moved_from: string | null;
+}
+
+export interface PlanDocument {
+  schema: string;
+  updated_at: string;
+  steps: PlanStep[];
+}
+
 /** What became current, newest first. */
 export interface ChangesDocument {
   schema: string;
@@ -341,6 +358,7 @@ export interface Documents {
   quality: Quality;
   health: Health;
   runs: RunsDocument;
+  plan: PlanDocument;
   status: Status;
   changes: ChangesDocument;
 }

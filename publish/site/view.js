@@ -35,10 +35,10 @@ export class View {
     this.timeline = new Timeline(manifest.clock.duration_ms, session.startMs, onSeek);
     /** @type {TrackMap | null} */
     this.map = null;
-    /** @type {Track | null} */
-    this.track = null;
     /** @type {Stage | null} */
     this.stage = null;
+    /** @type {Track | null} */
+    this.track = null;
     /** @type {Documents["weather"] | null} */
     this.weather = null;
     /** @type {PlacedMessage[] | undefined} */

@@ -11,7 +11,7 @@ from prefect.utilities.schema_tools.validation import build_error_obj, validate
 
 from flows.engine.parameters import ALL_SESSIONS, SessionName, round_numbers, session_codes
 from flows.season.backfill import backfill
-from flows.season.operations import prune, rebuild_index, verify
+from flows.season.operations import housekeeping, prune, rebuild_index, verify
 from flows.season.plan_season import plan_season
 from flows.season.refresh_results import refresh_results
 from flows.session.flow import publish_session
@@ -27,6 +27,7 @@ FLOWS: tuple[Flow[Any, Any], ...] = (
     check_health,
     verify,
     prune,
+    housekeeping,
     rebuild_index,
 )
 

@@ -62,7 +62,7 @@ RACE_LAPS = (
     ("1", 3, 143_500, 2, "HARD", False),
     ("11", 3, 141_000, 1, "SOFT", False),
 )
-GRID = {"1": 2, "11": 1, "16": 0}
+GRID = {"16": 1, "11": 2, "1": 3}
 #: Race control, by seconds on the clock.
 SAID = ((20, "PIT EXIT OPEN"), (70, "RED FLAG"), (140, "CHEQUERED FLAG"))
 

@@ -222,22 +222,23 @@ def test_charts_of_a_race(drive_boards: Any) -> None:
         select.value = "1";
         select.dispatchEvent(new Event("change"));
         out.against = walk();
+        out.link = frame.contentWindow.location.hash;
         const before = loaded().length;
         await choose("traces");
         await until(() => page().querySelectorAll(".values tbody tr").length === 2, "both laps");
         out.minutes = loaded().slice(before).filter((one) => one.includes("/samples/"));
         for (const [i, value] of [[0, "11"], [2, "1"]]) {{
-          const select = page().querySelectorAll(".choice select")[i];
+          const select = page().querySelectorAll(".traced-lap select")[i];
           select.value = value;
           select.dispatchEvent(new Event("change"));
         }}
         await until(() => page().querySelector(".values tbody").textContent.includes("D11 3"), "the other laps");
-        out.laps = page().querySelector(".values tbody").textContent;
+        out.shown = page().querySelector(".values tbody").textContent;
         for (const next of ["ArrowRight", "End"]) key(over(), next);
         out.atTheLine = tip();
         out.table = page().querySelector(".values tbody").textContent;
         out.traced = inked();
-        const {{ paintPicture }} = await import("./{PARTS}picture.js");
+        const {{ paintPicture }} = await import("./{PARTS}chart_picture.js");
         const {{ lookOf }} = await import("./{PARTS}plot.js");
         const blob = await paintPicture("A chart", "Its legend.", lookOf($("pane")), () => null);
         const bytes = new Uint8Array(await blob.arrayBuffer());
@@ -245,6 +246,7 @@ def test_charts_of_a_race(drive_boards: Any) -> None:
         out.picture = [blob.type, size.getUint32(16), size.getUint32(20)];
         out.offered = [...page().querySelectorAll(".pane-bar button")].map((b) => b.textContent).includes("Picture");
         $("tab-map").click();
+        out.laps = frame.contentWindow.location.hash.includes("laps=11-3,1-3");
         out.back = [stage(), $("pane").hidden, frame.contentWindow.getComputedStyle($("map")).display];
         return out;"""
     )
@@ -253,7 +255,7 @@ def test_charts_of_a_race(drive_boards: Any) -> None:
     assert (seen["focused"], seen["selected"], seen["stops"]) == ("tab-places", ["tab-places"], 1)
     assert seen["moved"] == "123000", "arrows choose a tab and leave the time alone"
     hidden = [text.partition(":")[0] for text in seen["hidden"]]
-    assert "D01, grid" in hidden and "D16, grid" not in hidden
+    assert "D01, grid" in hidden and "D16, grid" in hidden
     assert "D01, lap 2" in hidden and "D16, lap 2" not in hidden, "its second lap ends at 125 s"
     assert not any("lap 3" in text for text in hidden)
     assert any(text.startswith("D01, lap 2: P2") and text.endswith("into the pits") for text in seen["hidden"])
@@ -266,7 +268,8 @@ def test_charts_of_a_race(drive_boards: Any) -> None:
     assert all(chart["ink"] > 0.01 for chart in seen["all"].values()) and seen["ink"] > 0.01
     assert "D11, lap 3: 2.500 s ahead of D01" in seen["against"]
     assert 0 < len(seen["minutes"]) <= 3 and seen["traced"] > 0.01
-    assert seen["laps"].endswith("+1.500") and "D11 3" in seen["laps"] and "D01 3" in seen["laps"]
+    assert seen["shown"].endswith("+1.500") and "D11 3" in seen["shown"] and "D01 3" in seen["shown"]
+    assert "view=gaps" in seen["link"] and "cars=" in seen["link"] and seen["laps"], "a link leads to the same view"
     assert seen["atTheLine"].startswith("5412 m: D11 3") and seen["atTheLine"].endswith(", +1.500 s")
     assert seen["table"].endswith("+1.500")
     assert seen["picture"] == ["image/png", 2560, 1440] and seen["offered"]
@@ -277,9 +280,8 @@ def test_charts_of_a_race(drive_boards: Any) -> None:
 def test_two_cars_beside_each_other(drive_boards: Any) -> None:
     seen = drive_boards(
         HELPERS
-        + """await open("#session=9490&t=142000&car=1");
-        await until(() => data().complete, "the tabs");
-        await choose("duel");
+        + """await open("#session=9490&t=142000&car=1&view=duel");
+        await until(() => data().chart === "duel", "what the address asks for");
         const texts = (row) => [...row.children].map((cell) => cell.textContent);
         const lines = (kind) => [...page().querySelectorAll(`.${kind} tr`)].map(texts);
         const chosen = () => [...page().querySelectorAll(".pane-bar select")].map((s) => s.value);
