@@ -94,7 +94,7 @@ function writeAddress(timeMs, car) {
   // What other parts of the page have written there stays, as long as it is the same session.
   const before = new URLSearchParams(location.hash.slice(1));
   const others = before.get("session") === String(player.session.key) ? [...before].filter(([name]) => !OWN_PARTS.has(name)) : [];
-  const parts = [`session=${player.session.key}`, `t=${Math.round(timeMs)}`, ...(car ? [`car=${car}`] : []), ...others.map((part) => new URLSearchParams([part]).toString())];
+  const parts = [`session=${player.session.key}`, `t=${Math.round(timeMs)}`, ...(car ? [`car=${car}`] : []), ...others.map((part) => new URLSearchParams([part]).toString().replaceAll("%2C", ","))];
   rememberWatched({ session: player.session.key, title: byId("title").textContent ?? "", timeMs, at: hoursText(timeMs - player.session.startMs) });
   history.replaceState(null, "", `#${parts.join("&")}`);
 }

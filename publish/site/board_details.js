@@ -112,7 +112,7 @@ export class Details {
  * @param {ResultRow[]} results official ones
  * @returns {Map<string, number>} by racing number; none of whom it is not known
  */
-function gridOf(results) {
+export function gridOf(results) {
   const last = Math.max(...results.map(({ grid }) => grid ?? 0), 0);
   return new Map(results.flatMap(({ car, grid }) => (grid === null ? [] : [[car, grid || last + 1]])));
 }

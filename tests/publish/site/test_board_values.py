@@ -247,6 +247,16 @@ def test_long_runs_are_those_of_the_table(run_node):
             assert run[:4] == truth[:4] and run[4:] == pytest.approx(truth[4:], abs=0.11)
 
 
+def test_who_starts_from_the_pit_lane_stands_behind_the_grid(run_node):
+    seen = run_node(
+        """globalThis.window = { matchMedia: () => ({ matches: false }) };
+        const { gridOf } = await import("./board_details.js");
+        console.log(JSON.stringify([...gridOf(given)]));""",
+        [{"car": "1", "grid": 19}, {"car": "4", "grid": 0}, {"car": "16", "grid": None}],
+    )
+    assert seen == [["1", 19], ["4", 20]]
+
+
 @needs_chromium
 def test_columns_and_classification_are_asked_for(drive_boards):
     """Columns are remembered; the classification tells nothing unasked before the end."""
@@ -286,7 +296,7 @@ def test_columns_and_classification_are_asked_for(drive_boards):
         return out;"""
     )
     assert seen["heads"] == ["P", "Car", "±", "Gap", "Last", "Tyre", "Stops", "State"]
-    assert seen["gained"] == ["▲1", "▼1", "–"], "from places 2 and 1 on the grid, and the pit lane behind them"
+    assert seen["gained"] == ["▲2", "–", "▼2"], "from places 3, 2 and 1 on the grid"
     assert seen["chosen"] == seen["again"] == ["P", "Car", "Gap", "Last", "Best", "Tyre", "Stops", "State"]
     assert "tells how it ends" in seen["early"] and "D11" not in seen["early"]
     assert len(seen["told"]) == seen["late"] == 3 and seen["told"][0].startswith("1")
