@@ -99,6 +99,6 @@ function drawBoard(c, left, { text: ink, muted }) {
     write(c, gap ? last || best : "", left + 350, y, font, muted);
     c.textAlign = "left";
     write(c, name, left + 48, y, `700 ${font}`, ink);
-    write(c, tyre, left + 370, y, font, muted);
+    write(c, tyre.replace(/(?<=\D)(?=\d)/, " "), left + 370, y, font, muted);
   });
 }
