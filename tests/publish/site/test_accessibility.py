@@ -106,6 +106,15 @@ def test_axe_finds_nothing_in_the_page_of_verdicts(violations, tmp_path):
         assert violations(f"{base}truth.html", "ready") == set()
 
 
+def test_axe_finds_nothing_in_a_dialog_over_the_replay(boards, violations):
+    press = "window.dispatchEvent(new KeyboardEvent('keydown', { key: 'v' }))"
+    assert violations(f"{boards.base}#session=9490&t=100000&car=11", "complete", press) == set()
+
+
+def test_axe_finds_nothing_in_the_page_for_developers(site, violations):
+    assert violations(f"{site.base}develop.html", "ready") == set()
+
+
 def test_axe_would_find_something(boards, violations):
     spoil = "document.getElementById('messages').setAttribute('role', 'log')"
     found = violations(f"{boards.base}#session=9480&t=98000", "complete", spoil)
