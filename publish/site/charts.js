@@ -114,7 +114,7 @@ export class Charts {
     this.chips = this.makeChips();
     this.against = this.makeReference();
     this.choose(this.chosen);
-    this.save = element("button", { type: "button", class: "small picture", title: "Save this chart as a picture" }, "Picture");
+    this.save = element("button", { type: "button", class: "small picture", title: "Save this chart as a picture (PNG)" }, "Save chart");
     this.save.addEventListener("click", () => this.savePicture());
     this.body = element("div", { class: "pane-body" });
     this.pane.replaceChildren(this.bar, this.body, this.legend);
