@@ -26,6 +26,8 @@ _CONTENT_TYPES = {
     ".ts": "text/plain; charset=utf-8",
     ".prom": "text/plain; charset=utf-8",
     ".py": "text/x-python; charset=utf-8",
+    ".csv": "text/csv; charset=utf-8",
+    ".sql": "text/plain; charset=utf-8",
 }
 
 
@@ -41,10 +43,11 @@ class Headers:
 def headers_for(key: str) -> Headers:
     """Return the headers of the object at ``key``; they follow from its name alone.
 
-    ``.json.gz`` is JSON that happens to be compressed (``Content-Encoding: gzip``); nothing else has an encoding.
+    ``.json.gz`` is JSON and ``.csv.gz`` CSV that happens to be compressed (``Content-Encoding: gzip``); nothing else
+    has an encoding.
     """
-    compressed = key.endswith(".json.gz")
-    suffix = ".json" if compressed else PurePosixPath(key).suffix
+    compressed = key.endswith((".json.gz", ".csv.gz"))
+    suffix = PurePosixPath(key.removesuffix(".gz") if compressed else key).suffix
     return Headers(
         content_type=_CONTENT_TYPES.get(suffix, "application/octet-stream"),
         cache_control=_cache_control(key),

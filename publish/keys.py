@@ -13,11 +13,17 @@ INDEX = "index.json"
 HEALTH = "v1/health.json"
 #: What runs now, what ran last, what comes next.
 RUNS = "v1/runs.json"
+#: Which runs the next look at the calendar would make.
+PLAN = "v1/plan.json"
 #: Figures for Prometheus.
 METRICS = "v1/metrics.prom"
 #: What became current, newest first, and the same for readers of feeds.
 CHANGES = "v1/changes.json"
 CHANGES_ATOM = "v1/changes.atom"
+#: The catalog for DuckDB: which season tables there are, as statements, as a database.
+CATALOG = "v1/catalog.json"
+CATALOG_SQL = "v1/catalog.sql"
+CATALOG_DATABASE = "v1/catalog.duckdb"
 #: What ``Store.check`` writes to see whether a destination honours conditional writes.
 CHECK = "v1/check.json"
 #: Which pages, parts of pages and schemas there are, with their hashes.
@@ -26,7 +32,13 @@ SESSIONS = "v1/sessions/"
 SCHEMAS = "v1/schemas/"
 #: Below these are the stable copies of current tables and rows.
 TABLE_COPIES = "v1/parquet/"
+#: Below these are a season's tables, one file for all of its sessions, and those of all seasons. No table has the name
+#: of one of these folders.
+SEASON_TABLES = f"{TABLE_COPIES}season/"
+ALL_SEASONS_TABLES = f"{TABLE_COPIES}all/"
 ROWS_COPIES = "telemetry/"
+#: Below this are the small tables once more as CSV.
+CSV_COPIES = "v1/csv/"
 STATUS = "v1/status/"
 #: Of the raw archive alone, which is a store of its own and never public.
 RAW = "raw/"
@@ -43,6 +55,8 @@ VIEWER = "index.html"
 STATUS_PAGE = "status.html"
 #: The page that shows how true each session is.
 TRUTH_PAGE = "truth.html"
+#: The page for developers.
+DEVELOP_PAGE = "develop.html"
 #: The page that says what tables and documents are made of.
 DICTIONARY_PAGE = "schemas.html"
 
@@ -155,6 +169,26 @@ def page_parts(version: str) -> str:
 def table_copy(table: str, year: int, session_key: int) -> str:
     """Key of the copy of a session's current table that a glob finds."""
     return f"{TABLE_COPIES}{table}/{year:d}/{session_key:d}.parquet"
+
+
+def csv_copy(table: str, year: int, session_key: int) -> str:
+    """Key of a session's current table as CSV."""
+    return f"{CSV_COPIES}{table}/{year:d}/{session_key:d}.csv.gz"
+
+
+def season_table(table: str, year: int) -> str:
+    """Key of a table of all sessions of a season."""
+    return f"{SEASON_TABLES}{table}/{year:d}.parquet"
+
+
+def all_seasons_table(table: str) -> str:
+    """Key of a table of all seasons."""
+    return f"{ALL_SEASONS_TABLES}{table}.parquet"
+
+
+def is_of_seasons(folder: str) -> bool:
+    """Whether ``folder``, directly below the copies, is not a table's but has files of whole seasons."""
+    return f"{TABLE_COPIES}{folder}/" in (SEASON_TABLES, ALL_SEASONS_TABLES)
 
 
 def session_of_table_copy(key: str) -> int | None:

@@ -693,6 +693,10 @@ TABLES = {
     )
 }
 
+#: Tables of which there is one file for each season: all that are not by car, sample by sample.
+OF_SEASONS = {name: table for name, table in TABLES.items() if not table.is_by_car}
+#: Tables of which there is also one file for all seasons.
+OF_ALL_SEASONS = ("results", "laps", "stints", "pit_stops", "sessions")
 
 #: The tables of what a recording holds, as the upstream has it.
 RECORDED = tuple(table for table in (*TABLES.values(), RECORDED_LAPS, RECORDED_RESULTS) if table.recorded)

@@ -249,7 +249,7 @@ def _health_notices(notify: Notify, windows: Windows) -> list[AutomationCore]:
 
 def _automation(name: str, description: str, trigger: EventTrigger, actions: list[ActionTypes]) -> AutomationCore:
     return AutomationCore(
-        name=PREFIX + name, description=description, tags=[TAG], trigger=trigger, actions=actions, enabled=True
+        name=PREFIX + name, description=description, tags=[TAG], trigger=trigger, actions=[*actions], enabled=True
     )
 
 

@@ -16,6 +16,7 @@ from publish.live.runs import RunningEntry, has_long_runs, read_running, reconci
 from publish.publication import publish_site
 from publish.readers import reader_files
 from publish.season.aliases import NotFollowedError, follow_schedule, is_followed
+from publish.season.catalog import update_catalog
 from publish.season.document import Event, has_event
 from publish.season.index import read_season
 from publish.season.static_files import is_site_current
@@ -43,6 +44,7 @@ def prepare_destination(
     if not is_current:
         store.check()
         publish_site(store, files)
+        update_catalog(store, settings.public_url)
     real_now = datetime.now(UTC)
     if has_long_runs(store, real_now):
         sweep_status(store, year, real_now)

@@ -8,9 +8,11 @@ from publish.contract.columns import Columns
 from publish.contract.kinds import OBJECT_KINDS
 from publish.encode.manifest import Manifest
 from publish.live.health import Health
+from publish.live.plan import PlanDocument
 from publish.live.runs import Runs
 from publish.live.status import Status
 from publish.revisions.latest import Latest
+from publish.season.catalog import Catalog
 from publish.season.changes import Changes
 from publish.season.document import Season
 from publish.season.files import Files
@@ -28,8 +30,10 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "status": Status,
     "health": Health,
     "runs": Runs,
+    "plan": PlanDocument,
     "changes": Changes,
     "files": Files,
+    "catalog": Catalog,
     "site": Site,
     "dictionary": Columns,
     # An overview is a chunk like any other.

@@ -8,24 +8,30 @@ also what is inside. Only current ones: columns may be added later, and a revisi
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from publish import keys
 from publish.contract.contents import object_problem
 from publish.encode.manifest import Manifest, ManifestObject
 from publish.headers import headers_for
 from publish.live.health import Health
+from publish.live.plan import PlanDocument
 from publish.live.runs import Runs
 from publish.revisions.copies import Alias, Copy, planned_copies
 from publish.revisions.latest import Latest, read_latest
+from publish.season.catalog import Catalog, catalog_problem
 from publish.season.changes import MAX_CHANGES, Changes, atom_feed
+from publish.season.csv_copies import csv_key, csv_of_nothing, without_csv
 from publish.season.document import Season, published_in
-from publish.season.files import Files, TableFile, table_files
+from publish.season.files import Files, SeasonTable, TableFile, as_listed, table_files
 from publish.season.index import RootIndex, agrees
 from publish.season.static_files import Site
+from publish.season.tables import is_in_all_seasons, tables_behind
 from publish.stores.base import Store
 from publish.stores.parallel import WORKERS, OnProgress, in_parallel
 from publish.stores.shared_documents import read_document
 from publish.structs import Kind, decode_document
+from transforms.columns import OF_ALL_SEASONS, OF_SEASONS
 from transforms.errors import PublicationError
 
 COPY_FOLDERS = ("v1/parquet/", "telemetry/")
@@ -102,6 +108,8 @@ def verify_store(store: Store, *, deep: bool = False, on_progress: OnProgress | 
     _check_site(store, around)
     _check_copy_folders(store, tallies, around)
     _check_files(store, tallies, around)
+    _check_season_tables(store, published.values(), around)
+    _check_catalog(store, around)
     findings = [finding for tally in [*tallies, around] for finding in tally.findings]
     return Verification(
         deep=deep,
@@ -247,6 +255,9 @@ def _check_copy_folders(store: Store, tallies: list[_Tally], around: _Tally) -> 
     if not all(tally.has_copies_known for tally in tallies):
         return  # whose they are cannot be said; what keeps it from being said is told already
     known = {target for tally in tallies for target in tally.copies}
+    years = {tally.latest.year for tally in tallies if tally.latest}
+    known |= {keys.season_table(table, year) for table in OF_SEASONS for year in years}
+    known |= {keys.all_seasons_table(table) for table in OF_ALL_SEASONS}
     for folder in COPY_FOLDERS:
         for row in store.list(folder):
             if row.key not in known:
@@ -267,7 +278,7 @@ def _check_files(store: Store, tallies: list[_Tally], around: _Tally) -> None:
             for file in document.files if document else ():
                 listed.setdefault(file.session_key, []).append(file)
             for session_key in sorted(listed.keys() | sessions.keys()) if document else ():
-                if tuple(listed.get(session_key, ())) != sessions.get(session_key, ()):
+                if tuple(map(as_listed, listed.get(session_key, ()))) != sessions.get(session_key, ()):
                     # It may have been published anew since it was looked at.
                     sessions[session_key] = _current_tables(store, session_key)
                     key = keys.table_files(year)
@@ -277,6 +288,75 @@ def _check_files(store: Store, tallies: list[_Tally], around: _Tally) -> None:
         around.objects += tally.objects
         around.bytes += tally.bytes
         around.findings += tally.findings
+
+
+def _check_season_tables(store: Store, published: Iterable[Latest], around: _Tally) -> None:
+    """Hold the tables of each season, and those of all seasons, against the list of files they are made of."""
+    for year in sorted({latest.year for latest in published}):
+        for _ in range(_ATTEMPTS):
+            tally = _Tally()
+            key = keys.table_files(year)
+            files = _read(store, key, Files, _Tally())
+            for table in tables_behind(files) if files else ():
+                tally.add(key, f"the season's table {table} is not made of what it lists. {_HEAL}")
+            made = files.season_tables if files else ()
+            problems = in_parallel(partial(_season_problem, store, year), made)
+            for one, problem in zip(made, problems, strict=True):
+                tally.objects += 1
+                tally.bytes += one.bytes
+                tally.add(one.url, problem)
+            _check_csv(store, year, files, tally)
+            if not tally.findings:
+                break
+        around.objects += tally.objects
+        around.bytes += tally.bytes
+        around.findings += tally.findings
+
+
+def _check_catalog(store: Store, around: _Tally) -> None:
+    """Hold the catalog for DuckDB, where there is one, against the season's tables."""
+    for _ in range(_ATTEMPTS):
+        tally = _Tally()
+        catalog = _read(store, keys.CATALOG, Catalog, tally) if store.head(keys.CATALOG) else None
+        problem = None if catalog is None else catalog_problem(store, catalog)
+        tally.add(keys.CATALOG, problem and f"{problem}. {_HEAL}")
+        if not tally.findings:
+            break
+    around.objects += tally.objects
+    around.bytes += tally.bytes
+    around.findings += tally.findings
+
+
+def _check_csv(store: Store, year: int, files: Files | None, tally: _Tally) -> None:
+    """Hold every small table as CSV against the list of files."""
+    for file in without_csv(files) if files else ():
+        tally.add(csv_key(year, file), f"{keys.table_files(year)} does not say that it is there. {_HEAL}")
+    made = [file for file in files.files if file.csv_sha256] if files else []
+
+    def check(file: TableFile) -> tuple[int, str | None]:
+        info = store.head(csv_key(year, file))
+        if info is None or info.sha256 != file.csv_sha256:
+            return 0, f"it is not what {keys.table_files(year)} says. {_HEAL}"
+        return info.bytes, _header_problem(store, csv_key(year, file), file.csv_sha256)
+
+    for file, (size, problem) in zip(made, in_parallel(check, made), strict=True):
+        tally.objects += 1
+        tally.bytes += size
+        tally.add(csv_key(year, file), problem)
+    known = {csv_key(year, file) for file in files.files} if files else set()
+    for key in csv_of_nothing(store, known, year):
+        tally.add(key, f"it is of no table that is listed. {_HEAL}")
+
+
+def _season_problem(store: Store, year: int, made: SeasonTable) -> str | None:
+    info = store.head(made.url)
+    if info is None:
+        return f"{keys.table_files(year)} lists it, and it is not there. {_HEAL}"
+    if info.sha256 != made.sha256:
+        return f"its SHA-256 is {info.sha256}, {keys.table_files(year)} says {made.sha256}. {_HEAL}"
+    if not is_in_all_seasons(store, year, made):
+        return f"{keys.all_seasons_table(made.table)} does not have its rows. {_HEAL}"
+    return _header_problem(store, made.url, made.sha256)
 
 
 def _current_tables(store: Store, session_key: int) -> tuple[TableFile, ...]:
@@ -294,7 +374,7 @@ def _check_indexes(store: Store, published: Mapping[int, Latest], around: _Tally
     for key in _links_of(root) if root else ():
         if store.head(key) is None:
             around.add(keys.INDEX, f"it links {key}, which is not there")
-    for kind, key in ((Health, keys.HEALTH), (Runs, keys.RUNS)):
+    for kind, key in ((Health, keys.HEALTH), (Runs, keys.RUNS), (PlanDocument, keys.PLAN)):
         if store.head(key) is not None:
             _read(store, key, kind, around)
     _check_feeds(store, published, around)

@@ -30,9 +30,9 @@ GROUP_TICKS = 4 * 60 * 60 * 1000 // TICK_MS
 #: Rows in a row group of the other tables: the native samples of one car in an hour and more.
 _GROUP_ROWS = 20_000
 #: Rows in a page, by which readers of the page index skip; smaller pages compress worse (5,000: 6 %).
-_PAGE_ROWS = 20_000
+PAGE_ROWS = 20_000
 
-_LEVEL = 3
+ZSTD_LEVEL = 3
 
 
 def write_frames_table(frames: Frames, identity: SessionIdentity, spool: Path) -> EncodedObject:
@@ -75,20 +75,20 @@ def _write(table: Table, groups: Iterator[pa.Table], spool: Path) -> EncodedObje
     path = f"parquet/{table.name}.parquet"
     content = ContentHash(schema)
     out = SpoolFile(spool / path)
-    encodings = {field.name: code for field in schema if (code := _encoding(field.type))}
+    encodings = column_encodings(schema)
     order = [pq.SortingColumn(schema.get_field_index(name)) for name in table.sorted_by]
     try:
         with pq.ParquetWriter(
             pa.PythonFile(out, mode="w"),
             schema.with_metadata({"licence": licence_text(table.sources)}),
             compression="zstd",
-            compression_level=_LEVEL,
+            compression_level=ZSTD_LEVEL,
             use_dictionary=[field.name for field in schema if field.name not in encodings],
             column_encoding=encodings,
             sorting_columns=order or None,
             write_statistics=_skipped_by(table),
             write_page_index=True,
-            max_rows_per_page=_PAGE_ROWS,
+            max_rows_per_page=PAGE_ROWS,
         ) as writer:
             for group in groups:
                 writer.write_table(group, row_group_size=max(1, group.num_rows))
@@ -116,6 +116,11 @@ def _skipped_by(table: Table) -> list[str] | bool:
     if not table.is_by_car:
         return True
     return [column.name for column in IDENTITY.values()] + [n for n in (*table.sorted_by, "lap") if n in table.names]
+
+
+def column_encodings(schema: pa.Schema) -> dict[str, str]:
+    """Return the Parquet encodings of those columns that are not encoded as a dictionary."""
+    return {field.name: code for field in schema if (code := _encoding(field.type))}
 
 
 def _encoding(kind: pa.DataType) -> str | None:

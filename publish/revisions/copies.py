@@ -4,7 +4,7 @@ They are made from ``latest.json`` once it has been written, never ahead of it: 
 was. A publisher that dies before it gets here leaves the copies of the revision before, whole.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from publish import keys
@@ -51,12 +51,21 @@ def settle_copies(store: Store, latest: Latest) -> None:
     wanted = planned_copies(manifest, Alias(latest.year, latest.round, latest.session))
     _copy_missing(store, wanted)
     kept = {copy.target for copy in wanted}
-    remove_objects(store, [name for name in _names(store, latest) if name not in kept])
+    remove_objects(store, [name for name in _names(store, latest, kept) if name not in kept])
 
 
-def _names(store: Store, latest: Latest) -> list[str]:
-    """Return every name that copies of the session may have: of its tables, and under its round of its rows."""
-    names = [keys.table_copy(table, latest.year, latest.session_key) for table in store.list_folders(keys.TABLE_COPIES)]
+def _names(store: Store, latest: Latest, kept: Collection[str]) -> list[str]:
+    """Return every name that copies of the session may have: of its tables, and under its round of its rows.
+
+    A table that is ``kept`` keeps its CSV, which whoever lists it brings up to date.
+    """
+    names = []
+    for table in store.list_folders(keys.TABLE_COPIES):
+        if (
+            not keys.is_of_seasons(table)
+            and (name := keys.table_copy(table, latest.year, latest.session_key)) not in kept
+        ):
+            names += [name, keys.csv_copy(table, latest.year, latest.session_key)]
     if latest.round is not None and latest.session == "R":
         names += [row.key for row in store.list(keys.rows_folder(latest.year, latest.round))]
     return names

@@ -7,7 +7,8 @@ and whoever finds a session up to date repairs what a killed publisher has left 
 from collections.abc import Iterable
 from typing import Annotated
 
-from msgspec import UNSET
+from msgspec import UNSET, field
+from msgspec.structs import replace
 
 from publish import keys
 from publish.encode.manifest import Manifest
@@ -33,14 +34,32 @@ class TableFile(Part):
     bytes: Count
     rows: Count | None
     sha256: Sha256
+    csv_sha256: Annotated[
+        Sha256 | None, about("Of the table as CSV, v1/csv/<table>/<year>/<key>.csv.gz, once it is there")
+    ] = None
+
+
+class SeasonTable(Part):
+    """One table of all sessions of the season, under a name that stays."""
+
+    table: Name
+    url: Annotated[str, about("Relative to the base URL; what is there is replaced as sessions are published")]
+    bytes: Count
+    sessions: Annotated[Count, about("How many have rows of it")]
+    sha256: Sha256
+    made_of: Annotated[str, about("Hash of what it was made of; another one is wanted as soon as a session changes")]
 
 
 class Files(Document, tag="parcferme/files/1"):
-    """Every table of every session of a season, as it is current."""
+    """Every table of every session of a season, as it is current, and the season's own tables."""
 
     year: Year
     serial: Annotated[Count, about("Rises with every write")]
     files: Annotated[tuple[TableFile, ...], about("By table and session key")]
+    changed: Annotated[
+        dict[str, Count], about("By table: the serial with which a file of it came, changed or went")
+    ] = field(default_factory=dict)
+    season_tables: Annotated[tuple[SeasonTable, ...], about("By table; they follow the files within seconds")] = ()
 
 
 def link_of(year: int) -> dict[str, str | dict[str, str]]:
@@ -70,6 +89,11 @@ def table_files(latest: Latest, manifest: Manifest) -> tuple[TableFile, ...]:
     )
 
 
+def as_listed(file: TableFile) -> TableFile:
+    """Return what a list says of a table before there is a CSV of it."""
+    return replace(file, csv_sha256=None)
+
+
 def list_files(store: Store, year: int, session_keys: Iterable[int]) -> bool:
     """Bring a season's list up to date with what is current of sessions; say whether anything was written.
 
@@ -89,13 +113,18 @@ def list_files(store: Store, year: int, session_keys: Iterable[int]) -> bool:
             manifest = None if latest is None else read_document(store, latest.manifest_key, Manifest)
             if latest is None or manifest is None:
                 continue  # another one has become current just now: who made it so lists it
-            files[session_key] = list(table_files(latest, manifest)) if latest.year == year else []
+            known = {as_listed(file): file for file in files.get(session_key, ())}
+            now = table_files(latest, manifest) if latest.year == year else ()
+            files[session_key] = [known.get(file, file) for file in now]
         every = [file for own in files.values() for file in own]
         ordered = tuple(sorted(every, key=lambda file: (file.table, file.session_key)))
         if before is not None and before.files == ordered:
             return None
         # The serial makes two writes differ: a list that was taken back is never taken for the one before.
-        return Files(year, before.serial + 1, ordered) if before else Files(year, 1, ordered)
+        serial = before.serial + 1 if before else 1
+        changed = {file.table for file in set(ordered) ^ set(before.files if before else ())}
+        serials = {**(before.changed if before else {}), **dict.fromkeys(changed, serial)}
+        return Files(year, serial, ordered, dict(sorted(serials.items())), before.season_tables if before else ())
 
     written = update_document(store, keys.table_files(year), Files, change)
     if written:

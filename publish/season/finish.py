@@ -11,10 +11,13 @@ from msgspec.structs import replace
 from publish import keys
 from publish.revisions.copies import remove_objects, settle_copies
 from publish.revisions.latest import Latest, read_latest
+from publish.season.catalog import update_catalog
 from publish.season.changes import note_changes
+from publish.season.csv_copies import follow_with_csv
 from publish.season.document import home_in, published_in
 from publish.season.files import list_files
 from publish.season.index import agrees, all_latest, read_season, update_season
+from publish.season.tables import follow_files
 from publish.stores.base import Conflict, Store
 from publish.stores.shared_documents import update_document
 from transforms.errors import PublicationError
@@ -49,9 +52,14 @@ def finish_publication(
         if home != (latest.event, latest.round):
             rounds |= _move(store, latest, *home)
         elif done == _alias(latest):
+            if latest.session == "R":
+                rounds |= _numbers_of_nobody(store, latest.year)
             for number in sorted(rounds - {latest.round}):
                 settle_rows(store, latest.year, number)
             list_files(store, latest.year, [session_key])
+            follow_files(store, latest.year)
+            follow_with_csv(store, latest.year)
+            update_catalog(store)
             note_changes(store, [session_key])
             _note_settled(store, latest, now)
             return written
@@ -139,6 +147,16 @@ def _move(store: Store, latest: Latest, event: str, round_number: int | None) ->
 
     update_document(store, keys.latest(latest.session_key), Latest, change)
     return old
+
+
+def _numbers_of_nobody(store: Store, year: int) -> set[int]:
+    """Return the round numbers under which rows lie that the season index gives to no published race.
+
+    Who followed a calendar that was taken back meanwhile, and was stopped there, has left them.
+    """
+    owned = {entry.round for entry in published_in(read_season(store, year)) if entry.session.code == "R"}
+    names = store.list_folders(f"{keys.ROWS_COPIES}{year:d}/")
+    return {int(name) for name in names if name.isdecimal()} - owned
 
 
 def settle_unowned_rows(store: Store, year: int) -> None:

@@ -101,6 +101,8 @@ export class TrackMap {
     this.path.closePath();
     /** @type {Record<COLORS[number], string>} */
     this.colors = { ground: "", asphalt: "", edge: "", text: "", muted: "", accent: "" };
+    /** Draws what lies on the track below the cars. @type {((c: CanvasRenderingContext2D) => void) | null} */
+    this.drawBelow = null;
     this.resize();
   }
 
@@ -236,6 +238,7 @@ export class TrackMap {
     c.clearRect(0, 0, this.canvas.width, this.canvas.height);
     c.drawImage(this.still, 0, 0);
     c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    this.drawBelow?.(c);
     this.dots = cars.map((car) => {
       const [px, py] = this.place(car.x, car.y);
       return { ...car, px, py };

@@ -11,7 +11,7 @@ from publish import keys
 from publish.versions import version_of
 
 #: The pages themselves, whose names never change.
-PAGES = ("index.html", "status.html", "truth.html")
+PAGES = ("index.html", "status.html", "truth.html", "develop.html")
 _SUFFIXES = (".js", ".css", ".svg")
 
 

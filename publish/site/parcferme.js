@@ -2,11 +2,13 @@
 
 import { Chunk } from "./decode.js";
 import { Library, LoadError } from "./documents.js";
+import { happeningsOf } from "./happenings.js";
 import { SampleChunk } from "./samples.js";
 import { framesProblem, samplesProblem } from "./shapes.js";
 
 /** @import { Documents, Driver, LapRow, Manifest, MessageRow, Season, SeasonEvent, SeasonSession } from "./types.d.ts" */
 /** @import { Ask } from "./documents.js" */
+/** @import { Happening } from "./happenings.js" */
 
 /** @typedef {{ signal?: AbortSignal | undefined }} Options `signal` ends the waiting; what others wait for goes on */
 
@@ -36,16 +38,6 @@ import { framesProblem, samplesProblem } from "./shapes.js";
  * @typedef {object} Trace
  * @property {number[]} timesMs the moments
  * @property {Record<string, (number | string | null)[]>} channels by name, a value for each moment
- */
-
-/**
- * Something that happened, for a mark on a time line.
- *
- * @typedef {object} Happening
- * @property {"flag" | "pit" | "place"} type a flag of race control, a visit to the pit lane, a place won or lost at the line
- * @property {number} timeMs when
- * @property {string | null} car racing number, null where it is nobody's
- * @property {string} text in words
  */
 
 const KEPT_MINUTES = 6; // a minute of 20 cars is some 2 MB in memory
@@ -166,8 +158,7 @@ export class Session {
   async events(options = {}) {
     const [laps, messages] = await Promise.all([this.laps(options), this.messages(options)]);
     const isRace = Boolean(this.manifest.capabilities.order);
-    const happened = [...flags(messages), ...visits(laps), ...(isRace ? places(laps) : [])];
-    return happened.sort((a, b) => a.timeMs - b.timeMs);
+    return happeningsOf(laps, messages, isRace);
   }
 
   /**
@@ -403,44 +394,6 @@ function waiting(promise, signal) {
  */
 function refuse(key, problem) {
   if (problem !== null) throw new LoadError(`${key} is not as its schema says (${problem}). Whoever publishes this should publish the session again.`);
-}
-
-/**
- * @param {MessageRow[]} messages of race control
- * @returns {Happening[]} the flags among them
- */
-function flags(messages) {
-  return messages.flatMap(({ time_ms: timeMs, flag, message }) =>
-    flag === null || timeMs === null ? [] : [{ type: /** @type {const} */ ("flag"), timeMs, car: null, text: message ?? flag }],
-  );
-}
-
-/**
- * @param {LapRow[]} laps of all cars
- * @returns {Happening[]} when each came into the pit lane
- */
-function visits(laps) {
-  return laps.flatMap(({ car, lap, pit_in_ms: timeMs }) =>
-    timeMs === null ? [] : [{ type: /** @type {const} */ ("pit"), timeMs, car, text: `${car} comes in at the end of lap ${lap}` }],
-  );
-}
-
-/**
- * @param {LapRow[]} laps of all cars of a race
- * @returns {Happening[]} who has won or lost places from one line crossing to the next
- */
-function places(laps) {
-  /** @type {Map<string, number>} */
-  const before = new Map();
-  const crossings = laps.filter(({ end_ms: end, position }) => end !== null && position !== null);
-  crossings.sort((a, b) => a.lap - b.lap || Number(a.end_ms) - Number(b.end_ms));
-  return crossings.flatMap(({ car, lap, end_ms: timeMs, position }) => {
-    const [from, to] = [before.get(car), Number(position)];
-    before.set(car, to);
-    if (from === undefined || from === to) return [];
-    const text = `${car} goes from place ${from} to ${to} in lap ${lap}`;
-    return [{ type: /** @type {const} */ ("place"), timeMs: Number(timeMs), car, text }];
-  });
 }
 
 /**

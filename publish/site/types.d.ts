@@ -124,8 +124,11 @@ export interface Track {
   y: number[];
   rotation_deg: number | null;
   corners: Corner[] | null;
+  distance: number[];
   length_m: number;
   sectors_m: number[];
+  marshal_sectors: { number: number; distance_m: number }[] | null;
+  drs_zones_m: [number, number][];
 }
 
 export interface Table<Row> {
@@ -136,13 +139,16 @@ export interface Table<Row> {
 export interface LapRow {
   car: string;
   lap: number;
+  position: number | null;
   start_ms: number | null;
   end_ms: number | null;
   lap_time_ms: number | null;
   sector1_ms: number | null;
   sector2_ms: number | null;
   sector3_ms: number | null;
-  position: number | null;
+  sector1_end_ms: number | null;
+  sector2_end_ms: number | null;
+  sector3_end_ms: number | null;
   pit_in_ms: number | null;
   pit_out_ms: number | null;
   stint: number | null;
@@ -157,8 +163,16 @@ export interface ResultRow {
   car: string;
   position: number | null;
   classified: string | null;
-  grid: number | null;
   status: string | null;
+  grid: number | null;
+  points: number | null;
+  laps: number | null;
+  q1_ms: number | null;
+  q2_ms: number | null;
+  q3_ms: number | null;
+  race_time_ms: number | null;
+  gap_ms: number | null;
+  gap_crossing_ms: number | null;
 }
 
 export interface WeatherRow {
@@ -177,6 +191,8 @@ export interface MessageRow {
   lap: number | null;
   message: string | null;
   flag: string | null;
+  scope: string | null;
+  sector: number | null;
 }
 
 export interface Quality {
@@ -204,6 +220,7 @@ export interface SeasonSession {
   start_utc: string | null;
   state: string;
   session_key: number | null;
+  manifest: string | null;
   grade: string | null;
   capabilities: Record<string, boolean> | null;
   verdict?: Verdict | null;
@@ -290,6 +307,23 @@ export interface RunsDocument {
   next: PlannedRun[];
 }
 
+/** A run that the next look at the calendar would make, move or take back. */
+export interface PlanStep {
+  year: number;
+  event: string;
+  session: string;
+  kind: string;
+  at: string;
+  what: string;
+  moved_from: string | null;
+}
+
+export interface PlanDocument {
+  schema: string;
+  updated_at: string;
+  steps: PlanStep[];
+}
+
 /** What became current, newest first. */
 export interface ChangesDocument {
   schema: string;
@@ -324,6 +358,7 @@ export interface Documents {
   quality: Quality;
   health: Health;
   runs: RunsDocument;
+  plan: PlanDocument;
   status: Status;
   changes: ChangesDocument;
 }

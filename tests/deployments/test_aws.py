@@ -34,6 +34,9 @@ PUBLIC_KEYS = (
     "v1/reader/parcferme.js",
     "v1/reader/0123456789abcdef/parcferme.js",
     "v1/parquet/laps/2024/9472.parquet",
+    "v1/parquet/season/laps/2024.parquet",
+    "v1/parquet/all/laps.parquet",
+    "v1/csv/laps/2024/9472.csv.gz",
     "telemetry/2024/1/skip_1.json.gz",
     "v1/status/2024/1/R.json",
     "v1/health.json",
@@ -43,6 +46,9 @@ PUBLIC_KEYS = (
     "v1/changes.atom",
     "v1/files/2024.json",
     "v1/site.json",
+    "v1/catalog.json",
+    "v1/catalog.sql",
+    "v1/catalog.duckdb",
     "v1/status/2024/moves.json",
 )
 
@@ -215,7 +221,7 @@ def test_what_each_role_may_do(template: dict[str, Any], stack: SimpleNamespace,
     rights = ROLES[role]
     for key in PUBLIC_KEYS:
         at = f"arn:aws:s3:::f1-site/{key}"
-        may_go = key.startswith(("v1/sessions/", "v1/parquet/", "v1/status/", "telemetry/", "viewer/"))
+        may_go = key.startswith(("v1/sessions/", "v1/parquet/", "v1/csv/", "v1/status/", "telemetry/", "viewer/"))
         assert may(documents, "s3:GetObject", at), key
         assert may(documents, "s3:PutObject", at) == rights.write, key
         assert may(documents, "s3:AbortMultipartUpload", at) == rights.write, key
@@ -280,7 +286,7 @@ def test_each_kind_of_object_is_cached_as_its_header_says(template: dict[str, An
     assert policy["MinTTL"] == 0, "anything above overrules the object's own header"
     longest = {IMMUTABLE: 31_536_000, NONE: 1}.get(headers.cache_control, 660)
     assert policy["MaxTTL"] == longest
-    is_stored = key.endswith((".json.gz", ".parquet"))
+    is_stored = key.endswith((".json.gz", ".csv.gz", ".parquet"))
     assert behaviour["Compress"] is not is_stored
     forwarded = policy["ParametersInCacheKeyAndForwardedToOrigin"]
     assert forwarded["EnableAcceptEncodingGzip"] is not is_stored

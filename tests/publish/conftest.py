@@ -1,5 +1,7 @@
 import dataclasses
+import functools
 import hashlib
+import io
 import os
 import threading
 import uuid
@@ -11,6 +13,8 @@ from typing import Any
 
 import boto3
 import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from browser import Page, browser
 from moto.moto_server.werkzeug_app import create_backend_app
@@ -52,6 +56,9 @@ PATHS = (
 )
 
 
+_IDENTITY_AND_CAR = pa.schema([("year", pa.int16()), ("session_key", pa.int32()), ("car", pa.string())])
+
+
 @pytest.fixture(scope="session")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """A browser for all tests; who uses it lets it forget first."""
@@ -84,13 +91,14 @@ def make_revision(
     session_key: int = 9472,
     paths: tuple[str, ...] = PATHS,
     compressor: str = "",
+    year: int = 2024,
 ) -> EncodedRevision:
     """A tiny encoded session; ``content`` decides what is in it, ``compressor`` only its bytes."""
     source = folder / uuid.uuid4().hex
     source.mkdir()
     objects = []
     for path in paths:
-        data = f"{path} of {session_key} {content}{compressor}\n".encode()
+        data = _bytes_of(path, year, session_key, content, compressor)
         file = source / path.replace("/", "_")
         file.write_bytes(data)
         headers = headers_for(path)
@@ -109,7 +117,7 @@ def make_revision(
     manifest = Manifest(
         session_key=session_key,
         meeting_key=1229,
-        year=2024,
+        year=year,
         round=1,
         event=ManifestEvent("Bahrain Grand Prix", "Bahrain Grand Prix", "Bahrain", "Sakhir", None),
         session=ManifestSession("R", "Race", "2024-03-02", None),
@@ -126,6 +134,17 @@ def make_revision(
         made_with={},
     )
     return _encoded(session_key, manifest, objects)
+
+
+@functools.cache
+def _bytes_of(path: str, year: int, session_key: int, content: str, compressor: str) -> bytes:
+    if not path.endswith(".parquet"):
+        return f"{path} of {session_key} {content}{compressor}\n".encode()
+    row = {"year": year, "session_key": session_key, "car": content}
+    table = pa.Table.from_pylist([row], schema=_IDENTITY_AND_CAR)
+    out = io.BytesIO()
+    pq.write_table(table.replace_schema_metadata({"path": path, "compressor": compressor}), out)
+    return out.getvalue()
 
 
 def _encoded(session_key: int, manifest: Manifest, objects: list[EncodedObject]) -> EncodedRevision:

@@ -16,6 +16,7 @@ import pytest
 import session_data as made
 from frames_reader import decode_channel, read_json_gz
 from fsspec.implementations.http import HTTPFileSystem
+from older_duckdb import run_in_duckdb
 from sample_vectors import FILE as VECTORS
 from sample_vectors import assert_read
 from viewer_browser import serving
@@ -24,6 +25,7 @@ from publish.contract.dictionary import schema_documents
 from publish.encode.session import encode_session
 from publish.publication import publish_revision, publish_site
 from publish.revisions.latest import Summary
+from publish.season.catalog import update_catalog
 from publish.season.index import Event, ScheduledSession, update_season
 from publish.stores.base import Store
 from publish.stores.folder import FileStore
@@ -73,6 +75,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     store = FileStore(folder / "site")
     publish_two_races(store, folder / "spool")
     with serving(store) as base:
+        update_catalog(store, base)
         yield SimpleNamespace(store=store, folder=store.root, base=base)
 
 
@@ -175,9 +178,11 @@ def test_every_query_of_the_page_for_analysts_runs(
         duckdb.unregister_filesystem("http")
     with duckdb.connect() as database:
         database.register_filesystem(_Http())
-        (alone,) = snippets("analysts.md", "text")
-        database.execute(here(alone))
-        assert database.fetchall()
+        (attached,) = (text for text in snippets("analysts.md", "text") if text.startswith("ATTACH"))
+        program = f"for one in {here(attached)!r}.split(';')[:-1]: sql.execute(one)\nprint(len(sql.fetchall()) >= 0)"
+        assert run_in_duckdb(program, "httpfs") == "True\n"
+        for alone in set(snippets("analysts.md", "text")) - {attached}:
+            assert database.execute(here(alone)).fetchall()
     (query,) = snippets("analysts.md", "sql")
     assert {row[0] for row in duckdb.sql(here(query)).fetchall()} == set(SESSIONS.values())
 
@@ -189,6 +194,8 @@ def test_every_query_of_the_page_for_analysts_runs(
     assert set(known["fastest"]["session_key"]) == set(SESSIONS)
     assert sorted(known["counted"]) == [(key, 12) for key in SESSIONS]
     assert set(known["one_race"]["session_key"]) == {9472}
+    assert len(known["grid"]) == 12 and list(known["grid"].columns) == list(known["one_race"].columns)
+    assert len(known["laps_2024"]) == rows and known["wins"]["len"].sum() == len(SESSIONS)
 
 
 def test_known_faults_are_of_kinds_that_are_explained(site: SimpleNamespace) -> None:

@@ -41,6 +41,7 @@ _JUDGES = (
     "content_of",
     "is_immutable",
     "is_key",
+    "is_of_seasons",
     "is_revision",
     "is_status",
     "session_of_table_copy",
@@ -76,7 +77,7 @@ def test_a_key_is_safe_and_says_what_it_is_of(name: str, data: st.DataObject) ->
     assert keys.checked_key(key) == key
     headers = headers_for(key)
     assert headers.content_type != "application/octet-stream"
-    assert (headers.content_encoding == "gzip") == key.endswith(".json.gz")
+    assert (headers.content_encoding == "gzip") == key.endswith(".gz")
     assert (headers.cache_control == IMMUTABLE) == keys.is_immutable(key) == ("revision" in arguments)
     assert headers.cache_control != PRIVATE
 

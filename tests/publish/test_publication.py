@@ -22,6 +22,11 @@ COPIES = {
     "telemetry/2024/1/skip_2.json.gz": "rows/skip_2.json.gz",
 }
 
+SEASON_FILES = {
+    f"v1/parquet/{name}.parquet" for table in ("laps", "results") for name in (f"season/{table}/2024", f"all/{table}")
+}
+CSV_FILES = {f"v1/csv/{table}/2024/9472.csv.gz" for table in ("laps", "results")}
+
 
 @pytest.fixture(params=["file", "moto"])
 def store(request: pytest.FixtureRequest) -> Store:
@@ -53,6 +58,8 @@ def test_first_publication_is_complete(store, publishing):
         folder + "manifest.json",
         *(folder + path for path in publishing.paths),
         *COPIES,
+        *SEASON_FILES,
+        *CSV_FILES,
     }
     assert (outcome.uploaded_objects, outcome.unchanged) == (len(publishing.paths), False)
     assert outcome.uploaded_bytes == sum(store.head(folder + path).bytes for path in publishing.paths)
@@ -101,7 +108,9 @@ def test_order_of_requests(file_store, publishing):
         ["object"] * 7
         + ["manifest", "latest"]
         + ["copy"] * 4
-        + ["season", "root", "files", "root", "feed", "feed", "root"]
+        + ["season", "root", "files", "root"]
+        + ["season table"] * 4
+        + ["files", "csv", "csv", "files", "feed", "feed", "root"]
     )
     assert order == expected
 
@@ -113,6 +122,8 @@ def _kind(key, revision):
         return "object"
     if key in (keys.CHANGES, keys.CHANGES_ATOM):
         return "feed"
+    if key in SEASON_FILES | CSV_FILES:
+        return "season table" if key in SEASON_FILES else "csv"
     return {
         "v1/sessions/9472/latest.json": "latest",
         "v1/seasons/2024.json": "season",
@@ -256,7 +267,7 @@ def test_a_copy_whose_table_is_gone_goes_too(store, publishing):
     publish(store, publishing)
     publish(store, publishing, "two", paths=("overview.json.gz", "parquet/laps.parquet"))
     copies = {key for key in all_keys(store) if key.startswith(("telemetry/", "v1/parquet/"))}
-    assert copies == {"v1/parquet/laps/2024/9472.parquet"}
+    assert copies - {*SEASON_FILES} == {"v1/parquet/laps/2024/9472.parquet"}
 
 
 def test_only_races_have_rows_under_the_older_name(file_store, publishing):

@@ -227,27 +227,6 @@ export type Trace = {
      */
     channels: Record<string, (number | string | null)[]>;
 };
-/**
- * Something that happened, for a mark on a time line.
- */
-export type Happening = {
-    /**
-     * a flag of race control, a visit to the pit lane, a place won or lost at the line
-     */
-    type: "flag" | "pit" | "place";
-    /**
-     * when
-     */
-    timeMs: number;
-    /**
-     * racing number, null where it is nobody's
-     */
-    car: string | null;
-    /**
-     * in words
-     */
-    text: string;
-};
 import type { Ask } from "./documents.js";
 import { Library } from "./documents.js";
 import type { Manifest } from "./types.d.ts";
@@ -257,5 +236,6 @@ import { SampleChunk } from "./samples.js";
 import type { Documents } from "./types.d.ts";
 import type { LapRow } from "./types.d.ts";
 import type { MessageRow } from "./types.d.ts";
+import type { Happening } from "./happenings.js";
 import type { Season } from "./types.d.ts";
 import { LoadError } from "./documents.js";

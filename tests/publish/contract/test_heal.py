@@ -38,7 +38,7 @@ def encoded(tmp_path_factory):
     ours = encode("ours")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(zlib_ng, "compressobj", lambda level, *more: compress(1, *more))
-        patch.setattr(parquet, "_LEVEL", 9)
+        patch.setattr(parquet, "ZSTD_LEVEL", 9)
         theirs = encode("theirs")
     # The smallest come out the same at every level.
     assert {one.sha256 for one in ours.objects} != {one.sha256 for one in theirs.objects}

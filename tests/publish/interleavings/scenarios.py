@@ -11,11 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 from memory_store import MemoryStore
 from msgspec.structs import replace
 from scheduler import START, Actor, KilledError, RefusedError, Scheduler, Turn, draw_faults
-from tiny_sessions import TABLES, YEAR, Wanted, encode, identity_of, schedule, summary_of
+from tiny_sessions import SEASON_TABLES, TABLES, YEAR, Wanted, encode, identity_of, schedule, summary_of
 from watch import StumbleError, Watch, expect
 from without_threads import without_threads
 
@@ -31,6 +32,7 @@ from publish.season.index import RootIndex, rebuild_season, update_season
 from publish.stores.base import Store
 from publish.stores.shared_documents import read_document
 from publish.structs import decode_document, encode_document
+from transforms.columns import OF_SEASONS
 from transforms.errors import InputError, ParcfermeError, PublicationError
 
 Clock = Callable[[], datetime]
@@ -300,6 +302,7 @@ class Played:
 
 
 @without_threads()
+@patch.dict(OF_SEASONS, SEASON_TABLES, clear=True)
 def play(scenario: Scenario, seed: int, turns: Sequence[Turn] | None = None) -> Played:
     """Play the schedule ``seed`` of a scenario; the same seed plays the same schedule.
 

@@ -15,7 +15,7 @@ from scheduler import FAULTS, START, Actor, Scheduler, Turn
 
 from publish.stores.base import Store
 
-SEEDS = 300
+SEEDS = 150
 
 #: What went wrong once, played again: who goes on until which request, the rest at random.
 ONCE = {
@@ -85,6 +85,17 @@ ONCE = {
     "a publisher copies rows to a number that is another race's by now": (
         "renumber-against-publish",
         (Turn("publisher", "copy telemetry/"), Turn("renumber"), Turn("publisher")),
+    ),
+    "a season's table of what is not current any more is believed, since the list names again what it named before": (
+        "other-tables",
+        (
+            Turn("more", "write v1/parquet/season/laps"),
+            Turn("two", "write v1/files/2024.json"),
+            Turn("one", "write v1/files/2024.json"),
+            Turn("more"),
+            Turn("one"),
+            Turn("two"),
+        ),
     ),
     "what is described anew is pruned before the history names it": (
         "heal-against-all",

@@ -32,6 +32,7 @@ from publish.live.status import PROGRESS, Status, write_status
 from publish.publication import publish_site
 from publish.readers import reader_files
 from publish.season.aliases import NotFollowedError
+from publish.season.catalog import update_catalog
 from publish.season.index import read_season
 from publish.site.files import site_files
 from publish.site.prune import prune_pages
@@ -138,6 +139,7 @@ def publish_season(store: Store, moment: list[datetime]) -> None:
     """Everything that a publisher does while the calendar stays as it is."""
     store.check()
     publish_site(store, schema_documents() | reader_files() | site_files())
+    update_catalog(store, "https://f1.example.org")
     follow(CALENDAR)(store, lambda: moment[0])
     for wanted in (ONE, TWO, THREE, SAUDI):
         say_status(store, wanted, identity_of(wanted).round)
@@ -185,6 +187,13 @@ def test_the_prune_role_follows_a_calendar_and_takes_every_name_back(
     prune_pages(store, older_than=timedelta(days=1), now=moment[0], dry_run=False)
     gone = {key.split("/")[0] if not key.startswith("v1/") else key.split("/")[1] for key in store.deleted}
     assert gone == {"sessions", "status", "telemetry", "viewer"}
+
+
+def test_the_prune_role_takes_back_tables_that_went(inner: MemoryStore, moment: list[datetime]) -> None:
+    store = in_role(inner, "PruneRole")
+    publish(Wanted("one", tables=("laps", "results")))(store, lambda: moment[0])
+    publish(TWO)(store, lambda: moment[0])
+    assert {"v1/parquet/results/2024/9472.parquet", "v1/csv/results/2024/9472.csv.gz"} <= store.deleted
 
 
 def test_the_prune_role_heals(inner: MemoryStore, moment: list[datetime]) -> None:

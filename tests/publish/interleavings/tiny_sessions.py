@@ -28,13 +28,16 @@ from publish.encode.objects import EncodedObject, EncodedRevision
 from publish.headers import headers_for
 from publish.revisions.latest import Summary
 from publish.season.document import Event, ScheduledSession
+from transforms.columns import LAPS
 from transforms.recording import SessionIdentity
 
 YEAR = 2024
 #: Every table name a session may have here.
 TABLES = ("laps", "results")
+#: The season's tables that are made of them: few columns, of one table.
+SEASON_TABLES = {"laps": dataclasses.replace(LAPS, columns=(LAPS.columns[0], LAPS.columns[3]))}
 _NAMES = {9472: "Bahrain Grand Prix", 9480: "Saudi Arabian Grand Prix", 9488: "Australian Grand Prix"}
-_SCHEMA = pa.schema([pa.field("car", pa.string()), pa.field("lap", pa.int32(), nullable=False)])
+_SCHEMA = pa.schema([("year", pa.int16()), ("session_key", pa.int32()), ("car", pa.string()), ("lap", pa.int16())])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +99,13 @@ def _json(wanted: Wanted, path: str, kind: str, folder: Path) -> EncodedObject:
 
 
 def _table(wanted: Wanted, name: str, folder: Path) -> EncodedObject:
-    table = pa.table({"car": [wanted.content, name], "lap": [1, wanted.session_key]}, schema=_SCHEMA)
+    columns = {
+        "year": [YEAR] * 2,
+        "session_key": [wanted.session_key] * 2,
+        "car": [wanted.content, name],
+        "lap": [1, 2],
+    }
+    table = pa.table(columns, schema=_SCHEMA)
     out = io.BytesIO()
     pq.write_table(table, out, compression="zstd" if wanted.level == 9 else "snappy")
     return _object(f"parquet/{name}.parquet", "table", out.getvalue(), folder)

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from memory_store import MemoryStore
+from memory_store import Held, MemoryStore
 
 from publish import keys
 from publish.contract.verify import verify_store
+from publish.encode.joined import read_parts, short_hash
 from publish.encode.manifest import Manifest
 from publish.revisions.copies import Alias, planned_copies
 from publish.revisions.latest import Latest
@@ -24,6 +25,8 @@ _NAMES = (
     r"v1/sessions/[0-9]+/latest\.json",
     r"v1/sessions/[0-9]+/[0-9a-f-]+/(manifest\.json|[a-z0-9_/]+(\.json\.gz|\.parquet))",
     r"v1/parquet/(?P<table>[a-z]+)/[0-9]{4}/(?P<session_key>[0-9]+)\.parquet",
+    r"v1/parquet/(?P<season>season/[a-z]+/[0-9]{4}|all/[a-z]+)\.parquet",
+    r"v1/csv/[a-z]+/[0-9]{4}/[0-9]+\.csv\.gz",
     r"telemetry/[0-9]{4}/[0-9]+/(?P<rows>skip_[0-9]+)\.json\.gz",
     r"v1/status/[0-9]{4}/([0-9]+/[A-Z0-9]+|moves)\.json",
 )
@@ -102,10 +105,24 @@ class Watch:
         for key, held in self.store.objects.items():
             found = _name_of(key)
             expect(found, "name", f"{key} is no name of the contract")
-            if found and (name := found["table"] or found["rows"]):
+            if found and found["season"]:
+                self._season_table(key, held)
+            elif found and (name := found["table"] or found["rows"]):
                 # The rows' names do not say whose they are: rounds are renumbered.
                 wanted = f"{name} of {found['session_key']}" if found["table"] else name
                 expect(held.sha256 in self._current.get(wanted, ()), "never current", f"{key} was never current")
+
+    def _season_table(self, key: str, held: Held) -> None:
+        """It is whole, and of each session it has the rows of a revision that is or was current."""
+        if (key, held.sha256) in self._parsed:
+            return
+        parts = read_parts(held.data)
+        expect(parts, "torn", f"{key} does not say what it is made of")
+        table = key.split("/")[3].removesuffix(".parquet")
+        for number, part in parts.hashes.items() if parts and "/season/" in key else ():
+            known = {short_hash(sha256) for sha256 in self._current.get(f"{table} of {number}", ())}
+            expect(part in known, "never current", f"{key} has rows of {number} that never were current")
+        self._parsed[key, held.sha256] = parts
 
     def _document(self, key: str, kind: type, view: Callable[[Any], Any], absent: Any) -> Any:
         """Return what ``view`` makes of the document at ``key``, which is checked; made once for the same bytes."""
@@ -134,7 +151,7 @@ class Watch:
         there = {
             key: held.sha256
             for key, held in self.store.objects.items()
-            if key.startswith(("v1/parquet/", "telemetry/"))
+            if key.startswith(("v1/parquet/", "telemetry/")) and not _name_of(key)["season"]
         }
         for key in sorted(planned.keys() | there.keys()):
             expect(there.get(key) == planned.get(key), "copies", f"{key} is not a copy of what is current")

@@ -9,7 +9,7 @@ from publish import keys
 from publish.contract.heal import heal_store
 from publish.contract.verify import verify_store
 from publish.publication import finish_publication, publish_revision, roll_back
-from publish.season.files import Files, TableFile, list_files
+from publish.season.files import Files, TableFile, as_listed, list_files
 from publish.season.index import RootIndex
 from publish.stores.base import Store
 from publish.stores.shared_documents import read_document
@@ -61,7 +61,7 @@ def test_it_follows_a_new_revision_and_a_rollback(store: MemoryStore, publishing
     assert {file.revision for file in listed(store)} == {first}
     after = read_document(store, LIST, Files)
     # What was taken back is another document all the same.
-    assert before is not None and after is not None and after.serial == before.serial + 1
+    assert before is not None and after is not None and after.serial > before.serial
 
 
 def test_nothing_is_written_where_nothing_is_new(store: MemoryStore, publishing) -> None:
@@ -82,7 +82,7 @@ def test_a_list_that_is_lost_or_behind_is_found_and_made_anew(store: MemoryStore
     publish(store, publishing)
     stale = store.read(LIST)
     publish(store, publishing, "two")
-    right = listed(store)
+    right = tuple(map(as_listed, listed(store)))
     for damage in (lambda: store.write(LIST, stale.data), lambda: store.delete(LIST)):
         damage()
         assert {finding.key for finding in verify_store(store).findings} >= {LIST}
@@ -90,4 +90,4 @@ def test_a_list_that_is_lost_or_behind_is_found_and_made_anew(store: MemoryStore
             heal_store(store, publishing.now)
         else:
             finish_publication(store, 9472, publishing.now)
-        assert listed(store) == right and verify_store(store).is_good
+        assert tuple(map(as_listed, listed(store))) == right and verify_store(store).is_good

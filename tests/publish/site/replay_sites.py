@@ -15,6 +15,7 @@ from viewer_browser import serving
 
 from publish.encode.session import encode_session
 from publish.publication import publish_revision, publish_site
+from publish.readers import reader_files
 from publish.revisions.latest import Summary
 from publish.season.index import Event, ScheduledSession, update_season
 from publish.site.files import site_files
@@ -121,9 +122,12 @@ def race_site(folder: Path) -> Iterator[SimpleNamespace]:
         ScheduledSession(c, n, None) for c, n in (("FP1", "Practice 1"), ("Q", "Qualifying"), ("R", "Race"))
     )
     event = Event(1, "Bahrain Grand Prix", "Bahrain", "Sakhir", "2024-03-02", "conventional", False, sessions)
-    update_season(store, 2024, [event], NOW)
+    to_come = ScheduledSession("R", "Race", datetime(2099, 3, 9, 17, tzinfo=UTC))
+    later = Event(2, "São Paulo Grand Prix", "Brazil", "São Paulo", "2099-03-09", "conventional", False, (to_come,))
+    update_season(store, 2024, [event, later], NOW)
     frames = race_frames()
     race = dataclasses.replace(made.session_data(source=frames), rows=None, track=outline())
+    race = dataclasses.replace(race, capabilities=race.capabilities | {"track": True})
     lacking = {"timing": True, "telemetry": False, "positions": False, "track": False, "weather": False}
     bare = dataclasses.replace(
         race,
@@ -136,7 +140,7 @@ def race_site(folder: Path) -> Iterator[SimpleNamespace]:
     )
     race_folder = publish(store, folder, 9472, "R", "Race", race)
     publish(store, folder, 9468, "Q", "Qualifying", bare)
-    publish_site(store, site_files())
+    publish_site(store, site_files() | reader_files())
     with serving(store) as base:
         yield SimpleNamespace(store=store, base=base, frames=frames, folder=race_folder)
 

@@ -1,0 +1,147 @@
+"""Small tables as CSV: what is current, texts that are no formulas, one look where nothing is new."""
+
+import gzip
+import io
+from datetime import UTC, datetime
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from fault_store import WatchedStore
+from memory_store import MemoryStore
+
+from publish import keys
+from publish.contract.heal import heal_store
+from publish.contract.verify import verify_store
+from publish.encode.csv import pack_csv
+from publish.headers import Headers, headers_for
+from publish.publication import finish_publication, publish_revision, roll_back
+from publish.season.csv_copies import follow_with_csv
+from publish.season.files import Files
+from publish.season.tables import rebuild_tables
+from publish.stores.base import Store
+from publish.stores.shared_documents import read_document
+
+LAPS = "v1/csv/laps/2024/9472.csv.gz"
+#: Texts from elsewhere, and how a spreadsheet gets them.
+TEXTS = {
+    "=HYPERLINK(1)": "'=HYPERLINK(1)",
+    "+1 Lap": "'+1 Lap",
+    "-5": "'-5",
+    "@me": "'@me",
+    "\tx": "'\tx",
+    "a=b": "a=b",
+    'say "x", y': 'say "x", y',
+    "São Paulo": "São Paulo",
+    "two\nlines": "two\nlines",
+}
+
+
+@pytest.fixture
+def store(publishing) -> MemoryStore:
+    return MemoryStore(lambda: publishing.now)
+
+
+@pytest.fixture
+def publish(publishing):
+    def publish_one(store: Store, content: str = "one", **more) -> str:
+        encoded = publishing.revision(content, **more)
+        identity = publishing.identity()
+        return publish_revision(store, encoded, identity, summary=publishing.summary, now=publishing.now).revision
+
+    return publish_one
+
+
+def text(store: Store, key: str = LAPS) -> str:
+    stored = store.read(key)
+    assert stored is not None
+    return gzip.decompress(stored.data).decode()
+
+
+def test_texts_are_no_formulas_and_numbers_stay_numbers() -> None:
+    moment = datetime(2024, 3, 2, 15, tzinfo=UTC)
+    columns = {
+        "text": [*TEXTS, None],
+        "number": pa.array([-1.5, *[None] * len(TEXTS)], pa.float64()),
+        "at": pa.array([moment] * (len(TEXTS) + 1), pa.timestamp("ms", tz="UTC")),
+        "flag": [True, *[None] * len(TEXTS)],
+    }
+    data = pack_csv(pa.table(columns), 7)
+    assert data == pack_csv(pa.table(columns), 7) != pack_csv(pa.table(columns), 8)
+    read = pd.read_csv(io.BytesIO(data), compression="gzip", parse_dates=["at"])
+    assert read["text"].tolist()[:-1] == list(TEXTS.values()) and pd.isna(read["text"].iloc[-1])
+    assert read["number"].iloc[0] == -1.5 and read["flag"].iloc[0] and read["at"].iloc[0] == moment
+    assert pl.read_csv(data)["number"].to_list() == [-1.5] + [None] * len(TEXTS)
+
+
+def test_every_small_table_has_one_beside_its_parquet(store, publish, publishing) -> None:
+    publish(store)
+    assert text(store).splitlines() == ['"year","session_key","car"', '2024,9472,"one"']
+    publish(store, "=two")
+    assert text(store).splitlines()[1] == """2024,9472,"'=two\""""
+    files = read_document(store, keys.table_files(2024), Files)
+    assert files is not None
+    assert {file.table: file.csv_sha256 for file in files.files} == {
+        table: store.objects[keys.csv_copy(table, 2024, 9472)].sha256 for table in ("laps", "results")
+    }
+    roll_back(store, 9472, None, now=publishing.now)
+    assert text(store).splitlines()[1] == '2024,9472,"one"'
+    assert verify_store(store).is_good
+    assert headers_for(LAPS) == Headers(
+        "text/csv; charset=utf-8", "public, max-age=60, stale-while-revalidate=600", "gzip"
+    )
+
+
+def test_nothing_new_costs_one_request(store, publish) -> None:
+    publish(store)
+    watched = WatchedStore(store)
+    assert not follow_with_csv(watched, 2024)
+    assert watched.requests == [("read", keys.table_files(2024))]
+
+
+@pytest.mark.parametrize("mend", ["heal", "rebuild"])
+def test_what_is_lost_torn_or_of_nothing_is_found_and_mended(store, publish, publishing, mend) -> None:
+    publish(store)
+    right, foreign = text(store), "v1/csv/laps/2024/1.csv.gz"
+    for key, damage in (
+        (LAPS, lambda: store.delete(LAPS)),
+        (LAPS, lambda: store.write(LAPS, b"torn")),
+        (foreign, lambda: store.write(foreign, b"of nothing")),
+    ):
+        damage()
+        assert {finding.key for finding in verify_store(store).findings} == {key}
+        if mend == "heal":
+            heal_store(store, publishing.now)
+        else:
+            rebuild_tables(store, 2024)
+        assert text(store) == right and verify_store(store).is_good
+
+
+def test_a_publisher_that_stands_still_does_not_write_over_what_came_since(store, publish, publishing) -> None:
+    publish(store)
+    done = []
+
+    def meanwhile(request: str, key: str) -> None:
+        if (request, key) == ("write", LAPS) and not done:
+            done.append(True)
+            publish(store, "three")
+            roll_back(store, 9472, None, now=publishing.now)
+
+    publish(WatchedStore(store, meanwhile), "two")
+    finish_publication(store, 9472, publishing.now)
+    files = read_document(store, keys.table_files(2024), Files)
+    assert files is not None and files.files[0].csv_sha256 == store.objects[LAPS].sha256
+    assert '"three"' not in text(store) and verify_store(store).is_good
+
+
+def test_a_lost_table_has_none_and_keeps_nobody(store, publish, publishing, caplog) -> None:
+    first = publish(store)
+    lost = keys.revision_object(9472, first, "parquet/laps.parquet")
+    data = store.read(lost).data
+    store.delete(lost), store.delete(LAPS)
+    heal_store(store, publishing.now)
+    assert f"{lost} in memory: has no CSV: it is not there" in caplog.text and store.read(LAPS) is None
+    store.write(lost, data)
+    finish_publication(store, 9472, publishing.now)
+    assert '"one"' in text(store) and verify_store(store).is_good
