@@ -53,6 +53,8 @@ VIEWER = "index.html"
 STATUS_PAGE = "status.html"
 #: The page that shows how true each session is.
 TRUTH_PAGE = "truth.html"
+#: The page that writes queries.
+DATA_PAGE = "data.html"
 #: The page that says what tables and documents are made of.
 DICTIONARY_PAGE = "schemas.html"
 

@@ -11,13 +11,11 @@ from msgspec.structs import replace
 from publish import keys
 from publish.revisions.copies import remove_objects, settle_copies
 from publish.revisions.latest import Latest, read_latest
-from publish.season.catalog import update_catalog
 from publish.season.changes import note_changes
-from publish.season.csv_copies import follow_with_csv
 from publish.season.document import home_in, published_in
 from publish.season.files import list_files
 from publish.season.index import agrees, all_latest, read_season, update_season
-from publish.season.tables import follow_files
+from publish.season.rebuild import follow_all
 from publish.stores.base import Conflict, Store
 from publish.stores.shared_documents import update_document
 from transforms.errors import PublicationError
@@ -55,9 +53,7 @@ def finish_publication(
             for number in sorted(rounds - {latest.round}):
                 settle_rows(store, latest.year, number)
             list_files(store, latest.year, [session_key])
-            follow_files(store, latest.year)
-            follow_with_csv(store, latest.year)
-            update_catalog(store)
+            follow_all(store, latest.year)
             note_changes(store, [session_key])
             _note_settled(store, latest, now)
             return written
