@@ -36,7 +36,7 @@ def finish_publication(
     :func:`~publish.season.index.update_season`: for whoever has just made another revision current. ``former_round`` is
     a number its rows may still lie under.
 
-    Costs some thirty requests for a race when there is nothing to do, most of them questions for the copies' hashes.
+    Costs some forty requests for a race when there is nothing to do, most of them questions for the copies' hashes.
     Once that has been found out long after the revision became current, ``latest.json`` says so (:func:`is_settled`).
 
     :raises PublicationError: the session was never published, or its current revision is gone.
