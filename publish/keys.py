@@ -13,6 +13,8 @@ INDEX = "index.json"
 HEALTH = "v1/health.json"
 #: What runs now, what ran last, what comes next.
 RUNS = "v1/runs.json"
+#: Which runs the next look at the calendar would make.
+PLAN = "v1/plan.json"
 #: Figures for Prometheus.
 METRICS = "v1/metrics.prom"
 #: What became current, newest first, and the same for readers of feeds.
@@ -55,6 +57,8 @@ STATUS_PAGE = "status.html"
 TRUTH_PAGE = "truth.html"
 #: The page that writes queries.
 DATA_PAGE = "data.html"
+#: The page for developers.
+DEVELOP_PAGE = "develop.html"
 #: The page that says what tables and documents are made of.
 DICTIONARY_PAGE = "schemas.html"
 

@@ -18,9 +18,8 @@ FLOOR_PERCENT = 95.5
 ROOMS = ("transforms", "publish")
 #: Tests in the folders of these rooms whose work has been traced before, in fewer steps.
 UNTRACED = ("test_recorded", "test_structs", "test_interleavings", "test_concurrency", "test_concurrency_kill")
-#: Of these only the first cases of each test are: they have many, which lead through the same code.
-MANY_CASES = ("test_broken_timing", "test_identity", "test_lost_laps", "test_missing", "test_publication_faults")
-CASES = 3
+#: Of the cases of one test the first are: the others mostly lead through the same code.
+CASES = 1
 #: Where the processes of a distributed run meet.
 _FOLDER = "BRANCH_COVERAGE_FOLDER"
 _ROOT = Path(__file__).parents[1]
@@ -66,8 +65,7 @@ class BranchCoverage:
         folder = item.path.relative_to(_ROOT / "tests").parts[0]
         test = item.nodeid.partition("[")[0]
         self._cases[test] += 1
-        has_enough = item.path.stem in MANY_CASES and self._cases[test] > CASES
-        if folder not in ROOMS or item.path.stem in UNTRACED or has_enough:
+        if folder not in ROOMS or item.path.stem in UNTRACED or self._cases[test] > CASES:
             return (yield)
         self._coverage.start()
         try:

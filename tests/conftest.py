@@ -72,7 +72,6 @@ _LONGEST = (
     "test_lost_laps",
     "test_recorded",
     "test_telemetry",
-    "test_operator_ui",
     "test_health_server",
     "test_upstream_double",
     "test_upstream_limits",

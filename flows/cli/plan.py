@@ -8,7 +8,7 @@ from rich.table import Table
 
 from flows.destination import open_destination
 from flows.engine.server import has_server
-from flows.season.plan import Step, make_plan, steps_of
+from flows.season.plan import CATCH_UP, Step, make_plan, steps_of
 from flows.settings import Settings
 from flows.upstream.calendar import read_schedule
 from flows.upstream.client import Client
@@ -16,9 +16,6 @@ from publish.season.document import Event, published_in
 from publish.season.index import read_season
 from publish.stores.base import Store
 from transforms.errors import InputError
-
-#: As plan-season's form has it.
-_CATCH_UP = timedelta(days=14)
 
 
 def parse_until(text: str | None) -> datetime | None:
@@ -55,10 +52,10 @@ def _steps(settings: Settings, store: Store, year: int, events: tuple[Event, ...
         from flows.season.plan_season import plan_of
 
         with session_runs(FETCH_SESSION if settings.plan_fetches else PUBLISH_SESSION) as runs:
-            return steps_of(plan_of(settings, store, runs, year, events, _CATCH_UP))
+            return steps_of(plan_of(settings, store, runs, year, events, CATCH_UP))
     published = {(entry.event, entry.session.code) for entry in published_in(read_season(store, year))}
     now = settings.current_time()
-    return steps_of(make_plan(events, (), published, now=now, delay=settings.start_delay, catch_up=_CATCH_UP))
+    return steps_of(make_plan(events, (), published, now=now, delay=settings.start_delay, catch_up=CATCH_UP))
 
 
 def print_steps(console: Console, year: int, steps: list[Step]) -> None:

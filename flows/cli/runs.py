@@ -19,7 +19,8 @@ from flows.upstream.archive import Source
 from flows.upstream.calendar import check_has_happened, read_schedule, resolve
 from flows.upstream.client import Client
 from flows.upstream.selection import Wanted
-from transforms.errors import ParcfermeError, PublicationError
+from publish.season.document import WITHOUT_DATA
+from transforms.errors import NotReadyError, ParcfermeError, PublicationError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -80,7 +81,10 @@ def publish_one(
             wanted.year, event, SessionName(wanted.code), force=force, refetch=refetch, source=source
         )
     # A run that no deployment made reports itself, instead of its state.
-    return cast(PublishReport, report)
+    made = cast(PublishReport, report)
+    if made.state == WITHOUT_DATA:
+        raise NotReadyError(made.message or f"There is no data of {made.session.label}.")
+    return made
 
 
 def run_backfill(

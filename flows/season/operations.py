@@ -1,10 +1,10 @@
-"""What an operator does to a destination, as flows: look whether it is whole, clean up, write an index anew."""
+"""What an operator does, as flows: look whether a destination is whole, clean up, write an index anew."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from prefect import flow, get_run_logger
+from prefect import flow, get_client, get_run_logger
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.settings import PREFECT_API_URL
@@ -13,6 +13,7 @@ from pydantic import Field
 
 from flows.destination import open_destination
 from flows.engine.artifact_texts import plain_rows, plain_text
+from flows.engine.housekeeping import Housekeeper
 from flows.engine.outages import ride_out_outages
 from flows.engine.parameters import Year
 from flows.engine.progress import ArtifactSink, Progress
@@ -114,6 +115,31 @@ def rebuild_index(year: Year) -> State[Any]:
     except ChoiceError as error:
         return refused_or_raise(error)
     return Completed(message=f"The index of {year} is {'rewritten' if changed else 'up to date'}.")
+
+
+@flow(name="housekeeping", flow_run_name="housekeeping", persist_result=False)
+def housekeeping(
+    routine_days: Annotated[int, Field(ge=1, le=3650)] = 7,
+    keep_days: Annotated[int, Field(ge=1, le=3650)] = 60,
+    dry_run: bool = False,
+) -> State[Any]:
+    """Remove from Prefect what nobody looks at any more: old runs with logs and artifacts, and workers long gone.
+
+    What is published stays as it is.
+
+    Args:
+        routine_days: Runs of check-health, plan-season and housekeeping that went well go after so many days.
+        keep_days: All other runs go so many days after they have ended; those nobody took up are cancelled.
+        dry_run: Only count what would go.
+    """
+    logger = get_run_logger()
+    ride_out_outages(logger)
+    with get_client(sync_client=True) as client:
+        keeper = Housekeeper(client, read_settings().work_pool, datetime.now(UTC), dry_run=dry_run)
+        removed = keeper.tidy(routine=timedelta(days=routine_days), ended=timedelta(days=keep_days))
+    message = f"{'Would remove' if dry_run else 'Removed'} {removed}."
+    _keep_table("housekeeping", removed.rows, message)
+    return Completed(message=message)
 
 
 def _keep_table(key: str, rows: Sequence[dict[str, Any]], description: str) -> None:

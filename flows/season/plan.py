@@ -19,6 +19,8 @@ PLANNED, MOVED, TAKEN_BACK = "planned", "moved", "taken back"
 #: Re-checks are planned for sessions this near: the list of what comes next stays one to be read.
 _RECHECK_HORIZON = timedelta(days=3)
 _SAME_TIME = timedelta(seconds=1)
+#: How long ago a session may have ended that is caught up, unless a form says otherwise.
+CATCH_UP = timedelta(days=14)
 
 Slot = tuple[str, str, str]
 

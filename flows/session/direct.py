@@ -34,7 +34,7 @@ def publish_directly(year: int, event: str, code: str, request: Request) -> Publ
     run = SessionRun(settings, open_destination(settings), year, event, code, caller=caller)
 
     def give_up(error: UpstreamError) -> NoReturn:
-        run.fail(error)
+        run.give_up(error)
         raise error
 
     return carry_out(run, settings, request, _STEPS, give_up)

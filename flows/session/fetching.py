@@ -74,9 +74,10 @@ def fetch_session(year: Year, event: EventName, session: SessionName, force: boo
 
 def _wait_or_raise(error: UpstreamError, wanted: Wanted | None, settings: Settings) -> State[Any]:
     start_utc, code = (None, "R") if wanted is None else (wanted.session.start_utc, wanted.session.code)
-    until = next_try(error, start_utc, code, settings.current_time())
+    now = settings.current_time()
+    until = next_try(error, start_utc, code, now)
     if until is None:
-        return no_data_or_raise(error)
+        return no_data_or_raise(error, start_utc, code, now)
     pause(Scheduled(scheduled_time=until, name=wait_of(error), message=str(error)))
 
 

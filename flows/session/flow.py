@@ -27,12 +27,13 @@ from flows.session.run import Caller, SessionRun
 from flows.session.source import choose_source
 from flows.session.status import postpone_wait
 from flows.session.steps import Request, Steps, carry_out, encode, load, publish, transform
-from flows.session.waiting import next_attempt_utc, recheck_utc
+from flows.session.waiting import next_attempt_utc, nothing_will_come, recheck_utc
 from flows.session_times import RECHECKS, session_end_utc
 from flows.settings import Settings, read_settings
 from flows.upstream.archive import settings_for
 from flows.upstream.calendar import NotStartedError
-from transforms.errors import AlreadyRunningError, ChoiceError, NotReadyError, UpstreamError
+from publish.season.document import WITHOUT_DATA
+from transforms.errors import AlreadyRunningError, ChoiceError, UpstreamError
 
 #: A run that takes longer hangs: a race takes a minute, waiting for the upstream's limits rather more.
 _LONGEST_RUN_S = 4 * 3600
@@ -133,11 +134,6 @@ def _prefect() -> Caller:
     )
 
 
-def has_waited() -> bool:
-    """Whether this run has waited for its upstream before."""
-    return int(this_run.run_count or 1) > 1
-
-
 def recheck_after() -> timedelta | None:
     """Return how long after a session's first run this one was planned to look at it again; None: it was not."""
     return next((after for kind, after in RECHECKS.items() if kind_tag(kind) in (this_run.tags or ())), None)
@@ -160,11 +156,11 @@ def _awaiting_or_raise(error: UpstreamError, run: SessionRun | None, settings: S
     start_utc, code = (None, "R") if run is None else (run.start_utc, run.session.code)
     until = next_try(error, start_utc, code, settings.current_time())
     if until is None:
-        if run is not None and is_no_data(error):
-            run.find_nothing(error)
-        elif run is not None:
+        if run is not None and was_expected():
             run.fail(error)
-        return no_data_or_raise(error)
+        elif run is not None:
+            run.give_up(error)
+        return no_data_or_raise(error, start_utc, code, settings.current_time(), _without_data(run, error))
     if run is not None:
         run.wait(error, until)
     pause(Scheduled(scheduled_time=until, name=wait_of(error), message=str(error)))
@@ -177,17 +173,25 @@ def next_try(error: UpstreamError, start_utc: datetime | None, code: str, now: d
     return next_attempt_utc(error, attempts=int(this_run.run_count or 1), start_utc=start_utc, code=code, now=now)
 
 
-def is_no_data(error: UpstreamError) -> bool:
-    """Whether this run has found out that there is nothing of a session long past, which is no failure of it."""
-    nothing_expected = recheck_after() is not None or not has_waited()
-    return isinstance(error, NotReadyError) and this_deployment.id is not None and nothing_expected
+def was_expected() -> bool:
+    """Whether this run has waited for data that ought to have come: that it has not is a failure."""
+    return recheck_after() is None and int(this_run.run_count or 1) > 1
 
 
-def no_data_or_raise(error: UpstreamError) -> State[Any]:
+def no_data_or_raise(
+    error: UpstreamError, start_utc: datetime | None, code: str, now: datetime, result: PublishReport | None = None
+) -> State[Any]:
     """Return the state of a run that found out that there is nothing of a session long past; else raise ``error``."""
-    if is_no_data(error):
-        return Completed(name=NO_DATA, message=str(error))
-    raise error
+    if was_expected() or not nothing_will_come(error, start_utc, code, now):
+        raise error
+    return Completed(name=NO_DATA, message=str(error), data=result)
+
+
+def _without_data(run: SessionRun | None, error: UpstreamError) -> PublishReport | None:
+    """Return what a run reports to its caller, where no deployment has made it."""
+    if run is None or run.caller.deployed:
+        return None
+    return PublishReport(run.session, WITHOUT_DATA, message=str(error))
 
 
 def _left_or_raise(error: AlreadyRunningError) -> State[Any]:

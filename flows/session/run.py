@@ -19,7 +19,7 @@ from flows.session.announce import Announcer, Emit, Logger, nobody
 from flows.session.fingerprint import code_fingerprint
 from flows.session.reports import UP_TO_DATE, PublishReport, cause_of, sentence_of, state_after, wait_of
 from flows.session.status import StatusSink
-from flows.session.waiting import is_waited_for
+from flows.session.waiting import is_waited_for, nothing_will_come
 from flows.session_ref import SessionRef
 from flows.session_times import session_end_utc
 from flows.settings import Settings
@@ -286,6 +286,13 @@ class SessionRun:
         except Exception as second:
             self.logger.warning("That %s awaits its data cannot be published: %s", self.label, second)
         self.announcer.awaiting(text)
+
+    def give_up(self, error: UpstreamError) -> None:
+        """Let status and season index say what a run has found that looks no more: nothing of it, or a failure."""
+        if nothing_will_come(error, self.start_utc, self.session.code, self.settings.current_time()):
+            self.find_nothing(error)
+        else:
+            self.fail(error)
 
     def find_nothing(self, error: UpstreamError) -> None:
         """Let status and season index say that there is no data of the session and will be none. Never raises."""

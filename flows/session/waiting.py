@@ -21,6 +21,11 @@ def is_waited_for(start_utc: datetime | None, code: str, now: datetime) -> bool:
     return start_utc is not None and now < session_end_utc(start_utc, code) + PATIENCE
 
 
+def nothing_will_come(error: UpstreamError, start_utc: datetime | None, code: str, now: datetime) -> bool:
+    """Whether ``error`` says that there is nothing of a session long past, which is no failure of who found it out."""
+    return isinstance(error, NotReadyError) and not is_waited_for(start_utc, code, now)
+
+
 def delay_after(attempts: int) -> timedelta:
     """Return the time between attempt number ``attempts`` (from 1) and the next: 10, 20, 40, then 60 minutes."""
     doublings = min(max(attempts, 1) - 1, 10)

@@ -7,16 +7,18 @@ from typing import Any
 from prefect import flow, get_client, get_run_logger
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
-from prefect.events.filters import EventFilter, EventNameFilter
+from prefect.events.filters import EventFilter, EventNameFilter, EventResourceFilter
 from prefect.states import Completed
 
 from flows.destination import open_destination
-from flows.engine.events import HEALTH_CHANGED, emit_health_event, emit_sign_in_ends
+from flows.engine.events import HEALTH_CHANGED, emit_health_event, emit_sign_in_ends, health_resource
 from flows.engine.outages import ride_out_outages
+from flows.engine.session_runs import FETCH_SESSION, PUBLISH_SESSION, session_runs
 from flows.health.gather import gather_checks
 from flows.health.machine import describe_ending, read_sign_in
 from flows.health.metrics import gather_metrics
 from flows.health.sessions import read_sessions
+from flows.season.ahead import publish_plan
 from flows.settings import Settings, read_settings
 from flows.watch.sweep import sweep
 from publish import keys
@@ -52,11 +54,21 @@ def check_health() -> State[Any]:
             logger.warning("%s is %s: %s", check.name, check.state, check.message)
     document = write_health(store, checks, now)
     write_metrics(store, metrics)
+    _tell_plan(settings, store, now)
     message = summary_of(document)
     emit_health_event(document.state, previous, message)
     if (ending := describe_ending(read_sign_in(), read_sessions(store), settings.now or now)) is not None:
         emit_sign_in_ends(ending)
     return Completed(message=message, data=document.state)
+
+
+def _tell_plan(settings: Settings, store: Store, now: datetime) -> None:
+    """Publish what plan-season would do; that it cannot be told is no failure of anything else."""
+    try:
+        with session_runs(FETCH_SESSION if settings.plan_fetches else PUBLISH_SESSION) as runs:
+            publish_plan(settings, store, runs, now)
+    except Exception as error:
+        get_run_logger().warning("What plan-season would do cannot be told: %s", error)
 
 
 def summary_of(document: Health) -> str:
@@ -86,7 +98,10 @@ def _announced_state(client: SyncPrefectClient) -> str | None:
     Not what the document says: a run may have changed it since, which nobody was told.
     """
     try:
-        page = client.read_events(EventFilter(event=EventNameFilter(name=[HEALTH_CHANGED])), limit=1)
+        ours = EventFilter(
+            event=EventNameFilter(name=[HEALTH_CHANGED]), resource=EventResourceFilter(id=[health_resource()])
+        )
+        page = client.read_events(ours, limit=1)
     except Exception as error:
         get_run_logger().warning("The last health event cannot be read: %s", error)
         return None

@@ -96,6 +96,13 @@ class TrackCorner(Part):
     distance_m: float
 
 
+class MarshalSector(Part):
+    """Where a marshal sector begins; it ends where the next one does."""
+
+    number: int
+    distance_m: float
+
+
 class Track(Document, tag="parcferme/track/2"):
     """The outline of the circuit: a point every two metres or so, x, y and distance each in integers as frames are."""
 
@@ -110,6 +117,8 @@ class Track(Document, tag="parcferme/track/2"):
     sectors_m: tuple[float, float] | None
     rotation_deg: float | None
     corners: list[TrackCorner] | None
+    marshal_sectors: list[MarshalSector] | None
+    drs_zones_m: list[tuple[float, float]]
     laps_used: Count
 
 

@@ -8,6 +8,7 @@ from publish.contract.columns import Columns
 from publish.contract.kinds import OBJECT_KINDS
 from publish.encode.manifest import Manifest
 from publish.live.health import Health
+from publish.live.plan import PlanDocument
 from publish.live.runs import Runs
 from publish.live.status import Status
 from publish.revisions.latest import Latest
@@ -29,6 +30,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "status": Status,
     "health": Health,
     "runs": Runs,
+    "plan": PlanDocument,
     "changes": Changes,
     "files": Files,
     "catalog": Catalog,

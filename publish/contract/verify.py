@@ -15,6 +15,7 @@ from publish.contract.contents import object_problem
 from publish.encode.manifest import Manifest, ManifestObject
 from publish.headers import headers_for
 from publish.live.health import Health
+from publish.live.plan import PlanDocument
 from publish.live.runs import Runs
 from publish.revisions.copies import Alias, Copy, planned_copies
 from publish.revisions.latest import Latest, read_latest
@@ -377,7 +378,7 @@ def _check_indexes(store: Store, published: Mapping[int, Latest], around: _Tally
     for key in _links_of(root) if root else ():
         if store.head(key) is None:
             around.add(keys.INDEX, f"it links {key}, which is not there")
-    for kind, key in ((Health, keys.HEALTH), (Runs, keys.RUNS)):
+    for kind, key in ((Health, keys.HEALTH), (Runs, keys.RUNS), (PlanDocument, keys.PLAN)):
         if store.head(key) is not None:
             _read(store, key, kind, around)
     _check_feeds(store, published, around)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from publish.encode.channels import differences_of
 from transforms.columns import TABLES
+from transforms.drs_zones import DrsZone, drs_zones
 from transforms.recording import CircuitMarks, Corner, SessionIdentity
 from transforms.session import SessionData
 from transforms.track import Track, nearest_m
@@ -30,7 +31,8 @@ def session_documents(
         if table is not None and table.num_rows:
             documents[name] = table_document(name, table_name, table, identity.session_key)
     if data.track is not None:
-        documents["track"] = track_document(data.track, circuit, identity.session_key)
+        zones = drs_zones(data.frames, data.track.length_m)
+        documents["track"] = track_document(data.track, circuit, zones, identity.session_key)
     documents["quality"] = {
         **data.quality,
         "schema": "parcferme/quality/2",
@@ -74,8 +76,10 @@ def iso_utc(unix_ms: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{unix_ms % 1000:03d}Z"
 
 
-def track_document(track: Track, circuit: CircuitMarks | None, session_key: int) -> dict[str, object]:
-    """Return the outline in metres and, where the circuit service knows them, rotation and corners."""
+def track_document(
+    track: Track, circuit: CircuitMarks | None, zones: list[DrsZone], session_key: int
+) -> dict[str, object]:
+    """Return the outline in metres, DRS zones, and rotation, corners and marshal sectors where the circuit is known."""
     return {
         "schema": "parcferme/track/2",
         "session_key": session_key,
@@ -89,8 +93,17 @@ def track_document(track: Track, circuit: CircuitMarks | None, session_key: int)
         "sectors_m": None if track.sector_m is None else [round(float(d), 2) for d in track.sector_m],
         "rotation_deg": None if circuit is None else circuit.rotation_deg,
         "corners": None if circuit is None else _corners(circuit.corners, track),
+        "marshal_sectors": None if circuit is None else _marshal_sectors(circuit.marshal_sectors, track),
+        "drs_zones_m": [[round(zone.from_m, 1), round(zone.to_m, 1)] for zone in zones],
         "laps_used": track.laps_used,
     }
+
+
+def _marshal_sectors(marks: tuple[Corner, ...], track: Track) -> list[dict[str, object]]:
+    """Return where marshal sectors begin along the outline."""
+    distances = nearest_m(track, np.array([m.x_m for m in marks]), np.array([m.y_m for m in marks]))
+    found = zip(marks, distances.tolist(), strict=True)
+    return [{"number": mark.number, "distance_m": round(distance, 2)} for mark, distance in found]
 
 
 def _in_differences(values_m: NDArray[np.float64]) -> NDArray[np.int32]:

@@ -13,7 +13,15 @@ from publish import keys
 from publish.versions import version_of
 
 #: What the reader in JavaScript consists of, all in one folder: the pages' modules that know no page.
-_MODULES = ("parcferme.js", "documents.js", "decode.js", "samples.js", "shapes.js", "types.d.ts")
+_MODULES = (
+    "parcferme.js",
+    "documents.js",
+    "decode.js",
+    "happenings.js",
+    "samples.js",
+    "shapes.js",
+    "types.d.ts",
+)
 
 
 def reader_files() -> dict[str, bytes]:

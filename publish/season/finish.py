@@ -50,6 +50,8 @@ def finish_publication(
         if home != (latest.event, latest.round):
             rounds |= _move(store, latest, *home)
         elif done == _alias(latest):
+            if latest.session == "R":
+                rounds |= _numbers_of_nobody(store, latest.year)
             for number in sorted(rounds - {latest.round}):
                 settle_rows(store, latest.year, number)
             list_files(store, latest.year, [session_key])
@@ -141,6 +143,16 @@ def _move(store: Store, latest: Latest, event: str, round_number: int | None) ->
 
     update_document(store, keys.latest(latest.session_key), Latest, change)
     return old
+
+
+def _numbers_of_nobody(store: Store, year: int) -> set[int]:
+    """Return the round numbers under which rows lie that the season index gives to no published race.
+
+    Who followed a calendar that was taken back meanwhile, and was stopped there, has left them.
+    """
+    owned = {entry.round for entry in published_in(read_season(store, year)) if entry.session.code == "R"}
+    names = store.list_folders(f"{keys.ROWS_COPIES}{year:d}/")
+    return {int(name) for name in names if name.isdecimal()} - owned
 
 
 def settle_unowned_rows(store: Store, year: int) -> None:

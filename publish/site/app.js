@@ -1,12 +1,16 @@
 // The page: which view the address asks for, keys and buttons, and problems in words.
 
+import { hoursText } from "./clock.js";
 import { byId, setText } from "./dom.js";
 import { isAbort, LoadError } from "./fetch.js";
 import { showLibrary } from "./library.js";
 import { Player } from "./player.js";
 import { readSession } from "./session.js";
+import { rememberWatched } from "./watched.js";
 
 const ADDRESS_EVERY_MS = 2000;
+/** What of the address is written here. */
+const OWN_PARTS = new Set(["session", "t", "car"]);
 /** @type {Player | null} */
 let player = null;
 let reading = new AbortController();
@@ -87,7 +91,11 @@ function clear() {
 function writeAddress(timeMs, car) {
   if (!player) return;
   addressAt = performance.now();
-  const parts = [`session=${player.session.key}`, `t=${Math.round(timeMs)}`, ...(car ? [`car=${car}`] : [])];
+  // What other parts of the page have written there stays, as long as it is the same session.
+  const before = new URLSearchParams(location.hash.slice(1));
+  const others = before.get("session") === String(player.session.key) ? [...before].filter(([name]) => !OWN_PARTS.has(name)) : [];
+  const parts = [`session=${player.session.key}`, `t=${Math.round(timeMs)}`, ...(car ? [`car=${car}`] : []), ...others.map((part) => new URLSearchParams([part]).toString())];
+  rememberWatched({ session: player.session.key, title: byId("title").textContent ?? "", timeMs, at: hoursText(timeMs - player.session.startMs) });
   history.replaceState(null, "", `#${parts.join("&")}`);
 }
 
@@ -116,13 +124,14 @@ function retry() {
 }
 
 /**
- * Keys: space plays and pauses, arrows seek, up and down change the speed. Other controls keep their own keys.
+ * Keys: space plays and pauses, arrows seek, up and down change the speed, letters are those of the tools. Other controls
+ * keep their own keys.
  *
  * @param {KeyboardEvent} event of a key
  */
 function onKey(event) {
   const current = playing();
-  if (!current || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!current || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
   const inside = event.target instanceof Element ? event.target.closest("button, select, input[type=checkbox], summary, a") : null;
   if (event.key === " " && !inside) current.toggle();
   else if (inside?.tagName === "SELECT") return;
@@ -132,8 +141,16 @@ function onKey(event) {
   } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
     if (inside || event.target !== document.body) return;
     changeRate(current, event.key === "ArrowUp" ? 1 : -1);
-  } else return;
+  } else if (!current.more?.press(event.key)) return;
   event.preventDefault();
+}
+
+/**
+ * @param {EventTarget | null} target of a key
+ * @returns {boolean} whether somebody writes there, or reads something that lies above the replay
+ */
+function isTyping(target) {
+  return document.querySelector("dialog[open]") !== null || (target instanceof Element && target.closest("input[type=text]") !== null);
 }
 
 /**
@@ -154,6 +171,9 @@ function listen() {
   new ResizeObserver(() => player?.resize()).observe(map.parentElement ?? map);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => player?.resize());
   byId("problem-retry").addEventListener("click", retry);
+  for (const id of /** @type {const} */ (["columns", "long-runs", "classification", "more"])) {
+    byId(id).addEventListener("click", () => playing()?.more?.open(id));
+  }
   byId("play").addEventListener("click", () => playing()?.toggle());
   for (const [id, step] of /** @type {const} */ ([["back", -10_000], ["forward", 10_000]])) {
     byId(id).addEventListener("click", () => {
@@ -164,7 +184,6 @@ function listen() {
   rate.addEventListener("change", () => playing()?.setRate(Number(rate.value)));
   const hide = byId("hide-ahead", HTMLInputElement);
   hide.addEventListener("change", () => player?.hide(hide.checked));
-  byId("gap-toggle").addEventListener("click", () => player?.toggleGap());
   map.addEventListener("click", (event) => {
     const number = player?.view.map?.pick(event.offsetX, event.offsetY);
     if (number) player?.select(number);

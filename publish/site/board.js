@@ -1,9 +1,13 @@
 // The leaderboard: one row per car, in order.
 
 import { lapText } from "./clock.js";
+import { Columns } from "./columns.js";
 import { byId, element, setClass, setText, teamColor } from "./dom.js";
 
+/** @import { Details } from "./board_details.js" */
 /** @import { Car } from "./moment.js" */
+/** @import { PlacedMessage } from "./panels.js" */
+/** @import { Column } from "./columns.js" */
 /** @import { Parts } from "./parts.js" */
 /** @import { Driver, Manifest } from "./types.d.ts" */
 
@@ -11,8 +15,12 @@ import { byId, element, setClass, setText, teamColor } from "./dom.js";
 
 /** @type {Record<string, string>} */
 const STATES = { grid: "grid", running: "", pit: "PIT", stopped: "STOPPED", out: "OUT", finished: "FINISHED" };
-/** @type {Record<string, string>} */
-const TYRES = { SOFT: "S", MEDIUM: "M", HARD: "H", INTERMEDIATE: "I", WET: "W", HYPERSOFT: "HS", ULTRASOFT: "US", SUPERSOFT: "SS", SUPERHARD: "SH" };
+/**
+ * Signs of tyre compounds.
+ *
+ * @type {Record<string, string>}
+ */
+export const TYRES = { SOFT: "S", MEDIUM: "M", HARD: "H", INTERMEDIATE: "I", WET: "W", HYPERSOFT: "HS", ULTRASOFT: "US", SUPERSOFT: "SS", SUPERHARD: "SH" };
 
 /** The table of all cars. */
 export class Board {
@@ -22,21 +30,38 @@ export class Board {
    * @param {boolean} more.race whether cars race each other
    * @param {Parts} more.parts of a session in which they do not
    * @param {(number: string) => void} more.onSelect called with the number of a car that is chosen
+   * @param {() => void} more.onToggle called when the other of gap and interval is wanted
    */
-  constructor(manifest, { race, parts, onSelect }) {
+  constructor(manifest, { race, parts, onSelect, onToggle }) {
     this.race = race;
     this.parts = parts;
     this.hasPositions = Boolean(manifest.capabilities.positions);
     this.byInterval = false;
+    this.columns = new Columns(race);
+    /** What laps, results and race control add; null until they have been read.
+     * @type {Details | null} */
+    this.details = null;
     this.body = byId("rows");
     this.body.replaceChildren();
     /** @type {Map<string, Row>} */
-    this.rows = new Map(manifest.drivers.map((driver) => [driver.number, makeRow(driver, race, onSelect)]));
-    this.cut = element("tr", { class: "cut" }, element("td", { colspan: "6" }));
-    byId("best-head").hidden = race;
-    this.toggle = byId("gap-toggle", HTMLButtonElement);
-    this.toggle.disabled = !race;
+    this.rows = new Map(manifest.drivers.map((driver) => [driver.number, makeRow(driver, this.columns.all, onSelect)]));
+    this.cut = element("tr", { class: "cut" }, element("td"));
+    this.toggle = element("button", { type: "button", id: "gap-toggle", class: "plain", disabled: !race });
+    this.toggle.addEventListener("click", onToggle);
+    this.heads = this.columns.all.map((column) => makeHead(column, this.toggle));
+    byId("heads").replaceChildren(...this.heads);
     this.label();
+    this.showColumns();
+  }
+
+  /** Show the columns that are chosen. */
+  showColumns() {
+    const { all, shown } = this.columns;
+    all.forEach(({ key }, index) => {
+      this.heads[index].hidden = !shown.has(key);
+      for (const { cells } of this.rows.values()) cells[key].hidden = !shown.has(key);
+    });
+    this.cut.cells[0].colSpan = shown.size;
   }
 
   /** Switch between the gap to the leader and to the car ahead. */
@@ -58,33 +83,39 @@ export class Board {
    * @param {Car[]} cars in order
    * @param {string | null} selected number of the selected car
    * @param {number} timeMs the moment
+   * @param {PlacedMessage[]} said what race control has said until then
    */
-  show(cars, selected, timeMs) {
+  show(cars, selected, timeMs, said) {
+    this.details?.begin(cars, timeMs, said);
     const focused = document.activeElement;
     const quickest = quickestByPart(cars);
     const lines = cars.flatMap((car, index) => {
       const row = this.rows.get(car.number);
       if (!row) return [];
-      setText(row.gap, this.race ? this.raceGap(car, cars[index - 1]) : bestGap(car, quickest));
-      this.fill(row, car, car.number === selected, this.parts.outIn(car.position, timeMs));
+      setText(row.cells.gap, this.race ? this.raceGap(car, cars[index - 1], this.byInterval) : bestGap(car, quickest));
+      if (row.cells.interval) setText(row.cells.interval, this.raceGap(car, cars[index - 1], true));
+      this.fill(row, car, car.number === selected, timeMs);
       return [row.line];
     });
-    this.place(this.withCut(lines, timeMs));
+    this.place(this.withCut(lines, cars, timeMs));
     if (focused instanceof HTMLElement && focused !== document.activeElement && this.body.contains(focused)) focused.focus();
   }
 
   /**
    * @param {HTMLElement[]} lines of the cars, in order
+   * @param {Car[]} cars in order
    * @param {number} timeMs the moment
    * @returns {HTMLElement[]} the same, with the line below which cars go out
    */
-  withCut(lines, timeMs) {
+  withCut(lines, cars, timeMs) {
     const cut = this.parts.cutAt(timeMs);
     if (!cut || cut.after >= lines.length) {
       this.cut.remove();
       return lines;
     }
-    setText(this.cut.cells[0], `Below this line: out after ${cut.name}`);
+    const last = cars[cut.after - 1]?.best;
+    const isOfPart = last?.part === this.parts.indexAt(timeMs);
+    setText(this.cut.cells[0], `Below this line: out after ${cut.name}${isOfPart ? ` · ${lapText(last.lapMs)} to beat` : ""}`);
     return [...lines.slice(0, cut.after), this.cut, ...lines.slice(cut.after)];
   }
 
@@ -99,11 +130,12 @@ export class Board {
    * @param {Row} row of the car
    * @param {Car} car at the moment
    * @param {boolean} selected whether it is the selected one
-   * @param {string | null} outIn the part of qualifying after which it had to stop
+   * @param {number} timeMs the moment
    */
-  fill(row, car, selected, outIn) {
-    setText(row.position, car.position === null ? "–" : String(car.position));
-    setText(row.best, car.best === null ? "–" : lapText(car.best.lapMs));
+  fill(row, car, selected, timeMs) {
+    const outIn = this.parts.outIn(car.position, timeMs);
+    setText(row.cells.place, car.position === null ? "–" : String(car.position));
+    if (!this.race) setText(row.cells.best, car.best === null ? "–" : lapText(car.best.lapMs));
     const tyre = (car.tyre ?? "").toUpperCase();
     setText(row.tyre, car.tyre === null ? "–" : (TYRES[tyre] ?? "?"));
     setClass(row.tyre, `tyre ${tyre in TYRES ? tyre.toLowerCase() : "unknown"}`);
@@ -118,6 +150,7 @@ export class Board {
     setText(row.lost, lost && !isOver ? "no position" : "");
     setClass(row.line, `${selected ? "selected" : ""} ${car.state === "out" || outIn !== null ? "gone" : ""}`.trim());
     row.button.setAttribute("aria-pressed", String(selected));
+    this.details?.fill(row, car, timeMs);
     Object.assign(row.line.dataset, { position: car.position ?? "", state: car.state ?? "", placed: String(!lost) });
   }
 
@@ -130,22 +163,23 @@ export class Board {
     if (!row) return "";
     /** @param {HTMLElement} cell of the row */
     const text = (cell) => cell.textContent ?? "";
-    const place = row.position.textContent === "–" ? "no position yet" : `P${text(row.position)}`;
-    const time = this.race ? "" : text(row.best);
-    return [place, time, text(row.gap), `${text(row.tyre)} ${text(row.age)}`.trim(), text(row.state)].filter((part) => part && part !== "–").join(" · ");
+    const place = text(row.cells.place) === "–" ? "no position yet" : `P${text(row.cells.place)}`;
+    const time = this.race ? "" : text(row.cells.best);
+    return [place, time, text(row.cells.gap), `${text(row.tyre)} ${text(row.age)}`.trim(), text(row.state)].filter((part) => part && part !== "–").join(" · ");
   }
 
   /**
    * @param {Car} car at the moment
    * @param {Car | undefined} ahead the one before it
+   * @param {boolean} byInterval whether to the car ahead, else to the leader
    * @returns {string} its gap or interval
    */
-  raceGap(car, ahead) {
+  raceGap(car, ahead, byInterval) {
     if (car.state === "out") return "";
-    if (car.position === 1) return this.byInterval ? "–" : "Leader";
-    const value = this.byInterval ? car.interval : car.gap;
+    if (car.position === 1) return byInterval ? "–" : "Leader";
+    const value = byInterval ? car.interval : car.gap;
     if (value !== null) return `+${value.toFixed(3)}`;
-    const laps = (car.lapsDown ?? 0) - (this.byInterval ? (ahead?.lapsDown ?? 0) : 0);
+    const laps = (car.lapsDown ?? 0) - (byInterval ? (ahead?.lapsDown ?? 0) : 0);
     return laps > 0 ? `+${laps} lap${laps === 1 ? "" : "s"}` : "–";
   }
 }
@@ -174,11 +208,21 @@ function bestGap({ best }, quickest) {
 }
 
 /**
+ * @param {Column} column of the table
+ * @param {HTMLButtonElement} toggle of gap and interval
+ * @returns {HTMLTableCellElement} its head
+ */
+function makeHead({ key, head, name, isNumber }, toggle) {
+  return element("th", { scope: "col", class: isNumber ? "num" : "", title: name, data: { column: key } },
+    key === "gap" ? toggle : head === name ? head : element("abbr", { title: name }, head));
+}
+
+/**
  * @param {Driver} driver of the car
- * @param {boolean} race whether cars race each other
+ * @param {Column[]} columns of the table
  * @param {(number: string) => void} onSelect called when it is chosen
  */
-function makeRow(driver, race, onSelect) {
+function makeRow(driver, columns, onSelect) {
   const name = `${driver.first_name} ${driver.last_name}`.trim();
   const bar = element("span", { class: "team", "aria-hidden": "true" });
   bar.style.background = teamColor(driver);
@@ -188,16 +232,15 @@ function makeRow(driver, race, onSelect) {
     bar, driver.code,
   );
   button.addEventListener("click", () => onSelect(driver.number));
-  /** @param {string} kind class of the cell */
-  const cell = (kind) => element("td", { class: kind });
-  const [position, best, gap] = [cell("num"), cell("num"), cell("num gap")];
-  best.hidden = race;
+  /** @type {Record<string, HTMLTableCellElement>} */
+  const cells = Object.fromEntries(columns.map(({ key, isNumber }) => [
+    key, element(key === "name" ? "th" : "td", { class: isNumber ? `num ${key}` : key, ...(key === "name" ? { scope: "row" } : {}) }),
+  ]));
   const [tyre, age, state] = [element("span"), element("span", { class: "age muted" }), element("span")];
-  const lost = element("span", { class: "lost muted" });
-  const line = element(
-    "tr", { data: { car: driver.number } },
-    position, element("th", { scope: "row" }, button), best, gap,
-    element("td", { class: "tyres" }, tyre, age), element("td", { class: "states" }, state, " ", lost),
-  );
-  return { line, button, position, best, gap, tyre, age, state, lost };
+  const [lost, notes] = [element("span", { class: "lost muted" }), element("span", { class: "notes" })];
+  cells.name.append(button);
+  cells.tyres.append(tyre, age);
+  cells.states.append(state, " ", lost, notes);
+  const line = element("tr", { data: { car: driver.number } }, ...Object.values(cells));
+  return { line, button, cells, tyre, age, state, lost, notes };
 }

@@ -66,8 +66,11 @@ export class TrackMap {
   /**
    * @param {HTMLCanvasElement} canvas to draw on
    * @param {Outline} track to be drawn
+   * @param {{ margin?: number, isSmall?: boolean }} how `margin` around it in pixels; a small one has thin lines and no numbers
    */
-  constructor(canvas, track) {
+  constructor(canvas, track, { margin = MARGIN_PX, isSmall = false } = {}) {
+    this.margin = margin;
+    this.isSmall = isSmall;
     this.canvas = canvas;
     this.track = track;
     this.context = contextOf(canvas);
@@ -82,10 +85,24 @@ export class TrackMap {
     this.cos = 1;
     this.sin = 0;
     this.scale = 1;
+    this.whole = 1;
+    /** @type {[number, number]} */
+    this.centre = [0, 0];
     this.shiftX = 0;
     this.shiftY = 0;
+    /** How much nearer than the whole track; and the turned place in the middle, null for the track's own. */
+    this.zoom = 1;
+    /** @type {[number, number] | null} */
+    this.middle = null;
+    /** @type {(cars: Dot[]) => void} */
+    this.onDraw = () => {};
+    this.path = new Path2D();
+    track.x.forEach((x, i) => this.path.lineTo(x, track.y[i]));
+    this.path.closePath();
     /** @type {Record<COLORS[number], string>} */
     this.colors = { ground: "", asphalt: "", edge: "", text: "", muted: "", accent: "" };
+    /** Draws what lies on the track below the cars. @type {((c: CanvasRenderingContext2D) => void) | null} */
+    this.drawBelow = null;
     this.resize();
   }
 
@@ -106,7 +123,7 @@ export class TrackMap {
     }
   }
 
-  /** Find the scale and the shift that show the whole track. */
+  /** Find the scale and the shift that show the whole track, or what is zoomed to. */
   fit() {
     const angle = ((this.track.rotation_deg ?? 0) * Math.PI) / 180;
     [this.cos, this.sin] = [Math.cos(angle), Math.sin(angle)];
@@ -116,10 +133,32 @@ export class TrackMap {
     const [left, right] = [Math.min(...xs), Math.max(...xs)];
     const [bottom, top] = [Math.min(...ys), Math.max(...ys)];
     /** @param {number} size of a side of the canvas */
-    const room = (size) => Math.max(size - 2 * MARGIN_PX, 40);
-    this.scale = Math.min(room(this.width) / (right - left), room(this.height) / (top - bottom));
-    this.shiftX = this.width / 2 - (this.scale * (left + right)) / 2;
-    this.shiftY = this.height / 2 + (this.scale * (bottom + top)) / 2;
+    const room = (size) => Math.max(size - 2 * this.margin, 40);
+    this.whole = Math.min(room(this.width) / (right - left), room(this.height) / (top - bottom));
+    this.centre = [(left + right) / 2, (bottom + top) / 2];
+    this.aim();
+  }
+
+  /** Take over the zoom and the middle. */
+  aim() {
+    const [u, v] = this.middle ?? this.centre;
+    this.scale = this.whole * this.zoom;
+    this.shiftX = this.width / 2 - this.scale * u;
+    this.shiftY = this.height / 2 + this.scale * v;
+  }
+
+  /**
+   * Show another part of the track.
+   *
+   * @param {number} zoom how much nearer than the whole track
+   * @param {[number, number] | null} middle turned place in the middle, null for the track's own
+   */
+  look(zoom, middle) {
+    this.zoom = zoom;
+    this.middle = middle;
+    if (!this.width || !this.height) return;
+    this.aim();
+    this.drawStill();
   }
 
   /**
@@ -146,17 +185,19 @@ export class TrackMap {
     const c = contextOf(this.still);
     c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     c.clearRect(0, 0, this.width, this.height);
-    const path = new Path2D();
-    this.track.x.forEach((x, i) => path.lineTo(...this.place(x, this.track.y[i])));
-    path.closePath();
+    // The path is in metres: turned, scaled and moved as a whole, with lines as wide as on the screen.
+    const [along, across] = [this.ratio * this.scale * this.cos, this.ratio * this.scale * this.sin];
+    c.setTransform(along, -across, -across, -along, this.ratio * this.shiftX, this.ratio * this.shiftY);
     c.lineJoin = "round";
+    const wide = (this.isSmall ? 0.5 : 1) * Math.sqrt(this.zoom);
     for (const [width, color] of /** @type {const} */ ([[9, "edge"], [6, "asphalt"]])) {
-      c.lineWidth = width;
+      c.lineWidth = (width * wide) / this.scale;
       c.strokeStyle = this.colors[color];
-      c.stroke(path);
+      c.stroke(this.path);
     }
+    c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     this.drawStartLine(c);
-    this.drawCorners(c);
+    if (!this.isSmall) this.drawCorners(c);
   }
 
   /** @param {CanvasRenderingContext2D} c where to draw the numbers of the corners */
@@ -165,10 +206,11 @@ export class TrackMap {
     c.textAlign = "center";
     c.textBaseline = "middle";
     c.fillStyle = this.colors.muted;
+    const away = CORNER_OFFSET_PX + 3 * (Math.sqrt(this.zoom) - 1);
     for (const corner of this.track.corners ?? []) {
       const [x, y] = this.place(corner.x, corner.y);
       const angle = ((corner.angle_deg + (this.track.rotation_deg ?? 0)) * Math.PI) / 180;
-      const [aside, up] = [CORNER_OFFSET_PX * Math.cos(angle), CORNER_OFFSET_PX * Math.sin(angle)];
+      const [aside, up] = [away * Math.cos(angle), away * Math.sin(angle)];
       c.fillText(`${corner.number}${corner.letter}`, x + aside, y - up);
     }
   }
@@ -190,11 +232,13 @@ export class TrackMap {
 
   /** @param {Dot[]} cars the most important first */
   draw(cars) {
+    this.onDraw(cars);
     const c = this.context;
     c.setTransform(1, 0, 0, 1, 0, 0);
     c.clearRect(0, 0, this.canvas.width, this.canvas.height);
     c.drawImage(this.still, 0, 0);
     c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    this.drawBelow?.(c);
     this.dots = cars.map((car) => {
       const [px, py] = this.place(car.x, car.y);
       return { ...car, px, py };

@@ -12,16 +12,14 @@ from publish.contract.page import dictionary_page
 from publish.versions import version_of
 
 #: The pages themselves, whose names never change.
-PAGES = ("index.html", "status.html", "truth.html", "data.html")
-#: What no page loads: the reader for others, made of the modules that the pages have too.
-_OF_THE_READER = "parcferme.js"
+PAGES = ("index.html", "status.html", "truth.html", "data.html", "develop.html")
 _SUFFIXES = (".js", ".css", ".svg")
 
 
 def site_files() -> dict[str, bytes]:
     """Return the pages and what they load, key to bytes, for :func:`publish.publication.publish_site`."""
     folder = files("publish") / "site"
-    loaded = (part for part in folder.iterdir() if part.name.endswith(_SUFFIXES) and part.name != _OF_THE_READER)
+    loaded = (part for part in folder.iterdir() if part.name.endswith(_SUFFIXES))
     parts = {part.name: part.read_bytes() for part in loaded}
     pages = {page: (folder / page).read_bytes() for page in PAGES} | dictionary_page()
     return versioned(pages, parts)

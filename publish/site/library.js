@@ -1,6 +1,6 @@
 // The list of seasons and sessions.
 
-import { byId, element } from "./dom.js";
+import { byId, element, setText } from "./dom.js";
 import { LoadError, readDocument } from "./fetch.js";
 
 /** @import { SeasonEvent, SeasonSession, SiteIndex } from "./types.d.ts" */
@@ -23,6 +23,9 @@ const STATES = {
 export async function showLibrary(year, signal) {
   const index = await readIndex(signal);
   const season = index.seasons.find((entry) => entry.year === year) ?? index.seasons[0];
+  byId("now").replaceChildren();
+  setText(byId("found"), "");
+  byId("search", HTMLInputElement).value = "";
   byId("years").replaceChildren(
     ...index.seasons.map((entry) =>
       element("a", { href: `#year=${entry.year}`, ...(entry === season ? { "aria-current": "page" } : {}) }, String(entry.year)),
@@ -36,7 +39,10 @@ export async function showLibrary(year, signal) {
     throw new LoadError(`The season ${year} is not published here. Choose another one above.`);
   }
   const document = await readDocument("season", season.index, { signal });
-  byId("events").replaceChildren(...document.events.map(eventCard));
+  byId("events").replaceChildren(...document.events.map((event) => eventCard(event, season.year)));
+  const { completeLibrary } = await import("./calendar.js");
+  signal.throwIfAborted();
+  completeLibrary(index, document, eventCard, signal);
 }
 
 /**
@@ -54,18 +60,34 @@ async function readIndex(signal) {
 
 /**
  * @param {SeasonEvent} event of a season
- * @returns {HTMLElement} its card
+ * @param {number} year of it
+ * @returns {HTMLElement} its card, with a place for a drawing of the circuit where one is published
  */
-function eventCard(event) {
-  const facts = [event.location, event.country, event.date?.slice(0, 10)].filter(Boolean).join(" · ");
+function eventCard(event, year) {
+  const facts = [event.location, event.country].filter(Boolean).join(" · ");
   const number = event.testing ? "Testing" : event.round === null ? "Dropped" : `Round ${event.round}`;
+  const mapped = event.sessions.findLast(({ state, capabilities }) => state === "published" && capabilities?.track);
+  const track = mapped?.manifest?.replace(/manifest\.json$/, "track.json.gz");
   return element(
     "article", { class: "event" },
-    element("p", { class: "muted" }, number),
+    element("p", { class: "day muted" }, `${dayText(event.date, year)} · ${number}`),
     element("h2", {}, event.name),
     element("p", { class: "muted" }, facts),
-    element("ul", { class: "sessions" }, ...event.sessions.map((session) => element("li", {}, ...sessionEntry(event, session)))),
+    element("div", { class: "circuit", "aria-hidden": "true", data: track ? { track } : {} }),
+    event.sessions.length && event.sessions.every(({ state }) => state === "no_data")
+      ? element("p", { class: "muted" }, `${event.sessions.map(({ name }) => name).join(", ")}: no data`)
+      : element("ul", { class: "sessions" }, ...event.sessions.map((session) => element("li", {}, ...sessionEntry(event, session)))),
   );
+}
+
+/**
+ * @param {string | null} date of an event
+ * @param {number} year of its season
+ * @returns {string} "2 Mar 2024"
+ */
+function dayText(date, year) {
+  const ms = Date.parse(date ?? "");
+  return Number.isNaN(ms) ? String(year) : new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" }).format(ms);
 }
 
 /**

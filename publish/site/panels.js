@@ -221,7 +221,7 @@ export function placeMessages(rows, utcOrigin) {
  */
 export function showMessages(rows, timeMs, leaderLap, { startMs, isAvailable, isHiding }) {
   const all = rows ?? [];
-  const said = all.filter((row) => isSaid(row, timeMs, leaderLap));
+  const said = saidUntil(all, timeMs, leaderLap);
   const apart = all.filter((row) => row.placedMs === null && row.lap === null);
   const latest = said.slice(-MESSAGES_SHOWN).reverse();
   replaceIfNew(byId("messages"), `${said.length} of ${rows?.length} ${isAvailable}`, () => {
@@ -237,6 +237,16 @@ export function showMessages(rows, timeMs, leaderLap, { startMs, isAvailable, is
     fold.open = !isHiding;
     return apart.map((row) => messageItem(row, row.utc ? `${row.utc.slice(11, 19)} UTC` : ""));
   });
+}
+
+/**
+ * @param {PlacedMessage[]} rows messages
+ * @param {number} timeMs the moment
+ * @param {number | null} leaderLap the lap the leader is on
+ * @returns {PlacedMessage[]} what has been said until then
+ */
+export function saidUntil(rows, timeMs, leaderLap) {
+  return rows.filter((row) => isSaid(row, timeMs, leaderLap));
 }
 
 /**

@@ -2,11 +2,13 @@
 
 import { Chunk } from "./decode.js";
 import { Library, LoadError } from "./documents.js";
+import { happeningsOf } from "./happenings.js";
 import { SampleChunk } from "./samples.js";
 import { framesProblem, samplesProblem } from "./shapes.js";
 
 /** @import { Documents, Driver, LapRow, Manifest, MessageRow, Season, SeasonEvent, SeasonSession } from "./types.d.ts" */
 /** @import { Ask } from "./documents.js" */
+/** @import { Happening } from "./happenings.js" */
 
 /** @typedef {{ signal?: AbortSignal | undefined }} Options `signal` ends the waiting; what others wait for goes on */
 
@@ -31,13 +33,11 @@ import { framesProblem, samplesProblem } from "./shapes.js";
  */
 
 /**
- * Something that happened, for a mark on a time line.
+ * Channels of one car at moments one after the other; null is what is not known.
  *
- * @typedef {object} Happening
- * @property {"flag" | "pit" | "place"} type a flag of race control, a visit to the pit lane, a place won or lost at the line
- * @property {number} timeMs when
- * @property {string | null} car racing number, null where it is nobody's
- * @property {string} text in words
+ * @typedef {object} Trace
+ * @property {number[]} timesMs the moments
+ * @property {Record<string, (number | string | null)[]>} channels by name, a value for each moment
  */
 
 const KEPT_MINUTES = 6; // a minute of 20 cars is some 2 MB in memory
@@ -94,6 +94,32 @@ export class Session {
   }
 
   /**
+   * What one car did from one moment to another, at even steps and at the end: a lap, for example. Throws LoadError.
+   *
+   * @param {string} car racing number
+   * @param {number} fromMs the first moment
+   * @param {number} toMs the last
+   * @param {{ channels?: string[], stepMs?: number, signal?: AbortSignal | undefined }} options `channels` that are
+   *   wanted, else all; `stepMs` between two moments; `signal` ends the waiting
+   * @returns {Promise<Trace>} the channels, interpolated as the manifest declares
+   */
+  async trace(car, fromMs, toMs, { channels = this.channels, stepMs = 100, signal } = {}) {
+    const steps = Math.max(Math.ceil((toMs - fromMs) / stepMs), 0);
+    const timesMs = Array.from({ length: steps + 1 }, (_, i) => (i < steps ? fromMs + i * stepMs : Math.max(toMs, fromMs)));
+    await this.prefetch(fromMs, toMs, { signal });
+    /** @type {Trace} */
+    const trace = { timesMs, channels: Object.fromEntries(channels.map((name) => [name, []])) };
+    const indexOf = (/** @type {number} */ timeMs) => Math.floor(timeMs / this.manifest.samples.chunk_ms);
+    let [index, minute] = [indexOf(fromMs), await waiting(this.minuteAt(fromMs), signal)];
+    for (const timeMs of timesMs) {
+      if (indexOf(timeMs) !== index) [index, minute] = [indexOf(timeMs), await waiting(this.minuteAt(timeMs), signal)];
+      const valueOf = valuesIn(minute, timeMs);
+      for (const name of channels) trace.channels[name].push(valueOf(car, name));
+    }
+    return trace;
+  }
+
+  /**
    * One of the session's documents: laps, results, messages, weather, track, quality. Throws LoadError.
    *
    * @template {keyof Documents} Name
@@ -132,8 +158,7 @@ export class Session {
   async events(options = {}) {
     const [laps, messages] = await Promise.all([this.laps(options), this.messages(options)]);
     const isRace = Boolean(this.manifest.capabilities.order);
-    const happened = [...flags(messages), ...visits(laps), ...(isRace ? places(laps) : [])];
-    return happened.sort((a, b) => a.timeMs - b.timeMs);
+    return happeningsOf(laps, messages, isRace);
   }
 
   /**
@@ -227,10 +252,7 @@ export class Session {
    */
   momentIn(minute, timeMs) {
     const tick = minute.tickAt(timeMs);
-    /** @type {(car: string, name: string) => number | string | null} */
-    const valueOf = minute instanceof SampleChunk
-      ? (car, name) => minute.valueAt(car, name, timeMs)
-      : (car, name) => minute.value(car, name, tick);
+    const valueOf = valuesIn(minute, timeMs);
     const cars = this.drivers.map((driver) => ({
       number: driver.number,
       driver,
@@ -333,6 +355,17 @@ function sessionIn(season, round, code) {
 }
 
 /**
+ * @param {Chunk | SampleChunk} minute that has the moment
+ * @param {number} timeMs the moment
+ * @returns {(car: string, name: string) => number | string | null} what a channel of a car is then
+ */
+function valuesIn(minute, timeMs) {
+  if (minute instanceof SampleChunk) return (car, name) => minute.valueAt(car, name, timeMs);
+  const tick = minute.tickAt(timeMs);
+  return (car, name) => minute.value(car, name, tick);
+}
+
+/**
  * @param {Options} options of the waiting
  * @returns {RequestInit} the same for a request
  */
@@ -361,44 +394,6 @@ function waiting(promise, signal) {
  */
 function refuse(key, problem) {
   if (problem !== null) throw new LoadError(`${key} is not as its schema says (${problem}). Whoever publishes this should publish the session again.`);
-}
-
-/**
- * @param {MessageRow[]} messages of race control
- * @returns {Happening[]} the flags among them
- */
-function flags(messages) {
-  return messages.flatMap(({ time_ms: timeMs, flag, message }) =>
-    flag === null || timeMs === null ? [] : [{ type: /** @type {const} */ ("flag"), timeMs, car: null, text: message ?? flag }],
-  );
-}
-
-/**
- * @param {LapRow[]} laps of all cars
- * @returns {Happening[]} when each came into the pit lane
- */
-function visits(laps) {
-  return laps.flatMap(({ car, lap, pit_in_ms: timeMs }) =>
-    timeMs === null ? [] : [{ type: /** @type {const} */ ("pit"), timeMs, car, text: `${car} comes in at the end of lap ${lap}` }],
-  );
-}
-
-/**
- * @param {LapRow[]} laps of all cars of a race
- * @returns {Happening[]} who has won or lost places from one line crossing to the next
- */
-function places(laps) {
-  /** @type {Map<string, number>} */
-  const before = new Map();
-  const crossings = laps.filter(({ end_ms: end, position }) => end !== null && position !== null);
-  crossings.sort((a, b) => a.lap - b.lap || Number(a.end_ms) - Number(b.end_ms));
-  return crossings.flatMap(({ car, lap, end_ms: timeMs, position }) => {
-    const [from, to] = [before.get(car), Number(position)];
-    before.set(car, to);
-    if (from === undefined || from === to) return [];
-    const text = `${car} goes from place ${from} to ${to} in lap ${lap}`;
-    return [{ type: /** @type {const} */ ("place"), timeMs: Number(timeMs), car, text }];
-  });
 }
 
 /**

@@ -9,7 +9,9 @@ import { dotsOf, View } from "./view.js";
 
 /** @import { Minute } from "./chunks.js" */
 /** @import { Car } from "./moment.js" */
+/** @import { More } from "./more.js" */
 /** @import { Session } from "./session.js" */
+/** @import { Documents } from "./types.d.ts" */
 
 const TABLE_EVERY_MS = 200;
 const SETTLE_MS = 150;
@@ -46,6 +48,7 @@ export class Player {
     this.view = new View(session, {
       onSelect: (number) => this.select(number),
       onSeek: (ms, settled) => this.scrub(ms, settled),
+      onToggle: () => this.toggleGap(),
     });
     /** @type {Bests | null} */
     this.bests = session.isRace ? null : new Bests(null, session.parts);
@@ -56,8 +59,12 @@ export class Player {
     this.isTold = false;
     /** @type {Promise<void> | null} */
     this.rest = null;
+    /** @type {Promise<Documents["laps"] | null> | null} */
+    this.laps = null;
     /** Whether everything but the frames has been read. */
     this.isComplete = false;
+    /** What comes after the first frame: details of the board, dialogs, tools. @type {More | null} */
+    this.more = null;
     this.tableAt = 0;
     /** @type {number | null} */
     this.frame = null;
@@ -70,10 +77,10 @@ export class Player {
   /** Load what the first moment needs and show it. Throws LoadError. */
   async open() {
     const track = this.session.read("track", { priority: "high" });
-    const laps = this.session.isRace ? null : this.session.read("laps");
+    if (!this.session.isRace) this.laps = this.orNull(this.session.read("laps"));
     this.want();
     this.view.setTrack(await this.orNull(track));
-    if (laps) this.bests = new Bests(await this.orNull(laps), this.session.parts);
+    if (this.laps) this.bests = new Bests(await this.laps, this.session.parts);
     this.ready = true;
     if (!this.session.hasFrames) {
       throw new LoadError("This session is published without frames, so that there is nothing to replay. What there is of it is linked under About the data.");
@@ -102,26 +109,46 @@ export class Player {
       this.store.hasShown = true;
       this.want();
     }
-    this.rest ??= this.readRest().catch((error) => this.report(error));
+    this.rest ??= this.beginRest().catch((error) => this.report(error));
   }
 
-  /** What the first frame does not need. */
+  /** What the first frame does not need: documents, then the tabs of the charts. */
+  async beginRest() {
+    await this.readRest();
+    if (!this.view.stage) await this.openStage();
+    this.isComplete = true;
+    this.onLoad();
+  }
+
+  /** Offer the charts in the place of the map. */
+  async openStage() {
+    const { Stage } = await import("./stage.js");
+    if (!this.ready || this.view.stage) return;
+    this.view.stage = new Stage(this);
+    this.render();
+    await this.view.stage.begin();
+  }
+
+  /** The documents that the first frame does not need. */
   async readRest() {
     const { session, view } = this;
     /** @type {RequestInit} */
     const low = { priority: "low" };
-    const [quality, results, weather, messages] = await Promise.all([
+    this.laps ??= this.orNull(session.read("laps", low));
+    const [quality, results, weather, messages, laps, more] = await Promise.all([
       this.orNull(session.read("quality", low)),
       this.orNull(session.read("results", low)),
       this.orNull(session.read("weather", low)),
       this.orNull(session.read("messages", low)),
+      this.laps,
+      import("./more.js"),
     ]);
     view.carPanel.setResults(results);
     view.setQuality(quality);
     view.weather = weather;
     view.setMessages(messages);
-    this.isComplete = true;
-    this.onLoad();
+    this.more = more.openMore(this, { laps: laps?.rows ?? [], results: results?.rows ?? [], weather: weather?.rows ?? [] });
+    this.render();
   }
 
   /** Show what has come. */
@@ -147,7 +174,8 @@ export class Player {
     this.store.retry();
     this.render();
     this.want();
-    this.readRest().catch((error) => this.report(error));
+    this.view.stage?.again();
+    this.beginRest().catch((error) => this.report(error));
   }
 
   /** @param {boolean} isOn whether what is ahead is to be hidden */
@@ -257,6 +285,7 @@ export class Player {
     if (now - this.tableAt >= TABLE_EVERY_MS || this.tableAt === 0) {
       this.tableAt = now;
       this.view.showTables(timeMs, cars, this.selected, chunk, tick);
+      this.more?.show(cars, timeMs);
     }
     Object.assign(document.body.dataset, { tick: String(tick), t: String(Math.round(timeMs)), fps: String(chunk.fps) });
     if (!document.body.dataset.ready) {
@@ -299,7 +328,9 @@ export class Player {
 
   /** Give up on everything that is on its way, and draw no more. */
   dispose() {
+    this.view.stage?.dispose();
     this.store.dispose();
+    this.more?.dispose();
     clearTimeout(this.scrubbing);
     if (this.frame !== null) cancelAnimationFrame(this.frame);
     this.frame = null;

@@ -5,11 +5,12 @@ import { LoadError, readDocument } from "./fetch.js";
 import { learnSessionTypes } from "./session_types.js";
 import { lastSessions, showFreshness } from "./status_freshness.js";
 import { judge, showHealth } from "./status_health.js";
+import { showPlan } from "./status_plan.js";
 import { progressOf, showNext, showRecent, showRunning, statusKey, waitingRuns } from "./status_runs.js";
 import { failSeason, fillSeason, isOpen, replayLink, showLegend, showSeasons } from "./status_seasons.js";
 import { momentText, refreshLiveTexts, ZONE } from "./times.js";
 
-/** @import { ChangesDocument, Documents, Health, Run, RunsDocument, Season, SeasonEvent, SeasonSession, Status } from "./types.d.ts" */
+/** @import { ChangesDocument, Documents, Health, PlanDocument, Run, RunsDocument, Season, SeasonEvent, SeasonSession, Status } from "./types.d.ts" */
 /** @import { Running } from "./status_seasons.js" */
 
 /** @typedef {"health" | "runs" | "statuses" | "seasons"} Name what is read */
@@ -37,6 +38,8 @@ const state = {
   seasons: new Map(),
   /** @type {ChangesDocument | null} */
   changes: null,
+  /** @type {PlanDocument | null | undefined} */
+  plan: undefined,
   /** Whether the index was asked for: it says what sessions are called. */
   isIndexAsked: false,
   /** The lists of planned and ended runs as they are on the page. */
@@ -115,10 +118,16 @@ async function loadSeasons(options = {}) {
   showSeasons(listed);
   // A season that is folded away is read once, for its summary.
   const wanted = listed.filter(({ year }) => isOpen(year) || !state.seasons.has(year));
-  await Promise.all([...wanted.map(({ year }) => loadSeason(year, options)), loadChanges(options)]);
+  await Promise.all([...wanted.map(({ year }) => loadSeason(year, options)), loadChanges(options), loadPlan(options)]);
+  showPlan(state.plan);
   showFreshness(lastSessions(state.seasons.values(), state.changes, Date.now()));
   drawSeasons();
   drawRuns();
+}
+
+/** @param {RequestInit} options of the request */
+async function loadPlan(options) {
+  state.plan = await readIfThere("plan", "v1/plan.json", options);
 }
 
 /** @param {RequestInit} options of the request */

@@ -113,6 +113,7 @@ export interface Corner {
   x: number;
   y: number;
   angle_deg: number;
+  distance_m: number | null;
 }
 
 export interface Track {
@@ -123,6 +124,11 @@ export interface Track {
   y: number[];
   rotation_deg: number | null;
   corners: Corner[] | null;
+  distance: number[];
+  length_m: number;
+  sectors_m: number[];
+  marshal_sectors: { number: number; distance_m: number }[] | null;
+  drs_zones_m: [number, number][];
 }
 
 export interface Table<Row> {
@@ -134,9 +140,22 @@ export interface LapRow {
   car: string;
   lap: number;
   position: number | null;
-  pit_in_ms: number | null;
-  lap_time_ms: number | null;
+  start_ms: number | null;
   end_ms: number | null;
+  lap_time_ms: number | null;
+  sector1_ms: number | null;
+  sector2_ms: number | null;
+  sector3_ms: number | null;
+  sector1_end_ms: number | null;
+  sector2_end_ms: number | null;
+  sector3_end_ms: number | null;
+  pit_in_ms: number | null;
+  pit_out_ms: number | null;
+  stint: number | null;
+  compound: string | null;
+  tyre_age_laps: number | null;
+  tyre_fresh: boolean | null;
+  track_statuses: string | null;
   deleted: boolean | null;
 }
 
@@ -145,6 +164,15 @@ export interface ResultRow {
   position: number | null;
   classified: string | null;
   status: string | null;
+  grid: number | null;
+  points: number | null;
+  laps: number | null;
+  q1_ms: number | null;
+  q2_ms: number | null;
+  q3_ms: number | null;
+  race_time_ms: number | null;
+  gap_ms: number | null;
+  gap_crossing_ms: number | null;
 }
 
 export interface WeatherRow {
@@ -163,6 +191,8 @@ export interface MessageRow {
   lap: number | null;
   message: string | null;
   flag: string | null;
+  scope: string | null;
+  sector: number | null;
 }
 
 export interface Quality {
@@ -190,6 +220,7 @@ export interface SeasonSession {
   start_utc: string | null;
   state: string;
   session_key: number | null;
+  manifest: string | null;
   grade: string | null;
   capabilities: Record<string, boolean> | null;
   verdict?: Verdict | null;
@@ -277,6 +308,23 @@ export interface RunsDocument {
   next: PlannedRun[];
 }
 
+/** A run that the next look at the calendar would make, move or take back. */
+export interface PlanStep {
+  year: number;
+  event: string;
+  session: string;
+  kind: string;
+  at: string;
+  what: string;
+  moved_from: string | null;
+}
+
+export interface PlanDocument {
+  schema: string;
+  updated_at: string;
+  steps: PlanStep[];
+}
+
 /** What became current, newest first. */
 export interface ChangesDocument {
   schema: string;
@@ -311,6 +359,7 @@ export interface Documents {
   quality: Quality;
   health: Health;
   runs: RunsDocument;
+  plan: PlanDocument;
   status: Status;
   changes: ChangesDocument;
 }

@@ -6,7 +6,7 @@ import { decodeContinuous } from "./decode.js";
 import { byId, setClass, setText, teamColor } from "./dom.js";
 import { TrackMap } from "./draw.js";
 import { BASE } from "./fetch.js";
-import { CarPanel, placeMessages, showMessages, showQuality, showWeather } from "./panels.js";
+import { CarPanel, placeMessages, saidUntil, showMessages, showQuality, showWeather } from "./panels.js";
 import { Hiding } from "./spoilers.js";
 import { STATUSES, Timeline } from "./timeline.js";
 
@@ -15,6 +15,7 @@ import { STATUSES, Timeline } from "./timeline.js";
 /** @import { Car } from "./moment.js" */
 /** @import { Session } from "./session.js" */
 /** @import { PlacedMessage } from "./panels.js" */
+/** @import { Stage } from "./stage.js" */
 /** @import { Documents, Track } from "./types.d.ts" */
 
 /** The page of a session. */
@@ -24,19 +25,26 @@ export class View {
    * @param {object} heard what is called
    * @param {(number: string) => void} heard.onSelect when a car is chosen
    * @param {(timeMs: number, settled: boolean) => void} heard.onSeek when the thumb of the bar is moved
+   * @param {() => void} heard.onToggle when the other of gap and interval is wanted
    */
-  constructor(session, { onSelect, onSeek }) {
+  constructor(session, { onSelect, onSeek, onToggle }) {
     this.session = session;
     const { manifest } = session;
-    this.board = new Board(manifest, { race: session.isRace, parts: session.parts, onSelect });
+    this.board = new Board(manifest, { race: session.isRace, parts: session.parts, onSelect, onToggle });
     this.carPanel = new CarPanel(manifest);
     this.timeline = new Timeline(manifest.clock.duration_ms, session.startMs, onSeek);
     /** @type {TrackMap | null} */
     this.map = null;
+    /** @type {Stage | null} */
+    this.stage = null;
+    /** @type {Track | null} */
+    this.track = null;
     /** @type {Documents["weather"] | null} */
     this.weather = null;
     /** @type {PlacedMessage[] | undefined} */
     this.messages = undefined;
+    /** What race control has said until the moment shown. @type {PlacedMessage[]} */
+    this.said = [];
     /** @type {Documents["quality"] | null} */
     this.quality = null;
     this.hiding = new Hiding(manifest, Date.now());
@@ -71,10 +79,11 @@ export class View {
     byId("session").classList.toggle("mapless", !track);
     byId("map").hidden = !track;
     byId("map-missing").hidden = Boolean(track);
+    this.track = track;
     this.map = track ? new TrackMap(byId("map", HTMLCanvasElement), outlineOf(track)) : null;
     setText(byId("map-missing"), this.session.manifest.capabilities.telemetry
       ? "There is no outline of the track for this session, so that there is no map."
-      : "This session has timing but no telemetry: no map, no speeds. The table is all there is.");
+      : "This session has timing but no telemetry: no map, no speeds.");
   }
 
   /** @param {Documents["quality"] | null} quality the document, null until it is there */
@@ -119,15 +128,18 @@ export class View {
     const { capabilities } = this.session.manifest;
     const { isOn: isHiding } = this.hiding;
     const leaderLap = chunk.leaderLap(tick);
-    this.board.show(cars, selected, timeMs);
+    this.said = saidUntil(this.messages ?? [], timeMs, leaderLap);
+    this.board.show(cars, selected, timeMs, this.said);
     this.showCar(cars, selected, chunk, tick);
     this.showTimes(timeMs, leaderLap);
     this.timeline.reveal(isHiding ? timeMs : Infinity);
     showFlag(chunk.trackStatus(tick));
+    byId("chequered").hidden = !cars.some(({ state }) => state === "finished");
     showWeather(this.weather?.rows, timeMs, capabilities.weather);
     showMessages(this.messages, timeMs, leaderLap, { startMs: this.session.startMs, isAvailable: capabilities.messages, isHiding });
     const placed = cars.filter((car) => car.x !== null).length;
     if (this.map) byId("map").setAttribute("aria-label", `Track map: ${placed} of ${cars.length} cars have a position`);
+    this.stage?.show(timeMs, cars, selected);
   }
 
   /**
@@ -162,6 +174,7 @@ export class View {
   resize() {
     this.map?.resize();
     this.timeline.paint();
+    this.stage?.resize();
   }
 }
 

@@ -27,7 +27,8 @@ from publish.stores.base import Store
 from publish.stores.choose import open_store
 from publish.stores.parallel import in_parallel
 
-sys.path += [str(Path(__file__).parents[1] / part) for part in ("publish/interleavings", ".")]
+# The project too: the tests have folders of the same names.
+sys.path += [str(Path(__file__).parents[2] / part) for part in (".", "tests", "tests/publish/interleavings")]
 
 from fault_store import check_readers_view
 from memory_store import Held, MemoryStore

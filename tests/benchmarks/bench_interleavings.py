@@ -12,7 +12,8 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-sys.path += [str(Path(__file__).parents[1] / part) for part in ("publish/interleavings", ".")]
+# The project too: the tests have folders of the same names.
+sys.path += [str(Path(__file__).parents[2] / part) for part in (".", "tests", "tests/publish/interleavings")]
 
 from scenarios import SCENARIOS, play, told
 

@@ -14,8 +14,8 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-sys.path.insert(0, str(Path(__file__).parents[1] / "flows"))
+# The project too: the tests have folders of the same names.
+sys.path += [str(Path(__file__).parents[2] / part) for part in (".", "tests", "tests/flows")]
 
 from installation import Installation, Worker, installation
 from postgres import postgres_programs, running_postgres

@@ -29,7 +29,8 @@ from publish.stores.base import S3Options, Store
 from publish.stores.folder import FileStore
 from publish.stores.s3 import S3Store
 
-sys.path += [str(Path(__file__).parents[1] / part) for part in ("publish", ".")]
+# The project too: the tests have folders of the same names.
+sys.path += [str(Path(__file__).parents[2] / part) for part in (".", "tests/publish", "tests")]
 
 from conftest import NOW, SUMMARY, make_identity, make_revision, with_files
 from fault_matrix import Case, Kill, count_requests, kill_at, make_cases

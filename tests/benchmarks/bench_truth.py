@@ -36,7 +36,8 @@ from transforms.recording import Recording
 from transforms.samples import CleanCar, CleanPositions
 from transforms.session import SessionData, clean, transform_session
 
-sys.path.append(str(Path(__file__).parents[1]))
+# The project too: the tests have folders of the same names.
+sys.path += [str(Path(__file__).parents[2] / part) for part in (".", "tests")]
 from replay_score import HEADER, score_rows
 
 CHANNELS = ("x_m", "speed_kmh", "rpm", "throttle_percent", "gear", "brake", "drs", "lap_distance_m", "compound")

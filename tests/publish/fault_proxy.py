@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "expect"}
 _STRAIGHT = ""
+_OF_A_REVISION = "/v1/sessions/[0-9]+/[0-9a-f]{16}/"
 _MOMENT_S = 0.05
 
 
@@ -41,6 +42,8 @@ class FaultProxy:
     _rules: list[Rule] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     closing: threading.Event = field(default_factory=threading.Event)
+    #: Set when the server has done a write outside of a revision's own folder: a reader may see something else now.
+    changed: threading.Event = field(default_factory=threading.Event)
 
     def fail(self, outcomes: Iterator[str] | list[str], method: str = "", pattern: str = "") -> None:
         with self._lock:
@@ -88,6 +91,8 @@ class _Handler(BaseHTTPRequestHandler):
             if "corrupt" in outcome and body:
                 body = bytes([body[0] ^ 1]) + body[1:]
             status, headers, answer = self._forwarded(body)
+            if self.command in ("PUT", "DELETE") and not re.search(_OF_A_REVISION, self.path):
+                self.proxy.changed.set()
             if "lost" in outcome:
                 self._hang_up()
                 return

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from publish import keys
 from publish.live.health import Check, Health
+from publish.live.plan import PlanStep, write_plan
 from publish.live.runs import PlannedEntry, RunEntry, replace_planned, run_ended, run_started
 from publish.live.status import Status
 from publish.publication import publish_site
@@ -172,6 +173,17 @@ def plan(store: Store, count: int = 9) -> None:
     replace_planned(store, planned, NOW)
 
 
+def ahead(store: Store, event: str = "Miami Grand Prix") -> None:
+    """Tell what the next look at the calendar would do: a run to make, one to move, one to take back."""
+    first, moved = NOW + 3 * DAY, NOW + 4 * DAY
+    steps = (
+        PlanStep(NOW.year, 6, event, "R", "publish", moved + DAY / 8, "moved", moved),
+        PlanStep(NOW.year, 6, event, "FP1", "recheck-24h", first, "planned"),
+        PlanStep(NOW.year, None, event, "Q", "publish", first + DAY / 2, "taken_back"),
+    )
+    write_plan(store, steps, NOW - 4 * MINUTE)
+
+
 def publish_pages(store: Store) -> None:
     """Publish the pages, and the status page once more with the clock of these sites."""
     files = site_files()
@@ -193,6 +205,7 @@ def healthy(store: Store) -> None:
         end(store, entry, "published", "6 tables, 300 objects.", (50 - 9 * n) * 60 * MINUTE - 3.4 * MINUTE, "A")
     end(store, run(9, "Q", event="Japanese Grand Prix", started=95 * MINUTE), "unchanged", "Up to date.", 94.8 * MINUTE)
     plan(store)
+    ahead(store)
 
 
 def running(store: Store) -> None:
@@ -264,6 +277,7 @@ def off_season(store: Store) -> None:
     publish_pages(store)
     write_season(store, NOW.year, 9)
     write_health(store)
+    write_plan(store, (), NOW - MINUTE)
     end(store, run(1, event="São Paulo Grand Prix", started=21 * DAY), "published", "Done.", 21 * DAY - 4 * MINUTE, "A")
 
 
@@ -279,6 +293,7 @@ def hostile(store: Store) -> None:
     end(store, failed, "failed", HOSTILE, MINUTE)
     write_status(store, failed, 30, HOSTILE, type="error", error=HOSTILE, flow_run_url="javascript:top.hacked='yes'")
     replace_planned(store, [PlannedEntry(NOW.year, 1, HOSTILE, "R", None, None, None, "publish", NOW + DAY)], NOW)
+    ahead(store, HOSTILE)
     # Past the writer, as another program could: an address that is a script.
     text = store.root.joinpath(keys.RUNS).read_bytes() if isinstance(store, FileStore) else b""
     store.write(keys.RUNS, text.replace(PREFECT.encode(), b"javascript:top.hacked='yes'//"))

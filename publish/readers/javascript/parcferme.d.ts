@@ -45,6 +45,21 @@ export class Session {
      */
     prefetch(fromMs: number, toMs: number, options?: Options): Promise<void>;
     /**
+     * What one car did from one moment to another, at even steps and at the end: a lap, for example. Throws LoadError.
+     *
+     * @param {string} car racing number
+     * @param {number} fromMs the first moment
+     * @param {number} toMs the last
+     * @param {{ channels?: string[], stepMs?: number, signal?: AbortSignal | undefined }} options `channels` that are
+     *   wanted, else all; `stepMs` between two moments; `signal` ends the waiting
+     * @returns {Promise<Trace>} the channels, interpolated as the manifest declares
+     */
+    trace(car: string, fromMs: number, toMs: number, { channels, stepMs, signal }?: {
+        channels?: string[];
+        stepMs?: number;
+        signal?: AbortSignal | undefined;
+    }): Promise<Trace>;
+    /**
      * One of the session's documents: laps, results, messages, weather, track, quality. Throws LoadError.
      *
      * @template {keyof Documents} Name
@@ -200,25 +215,17 @@ export type Moment = {
     isInterpolated: boolean;
 };
 /**
- * Something that happened, for a mark on a time line.
+ * Channels of one car at moments one after the other; null is what is not known.
  */
-export type Happening = {
+export type Trace = {
     /**
-     * a flag of race control, a visit to the pit lane, a place won or lost at the line
+     * the moments
      */
-    type: "flag" | "pit" | "place";
+    timesMs: number[];
     /**
-     * when
+     * by name, a value for each moment
      */
-    timeMs: number;
-    /**
-     * racing number, null where it is nobody's
-     */
-    car: string | null;
-    /**
-     * in words
-     */
-    text: string;
+    channels: Record<string, (number | string | null)[]>;
 };
 import type { Ask } from "./documents.js";
 import { Library } from "./documents.js";
@@ -229,5 +236,6 @@ import { SampleChunk } from "./samples.js";
 import type { Documents } from "./types.d.ts";
 import type { LapRow } from "./types.d.ts";
 import type { MessageRow } from "./types.d.ts";
+import type { Happening } from "./happenings.js";
 import type { Season } from "./types.d.ts";
 import { LoadError } from "./documents.js";

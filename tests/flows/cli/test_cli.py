@@ -234,9 +234,18 @@ def test_a_backfill_ends_with_a_table_and_1_if_any_failed(
     assert "The feed is gone. Try later." in out
 
 
-def test_publish_without_data_ends_with_1(sample_site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_publish_without_data_ends_with_1_and_calls_it_no_data_everywhere(
+    sample_site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["publish", YEAR, "3", "FP1"]) == 1
     assert "nothing on" in _said(capsys)
+    season, status, runs = (
+        json.loads((sample_site / f"v1/{name}.json").read_bytes())
+        for name in (f"seasons/{YEAR}", f"status/{YEAR}/3/FP1", "runs")
+    )
+    states = {(event["round"], one["code"]): one["state"] for event in season["events"] for one in event["sessions"]}
+    assert (status["type"], status["state"], status["error"]) == ("no_data", "NoData", None)
+    assert {states[3, "FP1"], runs["recent"][0]["state"], status["type"]} == {"no_data"}
 
 
 def test_the_index_is_written_without_prefect(sample_site: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,6 +29,7 @@ NAMES = {
     "check-health",
     "verify",
     "prune",
+    "housekeeping",
     "rebuild-index",
 }
 ONE_AT_A_TIME = {"backfill", "refresh-results"}

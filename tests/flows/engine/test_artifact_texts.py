@@ -5,14 +5,10 @@ import re
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from operator_form import HOSTILE
 
 from flows.engine.artifact_texts import plain_rows, plain_text
 
-HOSTILE = (
-    "<img src=x onerror=\"top.hacked='yes'\"> [x](http://evil.example) ![i](http://evil.example/i.png) "
-    "www.evil.example http://evil.example/a?b=c me@evil.example **b** _i_ `c` # h &lt;b&gt; | p ~~s~~ "
-    "<http://evil.example> \\* [r]: x"
-)
 MARKS = st.text("<>[]()!*_`~#&;:/|\\-+=@.1 aw\n\tß", max_size=30)
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 

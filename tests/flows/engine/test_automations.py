@@ -150,8 +150,8 @@ def _settings(**values: Any) -> Settings:
 def _start(client: SyncPrefectClient, flow: str, state: State[Any] | None = None) -> FlowRun:
     """Create a run as its deployment would, tags and all; in a state it has come to without another before.
 
-    Where a second event follows the first within milliseconds, Prefect 3.8 may take the first for one still to come,
-    and lets the second wait for it for a quarter of an hour.
+    Where a second event follows the first within milliseconds, Prefect (up to 3.9) may take the first for one still to
+    come, and lets the second wait for it for a quarter of an hour.
     """
     deployment = client.read_deployment_by_name(f"{flow}/{flow}")
     parameters = PARAMETERS if flow == "publish-session" else {}

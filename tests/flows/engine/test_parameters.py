@@ -4,13 +4,14 @@ from typing import Any
 
 import jsonschema
 import pytest
+from operator_form import NO_ROUNDS
 from prefect import Flow
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.schema_tools.validation import build_error_obj, validate
 
 from flows.engine.parameters import ALL_SESSIONS, SessionName, round_numbers, session_codes
 from flows.season.backfill import backfill
-from flows.season.operations import prune, rebuild_index, verify
+from flows.season.operations import housekeeping, prune, rebuild_index, verify
 from flows.season.plan_season import plan_season
 from flows.season.refresh_results import refresh_results
 from flows.session.flow import publish_session
@@ -26,10 +27,9 @@ FLOWS: tuple[Flow[Any, Any], ...] = (
     check_health,
     verify,
     prune,
+    housekeeping,
     rebuild_index,
 )
-#: What stands below the field where "first" was typed.
-NO_ROUNDS = "'first' is not one of ['all', 'a round such as 8', 'rounds such as 1-5,8']"
 
 
 def _schema(flow: Flow[Any, Any]) -> dict[str, Any]:

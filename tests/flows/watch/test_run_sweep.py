@@ -7,14 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect import flow as prefect_flow
 from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import ArtifactCreate, WorkPoolCreate
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterId
 from prefect.client.schemas.objects import FlowRun
 from prefect.events import emit_event
+from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Completed, Crashed, Failed, Pending, Running, State
 from prefect_servers import RECORDING_ONLY, Server, talking_to, wait_until
 
 from flows.engine import revival
+from flows.engine.housekeeping import NOBODY_CAME, Housekeeper, Removed
 from flows.engine.revival import (
     DOUBT,
     HEARD_AGAIN,
@@ -26,18 +31,21 @@ from flows.engine.revival import (
     revive,
     welcome_back,
 )
-from flows.engine.session_runs import TAG, NewRun, SessionRuns, backfill_tag
+from flows.engine.session_runs import PLANNED_TAG, TAG, NewRun, SessionRuns, backfill_tag, kind_tag
+from flows.season.ahead import publish_plan
 from flows.season.fan_out import Order, fan_out
 from flows.session.flow import publish_session
 from flows.session.reports import PublishReport
 from flows.session.status import StatusSink
 from flows.settings import Settings, read_settings
 from flows.upstream.selection import Wanted
+from flows.watch.flow import check_health
 from flows.watch.sweep import sweep
 from publish.live import runs as runs_document
+from publish.live.plan import PlanDocument
 from publish.live.runs import RunEntry
 from publish.season.document import Event, ScheduledSession
-from publish.season.index import update_root_index
+from publish.season.index import update_root_index, update_season
 from publish.stores.base import Store
 from publish.stores.choose import open_store
 from publish.stores.shared_documents import read_document
@@ -345,3 +353,59 @@ def test_runs_of_a_backfill_cancelled_while_no_worker_was_there_are_cancelled(wo
     other = world.run(code="Q")
     assert world.sweep().cancelled == 1
     assert (world.state_of(child).name, world.state_of(other).name) == ("Cancelled", "Scheduled")
+
+
+def test_what_plan_season_would_do_is_published(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARCFERME_NOW", f"{YEAR}-03-27T18:00:00Z")
+    settings = read_settings()
+    start = datetime(YEAR, 3, 29, 12, tzinfo=UTC)
+    sessions = tuple(ScheduledSession(code, SESSION_TYPES[code].name, start) for code in ("Q", "R"))
+    event = Event(ROUND, EVENT, None, None, start.date().isoformat(), "conventional", False, sessions)
+    update_season(world.store, YEAR, [event], settings.current_time(), {})
+    planned = NewRun(YEAR, EVENT, "Q", start, key="planned", tags=(PLANNED_TAG, kind_tag("publish")))
+    gone = NewRun(YEAR, EVENT, "FP1", start, key="gone", tags=(PLANNED_TAG, kind_tag("publish")))
+    for new in (planned, gone):
+        world.runs.create(new)
+    publish_plan(settings, world.store, world.runs, datetime.now(UTC))
+    document = read_document(world.store, "v1/plan.json", PlanDocument)
+    assert document is not None
+    steps = {(one.session, one.kind): one for one in document.steps if one.what != "planned"}
+    assert {key: one.what for key, one in steps.items()} == {
+        ("Q", "publish"): "moved",
+        ("FP1", "publish"): "taken_back",
+    }
+    assert (steps["Q", "publish"].moved_from, steps["Q", "publish"].round) == (start, ROUND)
+    made = {(one.session, one.kind) for one in document.steps if one.what == "planned"}
+    assert ("R", "publish") in made and ("Q", "publish") not in made
+    assert len(world.runs.find()) == 2, "nothing was done"
+
+
+def test_housekeeping_removes_what_nobody_looks_at_any_more(world: World) -> None:
+    """On this file's server, which has no runs but ours; its clock is moved on instead of waiting."""
+    client = world.client
+    client.create_work_pool(WorkPoolCreate(name="tidied", type="process"))
+    client.send_worker_heartbeat("tidied", "an old worker", heartbeat_interval_seconds=30.0)
+    failed, waiting = world.run(Running(), Failed()), world.run()
+    check, strange = (
+        client.create_flow_run(flow, tags=tags, state=Completed(message="It went well."))
+        for flow, tags in ((check_health, [TAG]), (prefect_flow(name="somebody-elses")(print), []))
+    )
+    artifact = client.create_artifact(ArtifactCreate(key="check", type="markdown", data="well", flow_run_id=check.id))
+
+    def tidy(days: int, *, dry_run: bool = False) -> Removed:
+        now = datetime.now(UTC) + timedelta(days=days)
+        keeper = Housekeeper(client, "tidied", now, dry_run=dry_run)
+        return keeper.tidy(routine=timedelta(days=7), ended=timedelta(days=60))
+
+    assert tidy(6) == Removed(0, 0, 0, 0)
+    assert tidy(8, dry_run=True) == Removed(1, 0, 0, 0) == tidy(8)
+    with pytest.raises(ObjectNotFound):
+        client.read_flow_run(check.id)
+    assert not client.read_artifacts(artifact_filter=ArtifactFilter(id=ArtifactFilterId(any_=[artifact.id])))
+    assert world.state_of(failed).name == "Failed" and world.state_of(waiting).name == "Scheduled"
+
+    assert tidy(61, dry_run=True) == Removed(0, 1, 1, 1) == tidy(61)
+    assert (world.state_of(waiting).name, world.state_of(waiting).message) == ("Cancelled", NOBODY_CAME)
+    assert client.read_workers_for_work_pool("tidied", limit=1, offset=0) == []
+    assert tidy(61) == Removed(0, 1, 0, 0), "what was cancelled has ended"
+    assert world.state_of(strange).name == "Completed"

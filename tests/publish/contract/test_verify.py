@@ -60,13 +60,13 @@ def wrong(store, deep=False):
     return {(finding.key, finding.problem) for finding in verify_store(store, deep=deep).findings}
 
 
-@pytest.mark.parametrize("deep", [False, True])
-def test_nothing_is_wrong(store, deep):
+def test_nothing_is_wrong(store):
     publish_site(store, {"v1/schemas/manifest.json": b"{}"})
-    found = verify_store(store, deep=deep)
-    assert found.findings == () and found.is_good
-    assert (found.sessions, found.revisions) == (1, 2)
-    assert found.objects > 2 * len(read_document(store, read_latest(store, 9472).manifest_key, Manifest).objects)
+    for deep in (False, True):
+        found = verify_store(store, deep=deep)
+        assert found.findings == () and found.is_good
+        assert (found.sessions, found.revisions) == (1, 2)
+        assert found.objects > 2 * len(read_document(store, read_latest(store, 9472).manifest_key, Manifest).objects)
 
 
 def test_without_deep_objects_are_not_read(file_store, publish_both):

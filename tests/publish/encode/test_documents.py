@@ -10,6 +10,8 @@ from session_data import CIRCUIT, IDENTITY_OF_SESSION, session_data, table, trac
 from publish.encode.documents import iso_utc, json_values, session_documents, track_document
 from publish.encode.files import dump_json
 from transforms.columns import TABLES
+from transforms.drs_zones import DrsZone
+from transforms.recording import Corner
 
 ME = IDENTITY_OF_SESSION
 
@@ -62,11 +64,17 @@ def test_quality_is_the_report_with_identity_and_grade(data):
 
 
 def test_the_track_has_corners_at_their_distance():
-    made = track_document(track(), CIRCUIT, 9472)
+    circuit = dataclasses.replace(
+        CIRCUIT, marshal_sectors=(Corner(1, "", 0.0, 690.0, 0.0), Corner(2, "", 720.0, 0.0, 0.0))
+    )
+    made = track_document(track(), circuit, [DrsZone(4_000.04, 10.0)], 9472)
     quarter = track().length_m / 4
     # Corner 1 lies outside of the start, corner 2 on the outline a quarter around.
     assert [c["distance_m"] for c in made["corners"]] == [0.0, pytest.approx(quarter, abs=0.01)]
     assert [(c["number"], c["letter"]) for c in made["corners"]] == [(1, ""), (2, "A")]
+    sectors = made["marshal_sectors"]
+    assert [sector["number"] for sector in sectors] == [1, 2] and made["drs_zones_m"] == [[4000.0, 10.0]]
+    assert [sector["distance_m"] for sector in sectors] == [pytest.approx(quarter, abs=1), 0.0]
     assert made["sectors_m"] == [1500.0, 3000.0] and made["rotation_deg"] == 92.0 and made["laps_used"] == 7
     for name, true_m in (("x", track().x_m), ("y", track().y_m), ("distance", track().distance_m)):
         steps = np.array(made[name])
@@ -82,9 +90,9 @@ def test_the_longest_track_is_small():
         track(), x_m=bends * np.cos(at), y_m=bends * np.sin(at), distance_m=np.arange(3500) * 2.0001
     )
     # A page waits for it before it shows a car.
-    assert len(gzip.compress(dump_json(track_document(long, CIRCUIT, 9472)))) < 3_000
+    assert len(gzip.compress(dump_json(track_document(long, CIRCUIT, [], 9472)))) < 3_000
 
 
 def test_a_track_without_marks_says_null():
-    made = track_document(dataclasses.replace(track(), sector_m=None), None, 9472)
-    assert made["sectors_m"] is made["rotation_deg"] is made["corners"] is None
+    made = track_document(dataclasses.replace(track(), sector_m=None), None, [], 9472)
+    assert made["sectors_m"] is made["rotation_deg"] is made["corners"] is made["marshal_sectors"] is None

@@ -120,8 +120,7 @@ def check_always(store):
     }
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("kind", ["file", "moto"])
+@pytest.mark.parametrize(("kind", "case"), [*(("file", case) for case in CASES), ("moto", "rotated")])
 def test_aliases_follow_the_calendar(request, kind, season_of, case):
     store = season_of(request.getfixturevalue(f"{kind}_store"))
     before = {read_latest(store, key).revision for key in KEYS.values()}

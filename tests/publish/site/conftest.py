@@ -1,5 +1,8 @@
 """Tools from npm, and sites with the viewer on them, for the tests of the pages."""
 
+import json
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,7 +10,7 @@ from typing import Any
 
 import pytest
 from browser import Page
-from node_tools import install_tools
+from node_tools import ROOT, install_tools
 from replay_sites import board_site, race_site
 from viewer_browser import run_scenario
 
@@ -18,6 +21,29 @@ Drive = Callable[..., Any]
 def npm_tools() -> Path:
     """The folder whose ``node_modules`` holds ESLint, TypeScript and axe-core."""
     return install_tools()
+
+
+@pytest.fixture(scope="session")
+def run_node(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Any], Any]:
+    """Run a program that imports the page's modules, gets ``given`` and prints JSON."""
+    if shutil.which("node") is None:
+        pytest.skip("needs Node.js (apt-get install nodejs)")
+    folder = tmp_path_factory.mktemp("modules")
+    (folder / "package.json").write_text('{"type": "module"}')
+    for module in (ROOT / "publish" / "site").glob("*.js"):
+        shutil.copy(module, folder)
+
+    def run(program: str, given: Any) -> Any:
+        (folder / "given.json").write_text(json.dumps(given))
+        read = 'import { readFileSync } from "node:fs"; const given = JSON.parse(readFileSync("given.json"));'
+        (folder / "program.js").write_text(read + program)
+        ran = subprocess.run(
+            ["node", "program.js"], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert ran.returncode == 0, ran.stderr
+        return json.loads(ran.stdout)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from viewer_browser import serving
 
 from publish.encode.session import encode_session
 from publish.publication import publish_revision, publish_site
+from publish.readers import reader_files
 from publish.revisions.latest import Summary
 from publish.season.index import Event, ScheduledSession, update_season
 from publish.site.files import site_files
@@ -53,6 +54,15 @@ LAPS = (
     ("55", 125_000, 9_900, False),
     ("11", 130_000, 9_050, False),
 )
+#: The laps after the first of :func:`finished_race_data`: car, lap, end (ms), place, tyre, whether it ends in the pits.
+RACE_LAPS = (
+    ("1", 2, 121_000, 2, "SOFT", True),
+    ("11", 2, 120_000, 1, "SOFT", False),
+    ("16", 2, 125_000, 3, "SOFT", False),
+    ("1", 3, 143_500, 2, "HARD", False),
+    ("11", 3, 141_000, 1, "SOFT", False),
+)
+GRID = {"16": 1, "11": 2, "1": 3}
 #: Race control, by seconds on the clock.
 SAID = ((20, "PIT EXIT OPEN"), (70, "RED FLAG"), (140, "CHEQUERED FLAG"))
 
@@ -112,9 +122,12 @@ def race_site(folder: Path) -> Iterator[SimpleNamespace]:
         ScheduledSession(c, n, None) for c, n in (("FP1", "Practice 1"), ("Q", "Qualifying"), ("R", "Race"))
     )
     event = Event(1, "Bahrain Grand Prix", "Bahrain", "Sakhir", "2024-03-02", "conventional", False, sessions)
-    update_season(store, 2024, [event], NOW)
+    to_come = ScheduledSession("R", "Race", datetime(2099, 3, 9, 17, tzinfo=UTC))
+    later = Event(2, "São Paulo Grand Prix", "Brazil", "São Paulo", "2099-03-09", "conventional", False, (to_come,))
+    update_season(store, 2024, [event, later], NOW)
     frames = race_frames()
     race = dataclasses.replace(made.session_data(source=frames), rows=None, track=outline())
+    race = dataclasses.replace(race, capabilities=race.capabilities | {"track": True})
     lacking = {"timing": True, "telemetry": False, "positions": False, "track": False, "weather": False}
     bare = dataclasses.replace(
         race,
@@ -127,7 +140,7 @@ def race_site(folder: Path) -> Iterator[SimpleNamespace]:
     )
     race_folder = publish(store, folder, 9472, "R", "Race", race)
     publish(store, folder, 9468, "Q", "Qualifying", bare)
-    publish_site(store, site_files())
+    publish_site(store, site_files() | reader_files())
     with serving(store) as base:
         yield SimpleNamespace(store=store, base=base, frames=frames, folder=race_folder)
 
@@ -164,16 +177,43 @@ def timed_data(parts: tuple[Part, ...]) -> SessionData:
     )
 
 
+def first_laps_ms(frames: Frames) -> dict[str, int]:
+    """When each car of :func:`race_frames` ends its first lap, begun at 0: as its lap and distance have it."""
+    ends = {}
+    for number, car in frames.cars.items():
+        tick = int(np.argmax(car.lap == 2))
+        ends[number] = round(40 * (tick - car.lap_distance_m[tick] * 3.6 / car.speed_kmh[tick] / 0.04))
+    return ends
+
+
+def race_laps(frames: Frames) -> list[dict[str, Any]]:
+    """The laps of :func:`finished_race_data`: the first one true to the frames, the others of :data:`RACE_LAPS`."""
+    ends = first_laps_ms(frames)
+    laps = [(car, 1, end, place, "SOFT", False) for place, (car, end) in enumerate(ends.items(), start=1)]
+    rows: list[dict[str, Any]] = []
+    before = dict.fromkeys(ends, 0)
+    for car, lap, end, place, compound, is_in in (*laps, *RACE_LAPS):
+        timed = {"start_ms": before[car], "end_ms": end, "lap_time_ms": end - before[car]}
+        tyre = {"compound": compound, "stint": 1 + (compound == "HARD"), "tyre_age_laps": lap, "tyre_fresh": True}
+        where = {"car": car, "lap": lap, "position": place, "pit_in_ms": end - 500 if is_in else None}
+        rows.append(where | timed | tyre)
+        before[car] = end
+    return rows
+
+
 def finished_race_data() -> SessionData:
     """The race of :func:`race_frames` with a safety car from 80 s, whose cars 1 and 11 take the flag at 140 s."""
     frames = race_frames()
     for car in list(frames.cars.values())[:2]:
         car.state[3500:] = STATES.index("finished")
-    results = [{"car": c, "position": p, "status": "Finished"} for p, c in enumerate(("11", "1", "16"), start=1)]
+    order = enumerate(("11", "1", "16"), start=1)
+    results = [{"car": c, "position": p, "status": "Finished", "grid": GRID[c]} for p, c in order]
     data = made.session_data(source=frames)
+    tables = {"results": table_of("results", results), "laps": table_of("laps", race_laps(frames))}
     return dataclasses.replace(
         data,
-        tables=data.tables | {"results": table_of("results", results)},
+        tables=data.tables | tables,
+        total_laps=3,
         rows=None,
         track=outline(),
         capabilities=CAPABLE | {"order": True},

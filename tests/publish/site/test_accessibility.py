@@ -71,6 +71,27 @@ def test_axe_finds_nothing_in_a_session_without_telemetry(site, violations):
     assert violations(f"{site.base}#session=9468&t=60000&car=1", "complete") == set()
 
 
+def test_axe_finds_nothing_in_the_charts(boards, page, axe):
+    """One page, every tab: by day on a desk, by night on a phone."""
+    page.forget(boards.base)
+    page.open(f"{boards.base}#session=9492&t=130000&car=11")
+    page.wait_for("document.body.dataset.complete", "complete")
+    page.evaluate(f"{axe}; undefined")
+    found = set()
+    for size, scheme in (("desk", "light"), ("phone", "dark")):
+        _set_up(page, size, scheme)
+        for tab in ("map", "places", "gaps", "stints", "times", "traces", "duel"):
+            page.evaluate(f"document.getElementById('tab-{tab}').click()")
+            ready = "document.body.dataset.stage" if tab == "map" else "document.body.dataset.chart"
+            page.wait_for(f"{ready} === '{tab}'", tab)
+            page.evaluate("document.querySelectorAll('.cars').forEach((fold) => { fold.open = true; })")
+            for rule in page.evaluate("axe.run().then((done) => done.violations)"):
+                found |= {f"{rule['id']} ({tab}, {size}, {scheme}): {node['html']}" for node in rule["nodes"]}
+    page.resize(1280, 800)
+    assert found == set()
+    assert not page.complaints, page.complaints
+
+
 @pytest.mark.parametrize("name", ["healthy", "running", "failing", "empty"])
 def test_axe_finds_nothing_in_the_status_page(violations, tmp_path, name):
     store = FileStore(tmp_path / "site")

@@ -90,6 +90,23 @@ def test_a_moment_has_every_channel_of_every_car(read: Read, site: SimpleNamespa
     assert sum("/samples/" in key for key in asked) == 2
 
 
+def test_a_trace_is_what_the_moments_say_and_asks_for_their_minutes_alone(read: Read) -> None:
+    seen = read(
+        """const session = await site.session(9472), before = asked.length;
+        const trace = await session.trace("11", 59_850, 60_170, { channels: ["speed", "gear"] });
+        const minutes = asked.slice(before).filter((key) => key.includes("/samples/")).length;
+        const moments = await Promise.all(trace.timesMs.map((ms) => session.at(ms)));
+        const cars = moments.map(({ cars }) => cars.find(({ number }) => number === "11").channels);
+        const same = ["speed", "gear"].every((name) => cars.every((car, i) => car[name] === trace.channels[name][i]));
+        const controller = new AbortController();
+        const waiting = (await site.session(9472)).trace("11", 0, 1000, { signal: controller.signal });
+        controller.abort();
+        return [trace.timesMs, Object.keys(trace.channels), same, trace.channels.speed.every((v) => v > 0), minutes,
+                await waiting.then(() => "came", (error) => error.name)];"""
+    )
+    assert seen == [[59_850, 59_950, 60_050, 60_150, 60_170], ["speed", "gear"], True, True, 2, "AbortError"]
+
+
 def test_waiting_can_be_given_up_and_memory_is_bounded(read: Read) -> None:
     seen = read(
         """const session = await site.session(9472), controller = new AbortController();

@@ -74,7 +74,7 @@ def test_the_sites_are_as_the_schemas_say(site_of, name):
     store = site_of(name).store
     documents = {keys.HEALTH: "health", keys.RUNS: "runs", keys.INDEX: "index"}
     documents |= {row.key: "status" for row in store.list(keys.STATUS)}
-    documents[keys.CHANGES] = "changes"
+    documents |= {keys.CHANGES: "changes", keys.PLAN: "plan"}
     documents |= {row.key: "season" for row in store.list("v1/seasons/")}
     for key, schema in documents.items():
         if (stored := store.read(key)) is not None:
@@ -103,6 +103,32 @@ def test_what_is_next_has_its_time_and_a_countdown(look):
     assert rows["rows"][1].startswith(f"Practice 1 Miami Grand Prix {sites.NOW.year}publish")
     expected = [sites.NOW + 25 * sites.MINUTE, sites.NOW + 2 * sites.DAY + 7 * sites.MINUTE]
     assert rows["utc"][:2] == [utc_text(moment) for moment in expected]
+
+
+def test_what_the_next_look_at_the_calendar_would_do(look):
+    read = """return { count: $("plan-count").textContent, summary: $("plan-summary").textContent,
+                       rows: all("#plan tbody tr").map((row) => [...row.children].map((cell) => cell.textContent)),
+                       told: texts("#plan > p.muted") };"""
+    seen = look("healthy", read)
+    assert seen["count"] == "3"
+    counts = "1 would be planned, 1 would be moved, 1 would be taken back"
+    assert seen["summary"] == f"The next look at the calendar: {counts}"
+    year = sites.NOW.year
+    named = [[row[0], row[1]] for row in seen["rows"]]
+    assert named == [
+        [f"Practice 1 Miami Grand Prix {year}", "again after 24 h"],
+        [f"Qualifying Miami Grand Prix {year}", "publish"],
+        [f"Race Miami Grand Prix {year}", "publish"],
+    ]
+    assert [row[3].partition(" from ")[0] for row in seen["rows"]] == [
+        "would be planned",
+        "would be taken back",
+        "would be moved",
+    ]
+    assert "UTC" in seen["rows"][2][2] and " from " in seen["rows"][2][3]
+    assert seen["told"] == ["As told 4 min ago. Nothing of it is done yet."]
+    assert look("off_season", read)["summary"] == "Everything is planned already"
+    assert look("empty", read)["summary"] == "Nobody has told yet what the next look at the calendar would do"
 
 
 def test_how_soon_the_last_sessions_were_published(look):

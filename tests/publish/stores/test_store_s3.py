@@ -37,7 +37,6 @@ from transforms.errors import PublicationError
 #: What a request can meet with on a bad network, and how often a publication is tried again there.
 OUTCOMES = ("busy", "error", "reset", "lost", "cut", "slow", "corrupt")
 _RUNS = 20
-_BETWEEN_LOOKS_S = 0.2
 OBJECT = "v1/sessions/9472/0123456789abcdef/overview.json.gz"
 
 
@@ -271,13 +270,14 @@ def outcomes_by(seed: int) -> Iterator[str]:
 
 
 @contextmanager
-def watched(direct: S3Store) -> Iterator[list[str]]:
-    """A reader who opens everything over and over while the block runs; yields why it stumbled."""
+def watched(direct: S3Store, proxy: FaultProxy) -> Iterator[list[str]]:
+    """A reader who opens everything whenever something has changed while the block runs; yields why it stumbled."""
     stumbled: list[str] = []
     ended = threading.Event()
 
     def look() -> None:
-        while not ended.wait(_BETWEEN_LOOKS_S):
+        while proxy.changed.wait() and not ended.is_set():
+            proxy.changed.clear()
             try:
                 check_readers_view(direct)
             except Exception as error:
@@ -289,6 +289,7 @@ def watched(direct: S3Store) -> Iterator[list[str]]:
         yield stumbled
     finally:
         ended.set()
+        proxy.changed.set()
         reader.join()
 
 
@@ -296,7 +297,7 @@ def watched(direct: S3Store) -> Iterator[list[str]]:
 def test_a_network_that_fails_at_random_costs_attempts_and_nothing_else(store, direct, proxy, publishing, seed):
     paths = (*(f"frames/25/{n:04}.json.gz" for n in range(6)), "parquet/laps.parquet", "rows/skip_1.json.gz")
     proxy.fail(outcomes_by(seed))
-    with watched(direct) as stumbled:
+    with watched(direct, proxy) as stumbled:
         for name in ("one", "two", "three"):
             encoded = publishing.revision(name, paths=paths)
             # An hour apart, forwards and backwards, as the clocks of two machines may be.
@@ -335,7 +336,7 @@ def test_a_permission_lost_in_the_middle_is_named_and_the_next_run_finishes(stor
         prune(store, keep=1, older_than=timedelta(0), now=now, dry_run=False)
 
     work(publishing.revision("before", paths=paths))
-    with watched(direct) as stumbled:
+    with watched(direct, proxy) as stumbled:
         for permission, method, pattern, point in LOST_PERMISSIONS:
             encoded = publishing.revision(f"{permission} {point}", paths=paths)
             proxy.fail(chain(repeat("", point), repeat("deny")), method, pattern)
