@@ -21,6 +21,7 @@ import { lookOf, Plot } from "./plot.js";
  * @typedef {object} Chart
  * @property {string} title of it
  * @property {string} legend what its signs mean
+ * @property {string} hint what else there is to know of it on the page
  * @property {number} cars how many have to be chosen
  * @property {boolean} [hasReference] whether another car than the leader can be the one that is measured from
  * @property {boolean} [isAcross] whether it is pointed at across alone, wherever the pointer is up or down
@@ -42,13 +43,14 @@ import { lookOf, Plot } from "./plot.js";
 const REDRAW_MS = 500;
 const NEAR_PX = 36;
 const NO_CARS = -1; // nothing of a chart depends on which cars are chosen
-const TRACES = "The first lap is the one the others are measured against: below zero they are behind. Dots on the map are as long after the line.";
+const TRACES = "The first lap is the one the others are measured against: below zero they are behind.";
+const TRACES_HINT = "The dots on the map are as long after the line.";
 /** @type {Record<string, Chart>} */
 const CHARTS = {
-  places: { title: "Places by lap", legend: "Dots are pit stops, in the colour of the new tyres. Click a lap to go there.", cars: 0, draw: drawLapChart },
-  gaps: { title: "Gaps at the line by lap", legend: "Rings are pit stops. Click a lap to go there.", cars: 0, hasReference: true, draw: drawGaps },
-  stints: { title: "Tyres", legend: "Letter and laps; stripes at the beginning: a used set. Click a lap to go there.", cars: 0, draw: drawStints },
-  times: { title: "Lap times", legend: "Dots in the colour of the tyres; rings are laps from or into the pits, or slowed by a flag. Click one to go there.", cars: 3, draw: drawTimes },
+  places: { title: "Places by lap", legend: "Dots are pit stops, in the colour of the new tyres.", hint: "Click a lap to go there.", cars: 0, draw: drawLapChart },
+  gaps: { title: "Gaps at the line by lap", legend: "Rings are pit stops.", hint: "Click a lap to go there.", cars: 0, hasReference: true, draw: drawGaps },
+  stints: { title: "Tyres", legend: "Letter and laps; stripes at the beginning: a used set.", hint: "Click a lap to go there.", cars: 0, draw: drawStints },
+  times: { title: "Lap times", legend: "Dots in the colour of the tyres; rings are laps from or into the pits, or slowed by a flag.", hint: "Click one to go there.", cars: 3, draw: drawTimes },
 };
 
 /**
@@ -60,7 +62,7 @@ const PARTS = {
   duel: async (charts) => new (await import("./duel.js")).Duel(charts),
   traces: async (charts) => {
     const traces = new (await import("./charts_traces.js")).Traces(charts);
-    charts.charts.traces = { title: "Traces", legend: TRACES, cars: NO_CARS, isAcross: true, draw: (plot, scene) => traces.draw(plot, scene) };
+    charts.charts.traces = { title: "Traces", legend: TRACES, hint: TRACES_HINT, cars: NO_CARS, isAcross: true, draw: (plot, scene) => traces.draw(plot, scene) };
     return traces;
   },
 };
@@ -114,7 +116,7 @@ export class Charts {
     this.chips = this.makeChips();
     this.against = this.makeReference();
     this.choose(this.chosen);
-    this.save = element("button", { type: "button", class: "small picture", title: "Save this chart as a picture" }, "Picture");
+    this.save = element("button", { type: "button", class: "small picture", title: "Save this chart as a picture (PNG)" }, "Save chart");
     this.save.addEventListener("click", () => this.savePicture());
     this.body = element("div", { class: "pane-body" });
     this.pane.replaceChildren(this.bar, this.body, this.legend);
@@ -170,7 +172,7 @@ export class Charts {
     const common = [...(chart.cars === NO_CARS ? [] : [this.chips]), ...(chart.hasReference ? [this.against] : [])];
     this.bar.replaceChildren(...common, ...(part?.controls ?? []), this.save);
     this.body.replaceChildren(this.plotted, ...(part ? [part.aside] : []));
-    setText(this.legend, chart.legend);
+    setText(this.legend, `${chart.legend} ${chart.hint}`);
     this.over.setAttribute("aria-label", `${chart.title}. Arrow keys go from one place to the next, Enter goes to that moment.`);
     this.plotted.classList.toggle("across", Boolean(chart.isAcross));
     this.draw();

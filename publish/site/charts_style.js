@@ -93,7 +93,7 @@ export function stylesOf(drivers, chosen, look) {
     const isSecond = teams.has(driver.team);
     teams.add(driver.team);
     const isChosen = chosen.includes(driver.number);
-    const stroke = { color: seenOn(color, look), width: isChosen ? 2.6 : 1.6, dash: isSecond ? [6, 3] : [], alpha: chosen.length && !isChosen ? 0.28 : 1 };
+    const stroke = { color: seenOn(color, look), width: isChosen ? 2.6 : 1.6, dash: isSecond ? [6, 3] : [], alpha: chosen.length && !isChosen ? 0.38 : 1 };
     return [driver.number, { code: driver.code, stroke, label: seenOn(color, look, true), isChosen }];
   }));
 }

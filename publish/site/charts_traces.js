@@ -19,6 +19,7 @@ import { seenOn, ticks } from "./plot.js";
 /** @typedef {{ name: string, title: string, weight: number, range: [number, number], marks: number[], isHeld?: boolean, isMore?: boolean }} Strip a part of the chart, one channel */
 
 const MOST = 4;
+const KEPT_LAPS = 12;
 const COLUMNS = 300;
 const GAP_PX = 7;
 const ROOMY_PX = 150; // codes beside the dots have room on the map
@@ -125,8 +126,18 @@ export class Traces {
     this.charts.draw();
     try {
       for (const choice of this.choices) await this.load(choice, this.giveUp.signal);
+      this.forget();
     } catch (error) {
       if (!isAbort(error)) this.charts.player.report(error);
+    }
+  }
+
+  /** Keep no more in memory than a few laps: the minutes they were made of, and laps of long ago, are read again. */
+  forget() {
+    this.charts.reader.minutes.clear();
+    for (const id of this.loaded.keys()) {
+      if (this.loaded.size <= KEPT_LAPS) break;
+      if (!this.choices.some(({ car, lap }) => `${car} ${lap}` === id)) this.loaded.delete(id);
     }
   }
 

@@ -244,7 +244,7 @@ def test_charts_of_a_race(drive_boards: Any) -> None:
         const bytes = new Uint8Array(await blob.arrayBuffer());
         const size = new DataView(bytes.buffer);
         out.picture = [blob.type, size.getUint32(16), size.getUint32(20)];
-        out.offered = [...page().querySelectorAll(".pane-bar button")].map((b) => b.textContent).includes("Picture");
+        out.offered = [...page().querySelectorAll(".pane-bar button")].map((b) => b.textContent).includes("Save chart");
         $("tab-map").click();
         out.laps = frame.contentWindow.location.hash.includes("laps=11-3,1-3");
         out.back = [stage(), $("pane").hidden, frame.contentWindow.getComputedStyle($("map")).display];
