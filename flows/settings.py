@@ -26,6 +26,7 @@ _EXPECTED = {
     "s3_encryption": "AES256 or aws:kms",
     "s3_kms_key_id": "the id or ARN of a key, with PARCFERME_S3_ENCRYPTION=aws:kms",
     "s3_storage_class": "one of S3's names, for example STANDARD_IA",
+    "environment": "a short name such as staging: lower case, digits, dashes; or nothing",
     "work_pool": "the name of a work pool: letters, digits and dashes",
     "start_delay_minutes": "a number of minutes from 0 to 1440",
     "notify_webhook": "an http or https address",
@@ -58,6 +59,9 @@ class Settings(BaseSettings):
     is asked whether it has happened (the sample season lies in a year of its own). ``s3_encryption``, ``s3_kms_key_id``
     and ``s3_storage_class`` say how objects are put into a bucket; unset, the bucket's own defaults hold.
 
+    ``environment`` tells several installations on one Prefect server, with one file of settings, apart: their
+    deployments, work pool, destination and public URL bear its name.
+
     ``work_pool`` is Prefect's work pool whose workers do the work, ``start_delay_minutes`` how long after a session's
     end its first run is planned. ``notify_webhook``, ``notify_slack`` (addresses) and ``notify_mail`` (``mailto://``)
     are whom Prefect's automations tell when something is wrong.
@@ -79,6 +83,7 @@ class Settings(BaseSettings):
     s3_encryption: Literal["AES256", "aws:kms"] | None = None
     s3_kms_key_id: str | None = None
     s3_storage_class: str | None = None
+    environment: str = ""
     work_pool: str = "parcferme"
     start_delay_minutes: int = Field(default=30, ge=0, le=1440)
     notify_webhook: SecretStr | None = None
@@ -91,6 +96,11 @@ class Settings(BaseSettings):
             object.__setattr__(self, "destination", _default_destination())
         if self.cache_dir == Path():
             object.__setattr__(self, "cache_dir", _default_cache_dir())
+        if self.environment:
+            object.__setattr__(self, "work_pool", f"{self.work_pool}-{self.environment}")
+            object.__setattr__(self, "destination", f"{self.destination}/{self.environment}")
+            if self.public_url:
+                object.__setattr__(self, "public_url", f"{self.public_url}/{self.environment}")
 
     @field_validator("destination", "archive")
     @classmethod
@@ -125,6 +135,13 @@ class Settings(BaseSettings):
     def _check_storage_class(cls, value: str | None) -> str | None:
         if value and re.fullmatch(r"[A-Z][A-Z0-9_]*", value) is None:
             raise ValueError("not the name of a storage class")
+        return value
+
+    @field_validator("environment")
+    @classmethod
+    def _check_environment(cls, value: str) -> str:
+        if value and re.fullmatch(r"[a-z][a-z0-9-]{0,29}", value) is None:
+            raise ValueError("not a short name")
         return value
 
     @field_validator("work_pool")

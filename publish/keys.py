@@ -55,6 +55,8 @@ VIEWER = "index.html"
 STATUS_PAGE = "status.html"
 #: The page that shows how true each session is.
 TRUTH_PAGE = "truth.html"
+#: The page that writes queries.
+DATA_PAGE = "data.html"
 #: The page for developers.
 DEVELOP_PAGE = "develop.html"
 #: The page that says what tables and documents are made of.

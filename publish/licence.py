@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Annotated, Final
 
 from publish.structs import Part, Sentence, about
-from transforms.columns import TABLES
+from transforms.columns import OF_THE_SEASON, TABLES
 from transforms.declare import CIRCUITS, RESULTS_SERVICE, TIMING
 
 UNOFFICIAL: Final = (
@@ -51,7 +51,9 @@ _SOURCES: Final = {
 #: Documents that hold no table, by the names of their objects.
 _DOCUMENTS: Final = {"quality": (TIMING, RESULTS_SERVICE), "track": (TIMING, CIRCUITS)}
 
-LICENCE: Final = Licence(UNOFFICIAL, _SOURCES, {name: table.sources for name, table in TABLES.items()} | _DOCUMENTS)
+_TABLES: Final = {name: table.sources for name, table in (TABLES | OF_THE_SEASON).items()}
+
+LICENCE: Final = Licence(UNOFFICIAL, _SOURCES, _TABLES | _DOCUMENTS)
 
 
 def licence_text(made_of: tuple[str, ...]) -> str:

@@ -351,6 +351,21 @@ SESSIONS = Table(
     ),
 )
 
+_LAP_DISTANCE = Column(
+    "lap_distance_m",
+    pa.float32(),
+    "m",
+    "Distance along the track's outline, from the line",
+    "no outline, or a doubtful place",
+)
+_RELATIVE_DISTANCE = Column(
+    "relative_distance",
+    pa.float32(),
+    "share",
+    "Part of the lap, 0 at the line: lap_distance_m by the length of the outline",
+    "as for lap_distance_m",
+)
+
 TELEMETRY = Table(
     "telemetry",
     "a sample of car data, a few a second, cleaned",
@@ -368,6 +383,22 @@ TELEMETRY = Table(
         Column("throttle_percent", pa.int32(), "%", "Throttle", GAP),
         Column("brake", pa.bool_(), "", "Whether the brake is on", GAP),
         Column("drs", pa.int8(), "", "DRS code as sent: 10, 12 and 14 are open", "the upstream has none"),
+        _LAP_DISTANCE,
+        _RELATIVE_DISTANCE,
+        Column(
+            "car_ahead",
+            TEXT,
+            "",
+            "Racing number of the next running car along the track, whichever lap it is on",
+            "not running, no other car is, a gap of the source, or no outline",
+        ),
+        Column(
+            "distance_ahead_m",
+            pa.float32(),
+            "m",
+            "How far ahead along the track it is",
+            "as for car_ahead",
+        ),
     ),
 )
 
@@ -386,13 +417,8 @@ POSITIONS = Table(
         Column("y_m", pa.float32(), "m", "North-like coordinate of the circuit's own frame, to 1/16"),
         Column("z_m", pa.float32(), "m", "Height in the circuit's own frame, to 1/16"),
         Column("on_track", pa.bool_(), "", "Whether the upstream calls the car on track"),
-        Column(
-            "lap_distance_m",
-            pa.float32(),
-            "m",
-            "Distance along the track's outline, from the line",
-            "no outline, or a doubtful place",
-        ),
+        _LAP_DISTANCE,
+        _RELATIVE_DISTANCE,
         Column("offset_m", pa.float32(), "m", "Distance from the outline, left positive", "no outline"),
     ),
 )
@@ -693,15 +719,68 @@ TABLES = {
     )
 }
 
+_SEASON = Column("year", pa.int16(), "", "Season")
+_ROUND = Column("round", pa.int16(), "", "Round number; an alias, it can change", "a test, or fell off the schedule")
+_EVENT = Column("event", TEXT, "", "Name of the race weekend")
+
+EVENTS = Table(
+    "events",
+    "a race weekend or a test of the season's schedule",
+    sorted_by=("year", "round"),
+    is_of_season=True,
+    columns=(
+        _SEASON,
+        _ROUND,
+        _EVENT,
+        Column("country", TEXT, "", "Country", "the schedule has none"),
+        Column("location", TEXT, "", "Place", "the schedule has none"),
+        Column("date", TEXT, "", "Day of the last session, as 2024-03-02", "the schedule has none"),
+        Column("format", TEXT, "", "FastF1's name of the format: conventional, sprint and so on", "unknown"),
+        Column("is_test", pa.bool_(), "", "Whether it is a test"),
+        Column("first_start_utc", UTC, "", "Scheduled start of its first session", "the schedule has none"),
+        Column("sessions", pa.int16(), "", "How many sessions it has"),
+        Column("published", pa.int16(), "", "How many of them are published"),
+    ),
+)
+
+STANDINGS = Table(
+    "standings",
+    "a driver or a constructor after a round",
+    sorted_by=("year", "round", "championship", "position"),
+    is_of_season=True,
+    sources=_TIMING_AND_RESULTS,
+    columns=(
+        _SEASON,
+        _ROUND,
+        _EVENT,
+        Column("championship", TEXT, "", "driver or constructor"),
+        Column("position", pa.int16(), "", "Place after the round; equal points are told apart by places in races"),
+        Column("id", TEXT, "", "The results service's name of driver or team; its code or name where it has none"),
+        Column("name", TEXT, "", "Name of the driver or team", "the driver list has none"),
+        Column("team", TEXT, "", "Team, of a driver the last one", "the driver list has none"),
+        Column(
+            "points",
+            pa.float32(),
+            "",
+            "Sum of the points in results of races and sprints; what stewards took from a championship is not in it",
+        ),
+        Column("wins", pa.int16(), "", "Races won"),
+    ),
+)
+
+#: Tables that no session has: the season's own.
+OF_THE_SEASON = {table.name: table for table in (EVENTS, STANDINGS)}
 #: Tables of which there is one file for each season: all that are not by car, sample by sample.
 OF_SEASONS = {name: table for name, table in TABLES.items() if not table.is_by_car}
 #: Tables of which there is also one file for all seasons.
-OF_ALL_SEASONS = ("results", "laps", "stints", "pit_stops", "sessions")
+OF_ALL_SEASONS = ("results", "laps", "stints", "pit_stops", "sessions", "events")
 
 #: The tables of what a recording holds, as the upstream has it.
 RECORDED = tuple(table for table in (*TABLES.values(), RECORDED_LAPS, RECORDED_RESULTS) if table.recorded)
 
 
 def published_schema(table: Table) -> pa.Schema:
-    """Return the Arrow schema of ``table`` as published: the identity columns in front of its own."""
+    """Return the Arrow schema of ``table`` as published: identity columns in front of its own, if a session has it."""
+    if table.is_of_season:
+        return table.schema
     return schema_of((*IDENTITY.values(), *table.columns))

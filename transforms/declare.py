@@ -69,6 +69,7 @@ class Table:
     ``transforms.tables``). Rows are ``sorted_by`` these columns, ascending, nulls last, and otherwise stay in the order
     they come in. ``document`` is the name of the JSON document that holds the same rows, '' where there is none.
     ``sources`` are those that the values come from. A big table ``is_by_car``: no row group of its file mixes two cars.
+    What ``is_of_season`` belongs to no session: the season has it, and no identity of one stands in front.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Table:
     sorted_by: tuple[str, ...] = ()
     document: str = ""
     is_by_car: bool = False
+    is_of_season: bool = False
     sources: tuple[str, ...] = (TIMING,)
 
     @property

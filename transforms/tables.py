@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms import best_laps, columns, pit_stops, places, race_order
+from transforms.ahead import ahead_of, nowhere
 from transforms.classification import Comparison
 from transforms.clock import onto_clock
 from transforms.declare import MS, PER_METRE, Table, in_steps
@@ -19,6 +20,9 @@ from transforms.recording import Driver, Recording
 from transforms.running import Cleaned, Running
 from transforms.samples import CleanCar
 from transforms.timing import CarTiming
+
+#: Steps of a metre of a place on the lap between two ticks, and of a lap: finer than any place is known.
+_PER_LAP_METRE, _PER_LAP = 8, 1 << 14
 
 
 @dataclass(frozen=True)
@@ -144,15 +148,15 @@ def drivers_of(drivers: tuple[Driver, ...]) -> pa.Table:
     return columns.DRIVERS.of_rows(rows)
 
 
-def telemetry_of(cleaned: Cleaned, drivers: tuple[Driver, ...], clock: Clock) -> pa.Table:
-    """Cleaned car data at native rate, by car and time."""
+def telemetry_of(cleaned: Cleaned, drivers: tuple[Driver, ...], frames: Frames) -> pa.Table:
+    """Cleaned car data at native rate, by car and time, where on the track that was, and who was ahead there."""
     cars = cleaned.cars
     names = sorted(cars)
     schema = columns.TELEMETRY.schema
     if not names:
         return schema.empty_table()
     no_drs = all(cars[n].drs is None for n in names)
-    when = _when({n: cars[n].time_ms for n in names}, cleaned, drivers, clock)
+    when = _when({n: cars[n].time_ms for n in names}, cleaned, drivers, frames.clock)
     arrays = [
         *when,
         *(_whole(np.concatenate([getattr(cars[n], c) for n in names])) for c in ("speed_kmh", "rpm")),
@@ -160,8 +164,28 @@ def telemetry_of(cleaned: Cleaned, drivers: tuple[Driver, ...], clock: Clock) ->
         _whole(np.concatenate([cars[n].throttle_percent for n in names])),
         _code_null(np.concatenate([cars[n].brake for n in names])).cast(pa.bool_()),
         pa.nulls(len(when[0]), pa.int8()) if no_drs else _code_null(np.concatenate([_drs(cars[n]) for n in names])),
+        *_places(cleaned, frames),
     ]
     return pa.table(arrays, schema=schema)
+
+
+def _places(cleaned: Cleaned, frames: Frames) -> list[pa.Array]:
+    """Place on the lap in metres and as a part of it, the car ahead and its distance, of all samples of car data."""
+    names = sorted(cleaned.cars)
+    origin_ms = frames.clock.session_time_origin_ms
+    length_m = cleaned.track.length_m if cleaned.track else np.nan
+    times = {name: cleaned.cars[name].time_ms - origin_ms for name in names}
+    known = ahead_of(frames, times, length_m) if cleaned.track else {}
+    found = [known.get(name) or nowhere(len(times[name])) for name in names]
+    along_m = np.concatenate([one.lap_distance_m for one in found])
+    numbers = pa.array([*frames.cars, None], pa.string())
+    ahead = np.concatenate([one.car for one in found])
+    return [
+        _nan_null(in_steps(along_m, _PER_LAP_METRE)),
+        _nan_null(in_steps(along_m / length_m, _PER_LAP)),
+        numbers.take(pa.array(np.where(ahead < 0, len(frames.cars), ahead))),
+        _nan_null(in_steps(np.concatenate([one.distance_m for one in found]), _PER_LAP_METRE)),
+    ]
 
 
 def _drs(car: CleanCar) -> np.ndarray:
@@ -175,6 +199,8 @@ def positions_of(cleaned: Cleaned, running: Running, drivers: tuple[Driver, ...]
     schema = columns.POSITIONS.schema
     if not names:
         return schema.empty_table()
+    along_m, offset_m = map(np.concatenate, zip(*(_on_track(n, cleaned, running) for n in names), strict=True))
+    length_m = cleaned.track.length_m if cleaned.track else np.nan
     arrays = [
         *_when({n: positions[n].time_ms for n in names}, cleaned, drivers, clock),
         *(
@@ -182,10 +208,9 @@ def positions_of(cleaned: Cleaned, running: Running, drivers: tuple[Driver, ...]
             for c in ("x_m", "y_m", "z_m")
         ),
         pa.array(np.concatenate([positions[n].on_track for n in names])),
-        *(
-            _nan_null(np.concatenate(values))
-            for values in zip(*(_on_track(n, cleaned, running) for n in names), strict=True)
-        ),
+        _nan_null(along_m),
+        _nan_null(in_steps(along_m / length_m, _PER_LAP)),
+        _nan_null(offset_m),
     ]
     return pa.table(arrays, schema=schema)
 
@@ -277,7 +302,7 @@ def session_row(recording: Recording, clock: Clock, grade: str) -> pa.Table:
 
 #: What computes the tables that are not recorded as they are published, by name; ``frames`` is made by its encoder.
 COMPUTED: dict[str, Callable[[Work], pa.Table]] = {
-    "telemetry": lambda work: telemetry_of(work.cleaned, work.recording.drivers, work.clock),
+    "telemetry": lambda work: telemetry_of(work.cleaned, work.recording.drivers, work.frames),
     "positions": lambda work: positions_of(work.cleaned, work.running, work.recording.drivers, work.clock),
     "laps": lambda work: work.laps,
     "stints": lambda work: stints_of(work.laps),

@@ -21,8 +21,9 @@ from rich.console import Console
 
 from flows.cli.console import make_console
 from flows.engine.automations import apply_automations
-from flows.engine.automations_rules import PREFIX, TAG
+from flows.engine.automations_rules import prefix
 from flows.engine.database import SQLITE_WARNING, uses_sqlite
+from flows.engine.environment import own_name, tag
 from flows.health.probe import PrefectServer, ServerError, configured_server
 from flows.settings import Settings, read_settings
 from flows.upstream.limits import ensure_limits
@@ -34,6 +35,8 @@ PREFECT_FILE = Path(__file__).parents[2] / "deployments" / "prefect.yaml"
 #: No two have the same: Prefect moves the one that was there to the next.
 QUEUES = {"control": 1, "upstream": 2, "sessions": 3}
 _TIMEOUT_S = 300
+#: In the file, where no environment has a name.
+_TAG = "parcferme"
 #: A server that is just being started makes its database first.
 _SERVER_PATIENCE_S = 180.0
 _SERVER_PAUSE_S = 1.0
@@ -61,11 +64,11 @@ def deploy(prefect_file: Path | None) -> int:
         _register(file)
     with get_client(sync_client=True) as client:
         done += _restore_schedules(client, added)
-    names = ", ".join(one["name"] for one in content["deployments"])
+    names = ", ".join(own_name(one["name"]) for one in content["deployments"])
     done.append(f"Deployments: {names}.")
     if paused:
         done.append(f"Paused, as before: {', '.join(sorted(paused))}.")
-    automations = (name.removeprefix(PREFIX) for name in apply_automations(settings))
+    automations = (name.removeprefix(prefix()) for name in apply_automations(settings))
     done.append(f"Automations: {'; '.join(automations)}.")
     if uses_sqlite():
         done.append(SQLITE_WARNING)
@@ -99,7 +102,8 @@ def _wait_for_server(console: Console) -> None:
 def _read_added_schedules(client: SyncPrefectClient, content: dict[str, Any]) -> list[tuple[str, UUID, Any, bool]]:
     """Return the schedules of our deployments that are not in the file: name, deployment, schedule, whether active."""
     slugs = {
-        one["name"]: {schedule.get("slug") for schedule in one.get("schedules", ())} for one in content["deployments"]
+        own_name(one["name"]): {schedule.get("slug") for schedule in one.get("schedules", ())}
+        for one in content["deployments"]
     }
     return [
         (deployment.name, deployment.id, schedule.schedule, bool(schedule.active))
@@ -122,7 +126,7 @@ def _restore_schedules(client: SyncPrefectClient, added: list[tuple[str, UUID, A
 
 
 def _ours() -> DeploymentFilter:
-    return DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]))
+    return DeploymentFilter(tags=DeploymentFilterTags(all_=[tag()]))
 
 
 def _ensure_pool(client: SyncPrefectClient, name: str) -> list[str]:
@@ -167,12 +171,14 @@ def _read_paused(client: SyncPrefectClient) -> set[str]:
 
 @contextmanager
 def _adapted(path: Path, content: dict[str, Any], work_pool: str, paused: set[str]) -> Iterator[Path]:
-    """Yield the file, or one with another work pool and with what is paused, if that differs."""
+    """Yield the file, or one with other names, another work pool and with what is paused, if that differs."""
     deployments = [
         {
             **deployment,
+            "name": own_name(deployment["name"]),
+            "tags": [tag(), *(one for one in deployment.get("tags", ()) if one != _TAG)],
             "work_pool": {**deployment["work_pool"], "name": work_pool},
-            **({"paused": True} if deployment["name"] in paused else {}),
+            **({"paused": True} if own_name(deployment["name"]) in paused else {}),
         }
         for deployment in content["deployments"]
     ]

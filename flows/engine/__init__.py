@@ -7,5 +7,6 @@ called) and ``publish``'s documents.
 - ``session_runs``: the runs of publish-session, found, made, moved, taken back. ``revival``: crashed runs put back.
 - ``automations``, ``automations_rules``, ``notify``: what Prefect does by itself, and whom it tells in which words.
 - ``events``, ``progress``, ``listing``: what is said of runs. ``parameters``: forms. ``refusal``: what no form refuses.
+- ``environment``: which of several installations on one server this is. ``housekeeping``: old runs go.
 - ``server``, ``database``: which there is, and what it keeps its runs in. ``outages``: it does not answer for a while.
 """

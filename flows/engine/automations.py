@@ -8,7 +8,8 @@ from prefect.client.schemas.sorting import AutomationSort
 from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.exceptions import ObjectNotFound
 
-from flows.engine.automations_rules import HEALTH_FLOW, PLAN_FLOW, PREFIX, TAG, Windows, wanted_automations
+from flows.engine.automations_rules import HEALTH_FLOW, PLAN_FLOW, Windows, prefix, wanted_automations
+from flows.engine.environment import own_path, tag
 from flows.engine.notify import remove_unused_blocks, save_channels
 from flows.settings import Settings
 from transforms.errors import InputError
@@ -36,7 +37,7 @@ def apply_automations(settings: Settings, windows: Windows | None = None) -> lis
 
 
 def _read_deployment(client: SyncPrefectClient, flow: str) -> Any:
-    name = f"{flow}/{flow}"
+    name = own_path(f"{flow}/{flow}")
     try:
         return client.read_deployment_by_name(name).id
     except ObjectNotFound as error:
@@ -62,7 +63,7 @@ def _read_ours(client: SyncPrefectClient) -> dict[str, list[Automation]]:
     offset = 0
     while page := client.read_automations(sort=AutomationSort.NAME_ASC, limit=_PAGE, offset=offset):
         for automation in page:
-            if automation.name.startswith(PREFIX) and TAG in automation.tags:
+            if automation.name.startswith(prefix()) and tag() in automation.tags:
                 ours.setdefault(automation.name, []).append(automation)
         offset += len(page)
     return ours

@@ -1,6 +1,6 @@
 """What Prefect does by itself when runs fall silent, end badly, are late, or the health changes.
 
-A run is ours if it or its deployment carries the tag ``parcferme``.
+A run is ours if it or its deployment carries the tag ``parcferme``, or that of its environment.
 """
 
 from collections.abc import Callable
@@ -14,12 +14,9 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.events.schemas.events import ResourceSpecification
 
 from flows.engine import events
+from flows.engine.environment import tag
 from flows.engine.notify import HEALTH, RUN, Notice
 from flows.engine.revival import DOUBT, NOT_HEARD_OF
-
-#: What every automation of this project is called, and how it is told from the operator's own.
-PREFIX = "parcferme: "
-TAG = "parcferme"
 
 SESSION_FLOW = "publish-session"
 BACKFILL_FLOW = "backfill"
@@ -33,8 +30,15 @@ _OTHER_FLOWS = [
     HEALTH_FLOW,
     "verify",
     "prune",
+    "housekeeping",
     "rebuild-index",
 ]
+
+
+def prefix() -> str:
+    """Return how the name of every automation of this project begins, which tells it from the operator's own."""
+    return f"{tag()}: "
+
 
 _EACH_RUN = "prefect.resource.id"
 _EACH_FLOW = "related:flow:prefect.resource.id"
@@ -249,7 +253,7 @@ def _health_notices(notify: Notify, windows: Windows) -> list[AutomationCore]:
 
 def _automation(name: str, description: str, trigger: EventTrigger, actions: list[ActionTypes]) -> AutomationCore:
     return AutomationCore(
-        name=PREFIX + name, description=description, tags=[TAG], trigger=trigger, actions=[*actions], enabled=True
+        name=prefix() + name, description=description, tags=[tag()], trigger=trigger, actions=[*actions], enabled=True
     )
 
 
@@ -259,7 +263,7 @@ def _mark(state: StateType, message: str) -> ActionTypes:
 
 
 def _our_tag() -> ResourceSpecification:
-    return ResourceSpecification({"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"})
+    return ResourceSpecification({"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{tag()}"})
 
 
 def _flow_runs(*flows: str) -> Related:
@@ -313,7 +317,7 @@ def _on_health(event: str, within: timedelta) -> EventTrigger:
     return EventTrigger(
         posture=Posture.Reactive,
         expect={event},
-        match=ResourceSpecification({"prefect.resource.id": events.HEALTH_RESOURCE}),
+        match=ResourceSpecification({"prefect.resource.id": events.health_resource()}),
         threshold=1,
         within=within,
     )

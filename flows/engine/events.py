@@ -7,6 +7,7 @@ from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL
 from prefect.utilities.urls import url_for
 
+from flows.engine.environment import tag
 from publish.live.runs import RunEntry
 
 _logger = logging.getLogger(__name__)
@@ -27,7 +28,6 @@ _STATES: dict[Kind, str] = {
 HEALTH_CHANGED = "parcferme.health.changed"
 HEALTH_FAILING = "parcferme.health.failing"
 HEALTH_RECOVERED = "parcferme.health.recovered"
-HEALTH_RESOURCE = "parcferme.health"
 SIGN_IN_ENDS = "parcferme.sign-in.ends"
 ARCHIVE_CHANGED = "parcferme.archive.changed"
 ARCHIVE_RESOURCE = "parcferme.archive"
@@ -35,6 +35,11 @@ ARCHIVE_RESOURCE = "parcferme.archive"
 _FAILING = "failing"
 #: Characters; a message is for reading, and Prefect refuses events that are too large.
 _LONGEST_MESSAGE = 2000
+
+
+def health_resource() -> str:
+    """Return what events on the health are about: that of this environment."""
+    return f"{tag()}.health"
 
 
 def emit_session_event(
@@ -45,7 +50,7 @@ def emit_session_event(
     Sent in the background; what is left is sent before the process ends.
     """
     resource = {
-        "prefect.resource.id": f"parcferme.session.{run.year}.{run.round}.{run.session}",
+        "prefect.resource.id": f"{tag()}.session.{run.year}.{run.round}.{run.session}",
         "prefect.resource.name": f"{run.year} {run.event} {run.session}",
     }
     related = [
@@ -81,7 +86,7 @@ def emit_health_event(state: str, previous: str | None, message: str) -> None:
     if state == previous:
         return
     resource = {
-        "prefect.resource.id": HEALTH_RESOURCE,
+        "prefect.resource.id": health_resource(),
         "prefect.resource.name": "parcferme health",
         "parcferme.health.state": state,
     }
@@ -97,7 +102,7 @@ def emit_health_event(state: str, previous: str | None, message: str) -> None:
 
 def emit_sign_in_ends(message: str) -> None:
     """Tell Prefect that somebody has to sign in again before long; said anew as long as it is so."""
-    resource = {"prefect.resource.id": HEALTH_RESOURCE, "prefect.resource.name": "parcferme health"}
+    resource = {"prefect.resource.id": health_resource(), "prefect.resource.name": "parcferme health"}
     _emit(SIGN_IN_ENDS, resource, [], {"state": "degraded", "message": message[:_LONGEST_MESSAGE]})
 
 

@@ -29,7 +29,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled
 
-from flows.engine.session_runs import TAG
+from flows.engine.environment import tag
 
 #: Flows whose runs are of no interest once they have gone well and another one has.
 ROUTINE = ("check-health", "plan-season", "housekeeping")
@@ -116,7 +116,7 @@ class Housekeeper:
 
     def _cancel_untaken(self, due_before: datetime) -> int:
         which = FlowRunFilter(
-            tags=FlowRunFilterTags(all_=[TAG]),
+            tags=FlowRunFilterTags(all_=[tag()]),
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
             next_scheduled_start_time=FlowRunFilterNextScheduledStartTime.model_validate({"before_": due_before}),
         )
@@ -151,7 +151,7 @@ class Housekeeper:
 
 def _ended_before(at: datetime, *states: StateType) -> FlowRunFilter:
     return FlowRunFilter(
-        tags=FlowRunFilterTags(all_=[TAG]),
+        tags=FlowRunFilterTags(all_=[tag()]),
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states))),
         end_time=FlowRunFilterEndTime.model_validate({"before_": at}),
     )

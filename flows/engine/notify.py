@@ -18,12 +18,11 @@ from prefect.events.actions import ActionTypes, CallWebhook, SendNotification
 from prefect.exceptions import ObjectNotFound
 from pydantic import SecretStr
 
+from flows.engine.environment import tag
 from flows.settings import Settings
 from transforms.errors import InputError
 
-WEBHOOK_BLOCK = "parcferme-webhook"
-SLACK_BLOCK = "parcferme-slack"
-MAIL_BLOCK = "parcferme-mail"
+WEBHOOK, SLACK, MAIL = "webhook", "slack", "mail"
 
 #: Of Prefect's blocks, the one for Slack hands every address that is not Slack's to Apprise as it is, ``mailto://``
 #: too; there is none for mail over SMTP.
@@ -143,9 +142,9 @@ def save_channels(settings: Settings) -> Channels:
     webhook, slack, mail = settings.notify_webhook, settings.notify_slack, settings.notify_mail
     headers = {"Content-Type": "application/json"}
     return Channels(
-        webhook=_save(WEBHOOK_BLOCK, Webhook, {"url": webhook, "headers": headers}) if webhook else None,
-        slack=_save(SLACK_BLOCK, _APPRISE_BLOCK, _apprise(slack)) if slack else None,
-        mail=_save(MAIL_BLOCK, _APPRISE_BLOCK, _apprise(mail)) if mail else None,
+        webhook=_save(WEBHOOK, Webhook, {"url": webhook, "headers": headers}) if webhook else None,
+        slack=_save(SLACK, _APPRISE_BLOCK, _apprise(slack)) if slack else None,
+        mail=_save(MAIL, _APPRISE_BLOCK, _apprise(mail)) if mail else None,
         status_url=f"{settings.public_url}/status.html" if settings.public_url else None,
     )
 
@@ -153,28 +152,32 @@ def save_channels(settings: Settings) -> Channels:
 def remove_unused_blocks(client: SyncPrefectClient, channels: Channels) -> None:
     """Delete the stored addresses of channels that are no longer configured."""
     stored = (
-        (channels.webhook, Webhook, WEBHOOK_BLOCK),
-        (channels.slack, _APPRISE_BLOCK, SLACK_BLOCK),
-        (channels.mail, _APPRISE_BLOCK, MAIL_BLOCK),
+        (channels.webhook, Webhook, WEBHOOK),
+        (channels.slack, _APPRISE_BLOCK, SLACK),
+        (channels.mail, _APPRISE_BLOCK, MAIL),
     )
-    for used, kind, name in stored:
+    for used, kind, channel in stored:
         if used is not None:
             continue
         try:
-            document = client.read_block_document_by_name(name, kind.get_block_type_slug())
+            document = client.read_block_document_by_name(_block_name(channel), kind.get_block_type_slug())
         except ObjectNotFound:
             continue
         client.delete_block_document(document.id)
 
 
-def _save(name: str, kind: type[Block], fields: dict[str, Any]) -> UUID:
+def _block_name(channel: str) -> str:
+    return f"{tag()}-{channel}"
+
+
+def _save(channel: str, kind: type[Block], fields: dict[str, Any]) -> UUID:
     block = kind(**fields)
     # Apprise leaves out what it cannot read, and would then send to nobody.
     apprise = getattr(block, "_apprise_client", None)
     if apprise is not None and not len(apprise):
-        variable = f"PARCFERME_NOTIFY_{name.removeprefix('parcferme-').upper()}"
+        variable = f"PARCFERME_NOTIFY_{channel.upper()}"
         raise InputError(
             f"{variable} is not an address that can be sent to (it is not shown: it may hold a password). "
             "See https://github.com/caronc/apprise/wiki for how it is written, and set it again."
         )
-    return cast(UUID, block.save(name, overwrite=True))
+    return cast(UUID, block.save(_block_name(channel), overwrite=True))

@@ -26,6 +26,7 @@ from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Cancelling, Scheduled
 
+from flows.engine.environment import own_name, own_path, tag
 from flows.engine.parameters import SessionName
 from flows.session_times import RECHECK_NAMES
 from transforms.errors import InputError
@@ -35,7 +36,7 @@ _CANCELLED_WITH_BACKFILL = "The backfill it belongs to was cancelled."
 PUBLISH_SESSION = "publish-session/publish-session"
 FETCH_SESSION = "fetch-session/fetch-session"
 BACKFILL = "backfill/backfill"
-#: On everything that is ours.
+#: On everything that is ours, where no environment has a name: see ``flows.engine.environment``.
 TAG = "parcferme"
 #: On runs made for a date of the calendar.
 PLANNED_TAG = "planned"
@@ -105,10 +106,11 @@ class SessionRuns:
         self.client = client
         self._deployment = deployment
         try:
-            self.deployment_id = client.read_deployment_by_name(deployment).id
+            self.deployment_id = client.read_deployment_by_name(own_path(deployment)).id
         except ObjectNotFound as error:
             raise InputError(
-                f"The deployment {deployment} is not registered with this Prefect server. Run `parcferme deploy`."
+                f"The deployment {own_path(deployment)} is not registered with this Prefect server. "
+                "Run `parcferme deploy`."
             ) from error
 
     def find(
@@ -156,8 +158,8 @@ class SessionRuns:
             parameters=parameters,
             scheduled_time=new.at,
             flow_run_name=name_of(parameters, new.tags),
-            tags=[TAG, season_tag(new.year), session_tag(new.year, new.event, new.code), *new.tags],
-            idempotency_key=new.key,
+            tags=[tag(), season_tag(new.year), session_tag(new.year, new.event, new.code), *new.tags],
+            idempotency_key=own_name(new.key),
             timeout=0,
             as_subflow=new.is_child,
         )

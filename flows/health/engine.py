@@ -23,8 +23,9 @@ from prefect.client.schemas.objects import StateType, WorkerStatus
 from prefect.client.schemas.sorting import DeploymentSort, FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
+from flows.engine.environment import plain_name, tag
 from flows.engine.parameters import SessionName
-from flows.engine.session_runs import TAG, session_tag
+from flows.engine.session_runs import session_tag
 from flows.health.runs import (
     BACKFILL,
     CHECK_HEALTH,
@@ -71,14 +72,14 @@ class Engine:
     def _read_deployments(self) -> dict[UUID, DeploymentFact]:
         if self._deployments is None:
             found = self._client.read_deployments(
-                deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG])),
+                deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[tag()])),
                 work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[self._pool])),
                 sort=DeploymentSort.NAME_ASC,
                 limit=_PAGE,
             )
             self._deployments = {
                 deployment.id: DeploymentFact(
-                    deployment.name,
+                    plain_name(deployment.name),
                     deployment.paused,
                     _aware(deployment.created),
                     lacks_runs=self._lacks_runs(deployment),

@@ -6,11 +6,18 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterName, TaskRunFilterState
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterTags,
+    TaskRunFilter,
+    TaskRunFilterName,
+    TaskRunFilterState,
+)
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.sorting import TaskRunSort
 from prefect.exceptions import ObjectNotFound
 
+from flows.engine.environment import tag
 from flows.engine.progress import STAGES
 from flows.health.engine import Engine
 from flows.health.machine import read_free_bytes, read_sign_in
@@ -106,6 +113,7 @@ def _stage_metrics(client: SyncPrefectClient, now: datetime) -> Iterator[Metric]
                 name=TaskRunFilterName(like_=stage),
                 state=TaskRunFilterState.model_validate({"type": {"any_": [StateType.COMPLETED]}}),
             ),
+            flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[tag()])),
             sort=TaskRunSort.END_TIME_DESC,
             limit=_MOST,
         )

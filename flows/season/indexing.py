@@ -7,7 +7,7 @@ from flows.upstream.client import Client
 from publish.season import index as season
 from publish.season.aliases import follow_schedule
 from publish.season.catalog import update_catalog
-from publish.season.tables import rebuild_tables
+from publish.season.rebuild import rebuild_tables
 from publish.stores.base import Store
 
 

@@ -9,7 +9,6 @@ from flows.session.status import is_silent, sweep_status
 from flows.session_ref import SessionRef
 from flows.settings import Settings, read_settings
 from publish.contract.dictionary import schema_documents
-from publish.contract.page import dictionary_page
 from publish.live import status
 from publish.live.health import holds, update_health
 from publish.live.runs import RunningEntry, has_long_runs, read_running, reconcile
@@ -55,7 +54,7 @@ def prepare_destination(
 
 
 def _static_files() -> dict[str, bytes]:
-    return schema_documents() | dictionary_page() | reader_files() | site_files()
+    return schema_documents() | reader_files() | site_files()
 
 
 def _living(store: Store, year: int, now: datetime) -> set[str]:

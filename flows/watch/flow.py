@@ -7,11 +7,11 @@ from typing import Any
 from prefect import flow, get_client, get_run_logger
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
-from prefect.events.filters import EventFilter, EventNameFilter
+from prefect.events.filters import EventFilter, EventNameFilter, EventResourceFilter
 from prefect.states import Completed
 
 from flows.destination import open_destination
-from flows.engine.events import HEALTH_CHANGED, emit_health_event, emit_sign_in_ends
+from flows.engine.events import HEALTH_CHANGED, emit_health_event, emit_sign_in_ends, health_resource
 from flows.engine.outages import ride_out_outages
 from flows.engine.session_runs import FETCH_SESSION, PUBLISH_SESSION, session_runs
 from flows.health.gather import gather_checks
@@ -98,7 +98,10 @@ def _announced_state(client: SyncPrefectClient) -> str | None:
     Not what the document says: a run may have changed it since, which nobody was told.
     """
     try:
-        page = client.read_events(EventFilter(event=EventNameFilter(name=[HEALTH_CHANGED])), limit=1)
+        ours = EventFilter(
+            event=EventNameFilter(name=[HEALTH_CHANGED]), resource=EventResourceFilter(id=[health_resource()])
+        )
+        page = client.read_events(ours, limit=1)
     except Exception as error:
         get_run_logger().warning("The last health event cannot be read: %s", error)
         return None

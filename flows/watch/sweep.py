@@ -21,11 +21,11 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Crashed
 
+from flows.engine.environment import own_path, tag
 from flows.engine.listing import list_planned
 from flows.engine.revival import Fate, is_heard_of, resume_wait, revive, was_silent, welcome_back
 from flows.engine.session_runs import (
     BACKFILL,
-    TAG,
     SessionRuns,
     backfill_name,
     cancel_runs_of,
@@ -171,7 +171,7 @@ def _crashed_backfills(client: SyncPrefectClient, now: datetime) -> list[FlowRun
     One that is put back finds what it has made by the names it gave it, and waits for that.
     """
     try:
-        deployment = client.read_deployment_by_name(BACKFILL).id
+        deployment = client.read_deployment_by_name(own_path(BACKFILL)).id
     except ObjectNotFound:
         return []
     crashed = [run for run in _lately_crashed(client, now) if run.deployment_id == deployment]
@@ -203,7 +203,7 @@ def _name_waiting_backfills(client: SyncPrefectClient) -> None:
 def _lately_crashed(client: SyncPrefectClient, now: datetime) -> list[FlowRun]:
     """Return the runs of all our flows that crashed lately."""
     return client.read_flow_runs(
-        deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG])),
+        deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[tag()])),
         flow_run_filter=FlowRunFilter(
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CRASHED])),
             end_time=FlowRunFilterEndTime.model_validate({"after_": now - _REVIVED_FOR}),

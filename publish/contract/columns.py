@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from publish.encode.parquet import type_name
 from publish.structs import Count, Document, Part, about
 from transforms import declare
-from transforms.columns import IDENTITY, TABLES
+from transforms.columns import IDENTITY, OF_ALL_SEASONS, OF_THE_SEASON, TABLES
 from transforms.frames import CHANNELS
 
 
@@ -28,6 +28,10 @@ class Table(Part):
     document: Annotated[str | None, about("The JSON document with the same rows")]
     columns: tuple[Column, ...]
     sources: Annotated[tuple[str, ...], about("Where its values come from; licence in index.json says more")]
+    files: Annotated[
+        tuple[Literal["session", "season", "all"], ...],
+        about("What there is a file of: each session, a season, all seasons"),
+    ]
 
 
 class Channel(Part):
@@ -53,13 +57,13 @@ class Columns(Document, tag="parcferme/columns/1"):
 def column_dictionary() -> Columns:
     """Return every column of every table and every channel of the frame chunks, with type, unit and meaning."""
     return Columns(
-        tables={name: _table(table) for name, table in TABLES.items()},
+        tables={name: _table(table) for name, table in (TABLES | OF_THE_SEASON).items()},
         channels={channel.name: _channel(channel) for channel in CHANNELS},
     )
 
 
 def _table(table: declare.Table) -> Table:
-    columns = (*IDENTITY.values(), *table.columns)
+    columns = table.columns if table.is_of_season else (*IDENTITY.values(), *table.columns)
     return Table(
         table.row,
         bool(table.recorded),
@@ -67,7 +71,14 @@ def _table(table: declare.Table) -> Table:
         table.document or None,
         tuple(map(column_entry, columns)),
         table.sources,
+        _files_of(table),
     )
+
+
+def _files_of(table: declare.Table) -> tuple[Literal["session", "season", "all"], ...]:
+    session: tuple[Literal["session"], ...] = () if table.is_of_season else ("session",)
+    season: tuple[Literal["season"], ...] = () if table.is_by_car else ("season",)
+    return (*session, *season, *(("all",) if table.name in OF_ALL_SEASONS else ()))
 
 
 def column_entry(column: declare.Column) -> Column:

@@ -10,12 +10,13 @@ from publish.contract.schemas import document_schemas
 from publish.encode.files import dump_json
 from publish.licence import licence_page
 from publish.structs import encode_document
-from transforms.columns import IDENTITY, TABLES
+from transforms.columns import IDENTITY, OF_THE_SEASON, TABLES
 from transforms.declare import Column, Table
 
 #: Where the documents below live, relative to the base URL.
 FOLDER = "v1/schemas"
 
+_ALL = TABLES | OF_THE_SEASON
 _COLUMN_HEADS = "column | type | unit | meaning | null means"
 
 
@@ -43,16 +44,18 @@ def _page_lines() -> Iterator[str]:
     names = ", ".join(f"`{column.name}`" for column in IDENTITY.values())
     yield "# Tables and columns"
     yield ""
-    yield "Every Parquet table of a session, and every channel of its frames. `columns.json` is the same for programs."
+    yield "Every Parquet table of a session, those of a season, every channel of frames. `columns.json` is the same for"
+    yield "programs."
     yield "Where tables come from, and on which terms, stands in [licence.md](licence.md)."
     yield ""
     yield from _grid(
-        "table | one row is | sorted by | comes from", ([name, *_facts(table)] for name, table in TABLES.items())
+        "table | one row is | sorted by | comes from", ([name, *_facts(table)] for name, table in _ALL.items())
     )
-    yield f"In front of every table, in every row, stand {names}."
+    seasons = " and ".join(f"`{name}`" for name in OF_THE_SEASON)
+    yield f"In front of every table, in every row, stand {names}; not of {seasons}, which only a season has."
     yield ""
     yield from _grid(_COLUMN_HEADS, (_facts_of_column(column) for column in IDENTITY.values()))
-    for name, table in TABLES.items():
+    for name, table in _ALL.items():
         yield f"## {name}"
         yield ""
         if table.document:

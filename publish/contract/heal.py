@@ -25,10 +25,8 @@ from publish.encode.manifest import Manifest, ManifestObject, content_name, name
 from publish.revisions.copies import remove_objects
 from publish.revisions.latest import Latest, read_latest, rename
 from publish.revisions.stored import find_content, read_revision
-from publish.season.catalog import update_catalog
-from publish.season.csv_copies import follow_with_csv
 from publish.season.finish import finish_publication, settle_unowned_rows
-from publish.season.tables import follow_files
+from publish.season.rebuild import follow_all
 from publish.stores.base import Conflict, Store
 from publish.stores.parallel import OnProgress, in_parallel
 from publish.stores.shared_documents import update_document
@@ -59,9 +57,7 @@ def heal_store(store: Store, now: datetime, on_progress: OnProgress | None = Non
             on_progress(done, len(names))
     for year in sorted(years):
         settle_unowned_rows(store, year)
-        follow_files(store, year, doubting=True)
-        follow_with_csv(store, year, doubting=True)
-    update_catalog(store, doubting=True)
+        follow_all(store, year, doubting=True)
     for session_key in _remove_foreign_copies(store):
         if read_latest_or_none(store, session_key) is not None:  # published just now
             finish_publication(store, session_key, now)

@@ -25,13 +25,14 @@ from publish.season.csv_copies import csv_key, csv_of_nothing, without_csv
 from publish.season.document import Season, published_in
 from publish.season.files import Files, SeasonTable, TableFile, as_listed, table_files
 from publish.season.index import RootIndex, agrees
+from publish.season.own_tables import own_behind
 from publish.season.static_files import Site
 from publish.season.tables import is_in_all_seasons, tables_behind
 from publish.stores.base import Store
 from publish.stores.parallel import WORKERS, OnProgress, in_parallel
 from publish.stores.shared_documents import read_document
 from publish.structs import Kind, decode_document
-from transforms.columns import OF_ALL_SEASONS, OF_SEASONS
+from transforms.columns import OF_ALL_SEASONS, OF_SEASONS, OF_THE_SEASON
 from transforms.errors import PublicationError
 
 COPY_FOLDERS = ("v1/parquet/", "telemetry/")
@@ -256,7 +257,7 @@ def _check_copy_folders(store: Store, tallies: list[_Tally], around: _Tally) -> 
         return  # whose they are cannot be said; what keeps it from being said is told already
     known = {target for tally in tallies for target in tally.copies}
     years = {tally.latest.year for tally in tallies if tally.latest}
-    known |= {keys.season_table(table, year) for table in OF_SEASONS for year in years}
+    known |= {keys.season_table(table, year) for table in OF_SEASONS | OF_THE_SEASON for year in years}
     known |= {keys.all_seasons_table(table) for table in OF_ALL_SEASONS}
     for folder in COPY_FOLDERS:
         for row in store.list(folder):
@@ -299,6 +300,9 @@ def _check_season_tables(store: Store, published: Iterable[Latest], around: _Tal
             files = _read(store, key, Files, _Tally())
             for table in tables_behind(files) if files else ():
                 tally.add(key, f"the season's table {table} is not made of what it lists. {_HEAL}")
+            season = _read(store, keys.season(year), Season, _Tally())
+            for table in own_behind(season, files) if files and season else ():
+                tally.add(key, f"the season's table {table} is not made of its index and results. {_HEAL}")
             made = files.season_tables if files else ()
             problems = in_parallel(partial(_season_problem, store, year), made)
             for one, problem in zip(made, problems, strict=True):

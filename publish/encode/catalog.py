@@ -16,11 +16,12 @@ import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 
 from publish import keys
-from transforms.columns import OF_ALL_SEASONS, OF_SEASONS, TABLES, published_schema
+from transforms.columns import OF_ALL_SEASONS, OF_THE_SEASON, TABLES, published_schema
 from transforms.errors import PublicationError
 
 #: The oldest storage that DuckDB promises to read: every DuckDB from 1.0 on opens the file.
 _STORAGE = "v1.0.0"
+_ALL = TABLES | OF_THE_SEASON
 
 
 def has_duckdb() -> bool:
@@ -39,8 +40,8 @@ def catalog_sql(base_url: str, seasons: Mapping[str, Sequence[int]]) -> str:
 
 def _statements(base_url: str, seasons: Mapping[str, Sequence[int]], schema: str) -> Iterator[str]:
     base_url = base_url.replace("'", "''")
-    for name, table in TABLES.items():
-        if name not in OF_SEASONS:
+    for name, table in _ALL.items():
+        if table.is_by_car:
             where = f"'{base_url}/{keys.TABLE_COPIES}{name}/' || season || '/' || session || '.parquet'"
             yield (
                 f"CREATE OR REPLACE MACRO {schema}{name}(season, session) AS TABLE SELECT * FROM read_parquet({where});"
@@ -104,7 +105,7 @@ class _Declared(AbstractFileSystem):  # type: ignore[misc]
 
 
 def _empty_file(path: str) -> bytes:
-    (name,) = (part for part in path.removesuffix(".parquet").split("/")[-2:] if part in OF_SEASONS)
+    (name,) = (part for part in path.removesuffix(".parquet").split("/")[-2:] if part in _ALL)
     out = io.BytesIO()
-    pq.write_table(published_schema(TABLES[name]).empty_table(), out)
+    pq.write_table(published_schema(_ALL[name]).empty_table(), out)
     return out.getvalue()

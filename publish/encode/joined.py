@@ -94,13 +94,12 @@ def rows_of(rows: pa.Table, column: str, numbers: set[int]) -> pa.Table:
 def join(table: Table, parts: Parts, rows: list[pa.Table]) -> bytes:
     """Return ``rows`` of ``table``, one after the other, as one file that says it is made of ``parts``."""
     schema = published_schema(table)
-    joined = pa.concat_tables([schema.empty_table(), *rows]).sort_by(
-        [("year", "ascending"), ("session_key", "ascending")]
-    )
+    parted_by = [name for name in ("year", "session_key") if name in schema.names]
+    joined = pa.concat_tables([schema.empty_table(), *rows]).sort_by([(name, "ascending") for name in parted_by])
     said = {"hashes": parts.hashes, "columns": parts.columns, "since": parts.since}
     metadata = {b"licence": licence_text(table.sources), _METADATA: json.dumps(said, sort_keys=True)}
     encodings = column_encodings(schema)
-    order = ["year", "session_key", *table.sorted_by]
+    order = [*parted_by, *(name for name in table.sorted_by if name not in parted_by)]
     out = io.BytesIO()
     pq.write_table(
         joined.replace_schema_metadata(metadata),

@@ -4,5 +4,6 @@ Promises: a document says when it was written and how long it holds; concurrent 
 May import ``season``, ``revisions`` and ``stores``.
 
 - ``status``: progress of the run that makes a session. ``runs``: which runs work, ended and come. ``health``: is the
-  system well. ``metrics``: figures for Prometheus. ``invalidation``: CloudFront is told.
+  system well. ``metrics``: figures for Prometheus. ``plan``: which runs would be made next.
+  ``invalidation``: CloudFront is told.
 """

@@ -22,6 +22,7 @@ from publish.season.document import (
 )
 from publish.season.finish import finish_publication, settle_unowned_rows
 from publish.season.index import published_of_year, read_season, update_season
+from publish.season.own_tables import follow_season
 from publish.stores.base import Conflict, RefusedError, Store
 from publish.stores.parallel import in_parallel
 from publish.stores.shared_documents import read_document
@@ -57,7 +58,10 @@ def follow_schedule(
     """
     for _ in range(_ATTEMPTS):
         with suppress(Conflict):
-            return _follow(store, year, events, now, all_sessions)
+            written = _follow(store, year, events, now, all_sessions)
+            if written:
+                follow_season(store, year)
+            return written
     raise PublicationError(
         f"{keys.season(year)} in {store.uri} was changed by other runs each of the {_ATTEMPTS} times this one was to "
         "follow the calendar. See what else writes it, then run again."

@@ -15,7 +15,7 @@ from publish.encode.catalog import catalog_database, catalog_sql, has_duckdb
 from publish.season.index import update_root_index
 from publish.stores.base import Conflict, Store, Stored
 from publish.structs import Document, Sha256, Year, about, decode_document, encode_document
-from transforms.columns import OF_SEASONS
+from transforms.columns import OF_SEASONS, OF_THE_SEASON
 from transforms.errors import PublicationError
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def listed_seasons(store: Store) -> dict[str, tuple[int, ...]]:
     for row in store.list(keys.SEASON_TABLES):
         table, _, file = row.key.removeprefix(keys.SEASON_TABLES).partition("/")
         year = file.removesuffix(".parquet")
-        if table in OF_SEASONS and year.isdecimal():
+        if table in OF_SEASONS | OF_THE_SEASON and year.isdecimal():
             found.setdefault(table, set()).add(int(year))
     return {table: tuple(sorted(found[table])) for table in sorted(found)}
 

@@ -11,13 +11,11 @@ from msgspec.structs import replace
 from publish import keys
 from publish.revisions.copies import remove_objects, settle_copies
 from publish.revisions.latest import Latest, read_latest
-from publish.season.catalog import update_catalog
 from publish.season.changes import note_changes
-from publish.season.csv_copies import follow_with_csv
 from publish.season.document import home_in, published_in
 from publish.season.files import list_files
 from publish.season.index import agrees, all_latest, read_season, update_season
-from publish.season.tables import follow_files
+from publish.season.rebuild import follow_all
 from publish.stores.base import Conflict, Store
 from publish.stores.shared_documents import update_document
 from transforms.errors import PublicationError
@@ -38,7 +36,7 @@ def finish_publication(
     :func:`~publish.season.index.update_season`: for whoever has just made another revision current. ``former_round`` is
     a number its rows may still lie under.
 
-    Costs some thirty requests for a race when there is nothing to do, most of them questions for the copies' hashes.
+    Costs some forty requests for a race when there is nothing to do, most of them questions for the copies' hashes.
     Once that has been found out long after the revision became current, ``latest.json`` says so (:func:`is_settled`).
 
     :raises PublicationError: the session was never published, or its current revision is gone.
@@ -57,9 +55,7 @@ def finish_publication(
             for number in sorted(rounds - {latest.round}):
                 settle_rows(store, latest.year, number)
             list_files(store, latest.year, [session_key])
-            follow_files(store, latest.year)
-            follow_with_csv(store, latest.year)
-            update_catalog(store)
+            follow_all(store, latest.year)
             note_changes(store, [session_key])
             _note_settled(store, latest, now)
             return written

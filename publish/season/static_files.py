@@ -137,6 +137,7 @@ def _links(files: Mapping[str, bytes]) -> dict[str, str | dict[str, str]]:
         ("viewer", keys.VIEWER),
         ("status_page", keys.STATUS_PAGE),
         ("truth_page", keys.TRUTH_PAGE),
+        ("data_page", keys.DATA_PAGE),
         ("develop_page", keys.DEVELOP_PAGE),
         ("dictionary_page", keys.DICTIONARY_PAGE),
     )

@@ -19,9 +19,8 @@ from msgspec.structs import replace
 
 from publish import keys
 from publish.encode.joined import Parts, columns_digest, join, read_parts, read_rows, rows_of, short_hash
-from publish.season.csv_copies import follow_with_csv
-from publish.season.files import Files, SeasonTable, list_files
-from publish.season.index import all_latest, read_years
+from publish.season.files import Files, SeasonTable
+from publish.season.index import read_years
 from publish.stores.base import Conflict, Store, Stored
 from publish.stores.parallel import in_parallel
 from publish.stores.shared_documents import read_document, update_document
@@ -86,14 +85,6 @@ def follow_files(store: Store, year: int, *, doubting: bool = False) -> bool:
     )
 
 
-def rebuild_tables(store: Store, year: int) -> bool:
-    """Make the list of a season's files anew from every ``latest.json``, and what follows it from the list."""
-    session_keys = [latest.session_key for latest in all_latest(store) if latest.year == year]
-    listed = list_files(store, year, session_keys)
-    followed = follow_files(store, year, doubting=True)
-    return follow_with_csv(store, year, doubting=True) or followed or listed
-
-
 @dataclass
 class _Behind:
     """One table that is to be brought up to date: its files as they were before the list was read."""
@@ -147,9 +138,12 @@ def _bring_up(store: Store, files: Files, behind: _Behind) -> _Made:
         return _Made(name, wanted.digest, None)
     data, parts = _season_file(store, files, behind, wanted, known)
     if parts is not known:
-        _write_over(store, keys.season_table(name, files.year), data, behind.season)
+        write_over(store, keys.season_table(name, files.year), data, behind.season)
     if name in OF_ALL_SEASONS:
-        _bring_up_all(store, files, behind, data, parts.digest)
+        stored = None if behind.is_damaged else behind.all_seasons
+        bring_up_all(
+            store, files.year, behind.table, behind.all_seasons, data, parts.digest, is_known=stored is not None
+        )
     entry = SeasonTable(
         name,
         keys.season_table(name, files.year),
@@ -204,34 +198,48 @@ def _rows_in(store: Store, key: str, stored: Stored | None, table: Table) -> pa.
     return None
 
 
-def _bring_up_all(store: Store, files: Files, behind: _Behind, season: bytes, digest: str) -> None:
-    """Write the file of all seasons if it has other rows of this one; where there is none, with all other seasons."""
-    table, stored = behind.table, behind.all_seasons
+def bring_up_all(
+    store: Store,
+    year: int,
+    table: Table,
+    stored: Stored | None,
+    season: bytes,
+    digest: str,
+    *,
+    is_known: bool = True,
+) -> None:
+    """Write the file of all seasons if it has other rows of ``year``; where there is none, with all other seasons.
+
+    ``stored`` is what there was before the season was read, ``season`` its file, which ``digest`` says what it is made
+    of. What is not ``is_known`` to be right is made anew.
+
+    :raises Conflict: the file has become another one.
+    """
     key, columns = keys.all_seasons_table(table.name), columns_digest(table)
-    known = None if stored is None or behind.is_damaged else read_parts(stored.data)
+    known = None if stored is None or not is_known else read_parts(stored.data)
     others, rows = dict[int, str](), list[pa.Table]()
     before = None
     if stored is not None and known is not None and known.columns == columns:
-        if known.hashes.get(files.year) == digest:
+        if known.hashes.get(year) == digest:
             return
         before = _rows_in(store, key, stored, table)
     if known is not None and before is not None:
-        others = {year: sha256 for year, sha256 in known.hashes.items() if year != files.year}
+        others = {other: sha256 for other, sha256 in known.hashes.items() if other != year}
         rows = [rows_of(before, "year", set(others))]
     else:
-        for year in read_years(store):
-            other = store.read(keys.season_table(table.name, year)) if year != files.year else None
-            parts = None if other is None else read_parts(other.data)
-            found = None if parts is None else _rows_in(store, keys.season_table(table.name, year), other, table)
+        for other in read_years(store):
+            file = store.read(keys.season_table(table.name, other)) if other != year else None
+            parts = None if file is None else read_parts(file.data)
+            found = None if parts is None else _rows_in(store, keys.season_table(table.name, other), file, table)
             if parts is not None and found is not None:
-                others[year] = parts.digest
+                others[other] = parts.digest
                 rows.append(found)
     rows.append(read_rows(season, table))
-    parts = Parts({**others, files.year: digest}, columns, 0)
-    _write_over(store, key, join(table, parts, rows), stored)
+    write_over(store, key, join(table, Parts({**others, year: digest}, columns, 0), rows), stored)
 
 
-def _write_over(store: Store, key: str, data: bytes, before: Stored | None) -> None:
+def write_over(store: Store, key: str, data: bytes, before: Stored | None) -> None:
+    """Write over what there was ``before``, or where there was nothing; Conflict if there is something else."""
     store.write(key, data, if_match=before.etag if before else None, if_none_match=before is None)
 
 
@@ -268,8 +276,9 @@ def _damaged(store: Store, files: Files) -> set[str]:
         info = store.head(made.url)
         return info is None or info.sha256 != made.sha256 or not is_in_all_seasons(store, files.year, made)
 
-    found = in_parallel(is_damaged, files.season_tables)
-    return {made.table for made, wrong in zip(files.season_tables, found, strict=True) if wrong}
+    said = [made for made in files.season_tables if made.table in OF_SEASONS]
+    found = in_parallel(is_damaged, said)
+    return {made.table for made, wrong in zip(said, found, strict=True) if wrong}
 
 
 def is_in_all_seasons(store: Store, year: int, made: SeasonTable) -> bool:

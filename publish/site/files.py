@@ -1,4 +1,4 @@
-"""The pages, the viewer and the status page, as files to publish.
+"""The pages as files to publish; the dictionary is made from its declaration, the others are as written.
 
 What a page loads lies in a folder named by the hash of all of it, so that no browser and no cache ever mixes two
 versions.
@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 from publish import keys
+from publish.contract.page import dictionary_page
 from publish.versions import version_of
 
 #: The pages themselves, whose names never change.
-PAGES = ("index.html", "status.html", "truth.html", "develop.html")
+PAGES = ("index.html", "status.html", "truth.html", "data.html", "develop.html")
 _SUFFIXES = (".js", ".css", ".svg")
 
 
@@ -20,7 +21,8 @@ def site_files() -> dict[str, bytes]:
     folder = files("publish") / "site"
     loaded = (part for part in folder.iterdir() if part.name.endswith(_SUFFIXES))
     parts = {part.name: part.read_bytes() for part in loaded}
-    return versioned({page: (folder / page).read_bytes() for page in PAGES}, parts)
+    pages = {page: (folder / page).read_bytes() for page in PAGES} | dictionary_page()
+    return versioned(pages, parts)
 
 
 def versioned(pages: Mapping[str, bytes], parts: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -31,12 +31,11 @@ export class Tools {
     this.kind = element("select", { "aria-label": "Kind of event" }, ...KINDS.map(([value, text]) => element("option", { value }, text)));
     /** What has just been gone to. */
     this.said = element("span", { class: "said muted", role: "status" });
-    const lap = player.session.isRace ? "Lap" : "Lap or part";
     /** @type {Tool[]} */
     this.tools = [
       { name: "Restart", key: "r", title: "Back to the start", run: () => player.seek(player.session.startMs) },
-      { name: `‹ ${lap}`, key: "[", title: "Beginning of the lap, or of the one before: the chosen car's, else the leader's", run: () => this.goLap(-1) },
-      { name: `${lap} ›`, key: "]", title: "Next lap: of the chosen car, else of the leader", run: () => this.goLap(1) },
+      { name: "‹ Lap", key: "[", title: "Beginning of the lap, or of the one before: the chosen car's, else the leader's; of the part where cars drive for a time", run: () => this.goLap(-1) },
+      { name: "Lap ›", key: "]", title: "Next lap of the chosen car, else of the leader; next part where cars drive for a time", run: () => this.goLap(1) },
       { name: "‹ Event", key: ",", title: "What happened before: to the chosen car, else to all", run: () => this.goEvent(-1) },
       { name: "Event ›", key: ".", title: "What happens next: to the chosen car, else to all", run: () => this.goEvent(1) },
       { name: "Go to…", key: "g", title: "A lap, a time since the start or a time of day", run: () => this.openGoTo() },

@@ -252,6 +252,7 @@ export interface SiteIndex {
   schema: string;
   contract: number;
   seasons: { year: number; index: string }[];
+  links?: Record<string, string | Record<string, string>>;
   session_types?: SessionType[];
 }
 

@@ -36,7 +36,7 @@ export function weatherHistory(rows, { timeMs, knownMs, durationMs }) {
   const x = (ms) => ((ms / durationMs) * WIDTH).toFixed(1);
   /** @param {number} degrees to be placed */
   const y = (degrees) => (2 + ((high - degrees) / (high - low)) * (HEIGHT - RAIN - 4)).toFixed(1);
-  const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "history", role: "img", "aria-label": spoken(known) });
+  const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "weather-lines", role: "img", "aria-label": spoken(known) });
   known.forEach((row, index) => {
     const from = Number(row.time_ms);
     const to = Number(known[index + 1]?.time_ms ?? Math.min(knownMs, durationMs, from + 60_000));

@@ -175,7 +175,9 @@ def children(made: Installation, backfill: str) -> list[dict[str, Any]]:
 
 def check(made: Installation, version: Version, backfill: str, before: dict[str, Any], old: dict[str, str]) -> None:
     """Wait for the backfill and hold everything against what was there before."""
-    ended = made.wait_for_state(backfill, "Completed", "Failed", "Crashed", "Cancelled", timeout_s=1800)
+    # It looks every ten minutes, too: what was told to stop is put back by it.
+    made.start_run("check-health")
+    ended = made.wait_for_state(backfill, "Completed", "Failed", "Cancelled", timeout_s=1800)
     runs = children(made, backfill)
     states = Counter(run["state_name"] for run in runs)
     _tell(f"  the backfill is {ended['state_name']}: {ended['state']['message']}; its runs: {dict(states)}")

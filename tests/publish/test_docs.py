@@ -29,7 +29,7 @@ from publish.season.catalog import update_catalog
 from publish.season.index import Event, ScheduledSession, update_season
 from publish.stores.base import Store
 from publish.stores.folder import FileStore
-from transforms.columns import TABLES
+from transforms.columns import OF_THE_SEASON, TABLES
 from transforms.session_types import SESSION_CODES
 
 NOW = datetime(2024, 3, 10, 12, tzinfo=UTC)
@@ -206,7 +206,7 @@ def test_known_faults_are_of_kinds_that_are_explained(site: SimpleNamespace) -> 
 
 
 def test_pages_list_what_there_is() -> None:
-    assert first_column("tables.md", "Every Parquet table") == list(TABLES)
+    assert first_column("tables.md", "Every Parquet table") == list(TABLES | OF_THE_SEASON)
     schemas = {key.rpartition("/")[2].removesuffix(".json") for key in schema_documents() if key.endswith(".json")}
     documents = PAGES["format.md"].partition("\n## Documents")[2].partition("\n\nA **session**")[0]
     second = [line.split("|")[2] for line in documents.splitlines() if line.startswith("|")]

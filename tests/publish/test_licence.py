@@ -15,11 +15,11 @@ from publish.licence import LICENCE, UNOFFICIAL, licence_text
 from publish.season.index import RootIndex, update_root_index
 from publish.site.files import PAGES, site_files
 from publish.structs import decode_document
-from transforms.columns import TABLES
+from transforms.columns import OF_THE_SEASON, TABLES
 
 
 def test_every_table_and_document_has_sources_that_are_known(tmp_path: Path) -> None:
-    assert set(TABLES) | {"track", "quality"} == set(LICENCE.made_of)
+    assert set(TABLES | OF_THE_SEASON) | {"track", "quality"} == set(LICENCE.made_of)
     assert all(sources and set(sources) <= set(LICENCE.sources) for sources in LICENCE.made_of.values())
     assert LICENCE.made_of["weather"] == ("timing",) and "results" in LICENCE.made_of["results"]
 

@@ -34,6 +34,7 @@ from flows.engine.revival import (
 from flows.engine.session_runs import PLANNED_TAG, TAG, NewRun, SessionRuns, backfill_tag, kind_tag
 from flows.season.ahead import publish_plan
 from flows.season.fan_out import Order, fan_out
+from flows.season.operations import housekeeping
 from flows.session.flow import publish_session
 from flows.session.reports import PublishReport
 from flows.session.status import StatusSink
@@ -409,3 +410,5 @@ def test_housekeeping_removes_what_nobody_looks_at_any_more(world: World) -> Non
     assert client.read_workers_for_work_pool("tidied", limit=1, offset=0) == []
     assert tidy(61) == Removed(0, 1, 0, 0), "what was cancelled has ended"
     assert world.state_of(strange).name == "Completed"
+    state = housekeeping(return_state=True)
+    assert state.message == "Removed 0 routine runs, 0 other runs, 0 that nobody took up, 0 workers."

@@ -27,7 +27,7 @@ from publish.revisions.latest import Changes, Summary, step_back, succeed
 from publish.season.document import Event, IndexedSession, Published, ScheduledSession, season_document
 from publish.season.index import RootIndex, SeasonLink
 from publish.structs import encode_document
-from transforms.columns import TABLES
+from transforms.columns import OF_THE_SEASON, TABLES
 from transforms.frames import CHANNELS
 
 ME = IDENTITY_OF_SESSION
@@ -229,27 +229,28 @@ def test_the_dictionary_has_every_column_and_channel():
     made = SCHEMAS["columns"]
     assert problems("dictionary", made) == []
     assert made == json.loads(encode_document(column_dictionary()))
-    assert list(made["tables"]) == list(TABLES)
-    for name, table in TABLES.items():
+    assert list(made["tables"]) == list(TABLES | OF_THE_SEASON)
+    identity = ["year", "round", "event", "session", "session_key"]
+    for name, table in (TABLES | OF_THE_SEASON).items():
         entries = made["tables"][name]["columns"]
-        assert [c["name"] for c in entries[5:]] == table.names
-        assert [c["name"] for c in entries[:5]] == ["year", "round", "event", "session", "session_key"]
+        assert [c["name"] for c in entries] == [*([] if name in OF_THE_SEASON else identity), *table.names]
         assert all(c["description"] and c["type"] for c in entries) and made["tables"][name]["row"]
     assert set(made["channels"]) == {channel.name for channel in CHANNELS}
     start = next(c for c in made["tables"]["sessions"]["columns"] if c["name"] == "start_utc")
     assert start["type"] == "timestamp[ms, UTC]"
 
 
-def test_the_dictionary_is_a_page_for_a_browser_that_loads_nothing() -> None:
+def test_the_dictionary_is_a_page_for_a_browser_that_runs_nothing() -> None:
     (page,) = dictionary_page().values()
     text = page.decode()
-    ElementTree.fromstring(re.sub(r"<(meta[^>]*)>", r"<\1/>", text.removeprefix("<!doctype html>\n")))
-    for name, table in TABLES.items():
-        section = text.partition(f'<h2 id="{name}">')[2].partition("<h2")[0]
+    ElementTree.fromstring(re.sub(r"<((?:meta|link)[^>]*)>", r"<\1/>", text.removeprefix("<!doctype html>\n")))
+    for name, table in (TABLES | OF_THE_SEASON).items():
+        section = text.partition(f'<section id="{name}">')[2].partition("</section>")[0]
         rows = re.findall("<tr><td><code>([^<]+)</code></td>", section)
         assert rows == table.names, name
         assert "Formula 1 live timing" in section
     assert "a gap of the source: it sent nothing or zeros" in text and html.escape(UNOFFICIAL) in text
-    linked = set(re.findall('href="([^"]+)"', text))
-    assert {f"v1/schemas/{name}.json" for name in DOCUMENTS} < linked <= schema_documents().keys()
+    linked = set(re.findall('<a [^>]*href="([^"#]+)"', text))
+    pages = {"index.html", "data.html"}
+    assert {f"v1/schemas/{name}.json" for name in DOCUMENTS} < linked <= schema_documents().keys() | pages
     assert not re.search("src=|<script|<style", text)

@@ -140,7 +140,7 @@ def test_the_file_is_the_same_every_time(written, source, tmp_path, monkeypatch)
 
 def test_content_does_not_depend_on_row_groups_or_compression(written, source, tmp_path, monkeypatch):
     monkeypatch.setattr(publish.encode.parquet, "GROUP_TICKS", 777)
-    monkeypatch.setattr(publish.encode.parquet, "_LEVEL", 1)
+    monkeypatch.setattr(publish.encode.parquet, "ZSTD_LEVEL", 1)
     other = write_frames_table(source, ME, tmp_path)
     assert other.sha256 != written.sha256
     assert other.content_sha256 == written.content_sha256

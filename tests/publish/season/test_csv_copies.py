@@ -2,7 +2,9 @@
 
 import gzip
 import io
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from unittest.mock import patch
 
 import pandas as pd
 import polars as pl
@@ -19,9 +21,10 @@ from publish.headers import Headers, headers_for
 from publish.publication import finish_publication, publish_revision, roll_back
 from publish.season.csv_copies import follow_with_csv
 from publish.season.files import Files
-from publish.season.tables import rebuild_tables
+from publish.season.rebuild import rebuild_tables
 from publish.stores.base import Store
 from publish.stores.shared_documents import read_document
+from transforms.columns import OF_THE_SEASON
 
 LAPS = "v1/csv/laps/2024/9472.csv.gz"
 #: Texts from elsewhere, and how a spreadsheet gets them.
@@ -36,6 +39,13 @@ TEXTS = {
     "São Paulo": "São Paulo",
     "two\nlines": "two\nlines",
 }
+
+
+@pytest.fixture(autouse=True)
+def sessions_alone() -> Iterator[None]:
+    """The season's own tables are tested for themselves."""
+    with patch.dict(OF_THE_SEASON, clear=True):
+        yield
 
 
 @pytest.fixture

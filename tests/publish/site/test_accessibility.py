@@ -10,6 +10,9 @@ from browser import Page, needs_chromium
 from test_truth_page import GOOD, POOR, TIMED, write_season
 from viewer_browser import serving
 
+from publish.contract.dictionary import schema_documents
+from publish.publication import publish_site
+from publish.site.files import site_files
 from publish.stores.folder import FileStore
 
 pytestmark = needs_chromium
@@ -98,12 +101,24 @@ def test_axe_finds_nothing_in_the_status_page(violations, tmp_path, name):
         assert violations(f"{base}{status_sites.PAGE}", "ready", unfold) == set()
 
 
-def test_axe_finds_nothing_in_the_page_of_verdicts(violations, tmp_path):
+def test_axe_finds_nothing_in_the_pages_of_verdicts_and_tables(violations, tmp_path):
     store = FileStore(tmp_path / "site")
     status_sites.publish_pages(store)
+    publish_site(store, schema_documents() | site_files())
     write_season(store, 2024, {"R": ("A", GOOD), "S": ("C", POOR), "Q": ("D", TIMED)})
     with serving(store) as base:
         assert violations(f"{base}truth.html", "ready") == set()
+        assert violations(f"{base}data.html", "ready") == set()
+        assert violations(f"{base}schemas.html", "ready") == set()
+
+
+def test_axe_finds_nothing_in_a_dialog_over_the_replay(boards, violations):
+    press = "window.dispatchEvent(new KeyboardEvent('keydown', { key: 'v' }))"
+    assert violations(f"{boards.base}#session=9490&t=100000&car=11", "complete", press) == set()
+
+
+def test_axe_finds_nothing_in_the_page_for_developers(site, violations):
+    assert violations(f"{site.base}develop.html", "ready") == set()
 
 
 def test_axe_would_find_something(boards, violations):

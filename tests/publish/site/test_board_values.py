@@ -286,7 +286,7 @@ def test_columns_and_classification_are_asked_for(drive_boards):
         return out;"""
     )
     assert seen["heads"] == ["P", "Car", "±", "Gap", "Last", "Tyre", "Stops", "State"]
-    assert seen["gained"] == ["▲1", "▼1", "–"], "from places 2 and 1 on the grid, and the pit lane behind them"
+    assert seen["gained"] == ["▲2", "–", "▼2"], "from places 3, 2 and 1 on the grid"
     assert seen["chosen"] == seen["again"] == ["P", "Car", "Gap", "Last", "Best", "Tyre", "Stops", "State"]
     assert "tells how it ends" in seen["early"] and "D11" not in seen["early"]
     assert len(seen["told"]) == seen["late"] == 3 and seen["told"][0].startswith("1")

@@ -1,0 +1,106 @@
+"""The season's own tables: events as scheduled, standings from what is published, as far as that goes."""
+
+import io
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from fault_store import WatchedStore
+from memory_store import MemoryStore
+from msgspec.structs import replace
+
+from publish import keys
+from publish.contract.heal import heal_store
+from publish.contract.verify import verify_store
+from publish.publication import publish_revision
+from publish.season.aliases import follow_schedule
+from publish.season.document import Event, ScheduledSession
+from publish.season.own_tables import follow_season
+from publish.stores.base import Store
+from transforms.columns import EVENTS, RESULTS, STANDINGS, published_schema
+
+START = datetime(2024, 3, 2, 15, tzinfo=UTC)
+NAMES = {9472: "Bahrain Grand Prix", 9480: "Saudi Arabian Grand Prix"}
+CALENDAR = [
+    Event(0, "Pre-Season Testing", "Bahrain", "Sakhir", "2024-02-23", "testing", True, ()),
+    *(
+        Event(
+            n, name, "Country", "Place", f"2024-03-0{n}", "conventional", False, (ScheduledSession("R", "Race", START),)
+        )
+        for n, name in enumerate(NAMES.values(), 1)
+    ),
+]
+EVENTS_2024, STANDINGS_2024 = keys.season_table("events", 2024), keys.season_table("standings", 2024)
+
+
+@pytest.fixture
+def store(publishing) -> MemoryStore:
+    made = MemoryStore(lambda: publishing.now)
+    follow_schedule(made, 2024, CALENDAR, publishing.now)
+    return made
+
+
+@pytest.fixture
+def publish(publishing):
+    def publish_one(store: Store, session_key: int, winner: str) -> None:
+        rows = [
+            {"year": 2024, "session_key": session_key, "driver_id": name, "position": place, "points": points}
+            for place, (name, points) in enumerate({winner: 25, "other": 18}.items(), 1)
+        ]
+        out = io.BytesIO()
+        pq.write_table(pa.Table.from_pylist(rows, schema=published_schema(RESULTS)), out)
+        encoded = publishing.revision(winner, session_key=session_key)
+        encoded = publishing.with_files(encoded, {"parquet/results.parquet": out.getvalue()})
+        identity = publishing.identity(session_key, list(NAMES).index(session_key) + 1, event=NAMES[session_key])
+        publish_revision(store, encoded, identity, summary=publishing.summary, now=publishing.now)
+
+    return publish_one
+
+
+def rows(store: Store, key: str) -> list[dict]:
+    stored = store.read(key)
+    assert stored is not None, key
+    return pq.read_table(io.BytesIO(stored.data)).to_pylist()
+
+
+def leaders(store: Store) -> dict[int, str]:
+    return {
+        row["round"]: row["id"]
+        for row in rows(store, STANDINGS_2024)
+        if (row["championship"], row["position"]) == ("driver", 1)
+    }
+
+
+def test_they_follow_publications_and_the_calendar(store, publish, publishing) -> None:
+    publish(store, 9480, "second")
+    assert rows(store, STANDINGS_2024) == [], "nobody knows what came before round 2"
+    assert pq.read_schema(io.BytesIO(store.read(STANDINGS_2024).data)).names == STANDINGS.names
+    publish(store, 9472, "first")
+    assert leaders(store) == {1: "first", 2: "other"}
+    found = rows(store, EVENTS_2024)
+    assert [(row["round"], row["event"], row["is_test"], row["published"]) for row in found] == [
+        (1, NAMES[9472], False, 1),
+        (2, NAMES[9480], False, 1),
+        (None, "Pre-Season Testing", True, 0),
+    ]
+    assert found[0]["first_start_utc"] == START and list(found[0]) == EVENTS.names
+    assert rows(store, keys.all_seasons_table("events")) == found and verify_store(store).is_good
+    publish(store, 9472, "corrected")
+    assert leaders(store) == {1: "corrected", 2: "other"}
+    watched = WatchedStore(store)
+    assert not follow_season(watched, 2024)
+    assert [request for request, _ in watched.requests] == ["read", "read"]
+    follow_schedule(store, 2024, [replace(event, location="Elsewhere") for event in CALENDAR], publishing.now)
+    assert {row["location"] for row in rows(store, EVENTS_2024)} == {"Elsewhere"} and verify_store(store).is_good
+
+
+@pytest.mark.parametrize("key", [EVENTS_2024, STANDINGS_2024])
+def test_what_is_lost_or_torn_is_found_and_mended(store, publish, publishing, key) -> None:
+    publish(store, 9472, "first")
+    right = rows(store, key)
+    for damage in (lambda: store.delete(key), lambda: store.write(key, b"torn")):
+        damage()
+        assert key in {finding.key for finding in verify_store(store).findings}
+        heal_store(store, publishing.now)
+        assert rows(store, key) == right and verify_store(store).is_good
