@@ -263,7 +263,7 @@ export function drawStints(plot, scene) {
       }
       done = to;
     }
-    if (scene.out.has(number) && stints.length) plot.text("out", plot.x(done) + 4, middle, { size: 10 });
+    if (scene.out.has(number) && stints.length) plot.text("out", plot.x(done) + 4, middle, { size: Math.max(7, Math.min(10, height)) });
   });
   plot.now(place.now);
   return targets;

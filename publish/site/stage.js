@@ -42,6 +42,7 @@ export class Stage {
     this.list.addEventListener("keydown", (event) => this.onKey(event));
     this.style = element("link", { rel: "stylesheet", href: new URL("charts.css", import.meta.url).href });
     this.current = "";
+    this.heard = new AbortController();
   }
 
   /** Take the place of the map, when the style is there: a session without a map begins with its first chart. */
@@ -56,6 +57,7 @@ export class Stage {
     byId("session").classList.add("charted");
     const wanted = addressPart("view") ?? "";
     this.open(this.tabs.has(wanted) ? wanted : this.first);
+    window.addEventListener("hashchange", () => this.open(addressPart("view") ?? ""), { signal: this.heard.signal });
   }
 
   /** @returns {string} the tab that is shown if none is asked for */
@@ -144,6 +146,7 @@ export class Stage {
 
   /** Leave the map as it was. */
   dispose() {
+    this.heard.abort();
     this.charts?.dispose();
     this.view?.dispose();
     for (const part of [this.list, this.pane, this.style]) part.remove();

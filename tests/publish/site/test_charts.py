@@ -299,6 +299,8 @@ def test_two_cars_beside_each_other(drive_boards: Any) -> None:
         press("Traces");
         await until(() => page().querySelectorAll(".values tbody tr").length === 2, "both laps");
         out.traced = [...page().querySelectorAll(".values tbody th")].map((h) => h.textContent);
+        frame.contentWindow.location.hash = "#session=9490&t=130000&view=stints";
+        await until(() => data().chart === "stints" && data().t === "130000", "another address of the same session");
         return out;"""
     )
     assert seen["chosen"] == ["1", "11"], "the selected car and the one in front"
