@@ -23,7 +23,8 @@ COPIES = {
 }
 
 SEASON_FILES = {
-    f"v1/parquet/{name}.parquet" for table in ("laps", "results") for name in (f"season/{table}/2024", f"all/{table}")
+    *(f"v1/parquet/season/{table}/2024.parquet" for table in ("laps", "results", "events", "standings")),
+    *(f"v1/parquet/all/{table}.parquet" for table in ("laps", "results", "events")),
 }
 CSV_FILES = {f"v1/csv/{table}/2024/9472.csv.gz" for table in ("laps", "results")}
 
@@ -110,7 +111,7 @@ def test_order_of_requests(file_store, publishing):
         + ["copy"] * 4
         + ["season", "root", "files", "root"]
         + ["season table"] * 4
-        + ["files", "csv", "csv", "files", "feed", "feed", "root"]
+        + ["files", *["season table"] * 3, "files", "csv", "csv", "files", "feed", "feed", "root"]
     )
     assert order == expected
 

@@ -12,6 +12,7 @@ from browser import needs_chromium
 from fault_store import WatchedStore
 from viewer_browser import PARTS, serving
 
+from publish.contract.dictionary import schema_documents
 from publish.keys import DEVELOP_PAGE
 from publish.publication import publish_site
 from publish.site.files import PAGES, site_files, versioned
@@ -27,6 +28,8 @@ def fresh(tmp_path) -> Iterator[SimpleNamespace]:
     """A site of its own with nothing but the pages and a season."""
     store = FileStore(tmp_path / "site")
     status_sites.SITES["healthy"](store)
+    columns = "v1/schemas/columns.json"
+    store.write(columns, schema_documents()[columns])
     with serving(store) as base:
         yield SimpleNamespace(store=store, base=base)
 

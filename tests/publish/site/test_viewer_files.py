@@ -15,8 +15,9 @@ from publish.stores.folder import FileStore
 
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
-#: Pages, whose names never change.
-WRITTEN_LAST = {*PAGES, keys.DICTIONARY_PAGE}
+
+#: All pages, also the one that is made from its declaration.
+SHOWN = {*PAGES, keys.DICTIONARY_PAGE}
 
 
 def test_keys_and_headers_are_those_of_a_page():
@@ -27,7 +28,7 @@ def test_keys_and_headers_are_those_of_a_page():
         assert keys.is_key(key) and data
         headers = headers_for(key)
         assert headers.content_type.startswith(TYPES[Path(key).suffix]), key
-        assert headers.cache_control == (SHORT if key in WRITTEN_LAST else IMMUTABLE), key
+        assert headers.cache_control == (SHORT if key in SHOWN else IMMUTABLE), key
         assert headers.content_encoding is None
 
 
@@ -52,7 +53,7 @@ def test_a_page_comes_after_all_it_loads_and_leaves_the_version_before(tmp_path)
     publish_site(watched, files)
     written = [key for _, key in watched.writes if key in files]
     assert sorted(written) == sorted(files)
-    assert set(written[-len(WRITTEN_LAST) :]) == WRITTEN_LAST
+    assert set(written[-len(SHOWN) :]) == SHOWN
     stored = store.read("viewer/0123456789abcdef/app.js")
     assert stored is not None and stored.data == b"old"
 
