@@ -135,17 +135,15 @@ class Housekeeper:
         return len(silent)
 
     def _silent_workers(self, heard_before: datetime) -> Iterator[str]:
+        try:
+            self.client.read_work_pool(self.pool)
+        except ObjectNotFound:
+            return
         offset = 0
-        while True:
-            try:
-                page = self.client.read_workers_for_work_pool(self.pool, limit=_PAGE, offset=offset)
-            except ObjectNotFound:
-                return
+        while page := self.client.read_workers_for_work_pool(self.pool, limit=_PAGE, offset=offset):
             for worker in page:
                 if worker.last_heartbeat_time is not None and worker.last_heartbeat_time < heard_before:
                     yield worker.name
-            if len(page) < _PAGE:
-                return
             offset += _PAGE
 
 

@@ -35,7 +35,7 @@ from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR, write_sample_season
 
 _HERE = Path(__file__).parents[2]
 _LATER = "2093-05-01T12:00:00Z"
-_SESSIONS = 10
+_SESSIONS = ["Practice 1", "Qualifying", "Sprint Qualifying"]
 
 
 @dataclass(frozen=True)
@@ -157,8 +157,8 @@ def set_by_hand(made: Installation) -> None:
 
 
 def begin_backfill(made: Installation) -> str:
-    """Start a backfill of the season, and return its id once two of its sessions are done."""
-    backfill = made.start_run("backfill", year=SAMPLE_YEAR, rounds="all", force=True)
+    """Start a backfill of a part of the season, and return its id once two of its sessions are done."""
+    backfill = made.start_run("backfill", year=SAMPLE_YEAR, rounds="all", sessions=_SESSIONS, force=True)
 
     def under_way() -> bool:
         ended = [run for run in children(made, backfill) if run["state_type"] == "COMPLETED"]
@@ -183,7 +183,7 @@ def check(made: Installation, version: Version, backfill: str, before: dict[str,
     _tell(f"  the backfill is {ended['state_name']}: {ended['state']['message']}; its runs: {dict(states)}")
     sessions = Counter(str(run["parameters"]) for run in runs)
     problems = [f"{name} changed" for name, value in what_is_kept(made).items() if value != before[name]]
-    if ended["state_name"] != "Completed" or set(states) != {"Completed"}:
+    if ended["state_name"] != "Completed" or {run["state_type"] for run in runs} != {"COMPLETED"}:
         problems.append("a run was lost")
     if max(sessions.values()) > 1:
         problems.append("a session has two runs")

@@ -384,6 +384,8 @@ def test_what_plan_season_would_do_is_published(world: World, monkeypatch: pytes
 def test_housekeeping_removes_what_nobody_looks_at_any_more(world: World) -> None:
     """On this file's server, which has no runs but ours; its clock is moved on instead of waiting."""
     client = world.client
+    for run in client.read_flow_runs(limit=200):
+        client.delete_flow_run(run.id)
     client.create_work_pool(WorkPoolCreate(name="tidied", type="process"))
     client.send_worker_heartbeat("tidied", "an old worker", heartbeat_interval_seconds=30.0)
     failed, waiting = world.run(Running(), Failed()), world.run()
