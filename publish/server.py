@@ -1,14 +1,15 @@
 """A small static server over a store, on loopback: the headers a browser would get from S3, for the demo and for
 tests.
 
-It knows ETags, conditional and range requests and CORS. It is not meant to face the internet: see ``deployments``
-for that.
+It knows ETags, conditional and range requests and CORS, and compresses what nginx and CloudFront would. It is not meant
+to face the internet: see ``deployments`` for that.
 """
 
+import gzip
 import json
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +26,11 @@ _REPLACED_ATTEMPTS = 3
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
 #: Digits of a range's number that count: no object has so many bytes, and Python converts no thousands of digits.
 _DIGITS = 18
+#: What is compressed for who can take it, as by deployments/nginx and CloudFront: texts that are not stored compressed.
+_TEXTS = ("text/", "application/json", "application/atom+xml", "image/svg+xml")
+_WORTH_BYTES = 1 << 10
+_LEVEL = 6
+_NO_GZIP = re.compile(r"gzip\s*;\s*q=0(\.0*)?\s*")
 _CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Accept-Ranges, Content-Encoding, Content-Length, Content-Range, ETag",
@@ -113,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             answer = self._decide(info)
             try:
-                block = self._block(key, info, answer)
+                answer, block = self._begin(key, info, answer)
             except Conflict:
                 continue  # replaced since it was looked at: answer with what is there now
             self._send(key, info, answer, block)
@@ -128,15 +134,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _decide(self, info: ObjectInfo) -> _Answer:
         etag = _quoted(info.etag)
+        is_packed = _is_text(info) and _takes_gzip(self.headers.get("Accept-Encoding"))
         headers = _CORS | {
             "Accept-Ranges": "bytes",
             "Cache-Control": info.headers.cache_control,
             "Content-Type": info.headers.content_type,
-            "ETag": etag,
+            # One that is weak, where what is sent are not the object's own bytes.
+            "ETag": f"W/{etag}" if is_packed else etag,
             "X-Content-Type-Options": "nosniff",
         }
         if info.headers.content_encoding:
             headers["Content-Encoding"] = info.headers.content_encoding
+        if _is_text(info):
+            headers["Vary"] = "Accept-Encoding"
         if _matches(self.headers.get("If-None-Match"), etag):
             return _Answer(HTTPStatus.NOT_MODIFIED, headers, None)
         span = None
@@ -147,18 +157,29 @@ class _Handler(BaseHTTPRequestHandler):
             return _Answer(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, unsatisfiable, None)
         if span:
             first, last = span
-            headers["Content-Range"] = f"bytes {first}-{last}/{info.bytes}"
+            headers |= {"ETag": etag, "Content-Range": f"bytes {first}-{last}/{info.bytes}"}
             headers["Content-Length"] = str(last - first + 1)
             return _Answer(HTTPStatus.PARTIAL_CONTENT, headers, (first, last))
+        if is_packed:
+            headers["Content-Encoding"] = "gzip"
         headers["Content-Length"] = str(info.bytes)
         return _Answer(HTTPStatus.OK, headers, (0, info.bytes - 1) if info.bytes else None)
 
-    def _block(self, key: str, info: ObjectInfo, answer: _Answer) -> bytes:
-        """Return the first block of the body, before any header is sent: it may have been replaced meanwhile."""
-        if answer.body is None or self.command == "HEAD":
-            return b""
+    def _begin(self, key: str, info: ObjectInfo, answer: _Answer) -> tuple[_Answer, bytes]:
+        """Return the first block of the body, before any header is sent: it may have been replaced meanwhile.
+
+        A body that is compressed is one block; the answer has its length then.
+        """
+        if answer.body is None:
+            return answer, b""
         first, last = answer.body
-        return self.store.read_range(key, first, min(last, first + _BLOCK_BYTES - 1), info.etag)
+        if info.headers.content_encoding is None and answer.headers.get("Content-Encoding"):
+            packed = gzip.compress(self.store.read_range(key, first, last, info.etag), _LEVEL, mtime=0)
+            answer = replace(answer, headers=answer.headers | {"Content-Length": str(len(packed))}, body=(0, 0))
+            return answer, b"" if self.command == "HEAD" else packed
+        if self.command == "HEAD":
+            return answer, b""
+        return answer, self.store.read_range(key, first, min(last, first + _BLOCK_BYTES - 1), info.etag)
 
     def _send(self, key: str, info: ObjectInfo, answer: _Answer, block: bytes) -> None:
         self._send_headers(answer.status, answer.headers)
@@ -200,6 +221,18 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _quoted(etag: str) -> str:
     return etag if etag.endswith('"') else f'"{etag}"'
+
+
+def _is_text(info: ObjectInfo) -> bool:
+    """Whether an object is one to compress: small enough to be done at once, and not compressed as it is."""
+    is_text = info.headers.content_type.startswith(_TEXTS) and not info.headers.content_encoding
+    return is_text and _WORTH_BYTES <= info.bytes <= _BLOCK_BYTES
+
+
+def _takes_gzip(header: str | None) -> bool:
+    """Whether an Accept-Encoding header names gzip, and does not refuse it."""
+    named = [part.strip().lower() for part in (header or "").split(",")]
+    return any(part.partition(";")[0].strip() == "gzip" and not _NO_GZIP.fullmatch(part) for part in named)
 
 
 def _matches(condition: str | None, etag: str) -> bool:

@@ -69,6 +69,27 @@ def test_compressed_json_is_decodable(ask):
     assert json.loads(gzip.decompress(body)) == {"fps": 1}
 
 
+def test_texts_are_compressed_for_who_can_take_it(ask, store):
+    text = json.dumps({"seasons": list(range(900))}).encode()
+    store.write("index.json", text)
+    plain, packed = ask("/index.json"), ask("/index.json", Accept_Encoding="br, gzip;q=0.8")
+    assert (plain[0], plain[2], plain[1]["Content-Encoding"]) == (200, text, None)
+    status, headers, body = packed
+    assert (status, headers["Content-Encoding"], gzip.decompress(body)) == (200, "gzip", text)
+    assert int(headers["Content-Length"]) == len(body) < len(text) / 2
+    assert plain[1]["Vary"] == headers["Vary"] == "Accept-Encoding"
+    assert headers["ETag"] == "W/" + plain[1]["ETag"]
+    assert ask("/index.json", "HEAD", Accept_Encoding="gzip")[1]["Content-Length"] == headers["Content-Length"]
+    unchanged = ask("/index.json", Accept_Encoding="gzip", If_None_Match=headers["ETag"])
+    assert (unchanged[0], unchanged[2], unchanged[1]["ETag"]) == (304, b"", headers["ETag"])
+    # A part is one of the object's own bytes; whoever refuses gzip, and what is stored compressed, get no other.
+    part = ask("/index.json", Accept_Encoding="gzip", Range="bytes=2-8")
+    assert (part[0], part[2], part[1]["ETag"]) == (206, text[2:9], plain[1]["ETag"])
+    assert ask("/index.json", Accept_Encoding="gzip;q=0, identity")[2] == text
+    assert ask("/" + OBJECT, Accept_Encoding="gzip")[2] == ask("/" + OBJECT)[2]
+    assert ask("/" + TABLE, Accept_Encoding="gzip")[1]["Content-Encoding"] is None
+
+
 def test_cache_lifetimes(ask):
     assert ask("/" + TABLE)[1]["Cache-Control"] == SHORT
     assert ask("/v1/status/2024/1/R.json")[1]["Cache-Control"] == NONE
