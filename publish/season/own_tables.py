@@ -53,29 +53,32 @@ def follow_season(store: Store, year: int, *, doubting: bool = False) -> bool:
 
     :raises PublicationError: the store refuses, or others keep changing the season.
     """
+    written: list[str] = []
     for attempt in range(_ATTEMPTS):
         files, season = read_document(store, keys.table_files(year), Files), read_season(store, year)
         if files is None or season is None:
-            return False
+            return bool(written)
         behind = list(OF_THE_SEASON) if doubting else own_behind(season, files)
         if not behind:
-            return False
+            return bool(written)
         try:
-            made = [_write(store, year, OF_THE_SEASON[table]) for table in behind]
+            made = [_write(store, year, OF_THE_SEASON[table], written) for table in behind]
         except Conflict:
             # Random pauses keep many publishers from meeting again at every attempt.
             time.sleep(random.uniform(0, min(_LONGEST_PAUSE_S, 0.01 * 1.5**attempt)))
             continue
-        _record(store, year, made)
-        return True
+        return _record(store, year, made) or bool(written)
     raise PublicationError(
         f"The tables of {year} in {store.uri} were changed by others each of the {_ATTEMPTS} times this run tried to "
         "bring them up to date. See what else publishes there, then run again."
     )
 
 
-def _write(store: Store, year: int, table: Table) -> SeasonTable:
-    """Write one of the season's own tables; Conflict if somebody else does, or the season changes meanwhile."""
+def _write(store: Store, year: int, table: Table, written: list[str]) -> SeasonTable:
+    """Write one of the season's own tables; Conflict if somebody else does, or the season changes meanwhile.
+
+    Adds to ``written`` the keys of the files that had to be.
+    """
     key = keys.season_table(table.name, year)
     before = store.read(key)
     all_before = store.read(keys.all_seasons_table(table.name)) if table.name in OF_ALL_SEASONS else None
@@ -88,14 +91,15 @@ def _write(store: Store, year: int, table: Table) -> SeasonTable:
     data = join(table, parts, [_MADE[table.name](store, season)])
     if before is None or before.data != data:
         write_over(store, key, data, before)
-    if table.name in OF_ALL_SEASONS:
-        bring_up_all(store, year, table, all_before, data, digest)
+        written.append(key)
+    if table.name in OF_ALL_SEASONS and bring_up_all(store, year, table, all_before, data, digest):
+        written.append(keys.all_seasons_table(table.name))
     sha256 = hashlib.sha256(data).hexdigest()
     return SeasonTable(table.name, key, len(data), _count_published(season), sha256, digest)
 
 
-def _record(store: Store, year: int, made: list[SeasonTable]) -> None:
-    """Let the list say what the tables are made of, where that is still what they are to be made of."""
+def _record(store: Store, year: int, made: list[SeasonTable]) -> bool:
+    """Let the list say what the tables are made of, where that is still what they are to be; whether that was new."""
 
     def change(files: Files | None) -> Files | None:
         season = read_season(store, year)
@@ -108,7 +112,7 @@ def _record(store: Store, year: int, made: list[SeasonTable]) -> None:
             return None
         return replace(files, serial=files.serial + 1, season_tables=ordered)
 
-    update_document(store, keys.table_files(year), Files, change)
+    return update_document(store, keys.table_files(year), Files, change)
 
 
 def _count_published(season: Season) -> int:

@@ -207,11 +207,11 @@ def bring_up_all(
     digest: str,
     *,
     is_known: bool = True,
-) -> None:
+) -> bool:
     """Write the file of all seasons if it has other rows of ``year``; where there is none, with all other seasons.
 
     ``stored`` is what there was before the season was read, ``season`` its file, which ``digest`` says what it is made
-    of. What is not ``is_known`` to be right is made anew.
+    of. What is not ``is_known`` to be right is made anew. Says whether it was written.
 
     :raises Conflict: the file has become another one.
     """
@@ -221,7 +221,7 @@ def bring_up_all(
     before = None
     if stored is not None and known is not None and known.columns == columns:
         if known.hashes.get(year) == digest:
-            return
+            return False
         before = _rows_in(store, key, stored, table)
     if known is not None and before is not None:
         others = {other: sha256 for other, sha256 in known.hashes.items() if other != year}
@@ -236,6 +236,7 @@ def bring_up_all(
                 rows.append(found)
     rows.append(read_rows(season, table))
     write_over(store, key, join(table, Parts({**others, year: digest}, columns, 0), rows), stored)
+    return True
 
 
 def write_over(store: Store, key: str, data: bytes, before: Stored | None) -> None:

@@ -74,7 +74,7 @@ def chosen_sessions(page: Page) -> set[str]:
     return set(lines) & set(SESSIONS)
 
 
-def submit_right_input(page: Page, it: Installation, rounds: str, sessions: Collection[str]) -> None:
+def submit_right_input(page: Page, it: Installation, rounds: str, sessions: Collection[str]) -> str:
     page.fill("rounds", rounds)
     choose_sessions(page, sessions)
     # The form takes its messages back by itself. Until then it does not send anything.
@@ -87,24 +87,29 @@ def submit_right_input(page: Page, it: Installation, rounds: str, sessions: Coll
         # A click while the form still checks itself is lost without a word; so is one that the server had no time for.
         with suppress(AssertionError):
             page.see("View run", timeout_s=20)
-            return
+            return _address_of_the_run(page)
         assert it.runs_of("backfill") == []
     raise AssertionError("The form was sent five times, and no run was made.")
 
 
-def watch_it_run(page: Page, names: Collection[str]) -> str:
-    """Return the address of the run's page, which has its children, by name, and how far it is."""
-    run_page = "Boolean(look.named('[role=tab]', 'Subflow Runs'))"
-    page.click_until(run_page, "page of the run", "View run", "a, button, label, [role]")
+def _address_of_the_run(page: Page) -> str:
+    """Follow the link that is shown for a moment, and leave: Prefect's drawing takes as much time as the runs."""
+    is_there = "location.pathname.includes('/flow-run/')"
+    page.click_until(is_there, "page of the run", "View run", "a, button, label, [role]")
+    address = page.url
+    page.open("about:blank")
+    return address
+
+
+def watch_it_run(page: Page, address: str, names: Collection[str]) -> None:
+    """On the run's page are its children, by name, and how far it is."""
+    page.open(address)
     page.click_until(says(next(iter(names))), "run of a session", "Subflow Runs", "[role=tab]")
     for name in names:
         page.see(name)
     page.click_until(says(f"backfill-{SAMPLE_YEAR}-progress"), "progress", "Artifacts", "[role=tab]")
     page.see(f"of {len(names)} sessions")
-    address = page.url
-    # Prefect's drawing of the graph takes as much of the processors as the runs: nobody looks until they have ended.
     page.open("about:blank")
-    return address
 
 
 def read_the_table(page: Page, address: str, summary: str) -> list[list[str]]:

@@ -107,7 +107,7 @@ def test_two_workers_share_a_backfill_though_one_dies_and_a_run_stands_still(
     made.start_worker("control", "--work-queue", "control", limit=3)
     survivor = made.start_worker("survivor", "--work-queue", "sessions", limit=1)
     victim = made.start_worker("victim", "--work-queue", "sessions", limit=1)
-    backfill = _ordered(made, page)
+    backfill, address = _ordered(made, page)
 
     stopped: dict[str, str] = {}
 
@@ -124,7 +124,8 @@ def test_two_workers_share_a_backfill_though_one_dies_and_a_run_stands_still(
     # As on a machine that sleeps: it is taken for dead, and then it goes on.
     made.wait_for_state(still, "Crashed")
     survivor.signal_run(still, signal.SIGCONT)
-    address = page and operator_form.watch_it_run(page, NAMES)
+    if page:
+        operator_form.watch_it_run(page, address, NAMES)
 
     ended = made.wait_for_state(backfill, "Completed", "Failed", "Crashed", timeout_s=400)
     assert (ended["state_name"], ended["state"]["message"]) == ("Completed", "3 of 3 sessions are published")
@@ -152,7 +153,7 @@ def test_two_workers_share_a_backfill_though_one_dies_and_a_run_stands_still(
     table, progress = (_artifact(made, f"backfill-{SAMPLE_YEAR}{kind}") for kind in ("", "-progress"))
     assert [row["state"] for row in json.loads(table["data"])] == ["published"] * 3
     assert progress["data"] == 100
-    if page and address:
+    if page:
         rows = operator_form.read_the_table(page, address, "3 of 3 sessions are published.")
         expected = [(number, tag.split("/")[1], code) for tag, (number, code) in reversed(SEASON.items())]
         assert [row[:4] for row in rows] == [[*one, "published"] for one in expected]
@@ -160,16 +161,16 @@ def test_two_workers_share_a_backfill_though_one_dies_and_a_run_stands_still(
         assert [said for said in page.complaints if "flow-run-graph" not in said] == []
 
 
-def _ordered(made: Installation, page: Page | None) -> str:
-    """Start the backfill, from the form where there is a browser, and return its id."""
+def _ordered(made: Installation, page: Page | None) -> tuple[str, str]:
+    """Start the backfill, from the form where there is a browser; return its id and its page's address."""
     if page is None:
-        return made.start_run("backfill", year=SAMPLE_YEAR, **WANTED)
+        return made.start_run("backfill", year=SAMPLE_YEAR, **WANTED), ""
     operator_form.open_form(page, made)
     operator_form.wrong_input_is_refused(page)
     assert made.runs_of("backfill") == []
-    operator_form.submit_right_input(page, made, str(WANTED["rounds"]), WANTED["sessions"])
+    address = operator_form.submit_right_input(page, made, str(WANTED["rounds"]), WANTED["sessions"])
     (run,) = made.runs_of("backfill")
-    return str(run["id"])
+    return str(run["id"]), address
 
 
 def _published(made: Installation) -> set[tuple[int, str]]:
