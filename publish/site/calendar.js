@@ -73,7 +73,7 @@ export function completeLibrary(index, season, makeCard, signal) {
 function nextSession(season, nowMs) {
   const coming = season.events.flatMap((event) => event.sessions.flatMap((session) => {
     const ms = parseTime(session.start_utc);
-    return ms !== null && ms > nowMs && session.state !== "cancelled" ? [{ event, session, ms }] : [];
+    return ms !== null && ms > nowMs && !["cancelled", "published"].includes(session.state) ? [{ event, session, ms }] : [];
   }));
   if (!coming.length) return null;
   const { event, session, ms } = coming.reduce((first, one) => (one.ms < first.ms ? one : first));

@@ -29,6 +29,7 @@ export class Laps {
    */
   constructor(rows, { results, startMs, totalLaps }) {
     this.startMs = startMs;
+    this.isRace = totalLaps !== null;
     /** @type {Map<string, LapRow[]>} */
     this.byCar = new Map();
     for (const row of [...rows].sort((a, b) => a.lap - b.lap)) this.byCar.set(row.car, [...(this.byCar.get(row.car) ?? []), row]);
@@ -37,9 +38,17 @@ export class Laps {
     this.lapCount = totalLaps ?? Math.max(0, ...rows.map(({ lap }) => lap));
     /** When the first car ended each lap; of lap 0 the start. */
     this.firstEnds = [startMs];
-    for (const { lap, end_ms: end } of rows) {
+    for (const { lap, end_ms: end } of rows.filter((row) => this.isWhole(row))) {
       if (end !== null) this.firstEnds[lap] = Math.min(this.firstEnds[lap] ?? Infinity, end);
     }
+  }
+
+  /**
+   * @param {LapRow} row a lap
+   * @returns {boolean} whether it ended at the line: the last lap of a race's retirement has an end, but no place there
+   */
+  isWhole(row) {
+    return !this.isRace || row.position !== null;
   }
 
   /**
@@ -83,7 +92,7 @@ export class Laps {
    */
   gaps(car, reference, untilMs) {
     const ends = reference === null ? null : new Map(this.ended(reference, untilMs).map(({ lap, end_ms: end }) => [lap, end]));
-    return this.ended(car, untilMs).flatMap((row) => {
+    return this.ended(car, untilMs).filter((row) => this.isWhole(row)).flatMap((row) => {
       const from = ends ? ends.get(row.lap) : this.firstEnds[row.lap];
       return from === undefined || from === null || row.end_ms === null ? [] : [{ row, gapMs: row.end_ms - from }];
     });

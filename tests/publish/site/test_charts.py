@@ -58,16 +58,20 @@ def test_laps_are_asked_for_up_to_a_moment(run_module: Any) -> None:
         const runs = [["1", 0, 50], ["4", 50, 150], ["5", 150, 250], ["?", 250, 300]]
           .map(([status, from, to]) => ({{ status, from, to }}));
         const names = {{ 1: {{ kind: "clear" }}, 4: {{ kind: "sc" }}, 5: {{ kind: "red" }} }};
+        const started = [row("4", 1, 0, 100, {{ position: 1 }}), row("7", 1, 0, 40)];
+        const race = new Laps(started, {{ results: [], startMs: 0, totalLaps: 1 }});
+        const retired = [race.firstEnds, race.gaps("4", null, 1000).length, race.gaps("7", null, 1000).length];
         console.log(JSON.stringify({{
           count: laps.lapCount, grid: [...laps.grid], at: [-5, 0, 50, 145, 400].map((ms) => laps.lapAt(ms)),
           ended: [99, 100, 300].map((ms) => laps.ended("4", ms).length), begun: laps.begun("4", 100).length,
-          toLeader: gaps("7", null, 1000), toCar: gaps("4", "7", 1000), before: gaps("4", "7", 190),
+          retired, toLeader: gaps("7", null, 1000), toCar: gaps("4", "7", 1000), before: gaps("4", "7", 190),
           stints: [stints(120), stints(1000)],
           best: [laps.best("4", 1000).lap, laps.best("7", 1000).lap, laps.best("7", 0)],
           clean: rows.map(isClean), bands: bandsOf(runs, names, (ms) => ms / 10, 200),
           quantiles: [quantile([3, 1, 2], 0.5), quantile([3, 1, 2], 1), quantile([], 0.5)],
         }}));"""
     )
+    assert seen["retired"] == [[0, 100], 1, 0], "who has not come to the line has no gap there, and leads nobody"
     assert seen["count"] == 3 and seen["grid"] == [["4", 2]], "nobody starts from place 0"
     assert seen["at"] == [0, 0, 0.5, 1.5, 3]
     assert seen["ended"] == [0, 1, 3] and seen["begun"] == 2
