@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -42,11 +42,15 @@ def somebody_else() -> Iterator[None]:
 
 
 def forbid(folder: Path, what: str) -> None:
-    """Take a permission away from the owner of ``folder``, for all below it: ``write``, ``read`` or ``list``."""
+    """Take a permission away from the owner of ``folder``, for all below it: ``write``, ``read`` or ``list``.
+
+    Files may come and go meanwhile: other threads write there.
+    """
     for_folders, for_files = _LEFT[what]
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.name != ".lock":
-            path.chmod(for_folders if path.is_dir() else for_files)
+            with suppress(FileNotFoundError):
+                path.chmod(for_folders if path.is_dir() else for_files)
     folder.chmod(for_folders)
 
 
