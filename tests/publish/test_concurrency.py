@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -67,7 +68,10 @@ def test_sixteen_sessions_of_a_season_at_once(
     store: Store, run_at_once: RunAtOnce, publishing: SimpleNamespace
 ) -> None:
     rounds = {9499 + number: number for number in range(1, 17)}
-    run_at_once(store, [_job(publishing, ["one"], key, number) for key, number in rounds.items()])
+    jobs = [_job(publishing, ["one"], key, number) for key, number in rounds.items()]
+    # On a server that answers one request at a time some make them, as many as work on a season at once.
+    few = 3 if store.uri.startswith("s3:") else len(jobs)
+    run_at_once(store, [replace(job, makes_season_tables=n < few) for n, job in enumerate(jobs)])
     season = read_season(store, 2024)
     assert season is not None
     indexed = {
