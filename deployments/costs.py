@@ -4,7 +4,7 @@
 
 Of every type of session the published ones are measured, by their manifests; a type of which none is published is
 taken to be like another one (--like). A replay reads everything the page does: documents, track, overview and every
-minute of samples. Prices are list prices in dollars; each can be replaced, see --help.
+minute of samples. Prices are assumed, in dollars; each can be replaced, see --help.
 """
 
 import argparse
