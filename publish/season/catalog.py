@@ -6,14 +6,13 @@ adds a table later also writes the catalog later. It needs the address readers u
 
 import hashlib
 import logging
-import random
-import time
 from typing import Annotated
 
 from publish import keys
 from publish.encode.catalog import catalog_database, catalog_sql, has_duckdb
 from publish.season.index import update_root_index
 from publish.stores.base import Conflict, Store, Stored
+from publish.stores.patience import pause_for_others
 from publish.structs import Document, Sha256, Year, about, decode_document, encode_document
 from transforms.columns import OF_SEASONS, OF_THE_SEASON
 from transforms.errors import PublicationError
@@ -21,7 +20,6 @@ from transforms.errors import PublicationError
 logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 20
-_LONGEST_PAUSE_S = 0.5
 
 
 class Catalog(Document, tag="parcferme/catalog/1"):
@@ -72,8 +70,7 @@ def update_catalog(store: Store, base_url: str | None = None, *, doubting: bool 
             _write(store, stored, base)
             return True
         except Conflict:
-            # Random pauses keep many publishers from meeting again at every attempt.
-            time.sleep(random.uniform(0, min(_LONGEST_PAUSE_S, 0.01 * 1.5**attempt)))
+            pause_for_others(attempt)
     raise PublicationError(
         f"{keys.CATALOG} in {store.uri} was changed by others each of the {_ATTEMPTS} times this run tried to. See "
         "what else publishes there, then run again."

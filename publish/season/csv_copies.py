@@ -7,8 +7,6 @@ season's tables a CSV is looked at before the list is read, and written only ove
 import hashlib
 import io
 import logging
-import random
-import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -21,6 +19,7 @@ from publish.encode.csv import pack_csv
 from publish.season.files import Files, TableFile
 from publish.stores.base import Conflict, Store
 from publish.stores.parallel import in_parallel
+from publish.stores.patience import pause_for_others
 from publish.stores.shared_documents import read_document, update_document
 from transforms.columns import OF_SEASONS
 from transforms.errors import PublicationError
@@ -28,7 +27,6 @@ from transforms.errors import PublicationError
 logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 20
-_LONGEST_PAUSE_S = 0.5
 
 
 def csv_key(year: int, file: TableFile) -> str:
@@ -69,10 +67,9 @@ def follow_with_csv(store: Store, year: int, *, doubting: bool = False) -> bool:
         lost |= {file.url for (file, _), sha256 in zip(pairs, made, strict=True) if sha256 == ""}
         done = {file: sha256 for (file, _), sha256 in zip(pairs, made, strict=True) if sha256}
         _record(store, year, done, stamps)
-        written = True
-        if len(done) < len(pairs):
-            # Random pauses keep many publishers from meeting again at every attempt.
-            time.sleep(random.uniform(0, min(_LONGEST_PAUSE_S, 0.01 * 1.5**attempt)))
+        written |= bool(done)
+        if None in made:
+            pause_for_others(attempt)
     raise PublicationError(
         f"The tables of {year} as CSV in {store.uri} were changed by others each of the {_ATTEMPTS} times this run "
         "tried to bring them up to date. See what else publishes there, then run again."

@@ -5,8 +5,6 @@ season's other tables follow the list of files: read first, written only over wh
 """
 
 import hashlib
-import random
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +18,7 @@ from publish.season.files import Files, SeasonTable
 from publish.season.index import read_season
 from publish.season.tables import bring_up_all, write_over
 from publish.stores.base import Conflict, Store
+from publish.stores.patience import pause_for_others
 from publish.stores.shared_documents import read_document, update_document
 from transforms.columns import EVENTS, OF_ALL_SEASONS, OF_THE_SEASON, RESULTS, STANDINGS
 from transforms.declare import Table
@@ -27,7 +26,6 @@ from transforms.errors import PublicationError
 from transforms.standings import Round, standings_of
 
 _ATTEMPTS = 20
-_LONGEST_PAUSE_S = 0.5
 #: The sessions that give points, in the order of a weekend.
 _GIVE_POINTS = ("S", "R")
 
@@ -64,8 +62,7 @@ def follow_season(store: Store, year: int, *, doubting: bool = False) -> bool:
         try:
             made = [_write(store, year, OF_THE_SEASON[table], written) for table in behind]
         except Conflict:
-            # Random pauses keep many publishers from meeting again at every attempt.
-            time.sleep(random.uniform(0, min(_LONGEST_PAUSE_S, 0.01 * 1.5**attempt)))
+            pause_for_others(attempt)
             continue
         return _record(store, year, made) or bool(written)
     raise PublicationError(

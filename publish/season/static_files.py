@@ -8,8 +8,6 @@ everything ``anew`` mends it.
 """
 
 import hashlib
-import random
-import time
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -18,12 +16,12 @@ from publish.season.changes import LINKS as CHANGES_LINKS
 from publish.season.index import RootIndex, update_root_index
 from publish.stores.base import Conflict, Store, Stored
 from publish.stores.parallel import in_parallel
+from publish.stores.patience import pause_for_others
 from publish.stores.shared_documents import read_document
 from publish.structs import Document, Sha256, about, decode_document, encode_document
 from transforms.errors import PublicationError
 
 _ATTEMPTS = 20
-_LONGEST_PAUSE_S = 0.2
 
 
 class Site(Document, tag="parcferme/site/1"):
@@ -69,8 +67,7 @@ def publish_site(store: Store, files: Mapping[str, bytes], *, anew: bool = False
             _write_list(store, document, stored)
             break
         except Conflict:
-            # Random pauses keep two publishers from meeting again at every attempt.
-            time.sleep(random.uniform(0, min(_LONGEST_PAUSE_S, 0.01 * 1.5**attempt)))
+            pause_for_others(attempt)
     else:
         raise PublicationError(
             f"{keys.SITE} in {store.uri} was changed by other publishers each of the {_ATTEMPTS} times this one was to "

@@ -9,8 +9,6 @@ named before (``changed``): somebody may have followed it in between.
 
 import hashlib
 import logging
-import random
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -23,6 +21,7 @@ from publish.season.files import Files, SeasonTable
 from publish.season.index import read_years
 from publish.stores.base import Conflict, Store, Stored
 from publish.stores.parallel import in_parallel
+from publish.stores.patience import pause_for_others
 from publish.stores.shared_documents import read_document, update_document
 from transforms.columns import OF_ALL_SEASONS, OF_SEASONS
 from transforms.declare import Table
@@ -31,7 +30,6 @@ from transforms.errors import PublicationError
 logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 20
-_LONGEST_PAUSE_S = 0.5
 #: More than the footer of any of these files.
 _FOOTER_BYTES = 1 << 20
 #: Files read at once: each is some megabytes at most.
@@ -72,8 +70,7 @@ def follow_files(store: Store, year: int, *, doubting: bool = False) -> bool:
         try:
             made = _follow(store, year, tables, damaged)
         except Conflict:
-            # Random pauses keep many publishers from meeting again at every attempt.
-            time.sleep(random.uniform(0, min(_LONGEST_PAUSE_S, 0.01 * 1.5**attempt)))
+            pause_for_others(attempt)
             files = read_document(store, keys.table_files(year), Files)
             continue
         files = _record(store, year, made)

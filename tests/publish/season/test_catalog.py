@@ -3,9 +3,7 @@
 import io
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from unittest.mock import patch
 
 import duckdb
 import pyarrow as pa
@@ -25,16 +23,12 @@ from publish.season.catalog import Catalog, update_catalog
 from publish.season.index import RootIndex
 from publish.stores.base import Store
 from publish.stores.shared_documents import read_document
-from transforms.columns import OF_SEASONS, OF_THE_SEASON, TABLES, published_schema
+from transforms.columns import OF_SEASONS, TABLES, published_schema
 
 BASE = "https://f1.example.org/data"
 
 
-@pytest.fixture(autouse=True)
-def sessions_alone() -> Iterator[None]:
-    """The season's own tables are tested for themselves."""
-    with patch.dict(OF_THE_SEASON, clear=True):
-        yield
+pytestmark = pytest.mark.usefixtures("sessions_alone")
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 import gzip
 import io
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from unittest.mock import patch
 
 import pandas as pd
 import polars as pl
@@ -24,7 +22,6 @@ from publish.season.files import Files
 from publish.season.rebuild import rebuild_tables
 from publish.stores.base import Store
 from publish.stores.shared_documents import read_document
-from transforms.columns import OF_THE_SEASON
 
 LAPS = "v1/csv/laps/2024/9472.csv.gz"
 #: Texts from elsewhere, and how a spreadsheet gets them.
@@ -41,11 +38,7 @@ TEXTS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def sessions_alone() -> Iterator[None]:
-    """The season's own tables are tested for themselves."""
-    with patch.dict(OF_THE_SEASON, clear=True):
-        yield
+pytestmark = pytest.mark.usefixtures("sessions_alone")
 
 
 @pytest.fixture

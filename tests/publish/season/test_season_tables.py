@@ -1,9 +1,7 @@
 """A season's tables and those of all seasons: what is current, whoever publishes beside whom, for few bytes."""
 
 import io
-from collections.abc import Iterator
 from dataclasses import replace
-from unittest.mock import patch
 
 import pyarrow.parquet as pq
 import pytest
@@ -21,7 +19,7 @@ from publish.season.rebuild import rebuild_tables
 from publish.season.tables import follow_files
 from publish.stores.base import Store
 from publish.stores.shared_documents import read_document
-from transforms.columns import OF_ALL_SEASONS, OF_SEASONS, OF_THE_SEASON, TABLES, published_schema
+from transforms.columns import OF_ALL_SEASONS, OF_SEASONS, TABLES, published_schema
 
 LAPS_2024, LAPS_2023, ALL_LAPS = (
     keys.season_table("laps", 2024),
@@ -31,11 +29,7 @@ LAPS_2024, LAPS_2023, ALL_LAPS = (
 EVENTS = {9472: "Bahrain Grand Prix", 9480: "Saudi Arabian Grand Prix", 7953: "Bahrain Grand Prix"}
 
 
-@pytest.fixture(autouse=True)
-def sessions_alone() -> Iterator[None]:
-    """The season's own tables are tested for themselves."""
-    with patch.dict(OF_THE_SEASON, clear=True):
-        yield
+pytestmark = pytest.mark.usefixtures("sessions_alone")
 
 
 @pytest.fixture
@@ -203,7 +197,7 @@ def test_a_session_without_rows_costs_nothing(store, publish) -> None:
 
 def test_what_nobody_can_write_over_ends_in_words(store, publish, monkeypatch) -> None:
     publish(store)
-    monkeypatch.setattr(season_tables, "_LONGEST_PAUSE_S", 0)
+    monkeypatch.setattr(season_tables, "pause_for_others", lambda attempt: None)
 
     def touch(request: str, key: str) -> None:
         if (request, key) == ("write", LAPS_2024):
