@@ -10,10 +10,20 @@ import io
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 
 #: What makes a formula of a text, where it is the first character.
 _FORMULA = r"^[=+\-@\t\r]"
 _LEVEL = 6
+
+
+def csv_of(data: bytes, stamp: int) -> bytes:
+    """Return the Parquet file ``data`` as :func:`pack_csv` has its rows.
+
+    :raises ArrowException, OSError: it cannot be read.
+    """
+    with pq.ParquetFile(io.BytesIO(data)) as file:
+        return pack_csv(file.read(use_threads=False), stamp)
 
 
 def pack_csv(table: pa.Table, stamp: int) -> bytes:

@@ -5,17 +5,15 @@ season's tables a CSV is looked at before the list is read, and written only ove
 """
 
 import hashlib
-import io
 import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from msgspec.structs import replace
 
 from publish import keys
-from publish.encode.csv import pack_csv
+from publish.encode.csv import csv_of
 from publish.season.files import Files, TableFile
 from publish.stores.base import Conflict, Store
 from publish.stores.parallel import in_parallel
@@ -91,8 +89,7 @@ def _write(store: Store, year: int, stamps: Mapping[str, int], seen: tuple[Table
     try:
         if stored is None:
             raise FileNotFoundError("it is not there")
-        with pq.ParquetFile(io.BytesIO(stored.data)) as parquet:
-            data = pack_csv(parquet.read(use_threads=False), stamps.get(file.table, 0))
+        data = csv_of(stored.data, stamps.get(file.table, 0))
     except (OSError, ValueError, pa.ArrowException) as error:
         logger.warning("%s in %s has no CSV: %s. Publish its session again with --force", file.url, store.uri, error)
         return ""

@@ -15,6 +15,7 @@ from unittest.mock import patch
 
 from memory_store import MemoryStore
 from msgspec.structs import replace
+from remembered import remembered
 from scheduler import START, Actor, KilledError, RefusedError, Scheduler, Turn, draw_faults
 from tiny_sessions import SEASON_TABLES, TABLES, YEAR, Wanted, encode, identity_of, schedule, summary_of
 from watch import StumbleError, Watch, expect
@@ -302,6 +303,7 @@ class Played:
 
 
 @without_threads()
+@remembered()
 @patch.dict(OF_SEASONS, SEASON_TABLES, clear=True)
 @patch.dict(OF_THE_SEASON, {}, clear=True)
 def play(scenario: Scenario, seed: int, turns: Sequence[Turn] | None = None) -> Played:

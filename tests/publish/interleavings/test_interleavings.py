@@ -15,7 +15,7 @@ from scheduler import FAULTS, START, Actor, Scheduler, Turn
 
 from publish.stores.base import Store
 
-SEEDS = 150
+SEEDS = 300
 
 #: What went wrong once, played again: who goes on until which request, the rest at random.
 ONCE = {
