@@ -87,12 +87,14 @@ def publish_revision(
     summary: Summary,
     now: datetime,
     forced: bool = False,
+    with_tables: bool = True,
     on_progress: OnProgress | None = None,
 ) -> PublishOutcome:
     """Store a revision and make it current. Publishing the same content again uploads nothing.
 
     Everything is decided from what is current when it begins; if that is something else when ``latest.json`` is to be
     written, it is decided anew. ``forced`` also proves by their hashes that the objects of what is current are there.
+    ``with_tables`` as in :func:`~publish.season.finish.finish_publication`.
 
     ``on_progress`` gets the number of objects done and the number of all, in the calling thread. Raises
     PublicationError or InputError when the destination does not take it, QualityGateError when the revision is worse
@@ -136,7 +138,8 @@ def publish_revision(
     if after.withholds(encoded.revision):
         logger.info("%s was rolled back from; %s stays current", encoded.revision, after.revision)
         return PublishOutcome(after.revision, 0, 0, unchanged=True, withheld=True)
-    finish_publication(store, session_key, now, touch=is_new, former_round=before.round if before else None)
+    former_round = before.round if before else None
+    finish_publication(store, session_key, now, touch=is_new, former_round=former_round, with_tables=with_tables)
     return PublishOutcome(
         revision=after.revision,
         uploaded_objects=len(uploaded),

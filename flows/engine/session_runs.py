@@ -40,6 +40,7 @@ BACKFILL = "backfill/backfill"
 TAG = "parcferme"
 #: On runs made for a date of the calendar.
 PLANNED_TAG = "planned"
+_BACKFILL = "backfill:"
 _PAGE = 200
 _OPEN = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED, StateType.CANCELLING)
 
@@ -77,7 +78,12 @@ def backfill_name(parameters: Mapping[str, Any]) -> str:
 
 def backfill_tag(flow_run_id: str) -> str:
     """Return the tag of every run that a backfill has made."""
-    return f"backfill:{flow_run_id}"
+    return f"{_BACKFILL}{flow_run_id}"
+
+
+def is_of_backfill(tags: Iterable[str]) -> bool:
+    """Whether a run with these tags is one that a backfill has made."""
+    return any(tag.startswith(_BACKFILL) for tag in tags)
 
 
 @dataclass(frozen=True)

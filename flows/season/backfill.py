@@ -36,6 +36,7 @@ from flows.session.site import conclude_destination, prepare_destination
 from flows.settings import read_settings
 from flows.upstream.archive import UPSTREAM, Source, settings_for
 from flows.upstream.selection import Wanted
+from publish.season.rebuild import follow_all
 from transforms.errors import ChoiceError
 
 
@@ -62,8 +63,9 @@ def backfill(
     """Publish every chosen session of a season that has happened, newest first.
 
     In a run of a deployment every session is a run of publish-session in the work pool; from a command line they are
-    made one after the other in its process. The final state is Failed if any session failed and says how many; its
-    result is the list of :class:`~flows.session.reports.PublishReport`, one a session, in the order of the season.
+    made one after the other in its process. The tables of the season are brought up to date once, at the end. The final
+    state is Failed if any session failed and says how many; its result is the list of
+    :class:`~flows.session.reports.PublishReport`, one a session, in the order of the season.
 
     Args:
         year: Season, for example 2024.
@@ -100,6 +102,7 @@ def backfill(
         )
     reports = selection.in_order([*done, *upcoming])
     table.show(reports)
+    follow_all(store, year)
     conclude_destination(store, has_server=has_server)
     message = summary_of(reports)
     if any(report.has_failed for report in reports):

@@ -21,6 +21,7 @@ from flows.upstream.calendar import read_schedule
 from flows.upstream.client import Client
 from flows.upstream.selection import Wanted, select_sessions
 from publish.season.document import SCHEDULED, Event
+from publish.season.rebuild import follow_all
 from transforms.errors import AlreadyRunningError
 
 Logger = logging.Logger | logging.LoggerAdapter[Any]
@@ -99,13 +100,14 @@ def backfill_directly(
     selection = select(settings, year, rounds, codes)
     store = open_destination(settings)
     prepare_destination(settings, store, year, selection.events, has_server=False)
-    request = Request(force=force, source=source, is_one_of_many=True)
+    request = Request(force=force, source=source, is_one_of_many=True, in_process=True)
 
     def publish_one(one: Wanted) -> PublishReport:
         return publish_directly(one.ref.year, str(one.ref.round), one.ref.code, request)
 
     done = publish_one_by_one(selection, publish_one, logging.getLogger(__name__))
     changed = not all(report.unchanged for report in done)
+    follow_all(store, year)
     conclude_destination(store, has_server=False, changed=changed)
     return selection.in_order([*done, *selection.upcoming])
 

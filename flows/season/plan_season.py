@@ -37,6 +37,7 @@ from flows.upstream.client import Client
 from publish.season.aliases import NotFollowedError
 from publish.season.document import Event, published_in
 from publish.season.index import read_season
+from publish.season.rebuild import follow_all
 from publish.stores.base import Store
 from transforms.errors import InputError, UpstreamError
 
@@ -80,6 +81,8 @@ def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = CATCH_UP_DAY
             except NotFollowedError as refused:
                 # What is planned can be published where its number has stayed.
                 logger.warning("%s", refused)
+            # What a backfill that was killed or cancelled has left to do.
+            follow_all(store, year)
             plan = plan_of(settings, store, runs, year, events, timedelta(days=catch_up_days))
             rows += _carry_out(runs, year, plan, settings.source)
             rows += _take_back_others(settings, year)

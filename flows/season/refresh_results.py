@@ -28,6 +28,7 @@ from flows.upstream.selection import Wanted
 from flows.upstream.services import results_url
 from publish.season.document import PUBLISHED, published_in
 from publish.season.index import read_season
+from publish.season.rebuild import follow_all
 from publish.stores.base import Store
 from transforms.errors import UpstreamError
 from transforms.session_types import SESSION_TYPES
@@ -122,5 +123,6 @@ def _publish(runs: SessionRuns, store: Store, year: int, changed: Sequence[Wante
     table = BackfillReport(f"refresh-results-{year}", logger)
     order = Order(year, changed, str(this_run.id), refetch=True)
     reports = fan_out(runs, store, order, logger, table.show)
+    follow_all(store, year)
     table.show(reports)
     return reports

@@ -20,7 +20,7 @@ from flows.engine.parameters import AS_SET, ChosenSource, EventName, SessionName
 from flows.engine.progress import ArtifactSink
 from flows.engine.refusal import refused_or_raise
 from flows.engine.revival import HEARD_AGAIN
-from flows.engine.session_runs import PLANNED_TAG, kind_tag, name_of
+from flows.engine.session_runs import PLANNED_TAG, is_of_backfill, kind_tag, name_of
 from flows.session.endings import close_ended_run
 from flows.session.reports import ALREADY_RUNNING, NO_DATA, UP_TO_DATE, PublishReport, wait_of
 from flows.session.run import Caller, SessionRun
@@ -107,9 +107,10 @@ def publish_session(
     if recheck_after() is not None and (awaited := run.awaited_by_another()) is not None:
         until = recheck_utc(awaited, settings.current_time())
         pause(AwaitingRetry(scheduled_time=until, message="There is nothing to check: another run awaits the data."))
-    # Within a backfill of this process, which sees to the destination once for all its sessions.
-    is_one_of_many = this_run.parent_flow_run_id is not None and not run.caller.deployed
-    request = Request(force, refetch, source, is_one_of_many)
+    in_process = this_run.parent_flow_run_id is not None and not run.caller.deployed
+    # One that has waited for its data may end when its backfill has long ended.
+    is_one_of_many = in_process or (is_of_backfill(this_run.tags or ()) and int(this_run.run_count or 1) == 1)
+    request = Request(force, refetch, source, is_one_of_many, in_process)
     try:
         report = carry_out(run, settings, request, _TASKS, lambda error: _awaiting_or_raise(error, run, settings))
     except AlreadyRunningError as error:

@@ -125,6 +125,8 @@ class SessionRun:
         self.progress = Progress(self._sinks(), logger=logger)
         #: What the upstream lists and says it has not is taken for lost.
         self.takes_its_word = False
+        #: Whoever has asked for it brings the tables of the season up to date once for many sessions.
+        self.is_one_of_many = False
         self._started_s = time.perf_counter()
 
     def _sinks(self) -> tuple[Sink, ...]:
@@ -231,7 +233,8 @@ class SessionRun:
     def finish_unchanged(self, latest: Latest) -> PublishReport:
         """Report a session that is up to date, after finishing what a killed run may have left undone."""
         if not is_settled(self.store, latest):
-            finish_publication(self.store, latest.session_key, self.settings.current_time())
+            now = self.settings.current_time()
+            finish_publication(self.store, latest.session_key, now, with_tables=not self.is_one_of_many)
         manifest = read_manifest(self.store, latest.session_key, latest.revision)
         said = self._read_status()
         if said is None or said.type != status.COMPLETE:

@@ -49,14 +49,16 @@ T = TypeVar("T")
 class Request:
     """What somebody wants of a run; the fields are the parameters of ``publish-session``.
 
-    ``is_one_of_many``: whoever makes it sees to the destination once for all its sessions. ``accepts_incomplete``: a
-    stream that ends before its session is published as that, whether or not another could be had.
+    ``is_one_of_many``: whoever makes it brings the tables of the season up to date once for all its sessions.
+    ``in_process``: and sees to the destination, too. ``accepts_incomplete``: a stream that ends before its session is
+    published as that, whether or not another could be had.
     """
 
     force: bool = False
     refetch: bool = False
     source: Source = UPSTREAM
     is_one_of_many: bool = False
+    in_process: bool = False
     accepts_incomplete: bool = False
 
 
@@ -156,6 +158,7 @@ def publish(run: SessionRun, encoded_box: Box[Encoded], force: bool) -> PublishR
         summary=run.summary_of(encoded.grade, encoded.capabilities, encoded.verdict),
         now=run.settings.current_time(),
         forced=force,
+        with_tables=not run.is_one_of_many,
         on_progress=lambda done, total: run.progress.report(done / max(total, 1), f"{done} of {total} objects"),
     )
     if outcome.withheld and (current := read_latest(run.store, revision.session_key)) is not None:
@@ -198,6 +201,7 @@ def carry_out(
     :raises ParcfermeError: there is no new publication; what was published before is as it was.
     """
     run.takes_its_word = request.force
+    run.is_one_of_many = request.is_one_of_many
     try:
         try:
             return _publish_through_cache(run, settings, request, steps)
@@ -243,7 +247,7 @@ def _publish_through_cache(run: SessionRun, settings: Settings, request: Request
 
 
 def _publish(run: SessionRun, request: Request, steps: Steps) -> PublishReport:
-    if request.is_one_of_many:
+    if request.in_process:
         return _publish_unless_current(run, request, steps)
     try:
         prepare_destination(run.settings, run.store, run.session.year, run.events, has_server=run.caller.has_server)

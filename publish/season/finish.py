@@ -27,14 +27,21 @@ _OUTLIVED = timedelta(hours=6)
 
 
 def finish_publication(
-    store: Store, session_key: int, now: datetime, *, touch: bool = False, former_round: int | None = None
+    store: Store,
+    session_key: int,
+    now: datetime,
+    *,
+    touch: bool = False,
+    former_round: int | None = None,
+    with_tables: bool = True,
 ) -> bool:
     """Let copies, indexes, list and feed say what ``latest.json`` says of a session; return if an index was written.
 
     Looks at ``latest.json`` and at the season index again when it is done, until both have stayed what they were:
     whoever changes one of them last also ends last, or somebody who ends later sees it. ``touch`` as in
     :func:`~publish.season.index.update_season`: for whoever has just made another revision current. ``former_round`` is
-    a number its rows may still lie under.
+    a number its rows may still lie under. Without ``with_tables`` somebody else brings the season's tables up to date,
+    once for many sessions (:func:`~publish.season.rebuild.follow_all`).
 
     Costs some forty requests for a race when there is nothing to do, most of them questions for the copies' hashes.
     Once that has been found out long after the revision became current, ``latest.json`` says so (:func:`is_settled`).
@@ -55,9 +62,11 @@ def finish_publication(
             for number in sorted(rounds - {latest.round}):
                 settle_rows(store, latest.year, number)
             list_files(store, latest.year, [session_key])
-            follow_all(store, latest.year)
+            if with_tables:
+                follow_all(store, latest.year)
             note_changes(store, [session_key])
-            _note_settled(store, latest, now)
+            if with_tables:
+                _note_settled(store, latest, now)
             return written
         elif _settle(store, latest):
             written |= update_season(store, latest.year, None, now, session_keys=(session_key,), touch=touch)

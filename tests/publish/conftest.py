@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import msgspec
@@ -40,6 +41,7 @@ from publish.stores.base import Store
 from publish.stores.choose import open_store
 from publish.stores.folder import FileStore
 from publish.structs import decode_document
+from transforms.columns import OF_SEASONS, OF_THE_SEASON
 from transforms.recording import SessionIdentity
 
 NOW = datetime(2024, 3, 3, 12, 0, tzinfo=UTC)
@@ -186,6 +188,13 @@ def publishing(tmp_path: Path) -> SimpleNamespace:
     return SimpleNamespace(
         now=NOW, summary=SUMMARY, identity=make_identity, revision=revision, with_files=with_files, paths=PATHS
     )
+
+
+@pytest.fixture
+def without_season_tables() -> Iterator[None]:
+    """Tables of seasons and CSV are made of nothing: with them a publication makes four times the requests."""
+    with patch.dict(OF_SEASONS, clear=True), patch.dict(OF_THE_SEASON, clear=True):
+        yield
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from publish.encode.objects import EncodedRevision
 from publish.publication import publish_revision
 from publish.revisions.latest import Summary
 from publish.stores.choose import open_store
-from transforms.columns import OF_SEASONS, OF_THE_SEASON
 from transforms.recording import SessionIdentity
 
 
@@ -28,22 +27,19 @@ class Job:
     revisions: list[EncodedRevision]
     summary: Summary
     now: datetime
-    #: Without them where very many meet: each would make twenty of them anew for each that another has written.
-    makes_season_tables: bool = True
+    #: Without them as in a backfill, which makes them at its end.
+    with_tables: bool = True
 
 
 def publish_job(uri: str, job: Job, start: Barrier, environment: Mapping[str, str]) -> None:
     """Publish the revisions of ``job``, the first when all other processes are ready too."""
     logging.disable(logging.CRITICAL)
     os.environ.update(environment)
-    if not job.makes_season_tables:
-        OF_SEASONS.clear()
-        OF_THE_SEASON.clear()
     store = open_store(uri)
     start.wait(60)
     store.check()
     for revision in job.revisions:
-        publish_revision(store, revision, job.identity, summary=job.summary, now=job.now)
+        publish_revision(store, revision, job.identity, summary=job.summary, now=job.now, with_tables=job.with_tables)
 
 
 def publish_until_signalled(uri: str, job: Job, pattern: str, number: int) -> None:

@@ -9,9 +9,7 @@ import dataclasses
 import itertools
 import shutil
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 from fault_matrix import COPIES, PATHS, count_requests, kill_at, make_cases
@@ -22,7 +20,6 @@ from without_threads import without_threads
 from publish.publication import publish_revision
 from publish.stores.base import RefusedError, Store
 from publish.stores.folder import FileStore
-from transforms.columns import OF_SEASONS, OF_THE_SEASON
 
 CASES = ["first", "second", "second without rows", "unchanged", "rollback"]
 #: Where the season's tables, which take most of a tiny publication's time, are made too.
@@ -48,20 +45,13 @@ def _s3_stores(request: pytest.FixtureRequest) -> Callable[[], Store]:
     return new_store
 
 
-def _leave_out_season_tables(request: pytest.FixtureRequest) -> None:
-    with ExitStack() as patched:
-        for tables in (OF_SEASONS, OF_THE_SEASON):
-            patched.enter_context(patch.dict(tables, clear=True))
-        request.addfinalizer(patched.pop_all().close)
-
-
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("name", CASES)
 @without_threads()
 def test_every_kill_point_in_a_folder(request, publishing, name, done):
     new_store, case = _file_stores(request), make_cases(publishing)[name]
     if (name, done) != WITH_SEASON_TABLES:
-        _leave_out_season_tables(request)
+        request.getfixturevalue("without_season_tables")
     requests = count_requests(case, new_store())
     assert requests >= (6 if name == "unchanged" else 10)
     kills = [kill_at(case, new_store(), number, done=done) for number in range(requests)]
@@ -69,8 +59,8 @@ def test_every_kill_point_in_a_folder(request, publishing, name, done):
     assert kills[0].seen == {"first": "nothing", "unchanged": "after"}.get(name, "before")
 
 
+@pytest.mark.usefixtures("without_season_tables")
 def test_kill_points_on_s3(request, publishing):
-    _leave_out_season_tables(request)
     new_store, case = _s3_stores(request), make_cases(publishing)["second without rows"]
     requests = count_requests(case, new_store())
     for number in range(_KILLS_ON_S3):

@@ -23,6 +23,8 @@ from prefect_servers import wait_until
 
 from flows.engine.revival import PUT_BACK
 from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR
+from publish.contract.verify import verify_store
+from publish.stores.folder import FileStore
 
 #: Three sessions that are soon published: one for each worker, and one that nobody has taken up yet.
 WANTED: dict[str, Any] = {"rounds": "1,2", "sessions": ["Practice 1", "Sprint Qualifying"]}
@@ -145,6 +147,8 @@ def test_two_workers_share_a_backfill_though_one_dies_and_a_run_stands_still(
         ("complete", 100)
     }
     assert _published(made) == {(int(number), code) for number, code in SEASON.values()}
+    # The season's tables, too: once, at the end.
+    assert verify_store(FileStore(made.site)).is_good
 
     # What the operator sees: the children below their parent, newest first, and the table of all.
     begun = sorted(children, key=lambda run: run["expected_start_time"])

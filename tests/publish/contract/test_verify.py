@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import io
 import json
+import shutil
 from datetime import UTC, datetime
 
 import pyarrow.parquet as pq
@@ -40,28 +41,32 @@ def encoded(tmp_path_factory):
     ]
 
 
+def publish_both(store, encoded):
+    for revision in encoded:
+        summary = Summary("A", {"positions": True}, "inputs", revision.revision)
+        publish_revision(store, revision, ME, summary=summary, now=NOW)
+    publish_site(store, {"v1/schemas/manifest.json": b"{}"})
+    return store
+
+
+@pytest.fixture(scope="module")
+def published(encoded, tmp_path_factory):
+    """A folder in which both are published: only copy it."""
+    folder = tmp_path_factory.mktemp("published") / "site"
+    publish_both(FileStore(folder), encoded)
+    return folder
+
+
 @pytest.fixture
-def publish_both(encoded):
-    def publish(store):
-        for revision in encoded:
-            summary = Summary("A", {"positions": True}, "inputs", revision.revision)
-            publish_revision(store, revision, ME, summary=summary, now=NOW)
-        return store
-
-    return publish
-
-
-@pytest.fixture(params=["file", "moto"])
-def store(request, publish_both):
-    return publish_both(request.getfixturevalue(f"{request.param}_store"))
+def store(published, tmp_path):
+    return FileStore(shutil.copytree(published, tmp_path / "site"))
 
 
 def wrong(store, deep=False):
     return {(finding.key, finding.problem) for finding in verify_store(store, deep=deep).findings}
 
 
-def test_nothing_is_wrong(store):
-    publish_site(store, {"v1/schemas/manifest.json": b"{}"})
+def _check_nothing_is_wrong(store):
     for deep in (False, True):
         found = verify_store(store, deep=deep)
         assert found.findings == () and found.is_good
@@ -69,11 +74,15 @@ def test_nothing_is_wrong(store):
         assert found.objects > 2 * len(read_document(store, read_latest(store, 9472).manifest_key, Manifest).objects)
 
 
-def test_without_deep_objects_are_not_read(file_store, publish_both):
-    watched = WatchedStore(publish_both(file_store))
+def test_nothing_is_wrong(store):
+    _check_nothing_is_wrong(store)
+
+
+def test_without_deep_objects_are_not_read(store):
+    watched = WatchedStore(store)
     verify_store(watched)
     assert {key.rpartition("/")[2] for request, key in watched.requests if request == "read"} == {
-        "latest.json", "manifest.json", "2024.json", "index.json", "changes.json", "changes.atom",
+        "latest.json", "manifest.json", "2024.json", "index.json", "changes.json", "changes.atom", "site.json",
     }  # fmt: skip
 
 
@@ -119,8 +128,7 @@ SHALLOW = {
 
 
 @pytest.mark.parametrize("case", SHALLOW)
-def test_found_without_reading_objects(file_store, publish_both, case):
-    store = publish_both(file_store)
+def test_found_without_reading_objects(store, case):
     spoil, where, what = SHALLOW[case]
     spoil(store)
     found = verify_store(store)
@@ -191,8 +199,7 @@ INSIDE = {
 
 
 @pytest.mark.parametrize("case", INSIDE)
-def test_found_inside_objects(file_store, publish_both, case):
-    store = publish_both(file_store)
+def test_found_inside_objects(store, case):
     path, change, what = INSIDE[case]
     other = store.read(_object(store, "parquet/weather.parquet")).data
     _spoil_bytes(store, path, change or (lambda data: other))
@@ -201,6 +208,10 @@ def test_found_inside_objects(file_store, publish_both, case):
 
 
 def test_deep_proves_every_revision(store):
+    _check_deep_proves_every_revision(store)
+
+
+def _check_deep_proves_every_revision(store):
     for old in (False, True):
         key = _object(store, "weather.json.gz", old=old)
         data = bytearray(store.read(key).data)
@@ -210,8 +221,14 @@ def test_deep_proves_every_revision(store):
     assert len(found) == 2
 
 
-def test_headers_on_s3(moto_store, publish_both):
-    store = publish_both(moto_store)
+def test_on_s3(moto_store, encoded):
+    store = publish_both(moto_store, encoded)
+    _check_nothing_is_wrong(store)
+    _check_headers(store)
+    _check_deep_proves_every_revision(store)
+
+
+def _check_headers(store):
     key = _object(store, "laps.json.gz")
     at = {"Bucket": store.bucket, "Key": store.prefix + key}
     store._client.copy_object(
@@ -223,8 +240,7 @@ def test_headers_on_s3(moto_store, publish_both):
     assert all(name in problems[0] for name in ("Content-Type", "Cache-Control", "Content-Encoding"))
 
 
-def test_orphans_are_listed_and_harm_nobody(file_store, publish_both):
-    store = publish_both(file_store)
+def test_orphans_are_listed_and_harm_nobody(store):
     store.write(keys.revision_object(9472, "0" * 16, "laps.json.gz"), b"x" * 10)
     store.write(keys.revision_object(77, "1" * 16, "manifest.json"), b"{}")
     store.write(_object(store, "stray.json.gz"), b"abc")

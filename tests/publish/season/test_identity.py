@@ -1,8 +1,6 @@
 """The session key is the identity: a renumbered calendar moves aliases, and nothing is published twice."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from unittest.mock import patch
 
 import pytest
 from fault_store import KilledError, WatchedStore, check_copies, check_readers_view, killed_at
@@ -17,7 +15,6 @@ from publish.season.aliases import follow_schedule
 from publish.season.index import Event, ScheduledSession, read_season, rebuild_season
 from publish.stores.shared_documents import read_document
 from publish.structs import encode_document
-from transforms.columns import OF_SEASONS, OF_THE_SEASON
 
 NOW = datetime(2024, 6, 3, 12, 0, tzinfo=UTC)
 PATHS = ("parquet/laps.parquet", "rows/skip_1.json.gz")
@@ -36,11 +33,8 @@ CALENDAR = [ONE, TWO, THREE, FOUR]
 KEYS = {"One": 101, "Two": 102, "Three": 103}
 
 
-@pytest.fixture(autouse=True)
-def without_season_tables() -> Iterator[None]:
-    """They follow what moves here as they follow a publication: that is for the interleavings."""
-    with patch.dict(OF_SEASONS, clear=True), patch.dict(OF_THE_SEASON, clear=True):
-        yield
+# They follow what moves here as they follow a publication: that is for the interleavings.
+pytestmark = pytest.mark.usefixtures("without_season_tables")
 
 
 @pytest.fixture

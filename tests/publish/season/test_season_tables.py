@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from datetime import timedelta
 
 import pyarrow.parquet as pq
 import pytest
@@ -13,9 +14,10 @@ from publish.contract.heal import heal_store
 from publish.contract.verify import verify_store
 from publish.encode.joined import read_parts, read_rows
 from publish.publication import finish_publication, publish_revision, roll_back
+from publish.revisions.latest import read_latest
 from publish.season import tables as season_tables
 from publish.season.files import Files, list_files
-from publish.season.rebuild import rebuild_tables
+from publish.season.rebuild import follow_all, rebuild_tables
 from publish.season.tables import follow_files
 from publish.stores.base import Store
 from publish.stores.shared_documents import read_document
@@ -41,11 +43,20 @@ def store(publishing) -> MemoryStore:
 def publish(publishing):
     """Publish a session whose laps are one row, of the car ``content``."""
 
-    def publish_one(store: Store, content: str = "one", session_key: int = 9472, year: int = 2024, **more) -> str:
+    def publish_one(
+        store: Store,
+        content: str = "one",
+        session_key: int = 9472,
+        year: int = 2024,
+        *,
+        with_tables: bool = True,
+        **more: object,
+    ) -> str:
         identity = publishing.identity(session_key, list(EVENTS).index(session_key) + 1, event=EVENTS[session_key])
         encoded = publishing.revision(content, session_key=session_key, year=year, **more)
         identity = replace(identity, year=year)
-        return publish_revision(store, encoded, identity, summary=publishing.summary, now=publishing.now).revision
+        summary, now = publishing.summary, publishing.now
+        return publish_revision(store, encoded, identity, summary=summary, now=now, with_tables=with_tables).revision
 
     return publish_one
 
@@ -100,6 +111,19 @@ def test_a_publication_reads_its_own_tables_alone_and_nothing_new_costs_one_requ
     watched.requests.clear()
     assert not follow_files(watched, 2024)
     assert watched.requests == [("read", keys.table_files(2024))]
+
+
+def test_of_many_sessions_at_once_they_are_made_at_the_end(store, publish, publishing) -> None:
+    publish(store, "one", with_tables=False)
+    much_later = publishing.now + timedelta(days=1)
+    finish_publication(store, 9472, much_later, with_tables=False)
+    publish(store, "saudi", 9480, with_tables=False)
+    assert LAPS_2024 not in store.objects and not verify_store(store).is_good
+    # Nobody believes that nothing is left to do, and whoever comes next does it.
+    assert read_latest(store, 9472).settled_at is None
+    assert follow_all(store, 2024)
+    assert rows(store, LAPS_2024) == rows(store, ALL_LAPS) == [(2024, 9472, "one"), (2024, 9480, "saudi")]
+    assert verify_store(store).is_good and not follow_all(store, 2024)
 
 
 def test_a_table_that_no_session_has_any_more_is_empty(store, publish) -> None:
