@@ -68,6 +68,9 @@ class Season(Document, tag="parcferme/season/1"):
     serial: Annotated[
         Count, about("One more each time this document is written: of two copies the higher one is newer")
     ] = 0
+    tables_since: Annotated[
+        Count, about("The serial with which what the season's own tables, events and standings, say of it changed last")
+    ] = 0
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ def season_document(
         year,
         tuple(_indexed(event, index, places, states, remembered, now) for index, event in enumerate(schedule)),
         before.serial if before else 0,
+        before.tables_since if before else 0,
     )
 
 

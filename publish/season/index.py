@@ -22,6 +22,7 @@ from publish.season.document import (
     published_in,
     season_document,
 )
+from publish.season.facts import tell_the_same
 from publish.stores.base import Conflict, Store
 from publish.stores.parallel import in_parallel
 from publish.stores.shared_documents import read_document, update_document
@@ -143,7 +144,9 @@ def _write(store: Store, year: int, change: Callable[[Season | None], Season], *
         after = change(before)
         if before is not None and not touch and encode_document(after) == encode_document(before):
             return None
-        return replace(after, serial=after.serial + 1)
+        serial = after.serial + 1
+        since = before.tables_since if before is not None and tell_the_same(before, after) else serial
+        return replace(after, serial=serial, tables_since=since)
 
     return update_document(store, keys.season(year), Season, changed)
 

@@ -5,37 +5,38 @@ season's other tables follow the list of files: read first, written only over wh
 """
 
 import hashlib
-from collections.abc import Callable
-from typing import Any
 
 import pyarrow as pa
 from msgspec.structs import replace
 
 from publish import keys
-from publish.encode.joined import Parts, columns_digest, join, read_rows, short_hash
-from publish.season.document import PUBLISHED, Season
+from publish.encode.joined import Parts, columns_digest, join, read_parts, read_rows, short_hash
+from publish.season.document import Season
+from publish.season.facts import count_published, full_rounds, rows_of_events
 from publish.season.files import Files, SeasonTable
 from publish.season.index import read_season
 from publish.season.tables import bring_up_all, write_over
 from publish.stores.base import Conflict, Store
 from publish.stores.patience import pause_for_others
 from publish.stores.shared_documents import read_document, update_document
-from transforms.columns import EVENTS, OF_ALL_SEASONS, OF_THE_SEASON, RESULTS, STANDINGS
+from transforms.columns import EVENTS, OF_ALL_SEASONS, OF_THE_SEASON, RESULTS, STANDINGS, published_schema
 from transforms.declare import Table
 from transforms.errors import PublicationError
-from transforms.standings import Round, standings_of
+from transforms.standings import standings_of
 
 _ATTEMPTS = 20
-#: The sessions that give points, in the order of a weekend.
-_GIVE_POINTS = ("S", "R")
 
 
 def made_of(season: Season, files: Files, table: str) -> str:
     """Return a hash of what one of the season's own tables is to be made of: events, or rounds and results."""
     results = next((made.made_of for made in files.season_tables if made.table == RESULTS.name), "")
-    facts = _rows_of_events(season) if table == EVENTS.name else [full_rounds(season), results]
+    return _digest(season, table, results)
+
+
+def _digest(season: Season, table: str, results: str) -> str:
+    facts = rows_of_events(season) if table == EVENTS.name else [full_rounds(season), results]
     sha256 = hashlib.sha256(repr(facts).encode()).hexdigest()
-    return Parts({season.year: short_hash(sha256)}, columns_digest(OF_THE_SEASON[table]), 0).digest
+    return Parts({season.year: short_hash(sha256)}, columns_digest(OF_THE_SEASON[table]), season.tables_since).digest
 
 
 def own_behind(season: Season, files: Files) -> list[str]:
@@ -82,17 +83,21 @@ def _write(store: Store, year: int, table: Table, written: list[str]) -> SeasonT
     files, season = read_document(store, keys.table_files(year), Files), read_season(store, year)
     if files is None or season is None:
         raise Conflict(key)
-    digest = made_of(season, files, table.name)
-    # The serial makes other bytes of what is made of the same again.
-    parts = Parts({year: digest}, columns_digest(table), season.serial)
-    data = join(table, parts, [_MADE[table.name](store, season)])
+    if table.name == STANDINGS.name:
+        # Of what is there: the list may not say it yet. Then nothing is recorded; whoever lets it say so comes here.
+        results_made_of, results = _read_results(store, year)
+        digest, rows = _digest(season, table.name, results_made_of), _standings(season, results)
+    else:
+        digest, rows = _digest(season, table.name, ""), EVENTS.of_rows(rows_of_events(season))
+    # Files of one digest have the same bytes, whoever makes them.
+    data = join(table, Parts({year: digest}, columns_digest(table), season.tables_since), [rows])
     if before is None or before.data != data:
         write_over(store, key, data, before)
         written.append(key)
     if table.name in OF_ALL_SEASONS and bring_up_all(store, year, table, all_before, data, digest):
         written.append(keys.all_seasons_table(table.name))
     sha256 = hashlib.sha256(data).hexdigest()
-    return SeasonTable(table.name, key, len(data), _count_published(season), sha256, digest)
+    return SeasonTable(table.name, key, len(data), count_published(season), sha256, digest)
 
 
 def _record(store: Store, year: int, made: list[SeasonTable]) -> bool:
@@ -112,56 +117,15 @@ def _record(store: Store, year: int, made: list[SeasonTable]) -> bool:
     return update_document(store, keys.table_files(year), Files, change)
 
 
-def _count_published(season: Season) -> int:
-    return sum(session.state == PUBLISHED for event in season.events for session in event.sessions)
+def _read_results(store: Store, year: int) -> tuple[str, pa.Table]:
+    """Return the season's table of results, and what it is made of; no rows where there is none that can be read."""
+    stored = store.read(keys.season_table(RESULTS.name, year))
+    parts = None if stored is None else read_parts(stored.data)
+    if stored is None or parts is None:
+        return "", published_schema(RESULTS).empty_table()
+    return parts.digest, read_rows(stored.data, RESULTS)
 
 
-def _rows_of_events(season: Season) -> list[dict[str, Any]]:
-    rows = [
-        {
-            "year": season.year,
-            "round": None if event.testing else event.round,
-            "event": event.name,
-            "country": event.country,
-            "location": event.location,
-            "date": event.date,
-            "format": event.format,
-            "is_test": event.testing,
-            "first_start_utc": min((s.start_utc for s in event.sessions if s.start_utc), default=None),
-            "sessions": len(event.sessions),
-            "published": sum(session.state == PUBLISHED for session in event.sessions),
-        }
-        for event in season.events
-    ]
-    return sorted(rows, key=lambda row: (row["round"] is None, row["round"] or 0, row["date"] or ""))
-
-
-def _events(store: Store, season: Season) -> pa.Table:
-    return EVENTS.of_rows(_rows_of_events(season))
-
-
-def _standings(store: Store, season: Season) -> pa.Table:
-    results = store.read(keys.season_table("results", season.year))
+def _standings(season: Season, results: pa.Table) -> pa.Table:
     rounds = full_rounds(season)
-    if results is None or not rounds:
-        return STANDINGS.schema.empty_table()
-    return standings_of(season.year, rounds, read_rows(results.data, RESULTS))
-
-
-def full_rounds(season: Season) -> list[Round]:
-    """Return the rounds from the first one on, up to the first that lacks a session that gives points."""
-    rounds: list[Round] = []
-    numbered = {event.round: event for event in season.events if not event.testing and event.round is not None}
-    for number in range(1, len(numbered) + 1):
-        event = numbered.get(number)
-        found = {s.code: s for s in event.sessions if s.code in _GIVE_POINTS} if event else {}
-        if event is None or "R" not in found:
-            break
-        session_keys = tuple(key for code in _GIVE_POINTS if code in found and (key := found[code].session_key))
-        if len(session_keys) < len(found):
-            break
-        rounds.append(Round(number, event.name, session_keys[-1], session_keys))
-    return rounds
-
-
-_MADE: dict[str, Callable[[Store, Season], pa.Table]] = {EVENTS.name: _events, STANDINGS.name: _standings}
+    return standings_of(season.year, rounds, results) if rounds else STANDINGS.schema.empty_table()

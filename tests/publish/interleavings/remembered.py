@@ -14,7 +14,7 @@ import watch
 
 from publish.encode.csv import csv_of
 from publish.encode.joined import Parts, join, read_parts, read_rows, rows_of
-from publish.season import csv_copies, tables
+from publish.season import csv_copies, own_tables, tables
 from transforms.declare import Table
 
 #: More than a scenario makes in a hundred schedules; then all is forgotten.
@@ -60,6 +60,7 @@ def remembered() -> Iterator[None]:
     with ExitStack() as stack:
         for function in (_read_parts, _read_rows, _rows_of, _join):
             stack.enter_context(patch.object(tables, function.__name__.removeprefix("_"), function))
+        stack.enter_context(patch.object(own_tables, "join", _join))
         stack.enter_context(patch.object(csv_copies, "csv_of", _csv_of))
         stack.enter_context(patch.object(watch, "read_parts", _read_parts))
         yield

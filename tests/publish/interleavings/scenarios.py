@@ -33,7 +33,7 @@ from publish.season.index import RootIndex, rebuild_season, update_season
 from publish.stores.base import Store
 from publish.stores.shared_documents import read_document
 from publish.structs import decode_document, encode_document
-from transforms.columns import OF_SEASONS, OF_THE_SEASON
+from transforms.columns import OF_SEASONS
 from transforms.errors import InputError, ParcfermeError, PublicationError
 
 Clock = Callable[[], datetime]
@@ -305,7 +305,6 @@ class Played:
 @without_threads()
 @remembered()
 @patch.dict(OF_SEASONS, SEASON_TABLES, clear=True)
-@patch.dict(OF_THE_SEASON, {}, clear=True)
 def play(scenario: Scenario, seed: int, turns: Sequence[Turn] | None = None) -> Played:
     """Play the schedule ``seed`` of a scenario; the same seed plays the same schedule.
 

@@ -49,7 +49,7 @@ def publish(store, publishing, session_key, round_number, name, code="R", conten
 def test_document_has_exactly_the_contract(file_store):
     assert update_season(file_store, 2024, [TEST_1, BAHRAIN], NOW)
     document = read_document(file_store, "v1/seasons/2024.json", dict)
-    assert list(document) == ["schema", "year", "events", "serial"]
+    assert list(document) == ["schema", "year", "events", "serial", "tables_since"]
     assert document["serial"] == 1
     assert document["events"][0]["testing"] and not document["events"][1]["testing"]
     bahrain = document["events"][1]
