@@ -58,10 +58,12 @@ class Version:
 
 
 def install(commit: str, folder: Path) -> Version:
-    """Check ``commit`` out into ``folder`` and install it there, where that is not done yet."""
+    """Write the files of ``commit`` into ``folder`` and install it there, where that is not done yet."""
     python = folder / ".venv" / "bin" / "python"
     if not folder.exists():
-        subprocess.run(["git", "worktree", "add", "--detach", folder, commit], cwd=_HERE, check=True)
+        folder.mkdir(parents=True)
+        archive = subprocess.run(["git", "archive", commit], cwd=_HERE, capture_output=True, check=True)
+        subprocess.run(["tar", "--extract", "--directory", folder], input=archive.stdout, check=True)
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", folder / ".venv"], check=True)
         subprocess.run([python, "deployments/install.py"], cwd=folder, check=True)

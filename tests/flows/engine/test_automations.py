@@ -47,7 +47,7 @@ SHORT = Windows(
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of this file's own, for its automations act on every run; the flows are registered, without code."""
     quick = {
         "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "1",
@@ -61,11 +61,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             for name in ("publish-session", "check-health", "plan-season"):
                 flow = client.create_flow_from_name(name)
                 client.create_deployment(flow, name, work_pool_name="parcferme", tags=["parcferme"])
-        yield
+        yield made
 
 
 @pytest.fixture
-def client(server: None) -> Iterator[SyncPrefectClient]:
+def client(server: Server) -> Iterator[SyncPrefectClient]:
     """A client of the server on which the flows are registered; afterwards nothing waits there any more."""
     with get_client(sync_client=True) as client:
         yield client
@@ -253,8 +253,8 @@ def test_an_address_nobody_can_send_to_is_refused(client: SyncPrefectClient) -> 
     assert "services/secret" not in str(refused.value)
 
 
-def test_failed_sessions_are_told_of_by_every_channel(
-    client: SyncPrefectClient, webhook: tuple[str, "queue.Queue[Any]"]
+def test_failed_sessions_are_told_of_by_every_channel_after_a_restart_of_the_server_too(
+    client: SyncPrefectClient, webhook: tuple[str, "queue.Queue[Any]"], server: Server
 ) -> None:
     url, received = webhook
     with (
@@ -265,6 +265,8 @@ def test_failed_sessions_are_told_of_by_every_channel(
         _apply(client, _settings(notify_webhook=url, notify_slack=SLACK, notify_mail=mail))
         # Slack's own address cannot be had here; the block takes any that Apprise knows.
         SlackWebhook(url=f"json://127.0.0.1:{slack_port}/").save("parcferme-slack", overwrite=True)
+        server.stop()
+        server.start()
 
         said = 'Upstream said "no".\n<img src=x> <!channel> & <http://evil.example|here>'
         run = _start(client, "publish-session", Failed(message=said))
