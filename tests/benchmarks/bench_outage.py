@@ -207,6 +207,7 @@ def main(arguments: list[str]) -> None:
                 folder / "cache",
                 database_url=url,
                 PARCFERME_NOW=SAMPLE_NOW_UTC.isoformat(),
+                PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE="prefect.server.concurrency.lease_storage.filesystem",
             ) as made,
         ):
             sessions = [start_sessions(made, name) for name in ("one", "two")]
