@@ -350,12 +350,12 @@ def _walk(old: Running, new: Running, database: Database, *, downgrade: bool) ->
 
 
 def _forget_what_is_newer(made: Installation, old: Version) -> None:
-    """Delete what the version before does not know or cannot read, and have it write its indexes again."""
+    """Delete what the version before does not know or cannot read, and have it write what it misses again."""
     wrong = old.verify(made.environment)
     for key in wrong:
         (made.site / key).unlink(missing_ok=True)
     _tell(f"  removed: {', '.join(sorted({key.rpartition('/')[0] for key in wrong}))}")
-    old.run(made.environment, "flows.cli", "index", str(SAMPLE_YEAR))
+    old.run(made.environment, "flows.cli", "verify", "--heal")
     if wrong := old.verify(made.environment):
         raise SystemExit(f"{wrong[:5]} are still wrong to {old.name}")
 

@@ -38,7 +38,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "check-health": {},
     "publish-session": {"year": 2024, "event": "1", "session": "Race"},
 }
-_TIMES, _ON_TIME_S = 5, 300.0
+_TIMES, _ON_TIME_S = 5, 240.0
 _EVERY_S = 60
 #: What the UI asks for its start page, after the filters it sends.
 _PAGE_REQUESTS = (
