@@ -150,6 +150,7 @@ def go_on_without_slot(logger: Logger) -> None:
     if getattr(SyncPrefectClient.renew_concurrency_lease, "goes_on", False):
         return
     renew = SyncPrefectClient.renew_concurrency_lease
+    said: set[UUID] = set()
 
     def renew_or_go_on(self: SyncPrefectClient, lease_id: UUID, lease_duration: float) -> httpx.Response:
         try:
@@ -157,9 +158,9 @@ def go_on_without_slot(logger: Logger) -> None:
         except PrefectHTTPStatusError as error:
             if error.response.status_code != httpx.codes.GONE:
                 raise
-            logger.info(
-                "This run no longer holds a slot of its deployment, and goes on: another one may begin beside it."
-            )
+            if lease_id not in said:
+                said.add(lease_id)
+                logger.info("This run has lost its slot of its deployment, and goes on: another may begin beside it.")
             return error.response
 
     renew_or_go_on.goes_on = True  # type: ignore[attr-defined]
