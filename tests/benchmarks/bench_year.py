@@ -213,9 +213,9 @@ def _schedules(made: Installation) -> None:
 
 
 def _due(made: Installation) -> list[dict[str, Any]]:
-    """Return the runs whose time has come and that nobody has begun."""
+    """Return the runs whose time has come and that nobody has taken up."""
     now = datetime.now(UTC).isoformat()
-    states = {"type": {"any_": ["SCHEDULED", "PENDING"]}}
+    states = {"type": {"any_": ["SCHEDULED"]}}
     return made.flow_runs(flow_runs={"state": states, "expected_start_time": {"before_": now}})
 
 
