@@ -2,7 +2,7 @@
 
 For a first installation on one machine; an operator who has a server of PostgreSQL gives Prefect a database there.
 The first time it makes the folder with an account and a password of its own; then it runs until it is stopped, and
-prints the address Prefect takes. Usage: postgres.py FOLDER [PORT]
+prints the address Prefect takes. What PostgreSQL says is in FOLDER/log. Usage: postgres.py FOLDER [PORT]
 """
 
 import os
@@ -33,13 +33,17 @@ def main(arguments: list[str]) -> int:
     account: dict[str, Any] = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
     password = make_cluster(programs, folder, account)
     command = [programs / "postgres", "-D", folder / "data", "-h", "127.0.0.1", "-p", str(port), "-k", folder]
-    process = subprocess.Popen(command, cwd=folder, start_new_session=True, **account)
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True, **account)
     for number in (signal.SIGTERM, signal.SIGINT):
         # Its own fast shutdown: whoever is connected is told.
         signal.signal(number, lambda _number, _frame: process.send_signal(signal.SIGINT))
     sys.stdout.write(f"export PREFECT_API_DATABASE_CONNECTION_URL={address(password, port)}\n")
     sys.stdout.flush()
-    return process.wait()
+    code = process.wait()
+    if code:
+        sys.stderr.write(f"PostgreSQL has ended with {code}. Why stands in {folder / 'log'}\n")
+    return code
 
 
 def address(password: str, port: int) -> str:
@@ -70,7 +74,7 @@ def make_cluster(programs: Path, folder: Path, account: dict[str, Any]) -> str:
             shutil.chown(file.name, **account)
         command = [programs / "initdb", "--pgdata", folder / "data", "--username", _ACCOUNT, "--auth", "scram-sha-256"]
         command += ["--pwfile", file.name, "--encoding", "UTF8", "--locale", "C.UTF-8"]
-        subprocess.run(command, check=True, cwd=folder, stdout=sys.stderr, **account)
+        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, **account)
     kept.touch(0o600)
     kept.write_text(password)
     return password

@@ -36,6 +36,8 @@ _EXPECTED = {
 }
 #: Variables other libraries read for themselves; a ``.env`` file may hold them too.
 _FOREIGN_PREFIXES = ("AWS_", "F1_", "PREFECT_")
+#: Set by Prefect in the process of a run that a worker has begun.
+_RUN_OF_A_WORKER = "PREFECT__FLOW_RUN_ID"
 
 
 def _default_cache_dir() -> Path:
@@ -193,7 +195,7 @@ class Settings(BaseSettings):
 def read_settings() -> Settings:
     """Read the settings from the environment and, below it, a ``.env`` file in the present folder.
 
-    :raises InputError: naming the variable whose value cannot be used.
+    :raises InputError: naming the variable whose value cannot be used; or it is a worker's run and has no destination.
     """
     try:
         settings = Settings()
@@ -202,6 +204,12 @@ def read_settings() -> Settings:
         raise InputError(" ".join(problems)) from error
     except OSError as error:
         raise InputError(f"The .env file of this folder cannot be read ({error}). Fix or remove it.") from error
+    if "destination" not in settings.model_fields_set and _RUN_OF_A_WORKER in os.environ:
+        # The present folder is made for this run and goes away with it, and so would what is published into it.
+        raise InputError(
+            "PARCFERME_DESTINATION is not in the environment of the worker that made this run, and a folder of its own "
+            "it does not keep. Set it there, and start the worker again."
+        )
     if settings.archive is not None and _overlap(settings.archive, settings.destination):
         raise InputError(
             f"PARCFERME_ARCHIVE={settings.archive} cannot be used: it and the destination {settings.destination} lie "

@@ -78,14 +78,15 @@ class Windows:
 
     ``silence``: without a heartbeat. Workers send one every 30 s, and a server that stands still for a minute, as on
     SQLite it may, must not make live runs dead; a killed run must be known for dead and told of within three minutes.
-    ``start``: from a worker's taking a run to its beginning, an image's download included. ``cancel``: from
-    the request to the end. ``health``: between two checks of the health because runs end badly. ``waiting``: sessions
-    are due and none is begun. ``repeat``: until the same kind of trouble is told of again; ``sign_in``: until that
-    somebody has to sign in is.
+    ``start``: from a worker's taking a run to its beginning, which takes half a minute where much is done at once; one
+    that meets no server then is gone, and its worker cannot say so. ``cancel``: from the request to the end.
+    ``health``: between two checks of the health because runs end badly. ``waiting``: sessions are due and none is
+    begun. ``repeat``: until the same kind of trouble is told of again; ``sign_in``: until that somebody has to sign in
+    is.
     """
 
     silence: timedelta = timedelta(seconds=120)
-    start: timedelta = timedelta(minutes=15)
+    start: timedelta = timedelta(minutes=5)
     cancel: timedelta = timedelta(minutes=3)
     health: timedelta = timedelta(seconds=20)
     waiting: timedelta = timedelta(minutes=15)

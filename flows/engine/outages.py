@@ -1,7 +1,8 @@
 """A Prefect server that does not answer for a while costs a run time and nothing else.
 
 Prefect's client gives up after a minute, or at once where it is a new client, and a run fails of it. In the process of
-a run that a deployment has made every client goes on asking, later each time, until the server is back.
+a run that a deployment has made every client goes on asking, later each time, until the server is back. The run goes on
+then, too, where its slot among the runs of its deployment was given away meanwhile: Prefect would end it.
 """
 
 import asyncio
@@ -13,9 +14,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 from prefect.client.base import PrefectHttpxAsyncClient, PrefectHttpxSyncClient
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runtime import deployment as this_deployment
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
@@ -97,6 +100,7 @@ def ride_out_outages(logger: Logger) -> None:
     """
     if this_deployment.id is not None:
         let_clients_wait(logger)
+        go_on_without_slot(logger)
 
 
 def let_clients_wait(logger: Logger, patience: timedelta = PATIENCE) -> None:
@@ -135,3 +139,29 @@ def let_clients_wait(logger: Logger, patience: timedelta = PATIENCE) -> None:
     send.rides_out = True  # type: ignore[attr-defined]
     PrefectHttpxSyncClient.send = send  # type: ignore[method-assign]
     PrefectHttpxAsyncClient.send = send_async  # type: ignore[method-assign]
+
+
+def go_on_without_slot(logger: Logger) -> None:
+    """Let this process work on where the server no longer knows its slot. Repeating it changes nothing.
+
+    A lease is renewed every few minutes: it runs out while the server is away, and is taken from a run that was taken
+    for dead. What may begin in its place does no harm: sessions have leases of their own.
+    """
+    if getattr(SyncPrefectClient.renew_concurrency_lease, "goes_on", False):
+        return
+    renew = SyncPrefectClient.renew_concurrency_lease
+    said: set[UUID] = set()
+
+    def renew_or_go_on(self: SyncPrefectClient, lease_id: UUID, lease_duration: float) -> httpx.Response:
+        try:
+            return renew(self, lease_id, lease_duration)
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code != httpx.codes.GONE:
+                raise
+            if lease_id not in said:
+                said.add(lease_id)
+                logger.info("This run has lost its slot of its deployment, and goes on: another may begin beside it.")
+            return error.response
+
+    renew_or_go_on.goes_on = True  # type: ignore[attr-defined]
+    SyncPrefectClient.renew_concurrency_lease = renew_or_go_on  # type: ignore[method-assign, assignment]

@@ -1,19 +1,23 @@
-"""Prefect's server is stopped in the middle of a backfill: what it costs, and whether anything is lost or made twice.
+"""Prefect's server goes away, or workers die, in the middle of a backfill: is a run lost, made twice, or stuck?
 
     python tests/benchmarks/bench_outage.py [seconds away: 90] [times: 1] [kill]
 
 Everything as delivered; Prefect keeps its state in PostgreSQL if there is one. With ``kill`` the worker that runs the
-backfill is killed with -9 instead, and another one started. Prints, for each time, how the backfill ended, how long
-after the server's return, every state its runs were in, and how many processes said that they began a session.
+backfill and one that is in the middle of a session are killed with -9 instead, and others started. Says for each time
+how the backfill ended and how long after the return, which states its runs were in, and how many attempts took each
+session's lease. Where that is not as it should be, it prints states and logs of the runs, and ends with an error.
 """
 
 import json
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +26,16 @@ sys.path += [str(Path(__file__).parents[2] / part) for part in (".", "tests", "t
 
 from installation import Installation, Worker, installation
 from postgres import postgres_programs, running_postgres
-from prefect_servers import Server, wait_until
+from prefect_servers import wait_until
 
 from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR, write_sample_season
 
 _ORDER = {"rounds": "1,2", "sessions": ["Race", "Practice 1"], "force": True}
 _SESSIONS = 4
+_ALL_WELL = f"{_SESSIONS} of {_SESSIONS} sessions are published"
+_LOOK_S = 0.1
+_STUCK_S = 1200.0
+_PATIENCE_S = 600.0
 
 
 def _tell(line: str) -> None:
@@ -35,40 +43,153 @@ def _tell(line: str) -> None:
     sys.stdout.flush()
 
 
-def _statuses(made: Installation) -> list[dict[str, Any]]:
+def _statuses(made: Installation) -> dict[str, dict[str, Any]]:
+    """Return the status of every session that has one, by its key."""
     folder = made.site / "v1" / "status" / str(SAMPLE_YEAR)
-    return [json.loads(path.read_text()) for path in folder.glob("*/*.json")]
+    return {f"{path.parent.name}/{path.stem}": json.loads(path.read_text()) for path in folder.glob("*/*.json")}
 
 
-def _say(made: Installation, backfill: str, seen: set[str], since_s: float) -> None:
-    ended = made.wait_for_state(backfill, "Completed", "Failed", timeout_s=1200)
-    took_s = time.monotonic() - since_s
-    children = [run for run in made.runs_of("publish-session") if run["id"] not in seen]
-    states = Counter(
-        state["name"]
-        for run in children
-        for state in made.get(f"/flow_run_states/?flow_run_id={run['id']}")
-        if state["name"] in ("Running", "Crashed", "AwaitingRetry", "AlreadyRunning", "Failed", "Completed")
+@dataclass
+class Attempts:
+    """Who has held each session's lease: every attempt of a run has a name of its own there."""
+
+    made: Installation
+    owners: dict[str, list[str]] = field(default_factory=dict)
+
+    @contextmanager
+    def watched(self) -> Iterator["Attempts"]:
+        """Look at the status documents, which need no server, for as long as the block runs."""
+        stopped = threading.Event()
+
+        def look() -> None:
+            while not stopped.wait(_LOOK_S):
+                for key, status in _statuses(self.made).items():
+                    known = self.owners.setdefault(key, [])
+                    if status["lease"] and status["lease"]["owner"] not in known:
+                        known.append(status["lease"]["owner"])
+
+        thread = threading.Thread(target=look, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            stopped.set()
+            thread.join()
+
+    def counts(self) -> dict[str, int]:
+        """Return how many attempts there were of each session."""
+        return {key: len(owners) for key, owners in sorted(self.owners.items())}
+
+
+@dataclass
+class Trouble:
+    """What goes wrong in each backfill, and what is right all the same."""
+
+    made: Installation
+    control: Worker
+    sessions: list[Worker]
+    number: int = 0
+
+    def outage(self, away_s: float) -> float:
+        """Stop the server for some time; return when it was back (monotonic, s)."""
+        self.made.server.stop()
+        time.sleep(away_s)
+        self.made.server.start()
+        return time.monotonic()
+
+    def kill(self) -> float:
+        """Kill two workers and start others; return when they were killed (monotonic, s)."""
+        at_work = {status["flow_run_id"] for status in _statuses(self.made).values() if status["type"] == "progress"}
+        victim = next(worker for worker in self.sessions if at_work & set(worker.runs()))
+        for worker in (self.control, victim):
+            worker.kill()
+            self.made.workers.remove(worker)
+        since_s = time.monotonic()
+        self.number += 1
+        self.control = start_control(self.made, self.number)
+        self.sessions[self.sessions.index(victim)] = start_sessions(self.made, f"again-{self.number}")
+        return since_s
+
+
+def start_control(made: Installation, number: int = 0) -> Worker:
+    """Start a worker for backfills and checks."""
+    return made.start_worker(f"control-{number}", "--work-queue", "control", limit=3)
+
+
+def start_sessions(made: Installation, name: str) -> Worker:
+    """Start a worker that makes one session at a time."""
+    return made.start_worker(name, "--work-queue", "sessions", limit=1)
+
+
+def _runs_of(made: Installation, backfill: str) -> list[dict[str, Any]]:
+    return made.flow_runs(flow_runs={"tags": {"all_": [f"backfill:{backfill}"]}})
+
+
+def _problems(
+    made: Installation, ended: dict[str, Any], runs: list[dict[str, Any]], counts: dict[str, int]
+) -> list[str]:
+    """Return what is lost, made twice or stuck."""
+    found = []
+    if (ended["state_name"], ended["state"]["message"]) != ("Completed", _ALL_WELL):
+        found.append("the backfill did not do all")
+    if (states := Counter(run["state_name"] for run in runs)) != {"Completed": _SESSIONS}:
+        found.append(f"its runs ended as {dict(states)}")
+    if len(counts) != _SESSIONS or max(counts.values()) > max(run["run_count"] for run in runs):
+        found.append("a session was begun by more than it has attempts")
+    if any(status["type"] != "complete" for status in _statuses(made).values()):
+        found.append("a status does not say that its session is complete")
+    documents = [json.loads(path.read_text()) for path in made.site.glob("v1/sessions/*/latest.json")]
+    if [len(one["revisions"]) for one in documents] != [1] * _SESSIONS:
+        found.append("a session has not one revision")
+    # The watch is at work every now and then.
+    at_work = made.flow_runs(
+        flow_runs={"state": {"type": {"any_": ["RUNNING", "PENDING"]}}, "tags": {"any_": ["session"]}}
     )
-    _tell(f"{ended['state_name']}: {ended['state']['message']}; {took_s:.0f} s after the return")
-    _tell(f"  {len(children)} runs for {_SESSIONS} sessions; states {dict(states)}")
-    seen.update(run["id"] for run in children)
+    return found + [f"{run['name']} is still at work" for run in at_work]
 
 
-def _outage(server: Server, made: Installation, away_s: float) -> float:
-    wait_until(lambda: any(one["type"] == "progress" for one in _statuses(made)), "a session is under way", 600)
-    server.stop()
-    _tell(f"The server is away for {away_s:.0f} s")
-    time.sleep(away_s)
-    server.start()
-    return time.monotonic()
+def _history(made: Installation, run: dict[str, Any]) -> Iterator[str]:
+    yield f"  {run['name']} {run['id']}, begun {run['run_count']} times"
+    for state in made.get(f"/flow_run_states/?flow_run_id={run['id']}"):
+        yield f"    {state['timestamp'][11:23]} {state['name']}: {state['message']}"
+    wanted = {"logs": {"flow_run_id": {"any_": [run["id"]]}}, "sort": "TIMESTAMP_ASC", "limit": 200}
+    for line in made.post("/logs/filter", wanted):
+        yield f"      {line['timestamp'][11:23]} {line['message'][:300]}"
 
 
-def _kill(made: Installation, control: Worker, number: int) -> tuple[Worker, float]:
-    wait_until(lambda: any(one["type"] == "progress" for one in _statuses(made)), "a session is under way", 600)
-    control.kill()
-    since_s = time.monotonic()
-    return made.start_worker(f"control-{number}", "--work-queue", "control", limit=3), since_s
+def _once(trouble: Trouble, away_s: float | None) -> list[str]:
+    """Run a backfill with the trouble in it; return what was wrong."""
+    made = trouble.made
+    with Attempts(made).watched() as attempts:
+        backfill = made.start_run("backfill", year=SAMPLE_YEAR, **_ORDER)
+        made.wait_for_state(backfill, "Running")
+        wait_until(
+            lambda: any(one["type"] == "progress" for one in _statuses(made).values()),
+            "a session is under way",
+            _PATIENCE_S,
+            poll_s=_LOOK_S,
+        )
+        since_s = trouble.kill() if away_s is None else trouble.outage(away_s)
+        try:
+            ended = made.wait_for_state(backfill, "Completed", "Failed", "Cancelled", timeout_s=_STUCK_S)
+        except AssertionError:
+            ended = made.flow_run(backfill)
+    took_s = time.monotonic() - since_s
+    runs = _runs_of(made, backfill)
+    problems = _problems(made, ended, runs, attempts.counts())
+    _tell(
+        f"{ended['state_name']}: {ended['state']['message']}, {took_s:.0f} s after; attempts {attempts.counts()}; "
+        f"states {_states(made, [ended, *runs])}; {'; '.join(problems) or 'well'}"
+    )
+    if problems:
+        for run in (ended, *runs):
+            _tell("\n".join(_history(made, run)))
+    return problems
+
+
+def _states(made: Installation, runs: list[dict[str, Any]]) -> dict[str, int]:
+    names = (state["name"] for run in runs for state in made.get(f"/flow_run_states/?flow_run_id={run['id']}"))
+    return dict(Counter(name for name in names if name in ("Running", "Crashed", "AwaitingRetry", "AlreadyRunning")))
 
 
 def main(arguments: list[str]) -> None:
@@ -86,19 +207,18 @@ def main(arguments: list[str]) -> None:
                 folder / "cache",
                 database_url=url,
                 PARCFERME_NOW=SAMPLE_NOW_UTC.isoformat(),
+                PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE="prefect.server.concurrency.lease_storage.filesystem",
             ) as made,
         ):
-            control = made.start_worker("control", "--work-queue", "control", limit=3)
-            made.start_worker("sessions", "--work-queue", "sessions", limit=2)
-            seen: set[str] = set()
-            for number in range(times):
-                backfill = made.start_run("backfill", year=SAMPLE_YEAR, **_ORDER)
-                made.wait_for_state(backfill, "Running")
-                if "kill" in arguments:
-                    control, since_s = _kill(made, control, number)
-                else:
-                    since_s = _outage(made.server, made, away_s)
-                _say(made, backfill, seen, since_s)
+            sessions = [start_sessions(made, name) for name in ("one", "two")]
+            trouble = Trouble(made, start_control(made), sessions)
+            wrong = 0
+            for number in range(1, times + 1):
+                problems = _once(trouble, None if "kill" in arguments else away_s)
+                wrong += bool(problems)
+                _tell(f"{number - wrong} of {number} well")
+    if wrong:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """From the version before to this one and back, while a backfill is at work: is anything lost, doubled or let loose?
 
-    python tests/benchmarks/bench_upgrade.py COMMIT [folder]
+    python tests/benchmarks/bench_upgrade.py COMMIT [folder] [--downgrade]
 
 Installs COMMIT beside this version (into the folder, where a later call finds it), starts PostgreSQL and all of an
 installation with it, and does what the runbook says under Upgrading: to this version in the middle of a backfill, and
-back in the middle of another. Prints every step with the time it took, and fails where something is not as it was.
+back in the middle of another. The way back is the dump made before, or with ``--downgrade`` Prefect's own. Meanwhile a
+reader of the site looks whether every current revision is whole. Prints every step with the time it took, and fails
+where something is not as it was.
 """
 
 import hashlib
@@ -14,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -35,7 +38,8 @@ from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR, write_sample_season
 
 _HERE = Path(__file__).parents[2]
 _LATER = "2093-05-01T12:00:00Z"
-_SESSIONS = ["Practice 1", "Qualifying", "Sprint Qualifying"]
+_SESSIONS = ["Practice 1", "Qualifying"]
+_LOOK_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -46,22 +50,30 @@ class Version:
     folder: Path
     python: str
 
-    def run(self, environment: dict[str, str], *arguments: str) -> str:
-        """Run a module of it, which must end well; return what it printed."""
+    def run(self, environment: dict[str, str], *arguments: str, exit_codes: tuple[int, ...] = (0,)) -> str:
+        """Run a module of it, which must end with one of ``exit_codes``; return what it printed."""
         command = [self.python, "-m", *arguments]
-        # Not from here: this folder holds a version, too.
-        home = environment["PREFECT_HOME"]
-        ended = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, timeout=600)
-        if ended.returncode:
+        # Not from here: this folder holds a version, too. Wide enough for tables whose rows are one line each.
+        how: dict[str, Any] = {"cwd": environment["PREFECT_HOME"], "env": {**environment, "COLUMNS": "1000"}}
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=600, **how)
+        if ended.returncode not in exit_codes:
             raise RuntimeError(f"{self.name}: {arguments}: {ended.stdout}{ended.stderr}"[-2000:])
         return ended.stdout
 
+    def verify(self, environment: dict[str, str]) -> list[str]:
+        """Have it check the site, say its verdict, and return the keys that are wrong to it."""
+        lines = self.run(environment, "flows.cli", "verify", exit_codes=(0, 1)).strip().splitlines()
+        _tell(f"  {self.name} verifies: {lines[-1]}")
+        return [words[1] for words in map(str.split, lines) if words and words[0] == "wrong"]
+
 
 def install(commit: str, folder: Path) -> Version:
-    """Check ``commit`` out into ``folder`` and install it there, where that is not done yet."""
+    """Write the files of ``commit`` into ``folder`` and install it there, where that is not done yet."""
     python = folder / ".venv" / "bin" / "python"
     if not folder.exists():
-        subprocess.run(["git", "worktree", "add", "--detach", folder, commit], cwd=_HERE, check=True)
+        folder.mkdir(parents=True)
+        archive = subprocess.run(["git", "archive", commit], cwd=_HERE, capture_output=True, check=True)
+        subprocess.run(["tar", "--extract", "--directory", folder], input=archive.stdout, check=True)
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", folder / ".venv"], check=True)
         subprocess.run([python, "deployments/install.py"], cwd=folder, check=True)
@@ -189,19 +201,88 @@ def check(made: Installation, version: Version, backfill: str, before: dict[str,
         problems.append("a session has two runs")
     now = published(made.site)
     problems += [f"{key} is not what it was" for key, value in old.items() if now.get(key) != value]
-    verdict = version.run(made.environment, "flows.cli", "verify").strip().splitlines()[-1]
-    _tell(f"  {version.name} verifies: {verdict}")
+    problems += [f"{key} is wrong" for key in version.verify(made.environment)]
     if problems:
         raise SystemExit("; ".join(problems[:5]))
 
 
+@dataclass
+class Reader:
+    """Whoever reads the contract: every session's current revision, by its manifest."""
+
+    site: Path
+    looks: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Read again and again for as long as the block runs; then say how often, and fail if anything was missing."""
+        stopped = threading.Event()
+
+        def read() -> None:
+            while not stopped.wait(_LOOK_S):
+                self.look()
+
+        thread = threading.Thread(target=read, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stopped.set()
+            thread.join()
+        _tell(f"a reader has looked {self.looks} times at all that was current: {self.problems[:3] or 'always whole'}")
+        if self.problems:
+            raise SystemExit(1)
+
+    def look(self) -> None:
+        """Read everything that is current once."""
+        self.looks += 1
+        for path in self.site.glob("v1/sessions/*/latest.json"):
+            try:
+                revision = path.parent / json.loads(path.read_bytes())["revision"]
+                objects = json.loads((revision / "manifest.json").read_bytes())["objects"]
+                sizes = {one["path"]: (revision / one["path"]).stat().st_size for one in objects}
+            except (OSError, ValueError, KeyError) as error:
+                self.problems.append(f"{path.parent.name}: {error}")
+            else:
+                self.problems += [f"{revision}: {one['path']}" for one in objects if sizes[one["path"]] != one["bytes"]]
+
+
+@dataclass
+class Database:
+    """Prefect's database at ``url`` (as psql takes it), before and after."""
+
+    programs: Path
+    url: str
+    dump: Path
+    revision: str = ""
+
+    def _run(self, program: str, *arguments: str) -> str:
+        command = [self.programs / program, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    def keep(self) -> None:
+        """Write the dump, and note which migration it is at."""
+        self._run("pg_dump", "--format=custom", f"--file={self.dump}", self.url)
+        asked = "SELECT version_num FROM alembic_version"
+        self.revision = self._run("psql", "--tuples-only", "--no-align", self.url, "--command", asked)
+
+    def restore(self) -> str:
+        """Write the dump back into a new database; return what Prefect calls that."""
+        restored = self.url.rpartition("/")[0] + "/restored"
+        self._run("createdb", f"--maintenance-db={self.url}", "restored")
+        self._run("pg_restore", "--no-owner", f"--dbname={restored}", str(self.dump))
+        return restored.replace("postgresql", "postgresql+asyncpg")
+
+
 def main(arguments: list[str]) -> None:
     programs = postgres_programs()
-    if not arguments or programs is None:
+    words = [one for one in arguments if not one.startswith("-")]
+    if not words or programs is None:
         raise SystemExit("Say which commit is the version before." if programs else MISSING)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, running_postgres(programs) as url:
         place = Path(name)
-        before = install(arguments[0], Path(arguments[1]) if arguments[1:] else place / "before")
+        before = install(words[0], Path(words[1]) if words[1:] else place / "before")
         after = Version("this version", _HERE, sys.executable)
         write_sample_season(place / "cache")
         server = Server(place)
@@ -220,13 +301,15 @@ def main(arguments: list[str]) -> None:
             "PARCFERME_OFFLINE": "1",
             "PARCFERME_NOW": SAMPLE_NOW_UTC.isoformat(),
         }
+        database = Database(programs, url.replace("+asyncpg", ""), place / "prefect.dump")
         with httpx.Client(base_url=server.api, timeout=PATIENCE_S) as api:
             made = Installation(place, environment, api, server)
-            _walk(made, Running(before, made), Running(after, made), programs, url.replace("+asyncpg", ""))
+            with Reader(made.site).reading():
+                _walk(Running(before, made), Running(after, made), database, downgrade="--downgrade" in arguments)
 
 
-def _walk(made: Installation, old: Running, new: Running, programs: Path, url: str) -> None:
-    running = old
+def _walk(old: Running, new: Running, database: Database, *, downgrade: bool) -> None:
+    made, running = old.made, old
     try:
         with step("the version before is started"):
             old.start()
@@ -234,44 +317,47 @@ def _walk(made: Installation, old: Running, new: Running, programs: Path, url: s
         with step("its backfill is under way"):
             backfill = begin_backfill(made)
         kept, bytes_before = what_is_kept(made), published(made.site)
-        with step("its workers and its server are stopped"):
+        with step("its workers and its server are stopped, the database is dumped"):
             old.stop()
-        schema = subprocess.run(
-            [
-                programs / "psql",
-                "--tuples-only",
-                "--no-align",
-                url,
-                "--command",
-                "SELECT version_num FROM alembic_version",
-            ],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
+            database.keep()
         running = new
         with step("this version is started, with its migrations"):
             new.start()
         with step("the backfill ends in this version"):
             check(made, new.version, backfill, kept, bytes_before)
-        _tell(f"  the version before verifies: {old.version.run(made.environment, 'flows.cli', 'verify').strip()}")
-
         with step("another backfill is under way"):
-            backfill = begin_backfill(made)
+            later = begin_backfill(made)
         bytes_before = published(made.site)
         with step("this version is stopped"):
-            deployment = made.get("/deployments/name/housekeeping/housekeeping")
-            made.ask("DELETE", f"/deployments/{deployment['id']}")
             new.stop()
-        with step(f"the database goes back to {schema}"):
-            new.version.run(made.environment, "prefect", "server", "database", "downgrade", "--yes", "-r", schema)
+        if downgrade:
+            with step(f"Prefect takes the database back to {database.revision}"):
+                back_to = ("downgrade", "--yes", "-r", database.revision)
+                new.version.run(made.environment, "prefect", "server", "database", *back_to)
+        else:
+            with step("the dump is restored"):
+                made.environment["PREFECT_API_DATABASE_CONNECTION_URL"] = database.restore()
+        with step("what only this version knows is removed from the site"):
+            _forget_what_is_newer(made, old.version)
         running = old
         with step("the version before is started again"):
             old.start()
         with step("the backfill ends in the version before"):
-            check(made, old.version, backfill, kept, bytes_before)
+            # The dump knows nothing of what came after it; the runs it knows end as if nothing had been.
+            check(made, old.version, later if downgrade else backfill, kept, bytes_before)
     finally:
         running.stop()
+
+
+def _forget_what_is_newer(made: Installation, old: Version) -> None:
+    """Delete what the version before does not know or cannot read, and have it write what it misses again."""
+    wrong = old.verify(made.environment)
+    for key in wrong:
+        (made.site / key).unlink(missing_ok=True)
+    _tell(f"  removed: {', '.join(sorted({key.rpartition('/')[0] for key in wrong}))}")
+    old.run(made.environment, "flows.cli", "verify", "--heal")
+    if wrong := old.verify(made.environment):
+        raise SystemExit(f"{wrong[:5]} are still wrong to {old.name}")
 
 
 if __name__ == "__main__":

@@ -29,13 +29,16 @@ def test_it_starts_what_its_address_reaches_and_keeps_the_password() -> None:
         urls = []
         for _ in range(2):
             command = [sys.executable, SCRIPT, folder, str(port)]
-            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-                assert process.stdout is not None
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+                assert process.stdout is not None and process.stderr is not None
                 said = process.stdout.readline().strip()
                 urls.append(said.removeprefix("export PREFECT_API_DATABASE_CONNECTION_URL="))
                 psql = [programs / "psql", urls[-1].replace("+asyncpg", ""), "-Atc", "SELECT 1"]
                 wait_until(lambda psql=psql: subprocess.run(psql, capture_output=True).stdout == b"1\n", "it answers")
                 process.send_signal(signal.SIGTERM)
                 assert process.wait(timeout=60) == 0
+                # The line to paste is not to be looked for.
+                assert (process.stdout.read(), process.stderr.read()) == ("", "")
+        assert "ready to accept connections" in (folder / "log").read_text()
         assert urls[0] == urls[1]
         assert urls[0].startswith("postgresql+asyncpg://prefect:")

@@ -26,6 +26,14 @@ def test_defaults_are_the_site_folder_here_and_a_cache_of_the_user(
     assert abs((settings.current_time() - datetime.now(UTC)).total_seconds()) < 5
 
 
+def test_a_run_of_a_worker_publishes_into_no_folder_that_goes_away_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "c0ba88a7-9e3e-4ae7-8ffd-35a6bd24db9f")
+    with pytest.raises(InputError, match="PARCFERME_DESTINATION is not in the environment of the worker"):
+        read_settings()
+    monkeypatch.setenv("PARCFERME_DESTINATION", "s3://bucket/site")
+    assert read_settings().destination == "s3://bucket/site"
+
+
 def test_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("PARCFERME_OFFLINE=1\nPARCFERME_DESTINATION=s3://from-file/x\nOTHER=1\n")
     monkeypatch.setenv("PARCFERME_DESTINATION", "s3://from-env/site/")

@@ -1,8 +1,12 @@
 """The automations against a real server: what they are, what they do, and whom they tell."""
 
 import json
+import os
 import queue
+import re
+import shutil
 import socketserver
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_string
 from email.policy import default as default_policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +29,7 @@ from prefect.events import emit_event
 from prefect.events.actions import DoNothing
 from prefect.events.schemas.automations import Automation, AutomationCore, EventTrigger
 from prefect.events.worker import EventsWorker
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.states import AwaitingRetry, Cancelling, Crashed, Failed, Pending, Running, State
 from prefect_servers import PATIENCE_S, Server, talking_to, wait_until
 
@@ -47,7 +52,7 @@ SHORT = Windows(
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of this file's own, for its automations act on every run; the flows are registered, without code."""
     quick = {
         "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "1",
@@ -61,11 +66,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             for name in ("publish-session", "check-health", "plan-season"):
                 flow = client.create_flow_from_name(name)
                 client.create_deployment(flow, name, work_pool_name="parcferme", tags=["parcferme"])
-        yield
+        yield made
 
 
 @pytest.fixture
-def client(server: None) -> Iterator[SyncPrefectClient]:
+def client(server: Server) -> Iterator[SyncPrefectClient]:
     """A client of the server on which the flows are registered; afterwards nothing waits there any more."""
     with get_client(sync_client=True) as client:
         yield client
@@ -253,8 +258,30 @@ def test_an_address_nobody_can_send_to_is_refused(client: SyncPrefectClient) -> 
     assert "services/secret" not in str(refused.value)
 
 
-def test_failed_sessions_are_told_of_by_every_channel(
-    client: SyncPrefectClient, webhook: tuple[str, "queue.Queue[Any]"]
+def _restart_on_backup(server: Server, client: SyncPrefectClient) -> None:
+    """Back the server's database up, by the runbook's words, and start it again on what was kept."""
+    page = (Path(__file__).parents[3] / "deployments" / "RUNBOOK.md").read_text()
+    back_up, restore = re.findall(r"^```\n((?:sqlite3|rm -f) .*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (server.folder / ".prefect").symlink_to(server.home)
+
+    def type_in(commands: str) -> None:
+        # Without the program there is only the restart.
+        if shutil.which("sqlite3"):
+            environment = {**os.environ, "HOME": str(server.folder)}
+            subprocess.run(["sh", "-ec", commands], cwd=server.folder, env=environment, check=True, timeout=60)
+
+    type_in(back_up)
+    since = client.create_flow_from_name("made after the backup")
+    server.stop()
+    type_in(restore)
+    server.start()
+    if shutil.which("sqlite3"):
+        with pytest.raises(PrefectHTTPStatusError, match="404"):
+            client.read_flow(since)
+
+
+def test_failed_sessions_are_told_of_by_every_channel_after_a_restart_of_the_server_too(
+    client: SyncPrefectClient, webhook: tuple[str, "queue.Queue[Any]"], server: Server
 ) -> None:
     url, received = webhook
     with (
@@ -265,6 +292,7 @@ def test_failed_sessions_are_told_of_by_every_channel(
         _apply(client, _settings(notify_webhook=url, notify_slack=SLACK, notify_mail=mail))
         # Slack's own address cannot be had here; the block takes any that Apprise knows.
         SlackWebhook(url=f"json://127.0.0.1:{slack_port}/").save("parcferme-slack", overwrite=True)
+        _restart_on_backup(server, client)
 
         said = 'Upstream said "no".\n<img src=x> <!channel> & <http://evil.example|here>'
         run = _start(client, "publish-session", Failed(message=said))

@@ -6,18 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from datetime import timedelta
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from prefect import get_client
 from prefect.client.base import PrefectHttpxAsyncClient, PrefectHttpxSyncClient
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import Flow
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect_servers import RECORDING_ONLY, Server, talking_to
 
-from flows.engine.outages import PATIENCE, Outage, is_outage, let_clients_wait, without_waiting
+from flows.engine.outages import PATIENCE, Outage, go_on_without_slot, is_outage, let_clients_wait, without_waiting
 
 AWAY = httpx.ConnectError("All connection attempts failed")
 
@@ -100,7 +101,9 @@ def patient(monkeypatch: pytest.MonkeyPatch, logger: logging.Logger) -> Iterator
     """Clients of this process wait as those of a run do, a minute at most."""
     for client in (PrefectHttpxSyncClient, PrefectHttpxAsyncClient):
         monkeypatch.setattr(client, "send", client.send)
+    monkeypatch.setattr(SyncPrefectClient, "renew_concurrency_lease", SyncPrefectClient.renew_concurrency_lease)
     let_clients_wait(logger, timedelta(minutes=1))
+    go_on_without_slot(logger)
     with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
         yield
 
@@ -123,9 +126,16 @@ def test_a_server_that_is_stopped_and_started_again_is_waited_for(
         ]
         server.start()
         assert [one.result().name for one in asked] == ["backfill"] * 2
+        # The slot is another one's by now: Prefect would end the run.
+        slot = uuid4()
+        for _ in range(2):
+            known.renew_concurrency_lease(slot, 300)
+        with pytest.raises(PrefectHTTPStatusError):
+            known.renew_concurrency_lease(uuid4(), 1)
     said = [record.message for record in caplog.records]
     assert sum("does not answer" in one for one in said) >= 2
     assert sum("answers again" in one for one in said) >= 2
+    assert sum("has lost its slot of its deployment, and goes on" in one for one in said) == 1
 
 
 def _asked_anew(flow_id: UUID) -> Flow:
