@@ -17,13 +17,14 @@ _PATIENCE_S = 300
 def run_apart(pins: Path, program: str, *arguments: str, **environment: str) -> str:
     """Run Python that sees what ``pins`` lists before what the tests have; returns what it prints."""
     command = [sys.executable, "-c", program, *arguments]
-    seen = {**os.environ, "PYTHONPATH": str(_install(pins)), **environment}
+    seen = {**os.environ, "PYTHONPATH": str(installed(pins)), **environment}
     done = subprocess.run(command, env=seen, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def _install(pins: Path) -> Path:
+def installed(pins: Path) -> Path:
+    """Return the folder into which ``pins`` are installed; skips, or fails in CI, where pip cannot."""
     folder = INSTALLED / f"{pins.stem}-{hashlib.sha256(pins.read_bytes()).hexdigest()[:16]}"
     INSTALLED.mkdir(exist_ok=True)
     with FileLock(INSTALLED / f"{pins.stem}.lock"):
