@@ -24,6 +24,9 @@ CHANGES_ATOM = "v1/changes.atom"
 CATALOG = "v1/catalog.json"
 CATALOG_SQL = "v1/catalog.sql"
 CATALOG_DATABASE = "v1/catalog.duckdb"
+#: The season tables as a Frictionless Data Package, and as JSON-LD of schema.org and Croissant.
+DATA_PACKAGE = "v1/datapackage.json"
+CROISSANT = "v1/croissant.json"
 #: What ``Store.check`` writes to see whether a destination honours conditional writes.
 CHECK = "v1/check.json"
 #: Which pages, parts of pages and schemas there are, with their hashes.

@@ -9,5 +9,5 @@ May import ``transforms`` and nothing of ``publish`` but ``structs``, ``keys``, 
 - ``manifest``: what a revision consists of and its name. ``files``: deterministic JSON and gzip, hashed.
 - ``content``: the hash of what is in a stored object.
 - ``joined``: tables of several sessions in one file. ``csv``: a table for spreadsheets. ``catalog``: all of them for
-  DuckDB, which is the only thing here that may be missing.
+  DuckDB, which is the only thing here that may be missing. ``dataset``: all of them for tools that read a description.
 """

@@ -47,13 +47,14 @@ def _statements(base_url: str, seasons: Mapping[str, Sequence[int]], schema: str
                 f"CREATE OR REPLACE MACRO {schema}{name}(season, session) AS TABLE SELECT * FROM read_parquet({where});"
             )
         elif seasons.get(name):
-            urls = ", ".join(f"'{base_url}/{key}'" for key in _files_of(name, seasons[name]))
+            urls = ", ".join(f"'{base_url}/{key}'" for key in files_of(name, seasons[name]))
             rows = f"SELECT * FROM read_parquet([{urls}], union_by_name = true)"
             yield f"CREATE OR REPLACE VIEW {schema}{name} AS {rows};"
             yield f"COMMENT ON VIEW {schema}{name} IS '{table.row.replace(chr(39), chr(39) * 2)}';"
 
 
-def _files_of(name: str, years: Sequence[int]) -> list[str]:
+def files_of(name: str, years: Sequence[int]) -> list[str]:
+    """Return the keys of the files that hold a table of all of ``years``: one where there is one of all seasons."""
     if name in OF_ALL_SEASONS:
         return [keys.all_seasons_table(name)]
     return [keys.season_table(name, year) for year in sorted(years)]

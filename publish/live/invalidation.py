@@ -44,6 +44,7 @@ def replaced_paths(objects: Iterable[str], *, year: int, round_number: int, code
     documents = {keys.INDEX, keys.season(year), keys.table_files(year), keys.latest(session_key), feeds}
     if tables:
         documents |= {f"{keys.SEASON_TABLES}*", f"{keys.ALL_SEASONS_TABLES}*", f"{keys.CSV_COPIES}*", "v1/catalog.*"}
+        documents |= {keys.DATA_PACKAGE, keys.CROISSANT}
     return [f"/{key}" for key in sorted(copies | documents)]
 
 

@@ -139,8 +139,8 @@ def load(site: str, year: int, event: int | str, session: str) -> SessionFrames:
     )
     positions = read("positions", {**POSITIONS, "car": "car"})
     positions["Status"] = positions["Status"].map({True: "OnTrack", False: "OffTrack"})
-    # FastF1 has tenths of a metre.
-    positions[["X", "Y", "Z"]] *= 10
+    # FastF1 has whole tenths of a metre, the table steps of a sixteenth.
+    positions[["X", "Y", "Z"]] = (positions[["X", "Y", "Z"]] * 10).round()
     messages = read("race_control_messages", MESSAGES)
     messages["Time"] = messages["Time"].dt.tz_localize(None).astype("datetime64[ns]")
     return SessionFrames(

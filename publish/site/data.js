@@ -24,6 +24,7 @@ async function start() {
   const { tables } = await readJson("v1/schemas/columns.json");
   if (!index.seasons.length) throw new LoadError("No season is published here yet.");
   site = { index, tables };
+  byId("described").hidden = !index.links?.data_package || !index.links?.croissant;
   fill(PLACES.year, index.seasons.map((entry) => [String(entry.year), String(entry.year)]), asked("year"));
   const table = asked("table") ?? "";
   fill(PLACES.table, Object.keys(tables).sort().map((name) => [name, name]), Object.hasOwn(tables, table) ? table : "laps");
@@ -79,9 +80,11 @@ function showSnippets() {
     byId("snippets").replaceChildren();
     return;
   }
+  const parted = about.files.includes("session") ? { [SEASON]: ["session_key"], [ALL]: ["year", "session_key"] }[scope] : null;
+  const sortedBy = [...(parted ?? []), ...about.sorted_by];
   byId("about").replaceChildren(
     element("a", { href: `schemas.html#${table}` }, table),
-    `: a row is ${about.row}. ${about.sorted_by.length ? `Sorted by ${about.sorted_by.join(", ")}.` : ""}`,
+    `: a row is ${about.row}. ${sortedBy.length ? `Sorted by ${sortedBy.join(", ")}.` : ""}`,
   );
   byId("file").replaceChildren(element("a", { href: path, download: "" }, new URL(path, BASE).href));
   const snippets = snippetsFor({ base: BASE.href, table, path, csv, catalog: catalogOf(table, scope, isSmall) });

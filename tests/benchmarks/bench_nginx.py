@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "deployments"))
+sys.path += [str(Path(__file__).parents[2] / part) for part in ("tests", "tests/deployments")]
 
 from nginx_server import NGINX, Nginx, running
 from origin import OBJECTS, start_origin

@@ -49,6 +49,8 @@ PUBLIC_KEYS = (
     "v1/catalog.json",
     "v1/catalog.sql",
     "v1/catalog.duckdb",
+    "v1/datapackage.json",
+    "v1/croissant.json",
     "v1/status/2024/moves.json",
 )
 

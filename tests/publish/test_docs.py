@@ -16,6 +16,7 @@ import pytest
 import session_data as made
 from frames_reader import decode_channel, read_json_gz
 from fsspec.implementations.http import HTTPFileSystem
+from installed_apart import run_apart
 from older_duckdb import run_in_duckdb
 from sample_vectors import FILE as VECTORS
 from sample_vectors import assert_read
@@ -29,12 +30,13 @@ from publish.season.catalog import update_catalog
 from publish.season.index import Event, ScheduledSession, update_season
 from publish.stores.base import Store
 from publish.stores.folder import FileStore
-from transforms.columns import OF_THE_SEASON, TABLES
+from transforms.columns import OF_ALL_SEASONS, OF_SEASONS, OF_THE_SEASON, TABLES
 from transforms.session_types import SESSION_CODES
 
 NOW = datetime(2024, 3, 10, 12, tzinfo=UTC)
 PAGES = {key.rpartition("/")[2]: text.decode() for key, text in schema_documents().items() if key.endswith(".md")}
 SESSIONS = {9472: "Bahrain Grand Prix", 9480: "Saudi Arabian Grand Prix"}
+DATASET_TOOLS = Path(__file__).parents[1] / "dataset_tools.txt"
 TICKS = 4000  # 160 s: three chunks
 #: Of the moment that the page on formats shows.
 FIRST_GAP, MOMENT_MS = (1400, 1500), 61_000
@@ -196,6 +198,35 @@ def test_every_query_of_the_page_for_analysts_runs(
     assert set(known["one_race"]["session_key"]) == {9472}
     assert len(known["grid"]) == 12 and list(known["grid"].columns) == list(known["one_race"].columns)
     assert len(known["laps_2024"]) == rows and known["wins"]["len"].sum() == len(SESSIONS)
+
+
+#: Frictionless and mlcroissant, the reference tools of the two formats, hold what is published against them.
+_CHECK_DESCRIPTIONS = """
+import json, sys
+from frictionless import Checklist
+# What the session here is made of has nulls in every column.
+checklist = Checklist(skip_errors=["type-error", "constraint-error"])
+report = Package(sys.argv[1] + "v1/datapackage.json").validate(checklist, limit_rows=1)
+issues = dataset.metadata.issues
+print(json.dumps({
+    "problems": report.flatten(["name", "type", "message"]) + sorted(issues.errors | issues.warnings),
+    "resources": {one.name: one.path for one in resources},
+    "unit": next(one.schema.get_field("q1_ms").custom["unit"] for one in resources if one.name == "results"),
+    "lap_times": lap_times,
+}))
+"""
+
+
+def test_both_descriptions_are_what_their_own_tools_want(site: SimpleNamespace, tmp_path: Path) -> None:
+    (snippet,) = snippets("analysts.md", "py")
+    program = snippet.replace("https://f1.example.org/", site.base) + _CHECK_DESCRIPTIONS
+    answer = json.loads(run_apart(DATASET_TOOLS, program, site.base, CROISSANT_CACHE=str(tmp_path)))
+    assert answer["problems"] == []
+    tables = {*OF_SEASONS, *OF_THE_SEASON}
+    names = {name if name in OF_ALL_SEASONS else f"{name}-2024" for name in tables}
+    assert set(answer["resources"]) == names
+    assert answer["resources"]["weather-2024"] == "parquet/season/weather/2024.parquet"
+    assert answer["unit"] == "ms" and len(answer["lap_times"]) == 12 * len(SESSIONS)
 
 
 def test_known_faults_are_of_kinds_that_are_explained(site: SimpleNamespace) -> None:

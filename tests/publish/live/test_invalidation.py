@@ -57,7 +57,9 @@ def test_only_what_is_replaced_is_named() -> None:
         "/telemetry/2024/1/*",
         "/v1/catalog.*",
         "/v1/changes.*",
+        "/v1/croissant.json",
         "/v1/csv/*",
+        "/v1/datapackage.json",
         "/v1/files/2024.json",
         "/v1/parquet/all/*",
         "/v1/parquet/laps/2024/9472.parquet",
@@ -79,7 +81,7 @@ def test_cloudfront_gets_the_paths_below_the_base(distribution: str) -> None:
     client = boto3.client("cloudfront", region_name="us-east-1")
     (listed,) = client.list_invalidations(DistributionId=distribution)["InvalidationList"]["Items"]
     batch = client.get_invalidation(DistributionId=distribution, Id=listed["Id"])["Invalidation"]["InvalidationBatch"]
-    assert batch["Paths"] == {"Quantity": 12, "Items": [f"/f1{path}" for path in race()]}
+    assert batch["Paths"] == {"Quantity": 14, "Items": [f"/f1{path}" for path in race()]}
 
 
 def test_two_publications_are_two_invalidations(distribution: str) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -24,6 +25,7 @@ from publish.season.index import RootIndex
 from publish.stores.base import Store
 from publish.stores.shared_documents import read_document
 from transforms.columns import OF_SEASONS, TABLES, published_schema
+from transforms.declare import TEXT, Column
 
 BASE = "https://f1.example.org/data"
 
@@ -116,10 +118,13 @@ def test_it_follows_the_tables_there_are_and_is_mended(store, publish, publishin
     assert read_document(store, keys.CATALOG, Catalog).seasons == {"laps": (2024,), "results": (2024,)}
     root = read_document(store, keys.INDEX, RootIndex)
     assert root is not None and root.links["catalog_database"] == "v1/catalog.duckdb"
+    assert (root.links["data_package"], root.links["croissant"]) == (keys.DATA_PACKAGE, keys.CROISSANT)
     assert verify_store(store).is_good
     for damage in (
         lambda: store.delete(keys.CATALOG_SQL),
         lambda: store.write(keys.CATALOG_DATABASE, b"torn"),
+        lambda: store.delete(keys.DATA_PACKAGE),
+        lambda: store.write(keys.CROISSANT, b"{}"),
         lambda: store.delete("v1/parquet/season/laps/2024.parquet"),
     ):
         damage()
@@ -128,6 +133,23 @@ def test_it_follows_the_tables_there_are_and_is_mended(store, publish, publishin
         assert verify_store(store).is_good
     assert update_catalog(store, "https://elsewhere.example")
     assert "https://elsewhere.example/v1/" in read_text(store, keys.CATALOG_SQL)
+    assert "https://elsewhere.example/v1/" in read_text(store, keys.CROISSANT)
+
+
+def test_a_declaration_that_changes_makes_all_of_it_anew(store, publish, monkeypatch) -> None:
+    update_catalog(store, BASE)
+    publish(store)
+    before = read_document(store, keys.CATALOG, Catalog)
+    assert before is not None and before.published_on == "2024-03-03" and not update_catalog(store)
+    laps = TABLES["laps"]
+    more = replace(laps, columns=(*laps.columns, Column("fuel_kg", TEXT, "kg", "Fuel left", "nobody says")))
+    for tables in (TABLES, OF_SEASONS):
+        monkeypatch.setitem(tables, "laps", more)
+    assert update_catalog(store)
+    after = read_document(store, keys.CATALOG, Catalog)
+    assert after is not None
+    assert all(before.hashes[key] != after.hashes[key] for key in (keys.DATA_PACKAGE, keys.CROISSANT))
+    assert before.sql_sha256 == after.sql_sha256 and before.published_on == after.published_on
 
 
 def test_without_duckdb_there_are_the_statements_alone(store, publish, monkeypatch, caplog) -> None:

@@ -24,6 +24,7 @@ pytestmark = needs_chromium
 SHOWN = """
 (() => ({ about: document.getElementById("about").innerText, file: document.getElementById("file").innerText,
   of: [...document.querySelectorAll("#scope option")].map((option) => option.innerText),
+  described: document.getElementById("described").innerText,
   wide: document.documentElement.scrollWidth > innerWidth,
   snippets: Object.fromEntries([...document.querySelectorAll(".snippet")].map((one) =>
     [one.querySelector("h2").innerText, one.querySelector("code").innerText])) }))()
@@ -53,7 +54,9 @@ def test_what_it_shows_runs(page: Page, data_site: SimpleNamespace) -> None:
     for of, path in {"9472": "laps/2024/9472", "season": "season/laps/2024", "all": "all/laps"}.items():
         seen = shown(page, data_site, f"year=2024&table=laps&of={of}")
         assert seen["file"] == f"{data_site.base}v1/parquet/{path}.parquet"
-        assert seen["about"] == "laps: a row is a lap of a car. Sorted by car, lap."
+        first = {"9472": "", "season": "session_key, ", "all": "year, session_key, "}[of]
+        assert seen["about"] == f"laps: a row is a lap of a car. Sorted by {first}car, lap."
+        assert "datapackage.json" in seen["described"]
         assert seen["of"] == ["Bahrain Grand Prix, Race", "All of 2024", "All seasons"]
         snippets = seen["snippets"]
         for tool in ("Polars", "pandas"):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-DELIVERED = Path(__file__).parents[2] / "deployments" / "nginx"
+DELIVERED = Path(__file__).parents[1] / "deployments" / "nginx"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 needs_nginx = pytest.mark.skipif(NGINX is None, reason="needs nginx (apt-get install nginx)")
 

@@ -1,4 +1,4 @@
-"""What checks the pages from npm (``javascript/package.json``), installed once into a folder git ignores."""
+"""What checks the pages from npm (see ``publish/site/javascript``), installed once into a folder git ignores."""
 
 import hashlib
 import os
@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[1]
 #: Manifest, lock file and configuration of the tools.
-JAVASCRIPT = Path(__file__).parent / "javascript"
+JAVASCRIPT = Path(__file__).parent / "publish" / "site" / "javascript"
 #: Where they are installed, in a folder for each lock file.
 INSTALLED = ROOT / ".node"
 _INPUTS = ("package.json", "package-lock.json", ".npmrc")
