@@ -3,7 +3,6 @@
 import { hoursText } from "./clock.js";
 import { byId, setText } from "./dom.js";
 import { isAbort, LoadError } from "./fetch.js";
-import { showLibrary } from "./library.js";
 import { Player } from "./player.js";
 import { readSession } from "./session.js";
 import { rememberWatched } from "./watched.js";
@@ -56,7 +55,11 @@ async function route() {
 async function openLibrary(year) {
   setText(byId("title"), "Formula 1 sessions, replayed");
   document.title = "parcferme";
-  await showLibrary(year, reading.signal);
+  const { signal } = reading;
+  // Who opens a session need not wait for the list of them.
+  const { showLibrary } = await import("./library.js");
+  signal.throwIfAborted();
+  await showLibrary(year, signal);
   document.body.dataset.ready = "library";
 }
 
