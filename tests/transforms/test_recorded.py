@@ -10,6 +10,7 @@ from pathlib import Path
 import fastf1
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from test_lost_laps import found, lose, numbers
 from zlib_ng import zlib_ng
@@ -270,7 +271,10 @@ def put_tables(root: Path, identity: SessionIdentity, data: SessionData) -> None
     (root / "v1" / "seasons").mkdir(parents=True)
     (root / "v1" / "seasons" / f"{identity.year}.json").write_text(json.dumps(season))
     for name, table in data.tables.items():
-        write_table(name, table, identity, root / "v1")
+        written = write_table(name, table, identity, root / "v1")
+        assert pq.ParquetFile(written.file).metadata.serialized_size <= 60_000, (
+            "whoever reads over HTTP reads that first"
+        )
 
 
 def check_samples(read: pd.DataFrame, known: pd.DataFrame, *channels: str) -> None:
