@@ -129,10 +129,11 @@ def show_form(page: Page, it: Installation) -> None:
 
 
 def show_failed_run(page: Page, it: Installation) -> None:
-    run = it.start_run("publish-session", year=SAMPLE_YEAR, event="Nowhere", session="Race")
+    # There is no archive.
+    run = it.start_run("publish-session", year=SAMPLE_YEAR, event="1", session="Race", source="archive")
     it.wait_for_state(run, "Failed")
     open_run(page, it, run, "Details")
-    page.see("There are:")
+    page.see("PARCFERME_ARCHIVE")
     take(page, "failed")
 
 
