@@ -66,6 +66,8 @@ def test_everything_a_file_refers_to_is_published():
         keys.RUNS,
         keys.CHANGES,
         keys.CHANGES_ATOM,
+        keys.DATA_PACKAGE,
+        keys.CROISSANT,
         keys.DICTIONARY_PAGE,
         *schema_documents(),
     }
