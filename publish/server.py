@@ -96,6 +96,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer a browser that asks what other origins may do."""
         self._send_headers(HTTPStatus.NO_CONTENT, _CORS | _PREFLIGHT)
 
+    def handle_one_request(self) -> None:
+        """Read a request and answer it; a client that goes away between two of them is nobody's fault."""
+        try:
+            super().handle_one_request()
+        except ConnectionError:
+            logger.debug("A client went away")
+            self.close_connection = True
+
     def log_message(self, format: str, *args: object) -> None:
         """Log requests quietly."""
         logger.debug("%s " + format, self.client_address[0], *args)

@@ -226,12 +226,13 @@ def test_object_replaced_while_it_is_sent_ends_early_not_mixed(file_store):
     assert set(caught.value.partial) == {ord("a")}
 
 
-def test_client_that_goes_away_does_not_harm(file_store, capfd):
+@pytest.mark.parametrize("key", [TABLE, "index.json"], ids=["within an answer", "after one"])
+def test_client_that_goes_away_does_not_harm(file_store, capfd, key):
     file_store.write(TABLE, b"a" * 20_000_000)
     file_store.write("index.json", b"{}\n")
     with serving(file_store) as port:
         client = socket.create_connection(("127.0.0.1", port), timeout=10)
-        client.sendall(f"GET /{TABLE} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        client.sendall(f"GET /{key} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         client.recv(1000)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
