@@ -98,7 +98,7 @@ def season_document(
     Published sessions find their place by event name and code, then by round and code; one without a place keeps
     an event of its own. An event that fell off the schedule has no round; its sessions are cancelled unless published.
     A failure stays until the session is published, a cancellation until the event is on the schedule again. The serial
-    number is that of ``before``; whoever writes the document raises it.
+    numbers are those of ``before``; whoever writes the document raises them.
     """
     known = before.events if before else ()
     schedule = _following(known, published) if events is None else [*events, *_left_over(known, events)]

@@ -51,9 +51,9 @@ def full_rounds(season: Season) -> list[Round]:
     return rounds
 
 
-def tell_the_same(one: Season | None, other: Season) -> bool:
+def tell_the_same(one: Season, other: Season) -> bool:
     """Whether the same tables are made of two indexes of a season."""
-    return one is not None and _facts(one) == _facts(other)
+    return _facts(one) == _facts(other)
 
 
 def _facts(season: Season) -> tuple[object, ...]:
