@@ -40,8 +40,10 @@ TABLE_COPIES = "v1/parquet/"
 SEASON_TABLES = f"{TABLE_COPIES}season/"
 ALL_SEASONS_TABLES = f"{TABLE_COPIES}all/"
 ROWS_COPIES = "telemetry/"
-#: Below this are the small tables once more as CSV.
+#: Below this are the small tables once more as CSV; a season's, and those of all seasons, in folders of their own.
 CSV_COPIES = "v1/csv/"
+SEASON_CSV = f"{CSV_COPIES}season/"
+ALL_SEASONS_CSV = f"{CSV_COPIES}all/"
 STATUS = "v1/status/"
 #: Of the raw archive alone, which is a store of its own and never public.
 RAW = "raw/"
@@ -73,6 +75,7 @@ _MAX_LENGTH = 900
 
 _TABLE_OBJECT = re.compile(r"parquet/([a-z0-9_]+)\.parquet")
 _TABLE_COPY = re.compile(rf"{TABLE_COPIES}[a-z0-9_]+/[0-9]+/([0-9]+)\.parquet")
+_CSV_OF_YEAR = re.compile(rf"{CSV_COPIES}(?:season/)?[a-z0-9_]+/([0-9]+)[/.].*")
 _ROWS_OBJECT = re.compile(r"rows/skip_([0-9]+)\.json\.gz")
 #: Sixteen digits of what a revision says and eight of how it is written; those of before have only the former.
 REVISION_PATTERN = "[0-9a-f]{16}(-[0-9a-f]{8})?"
@@ -189,6 +192,22 @@ def season_table(table: str, year: int) -> str:
 def all_seasons_table(table: str) -> str:
     """Key of a table of all seasons."""
     return f"{ALL_SEASONS_TABLES}{table}.parquet"
+
+
+def season_csv(table: str, year: int) -> str:
+    """Key of a table of all sessions of a season as CSV."""
+    return f"{SEASON_CSV}{table}/{year:d}.csv.gz"
+
+
+def all_seasons_csv(table: str) -> str:
+    """Key of a table of all seasons as CSV."""
+    return f"{ALL_SEASONS_CSV}{table}.csv.gz"
+
+
+def year_of_csv(key: str) -> int | None:
+    """Return the year of whose table ``key`` is the CSV; None if it is that of all seasons, or something else."""
+    found = _CSV_OF_YEAR.fullmatch(key)
+    return None if found is None else int(found[1])
 
 
 def is_of_seasons(folder: str) -> bool:

@@ -774,6 +774,10 @@ OF_THE_SEASON = {table.name: table for table in (EVENTS, STANDINGS)}
 OF_SEASONS = {name: table for name, table in TABLES.items() if not table.is_by_car}
 #: Tables of which there is also one file for all seasons.
 OF_ALL_SEASONS = ("results", "laps", "stints", "pit_stops", "sessions", "events")
+#: Tables of which the file of a season, and that of all seasons, is there as CSV too: not those of several hundred
+#: thousand rows, which no spreadsheet opens in good time.
+SEASONS_AS_CSV = tuple(name for name in (*OF_SEASONS, *OF_THE_SEASON) if name != "intervals")
+ALL_SEASONS_AS_CSV = tuple(name for name in OF_ALL_SEASONS if name != "laps")
 
 #: The tables of what a recording holds, as the upstream has it.
 RECORDED = tuple(table for table in (*TABLES.values(), RECORDED_LAPS, RECORDED_RESULTS) if table.recorded)

@@ -5,7 +5,15 @@ from typing import Annotated, Literal
 from publish.encode.parquet import type_name
 from publish.structs import Count, Document, Part, about
 from transforms import declare
-from transforms.columns import IDENTITY, OF_ALL_SEASONS, OF_THE_SEASON, TABLES
+from transforms.columns import (
+    ALL_SEASONS_AS_CSV,
+    IDENTITY,
+    OF_ALL_SEASONS,
+    OF_SEASONS,
+    OF_THE_SEASON,
+    SEASONS_AS_CSV,
+    TABLES,
+)
 from transforms.frames import CHANNELS
 
 
@@ -31,6 +39,9 @@ class Table(Part):
     files: Annotated[
         tuple[Literal["session", "season", "all"], ...],
         about("What there is a file of: each session, a season, all seasons"),
+    ]
+    csv: Annotated[
+        tuple[Literal["session", "season", "all"], ...], about("What of that is there as CSV too: what is not long")
     ]
 
 
@@ -72,7 +83,14 @@ def _table(table: declare.Table) -> Table:
         tuple(map(column_entry, columns)),
         table.sources,
         _files_of(table),
+        _csv_of(table),
     )
+
+
+def _csv_of(table: declare.Table) -> tuple[Literal["session", "season", "all"], ...]:
+    session: tuple[Literal["session"], ...] = ("session",) if table.name in OF_SEASONS else ()
+    season: tuple[Literal["season"], ...] = ("season",) if table.name in SEASONS_AS_CSV else ()
+    return (*session, *season, *(("all",) if table.name in ALL_SEASONS_AS_CSV else ()))
 
 
 def _files_of(table: declare.Table) -> tuple[Literal["session", "season", "all"], ...]:

@@ -21,7 +21,7 @@ from publish.revisions.copies import Alias, Copy, planned_copies
 from publish.revisions.latest import Latest, read_latest
 from publish.season.catalog import Catalog, catalog_problem
 from publish.season.changes import MAX_CHANGES, Changes, atom_feed
-from publish.season.csv_copies import csv_key, csv_of_nothing, without_csv
+from publish.season.csv_copies import Tabled, csv_key, csv_of_nothing, csv_problem, with_csv, without_csv
 from publish.season.document import Season, published_in
 from publish.season.files import Files, SeasonTable, TableFile, as_listed, table_files
 from publish.season.index import RootIndex, agrees
@@ -335,20 +335,20 @@ def _check_csv(store: Store, year: int, files: Files | None, tally: _Tally) -> N
     """Hold every small table as CSV against the list of files."""
     for file in without_csv(files) if files else ():
         tally.add(csv_key(year, file), f"{keys.table_files(year)} does not say that it is there. {_HEAL}")
-    made = [file for file in files.files if file.csv_sha256] if files else []
+    made = [file for file in with_csv(files) if file.csv_sha256] if files else []
 
-    def check(file: TableFile) -> tuple[int, str | None]:
+    def check(file: Tabled) -> tuple[int, str | None]:
+        problem = csv_problem(store, year, file)
+        if problem:
+            return 0, f"{problem}. {_HEAL}"
         info = store.head(csv_key(year, file))
-        if info is None or info.sha256 != file.csv_sha256:
-            return 0, f"it is not what {keys.table_files(year)} says. {_HEAL}"
-        return info.bytes, _header_problem(store, csv_key(year, file), file.csv_sha256)
+        return info.bytes if info else 0, _header_problem(store, csv_key(year, file), file.csv_sha256 or "")
 
     for file, (size, problem) in zip(made, in_parallel(check, made), strict=True):
         tally.objects += 1
         tally.bytes += size
         tally.add(csv_key(year, file), problem)
-    known = {csv_key(year, file) for file in files.files} if files else set()
-    for key in csv_of_nothing(store, known, year):
+    for key in csv_of_nothing(store, files, year):
         tally.add(key, f"it is of no table that is listed. {_HEAL}")
 
 

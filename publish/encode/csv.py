@@ -15,6 +15,10 @@ import pyarrow.parquet as pq
 #: What makes a formula of a text, where it is the first character.
 _FORMULA = r"^[=+\-@\t\r]"
 _LEVEL = 6
+#: Where gzip has its time (RFC 1952).
+_STAMP = slice(4, 8)
+#: As many bytes of a file have it.
+STAMP_BYTES = 8
 
 
 def csv_of(data: bytes, stamp: int) -> bytes:
@@ -33,6 +37,11 @@ def pack_csv(table: pa.Table, stamp: int) -> bytes:
     options = pa_csv.WriteOptions(quoting_style="needed", quoting_header="needed")
     pa_csv.write_csv(pa.Table.from_arrays(columns, names=table.column_names), out, options)
     return gzip.compress(out.getvalue(), _LEVEL, mtime=stamp)
+
+
+def stamp_of(data: bytes) -> int:
+    """Return what the gzip header that ``data`` begins with has as its time."""
+    return int.from_bytes(data[_STAMP], "little")
 
 
 def _safe(texts: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -11,6 +11,7 @@ from typing import Any
 
 from publish import keys
 from publish.revisions.latest import read_latest
+from publish.season.csv_copies import follow_with_csv
 from publish.season.document import (
     Event,
     Season,
@@ -61,6 +62,7 @@ def follow_schedule(
             written = _follow(store, year, events, now, all_sessions)
             if written:
                 follow_season(store, year)
+                follow_with_csv(store, year)
             return written
     raise PublicationError(
         f"{keys.season(year)} in {store.uri} was changed by other runs each of the {_ATTEMPTS} times this one was to "

@@ -4,8 +4,8 @@ It names the files of the current revisions, which never change. Whoever finishe
 and whoever finds a session up to date repairs what a killed publisher has left undone.
 """
 
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Iterable, Mapping
+from typing import Annotated, TypeVar
 
 from msgspec import UNSET, field
 from msgspec.structs import replace
@@ -48,6 +48,15 @@ class SeasonTable(Part):
     sessions: Annotated[Count, about("How many have rows of it")]
     sha256: Sha256
     made_of: Annotated[str, about("Hash of what it was made of; another one is wanted as soon as a session changes")]
+    csv_sha256: Annotated[
+        Sha256 | None,
+        about(
+            "Of the table as CSV, v1/csv/season/<table>/<year>.csv.gz, once it is there; that of all seasons is, too"
+        ),
+    ] = None
+
+
+_File = TypeVar("_File", TableFile, SeasonTable)
 
 
 class Files(Document, tag="parcferme/files/1"):
@@ -89,9 +98,25 @@ def table_files(latest: Latest, manifest: Manifest) -> tuple[TableFile, ...]:
     )
 
 
-def as_listed(file: TableFile) -> TableFile:
+def as_listed(file: _File) -> _File:
     """Return what a list says of a table before there is a CSV of it."""
     return replace(file, csv_sha256=None)
+
+
+def with_season_tables(files: Files, made: Mapping[str, SeasonTable | None]) -> Files | None:
+    """Return the list with what was ``made``, by table (None: there is no such file); None if it says that already.
+
+    A table that is what it was keeps its CSV.
+    """
+    entries = {entry.table: entry for entry in files.season_tables}
+    for table, entry in made.items():
+        before = entries.pop(table, None)
+        if entry is not None:
+            entries[table] = before if before is not None and as_listed(before) == entry else entry
+    ordered = tuple(entries[table] for table in sorted(entries))
+    if ordered == files.season_tables:
+        return None
+    return replace(files, serial=files.serial + 1, season_tables=ordered)
 
 
 def list_files(store: Store, year: int, session_keys: Iterable[int]) -> bool:

@@ -7,13 +7,12 @@ season's other tables follow the list of files: read first, written only over wh
 import hashlib
 
 import pyarrow as pa
-from msgspec.structs import replace
 
 from publish import keys
 from publish.encode.joined import Parts, columns_digest, join, read_parts, read_rows, short_hash
 from publish.season.document import Season
 from publish.season.facts import count_published, full_rounds, rows_of_events
-from publish.season.files import Files, SeasonTable
+from publish.season.files import Files, SeasonTable, with_season_tables
 from publish.season.index import read_season
 from publish.season.tables import bring_up_all, write_over
 from publish.stores.base import Conflict, Store
@@ -108,11 +107,7 @@ def _record(store: Store, year: int, made: list[SeasonTable]) -> bool:
         if files is None or season is None:
             return None
         right = {one.table: one for one in made if one.made_of == made_of(season, files, one.table)}
-        entries = {entry.table: entry for entry in files.season_tables} | right
-        ordered = tuple(entries[table] for table in sorted(entries))
-        if ordered == files.season_tables:
-            return None
-        return replace(files, serial=files.serial + 1, season_tables=ordered)
+        return with_season_tables(files, right)
 
     return update_document(store, keys.table_files(year), Files, change)
 

@@ -13,11 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
-from msgspec.structs import replace
 
 from publish import keys
 from publish.encode.joined import Parts, columns_digest, join, read_parts, read_rows, rows_of, short_hash
-from publish.season.files import Files, SeasonTable
+from publish.season.files import Files, SeasonTable, with_season_tables
 from publish.season.index import read_years
 from publish.stores.base import Conflict, Store, Stored
 from publish.stores.parallel import in_parallel
@@ -48,7 +47,12 @@ def tables_behind(files: Files) -> list[str]:
     known = {made.table: made.made_of for made in files.season_tables}
     listed = {file.table for file in files.files}
     wanted = {table: wanted_parts(files, table) for table in OF_SEASONS if table in listed or table in known}
-    return [table for table, parts in wanted.items() if known.get(table) != (parts.digest if parts.hashes else None)]
+    # What no session has rows of any more is still there, without rows.
+    return [
+        table
+        for table, parts in wanted.items()
+        if known.get(table) != (parts.digest if parts.hashes or table in known else None)
+    ]
 
 
 def follow_files(store: Store, year: int, *, doubting: bool = False) -> bool:
@@ -94,7 +98,7 @@ class _Behind:
 
 @dataclass(frozen=True)
 class _Made:
-    """What is to be said of one table of a season; ``entry`` is None where no session has rows of it.
+    """What is to be said of one table of a season; ``entry`` is None where there is no such file.
 
     ``digest`` is that of what it was to be made of; some of that ``is_lacking`` where a session's table is lost.
     """
@@ -149,7 +153,7 @@ def _bring_up(store: Store, files: Files, behind: _Behind) -> _Made:
         hashlib.sha256(data).hexdigest(),
         parts.digest,
     )
-    return _Made(name, wanted.digest, entry if wanted.hashes else None)
+    return _Made(name, wanted.digest, entry)
 
 
 def _season_file(
@@ -247,21 +251,15 @@ def _record(store: Store, year: int, made: Iterable[_Made]) -> Files | None:
     seen: list[Files | None] = []
 
     def change(files: Files | None) -> Files | None:
-        seen.append(files)
         if files is None:
+            seen.append(None)
             return None
-        entries = {entry.table: entry for entry in files.season_tables}
-        for table, one in by_table.items():
-            if wanted_parts(files, table).digest != one.digest:
-                continue
-            entries.pop(table, None)
-            if one.entry is not None:
-                entries[table] = one.entry
-        ordered = tuple(entries[table] for table in sorted(entries))
-        if ordered == files.season_tables:
-            return None
-        seen.append(replace(files, serial=files.serial + 1, season_tables=ordered))
-        return seen[-1]
+        wanted = {
+            table: one.entry for table, one in by_table.items() if one.digest == wanted_parts(files, table).digest
+        }
+        after = with_season_tables(files, wanted)
+        seen.append(after or files)
+        return after
 
     update_document(store, keys.table_files(year), Files, change)
     return seen[-1]

@@ -8,7 +8,7 @@ import { snippetsFor } from "./snippets.js";
 /** @import { Season, SiteIndex } from "./types.d.ts" */
 
 /** @typedef {{ table: string, url: string }} SeasonTable one file for a season */
-/** @typedef {{ row: string, sorted_by: string[], files: string[] }} Table what the dictionary says of it */
+/** @typedef {{ row: string, sorted_by: string[], files: string[], csv: string[] }} Table what the dictionary says of it */
 
 const SEASON = "season", ALL = "all";
 const PLACES = { year: byId("year", HTMLSelectElement), table: byId("table", HTMLSelectElement), scope: byId("scope", HTMLSelectElement) };
@@ -72,7 +72,8 @@ function showSnippets() {
   const one = `v1/parquet/${table}/${year.season.year}/${scope}.parquet`;
   const path = scope === ALL ? `v1/parquet/all/${table}.parquet` : scope === SEASON ? `v1/parquet/season/${table}/${year.season.year}.parquet` : one;
   const isSmall = about.files.includes("season");
-  const csv = scope === ALL || scope === SEASON || !isSmall ? null : `v1/csv/${table}/${year.season.year}/${scope}.csv.gz`;
+  const hasCsv = about.csv.includes(scope === ALL || scope === SEASON ? scope : "session");
+  const csv = hasCsv ? path.replace("v1/parquet/", "v1/csv/").replace(/parquet$/, "csv.gz") : null;
   history.replaceState(null, "", `#${new URLSearchParams({ year: String(year.season.year), table, of: scope })}`);
   if (!scope) {
     setText(byId("about"), `No session of ${year.season.year} has ${table} yet.`);

@@ -37,6 +37,8 @@ PUBLIC_KEYS = (
     "v1/parquet/season/laps/2024.parquet",
     "v1/parquet/all/laps.parquet",
     "v1/csv/laps/2024/9472.csv.gz",
+    "v1/csv/season/laps/2024.csv.gz",
+    "v1/csv/all/results.csv.gz",
     "telemetry/2024/1/skip_1.json.gz",
     "v1/status/2024/1/R.json",
     "v1/health.json",

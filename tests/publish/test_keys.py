@@ -45,6 +45,7 @@ _JUDGES = (
     "is_revision",
     "is_status",
     "session_of_table_copy",
+    "year_of_csv",
 )
 _MAKERS: dict[str, Callable[..., str | None]] = {
     name: made

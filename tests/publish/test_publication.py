@@ -26,7 +26,11 @@ SEASON_FILES = {
     *(f"v1/parquet/season/{table}/2024.parquet" for table in ("laps", "results", "events", "standings")),
     *(f"v1/parquet/all/{table}.parquet" for table in ("laps", "results", "events")),
 }
-CSV_FILES = {f"v1/csv/{table}/2024/9472.csv.gz" for table in ("laps", "results")}
+CSV_FILES = {
+    *(f"v1/csv/{table}/2024/9472.csv.gz" for table in ("laps", "results")),
+    *(f"v1/csv/season/{table}/2024.csv.gz" for table in ("laps", "results", "events", "standings")),
+    *(f"v1/csv/all/{table}.csv.gz" for table in ("results", "events")),
+}
 
 
 @pytest.fixture(params=["file", "moto"])
@@ -111,7 +115,7 @@ def test_order_of_requests(file_store, publishing):
         + ["copy"] * 4
         + ["season", "root", "files", "root"]
         + ["season table"] * 4
-        + ["files", *["season table"] * 3, "files", "csv", "csv", "files", "feed", "feed", "root"]
+        + ["files", *["season table"] * 3, "files", *["csv"] * 8, "files", "feed", "feed", "root"]
     )
     assert order == expected
 

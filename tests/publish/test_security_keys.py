@@ -38,7 +38,8 @@ _PLAIN = re.compile(
     r"index\.json|v1/(seasons|files)/2024\.json|v1/changes\.(json|atom)"
     r"|v1/sessions/9472/(latest\.json|[0-9a-f]{16}-[0-9a-f]{8}/[a-z0-9_/]+(\.json|\.json\.gz|\.parquet))"
     r"|v1/parquet/[a-z_]+/2024/9472\.parquet|telemetry/2024/1/skip_[0-9]+\.json\.gz"
-    r"|v1/csv/[a-z_]+/2024/9472\.csv\.gz|v1/parquet/season/[a-z_]+/2024\.parquet|v1/parquet/all/[a-z_]+\.parquet"
+    r"|v1/csv/[a-z_]+/2024/9472\.csv\.gz|v1/csv/season/[a-z_]+/2024\.csv\.gz|v1/csv/all/[a-z_]+\.csv\.gz"
+    r"|v1/parquet/season/[a-z_]+/2024\.parquet|v1/parquet/all/[a-z_]+\.parquet"
 )
 
 

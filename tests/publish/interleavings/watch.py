@@ -27,7 +27,7 @@ _NAMES = (
     r"v1/sessions/[0-9]+/[0-9a-f-]+/(manifest\.json|[a-z0-9_/]+(\.json\.gz|\.parquet))",
     r"v1/parquet/(?P<table>[a-z]+)/[0-9]{4}/(?P<session_key>[0-9]+)\.parquet",
     r"v1/parquet/(?P<season>season/[a-z]+/[0-9]{4}|all/[a-z]+)\.parquet",
-    r"v1/csv/[a-z]+/[0-9]{4}/[0-9]+\.csv\.gz",
+    r"v1/csv/([a-z]+/[0-9]{4}/[0-9]+|season/[a-z]+/[0-9]{4}|all/[a-z]+)\.csv\.gz",
     r"telemetry/[0-9]{4}/[0-9]+/(?P<rows>skip_[0-9]+)\.json\.gz",
     r"v1/status/[0-9]{4}/([0-9]+/[A-Z0-9]+|moves)\.json",
 )

@@ -1,5 +1,6 @@
 """The season's own tables: events as scheduled, standings from what is published, as far as that goes."""
 
+import gzip
 import io
 from datetime import UTC, datetime
 
@@ -93,14 +94,16 @@ def test_they_follow_publications_and_the_calendar(store, publish, publishing) -
     assert [request for request, _ in watched.requests] == ["read", "read"]
     follow_schedule(store, 2024, [replace(event, location="Elsewhere") for event in CALENDAR], publishing.now)
     assert {row["location"] for row in rows(store, EVENTS_2024)} == {"Elsewhere"} and verify_store(store).is_good
+    for key in (keys.season_csv("events", 2024), keys.all_seasons_csv("events")):
+        assert gzip.decompress(store.read(key).data).count(b"Elsewhere") == len(CALENDAR)
 
 
-@pytest.mark.parametrize("key", [EVENTS_2024, STANDINGS_2024])
+@pytest.mark.parametrize("key", [EVENTS_2024, STANDINGS_2024, keys.season_csv("standings", 2024)])
 def test_what_is_lost_or_torn_is_found_and_mended(store, publish, publishing, key) -> None:
     publish(store, 9472, "first")
-    right = rows(store, key)
+    right = store.read(key).data
     for damage in (lambda: store.delete(key), lambda: store.write(key, b"torn")):
         damage()
         assert key in {finding.key for finding in verify_store(store).findings}
         heal_store(store, publishing.now)
-        assert rows(store, key) == right and verify_store(store).is_good
+        assert store.read(key).data == right and verify_store(store).is_good
