@@ -2,7 +2,7 @@
 
 ``PYTHONPATH=.:tests python tests/benchmarks/bench_season_tables.py SITE SESSIONS`` takes the tables of the sessions
 published in the folder SITE, makes a season of SESSIONS sessions of them in memory, adds one more and counts requests,
-bytes and processor time.
+bytes and processor time, of the tables and of CSV.
 """
 
 import hashlib
@@ -22,7 +22,8 @@ from publish import keys
 from publish.encode.manifest import Manifest
 from publish.encode.parquet import PAGE_ROWS
 from publish.revisions.latest import read_latest
-from publish.season.files import Files, TableFile, table_files
+from publish.season.csv_copies import follow_with_csv
+from publish.season.files import Files, TableFile, as_listed, table_files
 from publish.season.tables import follow_files
 from publish.stores.folder import FileStore
 from publish.stores.shared_documents import read_document
@@ -87,19 +88,22 @@ def main(site: str, sessions: str) -> None:
         listed += put(store, 9000 + number, published[number % len(published)])
     key = keys.table_files(YEAR)
     for serial, count in ((1, int(sessions) - 1), (2, int(sessions))):
-        files = [file for file in listed if file.session_key < 9000 + count]
         before = read_document(store, key, Files)
+        known = {as_listed(file): file for file in before.files} if before else {}
+        files = [known.get(file, file) for file in listed if file.session_key < 9000 + count]
         changed = {file.table: serial * 10 for file in files}
         document = Files(YEAR, serial * 10, tuple(files), changed, before.season_tables if before else ())
         store.write(key, encode_document(document))
-        watched = CountingStore(store)
-        started = time.process_time()
-        follow_files(watched, YEAR)
-        seconds = time.process_time() - started
-        if serial == 2:
+        for follow in (follow_files, follow_with_csv):
+            watched = CountingStore(store)
+            started = time.process_time()
+            follow(watched, YEAR)
+            seconds = time.process_time() - started
             counted = Counter(request for request, _ in watched.requests)
-            print(f"{sessions} sessions: {dict(counted)}, {seconds:.1f} s of processor time")  # noqa: T201
-            print({name: f"{size / 1e6:.1f} MB" for name, size in watched.bytes.items()})  # noqa: T201
+            moved = {name: f"{size / 1e6:.1f} MB" for name, size in watched.bytes.items()}
+            if serial == 2:
+                print(f"{follow.__name__}, {sessions} sessions: {dict(counted)}, {moved}, {seconds:.1f} s")  # noqa: T201
+        if serial == 2:
             for one in sorted(read_document(store, key, Files).season_tables, key=lambda one: -one.bytes):
                 print(f"{one.table:25} {one.bytes:>12,} bytes")  # noqa: T201
 

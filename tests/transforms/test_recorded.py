@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from fastf1.exceptions import DataNotLoadedError
 from test_lost_laps import found, lose, numbers
 from zlib_ng import zlib_ng
 
@@ -248,6 +249,9 @@ def test_the_reader_gives_back_what_fastf1_has(
     check_same(read.results[drove_once], driven[~twice], "DriverNumber")
     check_same(read.track_status, session.track_status, "Time")
     check_same(read.session_status, session.session_status, "Time")
+    # Where the recording has none FastF1 has no such frame.
+    with pytest.raises(DataNotLoadedError) if read.race_control_messages.empty else nullcontext():
+        check_same(read.race_control_messages, session.race_control_messages, "Time")
     assert bool(read.car_data) == bool(read.pos_data) == data.capabilities["telemetry"]
     if read.car_data:
         check_same(read.weather_data, session.weather_data, "Time")
@@ -289,7 +293,7 @@ def check_same(read: pd.DataFrame, known: pd.DataFrame, *order: str) -> None:
     """Every column of FastF1's is there with its values; texts nobody has are null, and ``''`` or ``None`` there."""
     assert set(known.columns) - set(read.columns) <= NOT_PUBLISHED
     assert len(read) == len(known)
-    read, known = (frame.sort_values(list(order)).reset_index(drop=True) for frame in (read, known))
+    read, known = (frame.sort_values(list(order), kind="stable", ignore_index=True) for frame in (read, known))
     for name in set(known.columns) & set(read.columns):
         ours, theirs = read[name], known[name]
         if name == "ClassifiedPosition":
@@ -298,9 +302,9 @@ def check_same(read: pd.DataFrame, known: pd.DataFrame, *order: str) -> None:
         if name == "TeamColor":
             theirs = theirs.str.upper()  # it comes in both cases
         if theirs.dtype == object:
-            # Reasons for deleted laps have trailing blanks upstream.
+            # Reasons for deleted laps have trailing blanks upstream, messages of race control also leading ones.
             ours, theirs = (
-                column.astype(str).str.rstrip().replace({"None": "", "nan": ""}) for column in (ours, theirs)
+                column.astype(str).str.strip().replace({"None": "", "nan": ""}) for column in (ours, theirs)
             )
         elif theirs.dtype.kind in "fi":
             ours, theirs = ours.astype(float), theirs.astype(float)
