@@ -14,7 +14,7 @@ from transforms.frames import TICK_MS, Frames
 from transforms.states import RUNNING
 
 #: Moments that are looked at together, so that memory stays bounded.
-_BLOCK = 1 << 15
+_BLOCK = 1 << 12
 
 Floats = NDArray[np.float64]
 

@@ -136,13 +136,14 @@ def gaps_s(
     gap = np.full(shape, np.nan, np.float32)
     interval = np.full(shape, np.nan, np.float32)
     down = np.full(shape, -1, np.int8)
-    at_position = np.argsort(positions, axis=0, kind="stable")
+    # Rows of cars as bytes: a race has millions.
+    at_position = np.argsort(positions, axis=0, kind="stable").astype(np.int8)
     leader = at_position[0]
-    now = [np.minimum(ticks_ms, known_ms[car][1]).astype(np.float64) for car in cars]
-    laps = np.stack([progress[car].at(at) for car, at in zip(cars, now, strict=True)])
+    laps = np.stack([progress[car].at(np.minimum(ticks_ms, known_ms[car][1])) for car in cars])
     inverse = {row: _strictly_rising(progress[car]) for row, car in enumerate(cars)}
     laps_of_leader = laps[leader, np.arange(shape[1])]
-    for row in range(len(cars)):
+    for row, car in enumerate(cars):
+        now_ms = np.minimum(ticks_ms, known_ms[car][1]).astype(np.float64)
         behind = np.clip(np.floor(np.maximum(laps_of_leader - laps[row], 0) + 1e-9), 0, 127)
         down[row] = np.where(counted[row], behind, -1)
         ahead = at_position[np.maximum(positions[row].astype(np.int64) - 2, 0), np.arange(shape[1])]
@@ -156,15 +157,14 @@ def gaps_s(
                 if not len(chosen):
                     continue
                 was_there = np.interp(laps[row, chosen], inverse[other].laps, inverse[other].time_ms)
-                known = (was_there >= known_ms[cars[other]][0]) & (now[row][chosen] >= known_ms[cars[row]][0])
-                target[row, chosen[known]] = np.maximum(now[row][chosen] - was_there, 0.0)[known] / 1000.0
+                known = (was_there >= known_ms[cars[other]][0]) & (now_ms[chosen] >= known_ms[car][0])
+                target[row, chosen[known]] = np.maximum(now_ms[chosen] - was_there, 0.0)[known] / 1000.0
     return gap, interval, down
 
 
-def _by_value(values: NDArray[np.int64], chosen: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64]]]:
+def _by_value(values: NDArray[np.int8], chosen: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64]]]:
     """The ``chosen`` ascending indices, by what the rows of cars in ``values`` are there."""
-    # Of bytes the sort takes a pass or two.
-    found = values[chosen].astype(np.int8)
+    found = values[chosen]
     order = np.argsort(found, kind="stable")
     edges = np.flatnonzero(np.diff(found[order])) + 1
     for part in np.split(chosen[order], edges):

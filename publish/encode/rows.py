@@ -21,17 +21,18 @@ FOLDER = "rows/"
 #: Every file holds every n-th frame, for these n.
 SKIPS = tuple(range(1, 11))
 
-# Measured on 20,000 frames of Bahrain 2024, 2.4 kB of text each. What a frame repeats is in the frame before it, so a
-# window of 8 kB finds it sooner and with shorter distances than one of 32 kB: level 5 311 bytes a frame at 166 MB/s,
-# 6 300 at 142, 7 291 at 117; with 32 kB 5 318 at 142, 6 311 at 93; zlib 6 with 8 kB 308 at 68.
-_LEVEL = 6
-_WINDOW = 13
+# Measured on whole files of Bahrain and Monaco 2024, 2.4 kB of text a frame. What a frame repeats is in the one before
+# it: a window of 4 kB finds it sooner and with shorter distances than a larger one, and leaves time to look further.
+# Level 7 makes 40.9 and 38.4 MB in 2.34 and 2.58 s of processor time, 6 41.7 and 48.7 in 2.08 and 2.50; with 8 kB
+# 6 makes 41.9 and 42.9 in 2.38 and 2.67, 5 43.3 and 44.1 in 2.05 and 2.26.
+_LEVEL = 7
+_WINDOW = 12
 _STRATEGY = zlib_ng.Z_FILTERED
 
 #: Below so many steps of the last decimal any two neighbours are different floats of 32 bits.
 _EXACT_STEPS = 2**23
-#: Frames per block: about 5 MB of text with 20 cars.
-_BLOCK = 2000
+#: Frames per block: about 2.5 MB of text with 20 cars, and ten times that while it is made.
+_BLOCK = 1000
 
 
 def encode_rows(

@@ -101,20 +101,20 @@ def measure(name: str, load: Callable[[Costs], Any]) -> Costs:
     costs = Costs(name)
     with tempfile.TemporaryDirectory() as folder:
         with costs.stage("load"):
-            recording = load(costs)
+            recordings = [load(costs)]
+        identity, circuit = recordings[0].identity, recordings[0].circuit
         release_memory()
+        # Who computes has the only reference, as in a run.
         with costs.stage("transform"):
-            data = transform_session(recording)
-        identity, circuit = recording.identity, recording.circuit
-        # A run does not keep it either.
-        del recording
+            computed = [transform_session(recordings.pop())]
+        grade, capabilities = computed[0].grade, computed[0].capabilities
         release_memory()
         with costs.stage("encode"):
             spool = Path(folder) / "spool"
             spool.mkdir()
-            made = encode_session(identity, circuit, data, spool, made_with={})
+            made = encode_session(identity, circuit, computed.pop(), spool, made_with={})
         store = WatchedStore(FileStore(Path(folder) / "site"))
-        summary = Summary(data.grade, data.capabilities, "inputs", "code")
+        summary = Summary(grade, capabilities, "inputs", "code")
         for stage in STAGES[3:]:
             with costs.stage(stage):
                 publish_revision(store, made, identity, summary=summary, now=datetime.now(UTC))
