@@ -159,8 +159,8 @@ def test_chunks_are_listed_by_kind(data):
     samples, frames = chunks_of("samples", "samples", 2, 70_000), chunks_of("frames", "frames/25", 2, 70_000, 25)
     _, made = build(lasting(data, 70_000), objects=[*frames, entry("laps.json.gz"), *samples])
     assert made["chunks"] == {
-        "samples": {"folder": "samples", "files": [[100 + n, samples[n].sha256[:32]] for n in range(2)]},
-        "frames": {"folder": "frames/25", "fps": 25, "files": [[100 + n, frames[n].sha256[:32]] for n in range(2)]},
+        "samples": {"folder": "samples", "files": [[100 + n, samples[n].sha256[:24]] for n in range(2)]},
+        "frames": {"folder": "frames/25", "fps": 25, "files": [[100 + n, frames[n].sha256[:24]] for n in range(2)]},
     }
     assert [item["path"] for item in made["objects"]] == ["laps.json.gz"]
     manifest = msgspec.convert(made, Manifest)
@@ -172,7 +172,7 @@ def test_chunks_are_listed_by_kind(data):
         "samples/0001.json.gz",
     ]
     assert manifest.objects[1] == ManifestObject(
-        "frames/25/0001.json.gz", "frames", 101, frames[1].sha256[:32], "gzip", 25, 60_000, 70_000
+        "frames/25/0001.json.gz", "frames", 101, frames[1].sha256[:24], "gzip", 25, 60_000, 70_000
     )
     assert manifest.objects[1].has_hash(frames[1].sha256)
     assert not any(manifest.objects[1].has_hash(other) for other in (samples[1].sha256, None))
