@@ -22,6 +22,7 @@ from transforms.declare import (
     Table,
     schema_of,
 )
+from transforms.fastf1_names import FASTF1
 from transforms.frames import CHANNELS
 
 #: The results service has the first lap's times and the lap charts that laps are held against, and names.
@@ -805,7 +806,14 @@ RECORDED = tuple(table for table in (*TABLES.values(), RECORDED_LAPS, RECORDED_R
 
 
 def published_schema(table: Table) -> pa.Schema:
-    """Return the Arrow schema of ``table`` as published: identity columns in front of its own, if a session has it."""
+    """Return the Arrow schema of ``table`` as published: identity columns in front of its own, if a session has it.
+
+    The metadata of a column also say what FastF1 calls it.
+    """
     if table.is_of_season:
         return table.schema
-    return schema_of((*IDENTITY.values(), *table.columns))
+    names = FASTF1.get(table.name, {})
+    schema = schema_of((*IDENTITY.values(), *table.columns))
+    return pa.schema(
+        [f.with_metadata({**f.metadata, "fastf1": names[f.name]}) if f.name in names else f for f in schema]
+    )

@@ -88,6 +88,7 @@ def test_an_added_column_is_in_parquet_with_its_unit_and_in_the_dictionary(chang
         "unit": "",
         "description": "First and last name",
         "null": "",
+        "fastf1": "",
     }
     assert "| `full_name` | string |  | First and last name |  |" in (changed / "v1/schemas/tables.md").read_text()
 
