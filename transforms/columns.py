@@ -9,7 +9,20 @@ from dataclasses import replace
 import pyarrow as pa
 
 from transforms.declare import CIRCUITS as CIRCUIT_SERVICE
-from transforms.declare import CLOCK, GAP, MS, RESULTS_SERVICE, SENTENCE_LENGTH, TEXT, TIMING, Column, Table, schema_of
+from transforms.declare import (
+    CLOCK,
+    GAP,
+    MS,
+    RESULTS_SERVICE,
+    SENTENCE_LENGTH,
+    TEXT,
+    TIMING,
+    Channel,
+    Column,
+    Table,
+    schema_of,
+)
+from transforms.fastf1_names import FASTF1
 from transforms.frames import CHANNELS
 
 #: The results service has the first lap's times and the lap charts that laps are held against, and names.
@@ -423,6 +436,14 @@ POSITIONS = Table(
     ),
 )
 
+#: Long, and asked for least: Polars fetches all that lies between the first and the last column it is asked for.
+_LAST_OF_FRAMES = ("rpm", "interval_s")
+
+
+def _channel(channel: Channel) -> Column:
+    return Column(channel.column, channel.type, channel.unit, channel.description, channel.null)
+
+
 FRAMES = Table(
     "frames",
     "a car at a tick, 25 a second",
@@ -432,8 +453,9 @@ FRAMES = Table(
     columns=(
         Column("car", TEXT, "", "Racing number"),
         Column("time_ms", MS, CLOCK, "Tick of the common clock"),
-        *(Column(c.column, c.type, c.unit, c.description, c.null) for c in CHANNELS),
+        *(_channel(c) for c in CHANNELS if c.column not in _LAST_OF_FRAMES),
         Column("track_status", TEXT, "", "Track status code", "before the first is known"),
+        *(_channel(c) for c in CHANNELS if c.column in _LAST_OF_FRAMES),
     ),
 )
 
@@ -784,7 +806,14 @@ RECORDED = tuple(table for table in (*TABLES.values(), RECORDED_LAPS, RECORDED_R
 
 
 def published_schema(table: Table) -> pa.Schema:
-    """Return the Arrow schema of ``table`` as published: identity columns in front of its own, if a session has it."""
+    """Return the Arrow schema of ``table`` as published: identity columns in front of its own, if a session has it.
+
+    The metadata of a column also say what FastF1 calls it.
+    """
     if table.is_of_season:
         return table.schema
-    return schema_of((*IDENTITY.values(), *table.columns))
+    names = FASTF1.get(table.name, {})
+    schema = schema_of((*IDENTITY.values(), *table.columns))
+    return pa.schema(
+        [f.with_metadata({**f.metadata, "fastf1": names[f.name]}) if f.name in names else f for f in schema]
+    )

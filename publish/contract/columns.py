@@ -14,6 +14,7 @@ from transforms.columns import (
     SEASONS_AS_CSV,
     TABLES,
 )
+from transforms.fastf1_names import FASTF1
 from transforms.frames import CHANNELS
 
 
@@ -25,6 +26,7 @@ class Column(Part):
     unit: Annotated[str, about("'' where there is none; ms (clock) is a time on the session's clock")]
     description: str
     null: Annotated[str, about("What it means that there is no value; '' where there always is one")]
+    fastf1: Annotated[str, about("What FastF1 calls the same; '' where it has no such column")]
 
 
 class Table(Part):
@@ -80,7 +82,7 @@ def _table(table: declare.Table) -> Table:
         bool(table.recorded),
         table.sorted_by,
         table.document or None,
-        tuple(map(column_entry, columns)),
+        tuple(column_entry(column, FASTF1.get(table.name, {}).get(column.name, "")) for column in columns),
         table.sources,
         _files_of(table),
         _csv_of(table),
@@ -99,9 +101,9 @@ def _files_of(table: declare.Table) -> tuple[Literal["session", "season", "all"]
     return (*session, *season, *(("all",) if table.name in OF_ALL_SEASONS else ()))
 
 
-def column_entry(column: declare.Column) -> Column:
-    """Return what the dictionary says of a column."""
-    return Column(column.name, type_name(column.type), column.unit, column.description, column.null)
+def column_entry(column: declare.Column, fastf1: str = "") -> Column:
+    """Return what the dictionary says of a column, which FastF1 may have a name for."""
+    return Column(column.name, type_name(column.type), column.unit, column.description, column.null, fastf1)
 
 
 def _channel(channel: declare.Channel) -> Channel:

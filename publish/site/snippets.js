@@ -49,6 +49,9 @@ export function snippetsFor({ base, table, path, csv, catalog }) {
       code: `library(duckdb)\n\nconnection <- dbConnect(duckdb())\ndbExecute(connection, "INSTALL httpfs; LOAD httpfs")\n${name} <- dbGetQuery(connection, "SELECT * FROM '${url}'")`,
       note: "Not tried by parcferme's own tests. httpfs is downloaded at first use.",
     },
+    ...(csv
+      ? [{ tool: "R", language: "r", code: `${name} <- read.csv(gzcon(url("${base}${csv}"), text = TRUE), na.strings = "")`, note: "Nothing to install. Tried with R 4.2." }]
+      : []),
     {
       tool: "Spark",
       language: "python",

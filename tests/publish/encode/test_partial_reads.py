@@ -11,7 +11,7 @@ from session_data import IDENTITY_OF_SESSION, NUMBERS, native_table
 
 import publish.encode.parquet
 from publish.encode.parquet import write_table
-from transforms.columns import TABLES
+from transforms.columns import FRAMES, TABLES
 
 EACH = 40_000
 LAP_MS = (1_000_000, 1_090_000)
@@ -57,6 +57,11 @@ def test_a_lap_costs_less_than_a_twentieth_of_the_file(folder: Path, engine: str
         rows = ENGINES[engine](f"{counted.base}telemetry.parquet", columns, "44", *LAP_MS)
         assert rows > 300
         assert 0 < counted.data_bytes(path.stat().st_size) < path.stat().st_size / 20
+
+
+def test_what_is_long_and_asked_for_least_comes_last_in_the_frames() -> None:
+    """Polars fetches all that lies between the columns it is asked for: of Monaco 5.6 % of the file, and 4.6 % so."""
+    assert FRAMES.names[:2] == ["car", "time_ms"] and FRAMES.names[-2:] == ["rpm", "interval_s"]
 
 
 def test_all_big_tables_are_sorted_by_car_and_time() -> None:

@@ -1,5 +1,6 @@
 """The reader that gives FastF1's frames: the same from a folder, over HTTP and from a bucket, and as its page says."""
 
+import json
 import re
 from dataclasses import fields, replace
 from datetime import UTC, datetime
@@ -15,27 +16,17 @@ from publish import keys
 from publish.contract.dictionary import schema_documents
 from publish.encode.session import encode_session
 from publish.publication import publish_revision, publish_site
-from publish.readers import fastf1_frames, reader_files
+from publish.readers import reader_files
 from publish.readers.fastf1_frames import SessionFrames, load
 from publish.revisions.latest import Summary
 from publish.season.index import Event, ScheduledSession, update_season
 from publish.stores.base import Store
 from publish.stores.folder import FileStore
 from transforms.columns import TABLES
+from transforms.fastf1_names import FASTF1
 
 NOW = datetime(2024, 3, 10, 12, tzinfo=UTC)
 EVENT = "Bahrain Grand Prix"
-#: The page's heading, the table and the map of the reader's columns.
-MAPS = {
-    "laps": fastf1_frames.LAPS,
-    "results": fastf1_frames.RESULTS,
-    "weather": fastf1_frames.WEATHER,
-    "telemetry": fastf1_frames.CAR_DATA,
-    "positions": fastf1_frames.POSITIONS,
-    "track_status": fastf1_frames.TRACK_STATUS,
-    "session_status": fastf1_frames.SESSION_STATUS,
-    "race_control_messages": fastf1_frames.MESSAGES,
-}
 
 
 def publish_race(store: Store, spool: Path) -> None:
@@ -115,10 +106,12 @@ def test_the_file_is_published_and_stands_alone(folder: FileStore) -> None:
     assert_same(load(str(folder.root), 2024, 1, "R"), known["load"](str(folder.root), 2024, 1, "R"))
 
 
-@pytest.mark.parametrize("table", MAPS)
-def test_the_page_lists_the_readers_columns(table: str) -> None:
-    page = schema_documents()["v1/schemas/from_fastf1.md"].decode()
-    section = page.partition(f"→ `{table}`\n")[2].partition("\n## ")[0]
-    listed = {here: fastf1 for fastf1, here in re.findall(r"^\| `(\w+)` \| `(\w+)` \|", section, re.MULTILINE)}
-    assert listed == MAPS[table]
-    assert set(MAPS[table]) <= set(TABLES[table].names)
+@pytest.mark.parametrize("table", sorted(set(FASTF1) - {"drivers"}))
+def test_the_page_and_the_dictionary_list_the_columns_with_their_units(table: str) -> None:
+    assert set(FASTF1[table]) <= set(TABLES[table].names)
+    documents = schema_documents()
+    columns = json.loads(documents["v1/schemas/columns.json"])["tables"][table]["columns"]
+    assert {c["name"]: c["fastf1"] for c in columns if c["fastf1"]} == FASTF1[table]
+    section = documents["v1/schemas/from_fastf1.md"].decode().partition(f"→ `{table}`\n")[2].partition("\n## ")[0]
+    listed = set(re.findall(r"^\| `(\w+)` \| `(\w+)` \| (.*?) \|", section, re.MULTILINE))
+    assert listed == {(c["fastf1"], c["name"], c["unit"]) for c in columns if c["fastf1"]}

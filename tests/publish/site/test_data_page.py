@@ -70,6 +70,7 @@ def test_what_it_shows_runs(page: Page, data_site: SimpleNamespace) -> None:
         assert ("Spreadsheet" in snippets) == (of != "all"), "laps of all seasons are too many"
         if "Spreadsheet" in snippets:
             assert snippets["Spreadsheet"] == f'=IMPORTDATA("{data_site.base}v1/csv/{path}.csv.gz")'
+            assert f'url("{data_site.base}v1/csv/{path}.csv.gz")' in snippets["R"]
             assert data_site.store.head(f"v1/csv/{path}.csv.gz")
 
 
