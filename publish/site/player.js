@@ -135,18 +135,17 @@ export class Player {
     /** @type {RequestInit} */
     const low = { priority: "low" };
     this.laps ??= this.orNull(session.read("laps", low));
-    const [quality, results, weather, messages, laps, more] = await Promise.all([
+    const [quality, results, weather, messages, laps, more, panels] = await Promise.all([
       this.orNull(session.read("quality", low)),
       this.orNull(session.read("results", low)),
       this.orNull(session.read("weather", low)),
       this.orNull(session.read("messages", low)),
       this.laps,
       import("./more.js"),
+      import("./panels.js"),
     ]);
     view.carPanel.setResults(results);
-    view.setQuality(quality);
-    view.weather = weather;
-    view.setMessages(messages);
+    view.setPanels(panels, { quality, weather, messages });
     this.more = more.openMore(this, { laps: laps?.rows ?? [], results: results?.rows ?? [], weather: weather?.rows ?? [] });
     this.render();
   }
