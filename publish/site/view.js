@@ -5,7 +5,7 @@ import { CarPanel } from "./car_panel.js";
 import { hoursText } from "./clock.js";
 import { decodeContinuous } from "./decode.js";
 import { byId, setClass, setText, teamColor } from "./dom.js";
-import { TrackMap } from "./draw.js";
+import { flattest, TrackMap } from "./draw.js";
 import { BASE } from "./fetch.js";
 import { Hiding } from "./spoilers.js";
 import { STATUSES, Timeline } from "./timeline.js";
@@ -216,7 +216,7 @@ export function dotsOf(cars, selected, part, next) {
  */
 function outlineOf(track) {
   const [x, y] = [track.x, track.y].map((steps) => [...decodeContinuous(steps, track)]);
-  return { x, y, rotation_deg: track.rotation_deg, corners: track.corners };
+  return { x, y, rotation_deg: track.rotation_deg ?? flattest(x, y), corners: track.corners };
 }
 
 /** @param {string | null} status code of the track status */

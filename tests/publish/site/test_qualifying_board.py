@@ -121,6 +121,15 @@ def test_who_has_no_time_leads_nothing(drive_boards):
     seen = drive_boards(
         """await open("#session=9480&t=5000");
         await until(() => data().complete, "everything");
-        return $("car-panel").textContent;"""
+        const out = { panel: $("car-panel").textContent };
+        $("hide-ahead").checked = false;
+        $("hide-ahead").dispatchEvent(new frame.contentWindow.Event("change"));
+        $("tab-places").click();
+        await until(() => data().chart === "places", "the places");
+        const plotted = frame.contentDocument.querySelector(".plotted");
+        const key = new frame.contentWindow.KeyboardEvent("keydown", { key: "Home", bubbles: true });
+        plotted.querySelector("canvas[tabindex]").dispatchEvent(key);
+        return { ...out, tab: $("tab-places").textContent, place: plotted.querySelector(".tip").textContent };"""
     )
-    assert "No car chosen" in seen
+    assert "No car chosen" in seen["panel"]
+    assert seen["tab"] == "Places" and " in Q" in seen["place"] and ": P" in seen["place"]
