@@ -121,7 +121,16 @@ def test_who_has_no_time_leads_nothing(drive_boards):
     seen = drive_boards(
         """await open("#session=9480&t=5000");
         await until(() => data().complete, "everything");
-        const out = { panel: $("car-panel").textContent };
+        const out = { panel: $("car-panel").textContent, minis: [] };
+        const marks = () => [...frame.contentDocument.querySelectorAll("tr[data-car='1'] .minis")];
+        await until(() => marks().length === 2, "mini-sectors");
+        for (const ms of [19_000, 29_000, 33_000, 39_000, 41_000]) {
+          $("seek").value = String(ms);
+          $("seek").dispatchEvent(new Event("change"));
+          await until(() => data().t === String(ms), "the moment");
+          out.minis.push(marks().map((mark) => [...mark.children].map((one) => one.className).join(" ")));
+        }
+        out.words = marks()[0].title;
         $("hide-ahead").checked = false;
         $("hide-ahead").dispatchEvent(new frame.contentWindow.Event("change"));
         $("tab-places").click();
@@ -132,4 +141,6 @@ def test_who_has_no_time_leads_nothing(drive_boards):
         return { ...out, tab: $("tab-places").textContent, place: plotted.querySelector(".tip").textContent };"""
     )
     assert "No car chosen" in seen["panel"]
+    assert seen["minis"] == [[" ", ""], ["overall ", ""], ["own other", ""], ["own other", "pit"], [" ", ""]]
+    assert seen["words"] == "Mini-sectors: unknown, –", "as they were at the moment, of the lap begun last"
     assert seen["tab"] == "Places" and " in Q" in seen["place"] and ": P" in seen["place"]
