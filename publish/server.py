@@ -83,6 +83,8 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "parcferme"
     sys_version = ""
     timeout = 60  # seconds a connection may be silent
+    # Headers and body are two packets; without this the second waits until the first is acknowledged, up to 40 ms.
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         """Answer with the object."""

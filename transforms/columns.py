@@ -668,6 +668,30 @@ QUALIFYING_SEGMENTS = Table(
     ),
 )
 
+MINI_SECTORS = Table(
+    "mini_sectors",
+    "a colour of a mini-sector of a car's lap in practice or qualifying; one judged anew has another",
+    sorted_by=("car", "time_ms"),
+    document="mini_sectors",
+    columns=(
+        _CAR,
+        _DRIVER,
+        Column("lap", pa.int16(), "lap", "Lap number, from 1; the car may not have completed it"),
+        Column("sector", pa.int16(), "", "Sector of the lap, from 1"),
+        Column("mini_sector", pa.int16(), "", "Which of the sector's, from 1"),
+        Column("time_ms", MS, CLOCK, "When live timing said so"),
+        Column("status_code", pa.int16(), "", "Code as sent"),
+        Column(
+            "color",
+            TEXT,
+            "",
+            "yellow (2048), green: the car's own best so far (2049), purple: the best of all so far (2051), pit: the "
+            "pit lane (2064); Formula 1 documents no code, this is what its readers found",
+            "nobody knows what the code means",
+        ),
+    ),
+)
+
 FASTEST_LAPS = Table(
     "fastest_laps",
     "a car's best lap of the session that counts",
@@ -729,6 +753,7 @@ TABLES = {
         OVERTAKES,
         INTERVALS,
         QUALIFYING_SEGMENTS,
+        MINI_SECTORS,
         FASTEST_LAPS,
         LONG_RUNS,
         CIRCUITS,

@@ -107,6 +107,20 @@ class LapCounts:
 
 
 @dataclass(frozen=True)
+class MiniSectors:
+    """What the upstream said of one car's mini-sectors in practice or qualifying, shape (n,) each, in the order sent.
+
+    ``time_ms`` int64: when it said so; ``sector`` and ``mini_sector`` int64, from 1; ``status`` int64: its code. A row
+    with zeros says that those before it are of another lap.
+    """
+
+    time_ms: NDArray[np.int64]
+    sector: NDArray[np.int64]
+    mini_sector: NDArray[np.int64]
+    status: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class Corner:
     """A corner, or another place, as the circuit service marks it: ``x_m``, ``y_m`` metres, ``angle_deg`` degrees."""
 
@@ -139,7 +153,8 @@ class Recording:
     upstream did not send has zero rows, and its topic is named in ``missing``. ``utc_origin_ms`` is the Unix time in
     milliseconds at which session time is zero, None where the upstream does not tell. ``total_laps`` is the scheduled
     distance of a race. ``warnings`` are FastF1's own, in order. ``lap_counts`` are those of a race by racing number,
-    empty where the upstream's own stream is not at hand any more. ``notes`` are findings from before the transforms.
+    empty where the upstream's own stream is not at hand any more; ``mini_sectors`` those of any other session.
+    ``notes`` are findings from before the transforms.
     """
 
     identity: SessionIdentity
@@ -159,4 +174,5 @@ class Recording:
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(default=())
     lap_counts: dict[str, LapCounts] = field(default_factory=dict)
+    mini_sectors: dict[str, MiniSectors] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()

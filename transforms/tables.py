@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms import best_laps, columns, pit_stops, places, race_order
+from transforms import best_laps, columns, mini_sectors, pit_stops, places, race_order
 from transforms.ahead import ahead_of, nowhere
 from transforms.classification import Comparison
 from transforms.clock import onto_clock
@@ -291,6 +291,9 @@ COMPUTED: dict[str, Callable[[Work], pa.Table]] = {
     ),
     "intervals": lambda work: race_order.intervals_of(work.recording, work.running, work.frames),
     "qualifying_segments": lambda work: best_laps.qualifying_segments_of(work.laps, work.parts),
+    "mini_sectors": lambda work: mini_sectors.mini_sectors_of(
+        work.recording.mini_sectors, work.recording.drivers, work.laps, work.clock.session_time_origin_ms
+    ),
     "fastest_laps": lambda work: best_laps.fastest_laps_of(work.laps),
     "long_runs": lambda work: best_laps.long_runs_of(work.laps, work.recording.identity.type.kind),
     "circuits": lambda work: places.circuit_of(work.recording, work.cleaned.track, work.outline),

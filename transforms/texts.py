@@ -74,6 +74,7 @@ def clean_texts(recording: Recording) -> Recording:
         cars={numbers[number]: samples for number, samples in recording.cars.items()},
         positions={numbers[number]: samples for number, samples in recording.positions.items()},
         lap_counts={numbers[number]: counts for number, counts in recording.lap_counts.items()},
+        mini_sectors={numbers[number]: said for number, said in recording.mini_sectors.items()},
         circuit=circuit,
         warnings=tuple(found.clean("upstream warning", text, SENTENCE_LENGTH) for text in recording.warnings),
         notes=(*recording.notes, *found.notes()),
@@ -149,6 +150,7 @@ def _clean_table(table: pa.Table, declared: Table, found: _Found) -> pa.Table:
 def _clean_numbers(recording: Recording) -> dict[str, str]:
     """Return the clean number of every car, by its number as it came."""
     known = {*(d.number for d in recording.drivers), *recording.cars, *recording.positions, *recording.lap_counts}
+    known = {*known, *recording.mini_sectors}
     known = {*known, *(n for name in ("laps", "results") for n in getattr(recording, name)["car"].unique().to_pylist())}
     numbers = {number: clean_text(number) for number in known if number is not None}
     if len(set(numbers.values())) < len(numbers):

@@ -12,6 +12,7 @@ import numpy as np
 
 from flows.sample.entry import NUMBERS
 from flows.sample.messages import clock
+from flows.sample.mini_sectors import NONE, mini_sector_events
 from flows.sample.run import CarRun, LapRun, SessionRun
 from flows.sample.timed import part_of, timed_laps
 
@@ -31,13 +32,14 @@ def timing_data(run: SessionRun) -> list[Event]:
     events: list[Event] = [(3250, 0, _opening(run))]
     for car in run.cars.values():
         events += _car_events(run, car)
-    events += list(_order_events(run)) if run.is_race else list(_part_events(run))
+    events += list(_order_events(run)) if run.is_race else [*_part_events(run), *mini_sector_events(run)]
     return _merged(events)
 
 
 def _opening(run: SessionRun) -> dict[str, Any]:
     """Return the first message: every car with every field, still in the pit lane."""
     empty = {"Value": "", "Status": 0, "OverallFastest": False, "PersonalFastest": False}
+    segments = {} if run.is_race else {"Segments": list(NONE)}
     lines = {}
     order = sorted(run.cars.values(), key=lambda car: (car.grid, NUMBERS.index(car.number)))
     for place, car in enumerate(order, start=1):
@@ -55,7 +57,7 @@ def _opening(run: SessionRun) -> dict[str, Any]:
             "PitOut": False,
             "Stopped": False,
             "Status": _IN_PIT,
-            "Sectors": [{"Stopped": False, **empty} for _ in range(3)],
+            "Sectors": [{"Stopped": False, **empty, **segments} for _ in range(3)],
             "Speeds": {trap: dict(empty) for trap in _TRAPS},
             "BestLapTime": {"Value": ""},
             "LastLapTime": dict(empty),

@@ -6,6 +6,7 @@ types; knows no Prefect but for the call limits that all workers share (``limits
 
 - ``client``: FastF1 on one cache, its requests and failures. ``patches``: its insides. ``load``, ``tables``: a session
   as a recording. ``feeds``, ``telemetry``: its telemetry, decoded as FastF1 does it.
+- ``timing_stream``, ``lap_counts``, ``mini_sectors``: what FastF1 does not hand on of its timing.
 - ``calendar``, ``selection``: the schedule, and which sessions of it somebody means.
 - ``answers``, ``outcomes``, ``absence``: what answers mean, what became of a load, when absence is believed.
 - ``limits``, ``slots``, ``account``: how many requests there may be, signing in.

@@ -35,6 +35,7 @@ from flows.upstream.services import LIVE_TIMING, LIVE_TIMING_MIRROR, service_url
 from flows.upstream.topics import (
     INFO_FILE,
     LAP_COUNTS_FILE,
+    MINI_SECTORS_FILE,
     SOURCE_FILE,
     WARNINGS_FILE,
     circuit_key_of,
@@ -51,7 +52,7 @@ UPSTREAM: Source = "upstream"
 ARCHIVE: Source = "archive"
 AUTO: Source = "auto"
 
-_BESIDE_TOPICS = (WARNINGS_FILE, LAP_COUNTS_FILE, INFO_FILE, PROOFS_FILE)
+_BESIDE_TOPICS = (WARNINGS_FILE, LAP_COUNTS_FILE, MINI_SECTORS_FILE, INFO_FILE, PROOFS_FILE)
 _SCHEDULE_URLS = {
     "schedule": "https://raw.githubusercontent.com/theOehrly/f1schedule/master/schedule_{year}.json",
     "schedule-of-results-service": "https://api.jolpi.ca/ergast/f1/{year}.json",

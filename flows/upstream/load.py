@@ -15,6 +15,7 @@ import pandas as pd
 
 from flows.session_ref import SessionRef
 from flows.upstream.lap_counts import read_lap_counts
+from flows.upstream.mini_sectors import read_mini_sectors
 from flows.upstream.proofs import keep_proofs, set_aside_damaged
 from flows.upstream.recorded_live import notes_of
 from flows.upstream.services import is_result, results_url, services_used
@@ -102,6 +103,8 @@ def load_recording(client: "Client", session: SessionRef) -> Recording:
     recording = _to_recording(loaded, session, info, circuit, warnings, without)
     if recording.identity.is_race_like:
         recording = replace(recording, lap_counts=read_lap_counts(client, located))
+    else:
+        recording = replace(recording, mini_sectors=read_mini_sectors(client, located))
     recording = replace(recording, notes=notes_of(client.cache_dir, located))
     return clean_texts(recording)
 

@@ -14,6 +14,7 @@ PARSERS_LOGGER = "fastf1.api"
 #: Kept beside FastF1's parsed topics, so that a later load knows what only their parsing told.
 WARNINGS_FILE = "parser-warnings.json"
 LAP_COUNTS_FILE = "lap-counts.json"
+MINI_SECTORS_FILE = "mini-sectors.json"
 #: From which source of the raw archive the topics were parsed.
 SOURCE_FILE = "raw-source.json"
 #: What the index of the season says of a session whose own topic does not say who it is.

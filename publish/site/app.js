@@ -5,7 +5,6 @@ import { byId, setText } from "./dom.js";
 import { isAbort, LoadError } from "./fetch.js";
 import { Player } from "./player.js";
 import { readSession } from "./session.js";
-import { rememberWatched } from "./watched.js";
 
 const ADDRESS_EVERY_MS = 2000;
 /** What of the address is written here. */
@@ -84,7 +83,11 @@ function clear() {
   player = null;
   hideProblem();
   for (const name of ["ready", "complete", "tick", "t", "fps", "firstFrameMs"]) delete document.body.dataset[name];
-  for (const id of ["messages", "messages-unplaced", "weather"]) delete byId(id).dataset.shown;
+  for (const id of ["messages", "messages-unplaced", "weather", "quality"]) {
+    byId(id).replaceChildren();
+    delete byId(id).dataset.shown;
+  }
+  byId("messages-apart").hidden = true;
 }
 
 /**
@@ -98,7 +101,8 @@ function writeAddress(timeMs, car) {
   const before = new URLSearchParams(location.hash.slice(1));
   const others = before.get("session") === String(player.session.key) ? [...before].filter(([name]) => !OWN_PARTS.has(name)) : [];
   const parts = [`session=${player.session.key}`, `t=${Math.round(timeMs)}`, ...(car ? [`car=${car}`] : []), ...others.map((part) => new URLSearchParams([part]).toString().replaceAll("%2C", ","))];
-  rememberWatched({ session: player.session.key, title: byId("title").textContent ?? "", timeMs, at: hoursText(timeMs - player.session.startMs) });
+  const watched = { session: player.session.key, title: byId("title").textContent ?? "", timeMs, at: hoursText(timeMs - player.session.startMs) };
+  import("./watched.js").then(({ rememberWatched }) => rememberWatched(watched), showProblem);
   history.replaceState(null, "", `#${parts.join("&")}`);
 }
 

@@ -7,6 +7,7 @@ import { Stewards } from "./stewards.js";
 
 /** @import { Row } from "./board.js" */
 /** @import { Judged, LapTimes } from "./lap_times.js" */
+/** @import { MiniSectors } from "./mini_sectors.js" */
 /** @import { Car } from "./moment.js" */
 /** @import { PlacedMessage } from "./panels.js" */
 /** @import { Parts } from "./parts.js" */
@@ -34,6 +35,8 @@ export class Details {
     this.grid = gridOf(results);
     this.stewards = new Stewards([]);
     this.saidCount = 0;
+    /** Null until they have been read, or without any. @type {MiniSectors | null} */
+    this.minis = null;
     /** @type {string | null} */
     this.fastest = null;
   }
@@ -61,7 +64,9 @@ export class Details {
     const { laps } = this;
     const part = car.best?.part ?? Math.max(this.parts.indexAt(timeMs), 0);
     setJudged(cells.last, laps.last(car.number, timeMs));
-    laps.sectorsOf(car.number, timeMs).forEach((sector, index) => setJudged(cells[`sector${index + 1}`], sector));
+    const sectors = [1, 2, 3].map((number) => cells[`sector${number}`]);
+    laps.sectorsOf(car.number, timeMs).forEach((sector, index) => setJudged(sectors[index], sector));
+    this.minis?.show(sectors, car.number, timeMs);
     setText(cells.limits, String(this.stewards.limits.get(car.number) ?? ""));
     setTyres(cells.history, laps.stints(car.number, timeMs).slice(0, -1));
     if (this.isRace) this.fillRace(cells, car, timeMs);

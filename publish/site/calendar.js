@@ -1,6 +1,7 @@
 // What comes to the list of sessions once it is shown: small circuits, the next session, what was watched, a search.
 
 import { decodeContinuous } from "./decode.js";
+import { flattest } from "./draw.js";
 import { byId, element, setText } from "./dom.js";
 import { readDocument } from "./fetch.js";
 import { liveText, moment, parseTime, refreshLiveTexts } from "./times.js";
@@ -104,7 +105,7 @@ async function freshness(signal) {
  */
 function outline(track) {
   const [x, y] = [track.x, track.y].map((steps) => [...decodeContinuous(steps, track)].filter((_, i) => i % EVERY === 0));
-  const angle = ((track.rotation_deg ?? 0) * Math.PI) / 180;
+  const angle = ((track.rotation_deg ?? flattest(x, y)) * Math.PI) / 180;
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   const points = x.map((value, i) => [value * cos - y[i] * sin, -(value * sin + y[i] * cos)]);
   const [us, vs] = [points.map(([u]) => u), points.map(([, v]) => v)];

@@ -2,6 +2,7 @@
 
 import { Laps } from "./charts_laps.js";
 import { drawGaps, drawLapChart, drawStints, drawTimes } from "./charts_race.js";
+import { drawStandings } from "./charts_standings.js";
 import { addressPart, keepInAddress } from "./address.js";
 import { element, setText, teamColor } from "./dom.js";
 import { BASE } from "./fetch.js";
@@ -52,6 +53,8 @@ const CHARTS = {
   stints: { title: "Tyres", legend: "Letter and laps; stripes at the beginning: a used set.", hint: "Click a lap to go there.", cars: 0, draw: drawStints },
   times: { title: "Lap times", legend: "Dots in the colour of the tyres; rings are laps from or into the pits, or slowed by a flag.", hint: "Click one to go there.", cars: 3, draw: drawTimes },
 };
+/** In the place of the lap chart where cars do not race each other. @type {Chart} */
+const STANDINGS = { title: "Places by best lap", legend: "Rings are best laps; a lap in Q2 counts more than one in Q1.", hint: "Click one to go there.", cars: 0, draw: drawStandings };
 
 /**
  * Those that are more than a picture, and how they are made.
@@ -75,7 +78,7 @@ export class Charts {
    * @param {(id: string) => void} onOpen called with the tab of another chart that is asked for
    */
   constructor(player, pane, onOpen) {
-    const { manifest, folder, startMs } = player.session;
+    const { manifest, folder, startMs, isRace } = player.session;
     this.player = player;
     this.pane = pane;
     this.onOpen = onOpen;
@@ -100,7 +103,7 @@ export class Charts {
     this.pointed = null;
     this.drawnAt = 0;
     /** @type {Record<string, Chart>} */
-    this.charts = { ...CHARTS };
+    this.charts = { ...CHARTS, ...(isRace ? {} : { places: STANDINGS }) };
     /** @type {Map<string, Part>} */
     this.parts = new Map();
     /** @type {{ traces: { car: string, lap: number | null }[] | null }} what was asked for elsewhere */
@@ -273,7 +276,7 @@ export class Charts {
     const { manifest, isRace } = session;
     if (!this.laps) throw new Error("the laps of the session are not there yet");
     return {
-      laps: this.laps, drivers: manifest.drivers, isRace, parts: session.parts.parts, runs: view.timeline.runs,
+      laps: this.laps, drivers: manifest.drivers, isRace, parts: session.parts.parts, bests: this.player.bests?.byCar ?? new Map(), runs: view.timeline.runs,
       untilMs: view.hiding.isOn ? this.nowMs : Infinity, nowMs: this.nowMs,
       order: this.cars.map(({ number }) => number),
       out: new Set(this.cars.filter(({ state }) => state === "out").map(({ number }) => number)),

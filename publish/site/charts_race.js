@@ -11,7 +11,7 @@ import { STATUSES } from "./timeline.js";
 /** @import { Plot, Points } from "./plot.js" */
 /** @import { LapRow } from "./types.d.ts" */
 
-const MINUTE_MS = 60_000;
+export const MINUTE_MS = 60_000;
 const LABEL_APART_PX = 11;
 const CODE_PX = 36;
 const KEYED_PX = 34; // above a box that has a key
@@ -23,7 +23,7 @@ const KEYED_PX = 34; // above a box that has a key
  * @param {{ left: number, right: number }} room beside it
  * @returns {import("./plot.js").Box} the box
  */
-function boxOf(plot, { left, right }) {
+export function boxOf(plot, { left, right }) {
   return { left, top: 18, right: plot.width - right, bottom: plot.height - 34 };
 }
 
@@ -89,7 +89,7 @@ export function drawLapChart(plot, scene) {
  * @param {Scene} scene to be drawn
  * @returns {import("./types.d.ts").Driver[]} all of it, the chosen ones last, so that they lie above
  */
-function inFront({ drivers, chosen }) {
+export function inFront({ drivers, chosen }) {
   return [...drivers].sort((a, b) => Number(chosen.includes(a.number)) - Number(chosen.includes(b.number)));
 }
 
@@ -186,7 +186,7 @@ function labelEnds(plot, ends) {
  * @param {Scene} scene to be drawn
  * @returns {{ xs: [number, number], begin: (row: LapRow) => number, end: (row: LapRow) => number, now: number }} in laps or minutes
  */
-function across({ laps, isRace, untilMs, nowMs, parts }) {
+export function across({ laps, isRace, untilMs, nowMs, parts }) {
   if (isRace) {
     /** @type {(row: LapRow) => number} */
     const end = ({ lap, start_ms: start, end_ms: stop }) => {
@@ -213,7 +213,7 @@ function across({ laps, isRace, untilMs, nowMs, parts }) {
  * @param {Scene} scene to be drawn
  * @param {number} now where the present lies
  */
-function axisAcross(plot, scene, now) {
+export function axisAcross(plot, scene, now) {
   if (scene.isRace) {
     axisOfLaps(plot, scene);
     return;

@@ -4,6 +4,7 @@ import { teamColor } from "./dom.js";
 import { seenOn } from "./plot.js";
 
 /** @import { Laps, StatusRun } from "./charts_laps.js" */
+/** @import { Step } from "./charts_standings.js" */
 /** @import { Look, Stroke } from "./plot.js" */
 /** @import { Driver, LapRow, Part } from "./types.d.ts" */
 
@@ -21,6 +22,7 @@ import { seenOn } from "./plot.js";
  * @property {string | null} reference car that gaps are measured from, null for the leader
  * @property {boolean} isRace whether cars race each other
  * @property {Part[]} parts of a session in which they do not
+ * @property {Map<string, Step[]>} bests best laps in it, as they were set; empty where cars race
  * @property {StatusRun[]} runs of the track status
  */
 

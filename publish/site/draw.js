@@ -2,7 +2,7 @@
 
 /** @import { Corner } from "./types.d.ts" */
 
-/** @typedef {{ x: number[], y: number[], rotation_deg: number | null, corners: Corner[] | null }} Outline in metres */
+/** @typedef {{ x: number[], y: number[], rotation_deg: number, corners: Corner[] | null }} Outline in metres */
 
 /**
  * A car to be drawn, in metres.
@@ -23,6 +23,7 @@
 const MARGIN_PX = 34;
 const CORNER_OFFSET_PX = 15;
 const DOT_PX = 6;
+const TURN_DEG = 5;
 /** Half the height of a code. */
 const LABEL_PX = 6;
 /** How far from a car a finger may be that means it. */
@@ -59,6 +60,22 @@ function spotsFor({ px, py, selected }, width) {
     [px - width / 2, py - away - 7], [px - width / 2, py + away + 7], [px + away + 2, py], [px - away - 2 - width, py],
   ];
   return corners.map(([left, y]) => ({ left, right: left + width, y }));
+}
+
+/**
+ * How to turn a track that nobody has said it of: so that it lies flat, as the places it is drawn in do.
+ *
+ * @param {number[]} x in metres
+ * @param {number[]} y in metres
+ * @returns {number} degrees at which it is least high
+ */
+export function flattest(x, y) {
+  const heights = Array.from({ length: 180 / TURN_DEG }, (_, i) => {
+    const angle = (i * TURN_DEG * Math.PI) / 180;
+    const across = x.map((value, k) => value * Math.sin(angle) + y[k] * Math.cos(angle));
+    return Math.max(...across) - Math.min(...across);
+  });
+  return heights.indexOf(Math.min(...heights)) * TURN_DEG;
 }
 
 /** The map of a track with its cars. */
@@ -125,7 +142,7 @@ export class TrackMap {
 
   /** Find the scale and the shift that show the whole track, or what is zoomed to. */
   fit() {
-    const angle = ((this.track.rotation_deg ?? 0) * Math.PI) / 180;
+    const angle = (this.track.rotation_deg * Math.PI) / 180;
     [this.cos, this.sin] = [Math.cos(angle), Math.sin(angle)];
     const turned = this.track.x.map((x, i) => this.turn(x, this.track.y[i]));
     const xs = turned.map((p) => p[0]);
@@ -209,7 +226,7 @@ export class TrackMap {
     const away = CORNER_OFFSET_PX + 3 * (Math.sqrt(this.zoom) - 1);
     for (const corner of this.track.corners ?? []) {
       const [x, y] = this.place(corner.x, corner.y);
-      const angle = ((corner.angle_deg + (this.track.rotation_deg ?? 0)) * Math.PI) / 180;
+      const angle = ((corner.angle_deg + this.track.rotation_deg) * Math.PI) / 180;
       const [aside, up] = [away * Math.cos(angle), away * Math.sin(angle)];
       c.fillText(`${corner.number}${corner.letter}`, x + aside, y - up);
     }

@@ -33,11 +33,13 @@ export class More {
     this.laps = new LapTimes(laps, session.parts);
     /** Whether the moment shown is after the end. */
     this.isOver = false;
-    view.board.details = new Details(this.laps, {
+    this.details = new Details(this.laps, {
       parts: session.parts, isRace: session.isRace, startMs: session.startMs, results,
       isRed: (timeMs) => view.timeline.runs.some(({ status, from, to }) => status === "5" && from <= timeMs && timeMs < to),
     });
+    view.board.details = this.details;
     this.weather = weather;
+    this.hasMinis = false;
     this.video = new Video(player);
     this.tools = new Tools(player, new Moments(session, laps, view.messages ?? []), this.video);
     this.marshals = view.track && view.map ? this.markTrack(view.track, view.map) : null;
@@ -63,10 +65,22 @@ export class More {
     this.video.show(timeMs);
     this.marshals?.hear(this.player.view.said);
     this.showWeather(timeMs);
+    if (!this.hasMinis && [1, 2, 3].some((sector) => this.player.view.board.columns.shown.has(`sector${sector}`))) this.readMinis();
     const note = byId("board-note");
     const text = this.player.session.isRace ? this.fastestText(timeMs) : this.idealText(timeMs);
     note.hidden = !text;
     setText(note, text);
+  }
+
+  /** Read mini-sectors, once, when somebody sees the sectors they belong to. */
+  readMinis() {
+    this.hasMinis = true;
+    Promise.all([this.player.orNull(this.player.session.read("mini_sectors", { priority: "low" })), import("./mini_sectors.js")])
+      .then(([minis, { MiniSectors }]) => {
+        if (!minis) return;
+        this.details.minis = new MiniSectors(minis.rows);
+        this.player.render();
+      }, (error) => this.player.report(error));
   }
 
   /** @param {number} timeMs the moment */

@@ -45,6 +45,11 @@ export class Player {
     this.clock = new Clock(durationMs, Math.max(durationMs - tickMs, 0));
     this.clock.seek(timeMs ?? session.startMs);
     this.clock.rate = Number(byId("rate", HTMLSelectElement).value);
+    // What the first moment needs is on its way while the page is built.
+    this.track = session.read("track", { priority: "high" });
+    /** @type {Promise<Documents["laps"] | null> | null} */
+    this.laps = session.isRace ? null : this.orNull(session.read("laps"));
+    this.want();
     this.view = new View(session, {
       onSelect: (number) => this.select(number),
       onSeek: (ms, settled) => this.scrub(ms, settled),
@@ -59,8 +64,6 @@ export class Player {
     this.isTold = false;
     /** @type {Promise<void> | null} */
     this.rest = null;
-    /** @type {Promise<Documents["laps"] | null> | null} */
-    this.laps = null;
     /** Whether everything but the frames has been read. */
     this.isComplete = false;
     /** What comes after the first frame: details of the board, dialogs, tools. @type {More | null} */
@@ -74,12 +77,9 @@ export class Player {
     this.step = (now) => this.onFrame(now);
   }
 
-  /** Load what the first moment needs and show it. Throws LoadError. */
+  /** Show the first moment when what it needs has come. Throws LoadError. */
   async open() {
-    const track = this.session.read("track", { priority: "high" });
-    if (!this.session.isRace) this.laps = this.orNull(this.session.read("laps"));
-    this.want();
-    this.view.setTrack(await this.orNull(track));
+    this.view.setTrack(await this.orNull(this.track));
     if (this.laps) this.bests = new Bests(await this.laps, this.session.parts);
     this.ready = true;
     if (!this.session.hasFrames) {
@@ -135,18 +135,17 @@ export class Player {
     /** @type {RequestInit} */
     const low = { priority: "low" };
     this.laps ??= this.orNull(session.read("laps", low));
-    const [quality, results, weather, messages, laps, more] = await Promise.all([
+    const [quality, results, weather, messages, laps, more, panels] = await Promise.all([
       this.orNull(session.read("quality", low)),
       this.orNull(session.read("results", low)),
       this.orNull(session.read("weather", low)),
       this.orNull(session.read("messages", low)),
       this.laps,
       import("./more.js"),
+      import("./panels.js"),
     ]);
     view.carPanel.setResults(results);
-    view.setQuality(quality);
-    view.weather = weather;
-    view.setMessages(messages);
+    view.setPanels(panels, { quality, weather, messages });
     this.more = more.openMore(this, { laps: laps?.rows ?? [], results: results?.rows ?? [], weather: weather?.rows ?? [] });
     this.render();
   }

@@ -34,6 +34,8 @@ export class SampleChunk {
     this.curves = new Map();
     /** @type {Map<string, Float64Array>} */
     this.velocities = new Map();
+    /** @type {Map<string, Set<number>>} */
+    this.breaks = new Map();
   }
 
   /**
@@ -140,8 +142,8 @@ export class SampleChunk {
    */
   curve(car, name) {
     const id = `${car} ${name}`;
-    const known = this.curves.get(id);
-    if (known) return known;
+    const decoded = this.curves.get(id);
+    if (decoded) return decoded;
     const { time, differences, scale, null: nothing } = this.channels[name] ?? NO_CHANNEL;
     const encoded = (this.channels[name] && this.document.cars[car]?.[name]) ?? [];
     const perUnit = Math.round(1 / scale);
@@ -151,9 +153,7 @@ export class SampleChunk {
       const [times, numbers] = /** @type {[number[], Steps]} */ (encoded);
       curve = { times: sums(times, 1), values: sums(numbers, differences) };
     } else {
-      const every = sums(/** @type {Steps} */ (encoded), differences);
-      const has = [...every.keys()].filter((index) => nothing === "unknown" || !Number.isNaN(every[index]));
-      curve = { times: Float64Array.from(has, (i) => this.stamps[time][i]), values: Float64Array.from(has, (i) => every[i]) };
+      curve = sampled(this.stamps[time], sums(/** @type {Steps} */ (encoded), differences), nothing === "unknown");
     }
     for (let i = 0; i < curve.values.length; i++) curve.values[i] /= perUnit;
     this.curves.set(id, curve);
@@ -193,8 +193,13 @@ export class SampleChunk {
    * @returns {Set<number>} times of coordinates that nothing connects to those before
    */
   breaksOf(car) {
-    const breaks = /** @type {number[]} */ (this.document.cars[car]?.breaks ?? []);
-    return new Set(breaks.map((index) => this.stamps.position_time[index]));
+    let breaks = this.breaks.get(car);
+    if (!breaks) {
+      const indices = /** @type {number[]} */ (this.document.cars[car]?.breaks ?? []);
+      breaks = new Set(indices.map((index) => this.stamps.position_time[index]));
+      this.breaks.set(car, breaks);
+    }
+    return breaks;
   }
 
   /**
@@ -237,7 +242,9 @@ export class SampleChunk {
  * @returns {Float64Array} the sums; NaN for null, which is no number
  */
 export function sums(numbers, times) {
-  const result = Float64Array.from(numbers, (number) => number ?? NaN);
+  // Plain loops: what is mapped takes several times as long, and there are hundreds of these before the first frame.
+  const result = new Float64Array(numbers.length);
+  for (let i = 0; i < result.length; i++) result[i] = numbers[i] ?? NaN;
   for (let round = 0; round < times; round++) {
     let last = 0;
     for (let i = 0; i < result.length; i++) {
@@ -247,6 +254,24 @@ export function sums(numbers, times) {
     }
   }
   return result;
+}
+
+/**
+ * @param {Float64Array} times of samples
+ * @param {Float64Array} values there, NaN where there is none
+ * @param {boolean} isGap whether a value that is not there is a gap; else there is no sample
+ * @returns {Curve} the samples there are
+ */
+function sampled(times, values, isGap) {
+  if (isGap) return { times: times.subarray(0, values.length), values };
+  const kept = { times: new Float64Array(values.length), values: new Float64Array(values.length) };
+  let count = 0;
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isNaN(values[i])) continue;
+    kept.times[count] = times[i];
+    kept.values[count++] = values[i];
+  }
+  return { times: kept.times.subarray(0, count), values: kept.values.subarray(0, count) };
 }
 
 /**

@@ -8,12 +8,12 @@ import { MapView } from "./map_view.js";
 /** @import { Car } from "./moment.js" */
 /** @import { Player } from "./player.js" */
 
-/** @typedef {{ id: string, label: string, needs?: "track" | "race" | "telemetry" }} Tab what can be chosen, and of which sessions */
+/** @typedef {{ id: string, label: string, timed?: string, needs?: "track" | "race" | "telemetry" }} Tab what can be chosen, and of which sessions; `timed` is its label where cars do not race */
 
 /** @type {Tab[]} */
 const TABS = [
   { id: "map", label: "Map", needs: "track" },
-  { id: "places", label: "Lap chart", needs: "race" },
+  { id: "places", label: "Lap chart", timed: "Places" },
   { id: "gaps", label: "Gaps", needs: "race" },
   { id: "stints", label: "Tyres" },
   { id: "times", label: "Lap times" },
@@ -33,7 +33,7 @@ export class Stage {
     this.tabs = new Map();
     this.list = element("div", { class: "tabs", role: "tablist", "aria-label": "Map and charts" });
     this.pane = element("div", { class: "pane", role: "tabpanel", id: "pane", hidden: true });
-    for (const { id, label, needs } of TABS) if (!needs || has[needs]) this.add(id, label);
+    for (const { id, label, timed, needs } of TABS) if (!needs || has[needs]) this.add(id, has.race ? label : timed ?? label);
     /** @type {Charts | null} */
     this.charts = null;
     /** @type {[number, Car[], string | null] | null} */

@@ -175,6 +175,18 @@ export interface ResultRow {
   gap_crossing_ms: number | null;
 }
 
+/** A colour of a mini-sector, from a moment on; null is a code whose meaning nobody knows. */
+export interface MiniSectorRow {
+  car: string;
+  driver: string;
+  lap: number;
+  sector: number;
+  mini_sector: number;
+  time_ms: number;
+  status_code: number;
+  color: "yellow" | "green" | "purple" | "pit" | null;
+}
+
 export interface WeatherRow {
   time_ms: number | null;
   air_temp_c: number | null;
@@ -356,6 +368,7 @@ export interface Documents {
   results: Table<ResultRow>;
   weather: Table<WeatherRow>;
   messages: Table<MessageRow>;
+  mini_sectors: Table<MiniSectorRow>;
   quality: Quality;
   health: Health;
   runs: RunsDocument;

@@ -1,12 +1,12 @@
 // Everything of a session that is seen: title, facts, map, table, panels, the bar of time.
 
 import { Board } from "./board.js";
+import { CarPanel } from "./car_panel.js";
 import { hoursText } from "./clock.js";
 import { decodeContinuous } from "./decode.js";
 import { byId, setClass, setText, teamColor } from "./dom.js";
-import { TrackMap } from "./draw.js";
+import { flattest, TrackMap } from "./draw.js";
 import { BASE } from "./fetch.js";
-import { CarPanel, placeMessages, saidUntil, showMessages, showQuality, showWeather } from "./panels.js";
 import { Hiding } from "./spoilers.js";
 import { STATUSES, Timeline } from "./timeline.js";
 
@@ -37,12 +37,14 @@ export class View {
     this.map = null;
     /** @type {Stage | null} */
     this.stage = null;
+    /** Weather, race control and quality: what shows them comes after the first frame. @type {typeof import("./panels.js") | null} */
+    this.panels = null;
     /** @type {Track | null} */
     this.track = null;
     /** @type {Documents["weather"] | null} */
     this.weather = null;
-    /** @type {PlacedMessage[] | undefined} */
-    this.messages = undefined;
+    /** @type {PlacedMessage[]} */
+    this.messages = [];
     /** What race control has said until the moment shown. @type {PlacedMessage[]} */
     this.said = [];
     /** @type {Documents["quality"] | null} */
@@ -51,7 +53,6 @@ export class View {
     byId("hide-ahead", HTMLInputElement).checked = this.hiding.isOn;
     byId("rough").hidden = true;
     this.name();
-    this.setQuality(null);
   }
 
   /** @param {boolean} isOn whether what is ahead is to be hidden */
@@ -59,7 +60,7 @@ export class View {
     this.hiding.choose(isOn);
     this.carPanel.isAsked = false;
     byId("messages-apart", HTMLDetailsElement).open = !isOn;
-    this.setQuality(this.quality);
+    this.showQuality();
   }
 
   /** Say which session it is, and its grade. */
@@ -86,16 +87,24 @@ export class View {
       : "This session has timing but no telemetry: no map, no speeds.");
   }
 
-  /** @param {Documents["quality"] | null} quality the document, null until it is there */
-  setQuality(quality) {
+  /**
+   * Show also what the first frame did without.
+   *
+   * @param {typeof import("./panels.js")} panels what shows it
+   * @param {{ [Name in "quality" | "weather" | "messages"]: Documents[Name] | null }} read the documents, null where there is none
+   */
+  setPanels(panels, { quality, weather, messages }) {
+    this.panels = panels;
     this.quality = quality;
-    const address = new URL(`${this.session.folder}manifest.json`, BASE).href;
-    showQuality(this.session.manifest, quality, address, this.hiding.isOn);
+    this.weather = weather;
+    this.messages = panels.placeMessages(messages?.rows ?? [], this.session.manifest.clock.utc_origin);
+    this.showQuality();
   }
 
-  /** @param {Documents["messages"] | null} messages the document */
-  setMessages(messages) {
-    this.messages = placeMessages(messages?.rows ?? [], this.session.manifest.clock.utc_origin);
+  /** Say what the data is worth. */
+  showQuality() {
+    const address = new URL(`${this.session.folder}manifest.json`, BASE).href;
+    this.panels?.showQuality(this.session.manifest, this.quality, address, this.hiding.isOn);
   }
 
   /**
@@ -128,15 +137,15 @@ export class View {
     const { capabilities } = this.session.manifest;
     const { isOn: isHiding } = this.hiding;
     const leaderLap = chunk.leaderLap(tick);
-    this.said = saidUntil(this.messages ?? [], timeMs, leaderLap);
+    this.said = this.panels?.saidUntil(this.messages, timeMs, leaderLap) ?? [];
     this.board.show(cars, selected, timeMs, this.said);
     this.showCar(cars, selected, chunk, tick);
     this.showTimes(timeMs, leaderLap);
     this.timeline.reveal(isHiding ? timeMs : Infinity);
     showFlag(chunk.trackStatus(tick));
     byId("chequered").hidden = !cars.some(({ state }) => state === "finished");
-    showWeather(this.weather?.rows, timeMs, capabilities.weather);
-    showMessages(this.messages, timeMs, leaderLap, { startMs: this.session.startMs, isAvailable: capabilities.messages, isHiding });
+    this.panels?.showWeather(this.weather?.rows, timeMs, capabilities.weather);
+    this.panels?.showMessages(this.messages, timeMs, leaderLap, { startMs: this.session.startMs, isAvailable: capabilities.messages, isHiding });
     const placed = cars.filter((car) => car.x !== null).length;
     if (this.map) byId("map").setAttribute("aria-label", `Track map: ${placed} of ${cars.length} cars have a position`);
     this.stage?.show(timeMs, cars, selected);
@@ -207,7 +216,7 @@ export function dotsOf(cars, selected, part, next) {
  */
 function outlineOf(track) {
   const [x, y] = [track.x, track.y].map((steps) => [...decodeContinuous(steps, track)]);
-  return { x, y, rotation_deg: track.rotation_deg, corners: track.corners };
+  return { x, y, rotation_deg: track.rotation_deg ?? flattest(x, y), corners: track.corners };
 }
 
 /** @param {string | null} status code of the track status */

@@ -2,16 +2,19 @@
 
     python tests/benchmarks/bench_viewer.py SITE            every published session of a folder
     python tests/benchmarks/bench_viewer.py SITE 9472       one of them
+    python tests/benchmarks/bench_viewer.py SITE 9472 --whole 16    played at 16x from its start to its end, no more
 
 The site is served over loopback as ``parcferme serve`` does, compressed; caches are empty before each session. Times
 are those on the wall: they say something on a machine that does nothing else, and one without a graphics card draws
 slower than most.
 """
 
+import argparse
 import json
 import statistics
 import sys
 import threading
+import time
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -50,6 +53,29 @@ _PLAY = """(async () => {
   while (performance.now() < until) times.push(await new Promise(requestAnimationFrame));
   document.getElementById("play").click();
   return times;
+})()"""
+#: A frame in which the clock stands still, since what is to be shown has not come, counts as waited for.
+_PLAY_ALL = """(() => {
+  const rate = document.getElementById("rate"), loading = document.getElementById("loading");
+  const seen = window.seen = { frames: 0, late: 0, worst: 0, waits: 0, waited: 0, rough: 0, over: false };
+  rate.value = "%s"; rate.dispatchEvent(new Event("change"));
+  document.getElementById("play").click();
+  let before = null, waits = false;
+  const step = (now) => {
+    if (before !== null) {
+      seen.frames++;
+      seen.late += now - before > 25;
+      seen.worst = Math.max(seen.worst, now - before);
+      seen.waits += !waits && !loading.hidden;
+      if (!loading.hidden) seen.waited += now - before;
+      seen.rough += !document.getElementById("rough").hidden;
+    }
+    waits = !loading.hidden;
+    before = now;
+    seen.over = document.body.dataset.playing !== "true";
+    if (!seen.over) requestAnimationFrame(step);
+  };
+  requestAnimationFrame(step);
 })()"""
 _CHART = """(async () => {
   const began = performance.now();
@@ -95,7 +121,33 @@ def measure(page: Page, base: str, latest: Latest) -> dict[str, Any]:
     return figures | {"charts ms": charts}
 
 
-def main(site: str, *wanted: str) -> None:
+def measure_whole(page: Page, base: str, latest: Latest, rate: str) -> dict[str, Any]:
+    """Return what there is to say of a session played from its start to its end."""
+    page.forget(base)
+    page.open(f"{base}#session={latest.session_key}")
+    page.wait_for("document.body.dataset.complete", "everything", 120)
+    page.evaluate(_PLAY_ALL % rate)
+    began, highest = time.monotonic(), 0
+    while not page.evaluate("window.seen.over"):
+        highest = max(highest, page.command("Runtime.getHeapUsage")["usedSize"])
+        time.sleep(1)
+    seen = page.evaluate("window.seen")
+    page.command("HeapProfiler.collectGarbage")
+    return {
+        "rate": rate,
+        "played s": round(time.monotonic() - began),
+        "frames": seen["frames"],
+        "later than 25 ms": seen["late"],
+        "worst ms": round(seen["worst"]),
+        "stalls": seen["waits"],
+        "stalled ms": round(seen["waited"]),
+        "rough frames": seen["rough"],
+        "heap at its highest MB": round(highest / 1e6, 1),
+        "heap after it MB": round(page.command("Runtime.getHeapUsage")["usedSize"] / 1e6, 1),
+    }
+
+
+def main(site: str, wanted: str | None, whole: str | None) -> None:
     """Print the figures of each session, one line of JSON each."""
     store = FileStore(Path(site))
     server = make_server(store)
@@ -103,13 +155,19 @@ def main(site: str, *wanted: str) -> None:
     with TemporaryDirectory() as profile, browser(Path(profile)) as page:
         for name in store.list_folders(keys.SESSIONS):
             latest = read_document(store, keys.latest(int(name)), Latest)
-            if latest is None or (wanted and name not in wanted):
+            if latest is None or wanted not in (None, name):
                 continue
-            figures = measure(page, f"http://127.0.0.1:{server.server_port}/", latest)
+            base = f"http://127.0.0.1:{server.server_port}/"
+            figures = measure_whole(page, base, latest, whole) if whole else measure(page, base, latest)
             label = f"{latest.year} {latest.event} {latest.session}"
             sys.stdout.write(json.dumps({"session": label, **figures}) + "\n")
             sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("site")
+    parser.add_argument("session", nargs="?")
+    parser.add_argument("--whole", metavar="RATE", choices=("1", "2", "4", "8", "16", "30", "50"))
+    asked = parser.parse_args()
+    main(asked.site, asked.session, asked.whole)

@@ -241,6 +241,6 @@ def test_pages_list_what_there_is() -> None:
     schemas = {key.rpartition("/")[2].removesuffix(".json") for key in schema_documents() if key.endswith(".json")}
     documents = PAGES["format.md"].partition("\n## Documents")[2].partition("\n\nA **session**")[0]
     second = [line.split("|")[2] for line in documents.splitlines() if line.startswith("|")]
-    named = {name for cell in second for name in re.findall("`([a-z]+)`", cell)}
+    named = {name for cell in second for name in re.findall("`([a-z_]+)`", cell)}
     assert named == schemas - {"columns", "samples_vectors"}
     assert all(f"`{code}`" in PAGES["format.md"] for code in SESSION_CODES)

@@ -5,6 +5,8 @@ import socket
 import struct
 import threading
 from contextlib import contextmanager
+from http.server import ThreadingHTTPServer
+from queue import SimpleQueue
 
 import pytest
 from fault_store import WatchedStore
@@ -193,6 +195,19 @@ def test_preflight(ask):
     status, headers, _ = ask("/" + TABLE, "OPTIONS", Origin="http://elsewhere", Access_Control_Request_Headers="range")
     assert status == 204
     assert "Range" in headers["Access-Control-Allow-Headers"]
+
+
+def test_a_body_does_not_wait_until_its_headers_are_acknowledged(ask, monkeypatch):
+    at_once: SimpleQueue[int] = SimpleQueue()
+    close = ThreadingHTTPServer.shutdown_request
+
+    def noted(server, request):
+        at_once.put(request.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        close(server, request)
+
+    monkeypatch.setattr(ThreadingHTTPServer, "shutdown_request", noted)
+    assert ask("/index.json", Connection="close")[0] == 200
+    assert at_once.get(timeout=10)
 
 
 def test_large_object_comes_in_blocks(file_store):

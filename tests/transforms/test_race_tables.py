@@ -32,6 +32,19 @@ def qualifying(sample_cache: Path) -> tuple[SessionData, Truth, int]:
     return transformed(sample_cache, 1, "Q")
 
 
+def test_mini_sectors_are_of_the_laps_that_were_driven(qualifying: tuple[SessionData, Truth, int]) -> None:
+    data, truth, origin = qualifying
+    rows = data.tables["mini_sectors"].to_pylist()
+    assert {row["color"] for row in rows} == {"yellow", "green", "purple", "pit"}
+    said = {(row["car"], row["time_ms"], row["sector"], row["mini_sector"]): row["lap"] for row in rows}
+    for car, laps in truth.laps.items():
+        for lap in laps:
+            for sector, moment in enumerate((lap.sector1_ms, lap.sector2_ms, lap.end_ms), start=1):
+                if (lap.start_ms or lap.pit_out_ms) is not None and moment is not None:
+                    assert said.pop((car, moment - origin, sector, 3)) == lap.number
+    assert said and all(mini_sector < 3 for *_, mini_sector in said)
+
+
 def test_pit_stops_are_those_that_were_driven(race: tuple[SessionData, Truth, int]) -> None:
     data, truth, origin = race
     # Whoever has taken the flag drives into the pits, which is no stop.

@@ -28,6 +28,8 @@ export class SampleChunk {
     curves: Map<string, Curve>;
     /** @type {Map<string, Float64Array>} */
     velocities: Map<string, Float64Array>;
+    /** @type {Map<string, Set<number>>} */
+    breaks: Map<string, Set<number>>;
     /**
      * @param {number} timeMs a moment
      * @returns {number} the tick at or before it, within the minute

@@ -106,12 +106,14 @@ def test_what_the_bytes_depend_on_is_found_by_the_imports() -> None:
         "flows.upstream.feeds",
         "flows.upstream.lap_counts",
         "flows.upstream.load",
+        "flows.upstream.mini_sectors",
         "flows.upstream.proofs",
         "flows.upstream.recorded_live",
         "flows.upstream.services",
         "flows.upstream.session_info",
         "flows.upstream.tables",
         "flows.upstream.telemetry",
+        "flows.upstream.timing_stream",
         "flows.upstream.topics",
     }
     assert {"transforms.order", "transforms.columns", "publish.encode.chunks", "publish.encode.rows"} <= set(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from flows.session_ref import SessionRef
 from flows.upstream.archive_format import Response, read_archive, write_archive
 from flows.upstream.lap_counts import parse_lap_counts
+from flows.upstream.mini_sectors import parse_mini_sectors
 from flows.upstream.results import without_round
 from flows.upstream.selection import parse_rounds, parse_sessions
 from flows.upstream.services import is_result
@@ -65,7 +66,10 @@ def test_any_selection_is_one_or_is_refused(text: str) -> None:
             assert len(str(error)) < 200 + 3 * max(len(text), 20)
 
 
-RECORD = b'00:01:02.345{"Lines":{"1":{"NumberOfLaps":3},"44":{"NumberOfLaps":2,"Line":1}}}\r\n'
+RECORD = (
+    b'00:01:02.345{"Lines":{"1":{"NumberOfLaps":3,"Sectors":{"0":{"Segments":{"1":{"Status":2049}}}}},'
+    b'"44":{"NumberOfLaps":2,"Line":1}}}\r\n'
+)
 
 
 @few
@@ -132,6 +136,8 @@ def check_lap_counts(stream: bytes) -> None:
     for car, counts in parse_lap_counts(stream).items():
         assert isinstance(car, str)
         np.array(counts, np.int64)
+    for rows in parse_mini_sectors(stream).values():
+        assert rows and np.array(rows, np.int64).shape[1] == 4
 
 
 def flipped(data: bytes) -> st.SearchStrategy[bytes]:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterable
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sample_sessions import load_sample, located_sample, sample_recording
 from flows.upstream.client import Client
 from flows.upstream.http_cache import delete_bodies, read_bodies, write_bodies
 from flows.upstream.lap_counts import parse_lap_counts, read_lap_counts
+from flows.upstream.mini_sectors import parse_mini_sectors, read_mini_sectors
 from flows.upstream.services import stream_urls
 from flows.upstream.topics import LAP_COUNTS_FILE, topic_folder
 from transforms.recording import Recording
@@ -135,9 +137,27 @@ def test_a_file_a_writer_was_killed_at_is_made_anew(cache: Path) -> None:
     assert path.read_bytes() == whole
 
 
-def test_other_sessions_have_none(cache: Path) -> None:
-    assert load_sample(cache, 1, "Q").lap_counts == {}
-    assert not (topic_folder(cache, located_sample(cache, 1, "Q")) / LAP_COUNTS_FILE).exists()
+def test_other_sessions_have_none_but_mini_sectors_which_are_kept_too(cache: Path) -> None:
+    loaded, session = load_sample(cache, 1, "Q"), located_sample(cache, 1, "Q")
+    assert loaded.lap_counts == {} and len(loaded.mini_sectors) > 10
+    assert not (topic_folder(cache, session) / LAP_COUNTS_FILE).exists()
+    delete_bodies(cache, list(stream_urls(session, [_TOPIC]).values()))
+    kept = read_mini_sectors(Client(cache, offline=True), session)
+    every = ({car: astuple(own) for car, own in said.items()} for said in (kept, loaded.mini_sectors))
+    np.testing.assert_equal(*every)
+
+
+def test_what_is_no_mini_sector_is_skipped() -> None:
+    lines = {
+        "7": {"Sectors": [{"Segments": [{"Status": 2051}, {"Status": "2049"}, 5, {}]}, "?", {"Segments": {"x": 1}}]},
+        "9": {"Sectors": {"1": {"Segments": {"0": {"Status": 0}, "1": {"Status": 2048}}}, "3": {"Segments": {}}}},
+        "3": {"Sectors": {"0": {"Segments": {"1" * 5000: {"Status": 2048}, "100": {"Status": 1}}}}},
+    }
+    stream = f"00:00:10.500{json.dumps({'Lines': lines})}\r\n"
+    assert parse_mini_sectors(stream.encode()) == {
+        "7": [(10_500, 1, 1, 2051)],
+        "9": [(10_500, 0, 0, 0), (10_500, 2, 2, 2048)],
+    }
 
 
 def test_lines_that_cannot_be_read_are_skipped() -> None:

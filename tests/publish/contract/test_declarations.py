@@ -147,7 +147,7 @@ def test_every_table_has_one_source_and_a_true_order(table) -> None:
 
 def test_documents_have_names_of_their_own() -> None:
     documents = [table.document for table in TABLES.values() if table.document]
-    assert sorted(documents) == ["laps", "messages", "results", "weather"]
+    assert sorted(documents) == ["laps", "messages", "mini_sectors", "results", "weather"]
 
 
 def test_every_field_of_a_car_is_a_channel_and_a_column_of_the_frames() -> None:

@@ -8,6 +8,7 @@ from msgspec import UNSET
 from session_data import CIRCUIT, IDENTITY_OF_SESSION, frames, session_data, with_gap
 
 from publish import keys
+from publish.encode.documents import TABLE_DOCUMENTS
 from publish.encode.manifest import Manifest
 from publish.encode.session import encode_session
 from publish.structs import decode_document
@@ -44,7 +45,7 @@ def test_everything_the_contract_names_is_there(made):
         [
             *(f"{kind}/000{i}.json.gz" for kind in ("frames/25", "samples") for i in range(2)),
             "overview.json.gz",
-            *(f"{name}.json.gz" for name in ("track", "laps", "results", "messages", "weather", "quality")),
+            *(f"{name}.json.gz" for name in ("track", "quality", *TABLE_DOCUMENTS)),
             *(f"rows/skip_{n}.json.gz" for n in range(1, 11)),
             *(f"parquet/{name}.parquet" for name in TABLES),
         ]
@@ -87,7 +88,7 @@ def test_timing_without_frames_rows_and_track_is_published_as_that(data, tmp_pat
     bare = dataclasses.replace(data, frames=dataclasses.replace(data.frames, cars={}), rows=None, track=None)
     made = encode(bare, tmp_path)
     kinds = {entry.kind for entry in made.objects}
-    assert kinds == {"laps", "results", "messages", "weather", "quality", "table"}
+    assert kinds == {*TABLE_DOCUMENTS, "quality", "table"}
     assert "parquet/frames.parquet" not in {entry.path for entry in made.objects}
     assert json.loads(made.manifest)["frames"]["channels"] == {}
 

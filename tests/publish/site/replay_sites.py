@@ -63,6 +63,14 @@ RACE_LAPS = (
     ("11", 3, 141_000, 1, "SOFT", False),
 )
 GRID = {"16": 1, "11": 2, "1": 3}
+#: Mini-sectors of one car: the first of a lap is judged anew, a later lap begins, and a code has no known meaning.
+MINI_SECTORS = (
+    ("1", "D01", 1, 1, 1, 20_000, 2051, "purple"),
+    ("1", "D01", 1, 1, 1, 30_000, 2049, "green"),
+    ("1", "D01", 1, 1, 2, 32_000, 2048, "yellow"),
+    ("1", "D01", 1, 3, 1, 34_000, 2064, "pit"),
+    ("1", "D01", 2, 1, 1, 40_000, 2050, None),
+)
 #: Race control, by seconds on the clock.
 SAID = ((20, "PIT EXIT OPEN"), (70, "RED FLAG"), (140, "CHEQUERED FLAG"))
 
@@ -166,11 +174,13 @@ def timed_data(parts: tuple[Part, ...]) -> SessionData:
     laps = [{"car": c, "lap": i, "end_ms": e, "lap_time_ms": t, "deleted": d} for i, (c, e, t, d) in enumerate(LAPS)]
     said = [{"utc": ORIGIN + timedelta(seconds=at), "message": text} for at, text in SAID]
     results = [{"car": c, "position": p, "status": "Finished"} for p, c in enumerate(("11", "55", "1", "16"), start=1)]
+    minis = [dict(zip(TABLES["mini_sectors"].names, row, strict=True)) for row in MINI_SECTORS]
     data = made.session_data(source=dataclasses.replace(frames, cars=cars), cars=6)
     tables = {
         "laps": table_of("laps", laps),
         "race_control_messages": table_of("race_control_messages", said),
         "results": table_of("results", results),
+        "mini_sectors": table_of("mini_sectors", minis),
     }
     return dataclasses.replace(
         data, tables=data.tables | tables, rows=None, track=outline(), parts=parts, capabilities=CAPABLE

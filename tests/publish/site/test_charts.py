@@ -84,6 +84,27 @@ def test_laps_are_asked_for_up_to_a_moment(run_module: Any) -> None:
     assert [(band["from"], band["to"], band["kind"]) for band in seen["bands"]] == [(5, 15, "sc"), (15, 20, "red")]
 
 
+def test_places_by_best_laps_and_a_track_nobody_has_turned(run_module: Any) -> None:
+    """A lap in the second part counts more than any in the first; what is ahead is not there; a track lies flat."""
+    seen = run_module(
+        """globalThis.window = { matchMedia: () => ({ matches: false }) };
+        const { flattest } = await import("./draw.js");
+        const { standings } = await import("./charts_standings.js");
+        const step = (endMs, lapMs, part = 0) => ({ endMs, lapMs, part });
+        const own = { 4: [step(100, 90), step(400, 95, 1)], 7: [step(200, 80), step(300, 79)], 9: [] };
+        const bests = new Map(Object.entries(own));
+        const said = (until) => Object.fromEntries([...standings(bests, until)].map(([car, places]) =>
+          [car, places.map(({ timeMs, place, step }) => [timeMs, place, step?.lapMs ?? null])]));
+        const high = [[0, 10, 10, 0], [0, 0, 100, 100]];
+        console.log(JSON.stringify({ before: said(99), first: said(200), all: said(Infinity),
+          turned: [flattest(...high), flattest(...[...high].reverse())] }));"""
+    )
+    assert seen["before"] == {} and seen["first"] == {"4": [[100, 1, 90], [200, 2, None]], "7": [[200, 1, 80]]}
+    assert seen["all"]["4"] == [[100, 1, 90], [200, 2, None], [400, 1, 95]]
+    assert seen["all"]["7"] == [[200, 1, 80], [300, 1, 79], [400, 2, None]], "a better time in the same place, too"
+    assert seen["turned"] == [90, 0]
+
+
 _DRIVEN = """
 import { LapTrace, TRACED } from "./lap_trace.js";
 const LENGTH = 5000, STEP = 100;

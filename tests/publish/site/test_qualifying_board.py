@@ -121,6 +121,26 @@ def test_who_has_no_time_leads_nothing(drive_boards):
     seen = drive_boards(
         """await open("#session=9480&t=5000");
         await until(() => data().complete, "everything");
-        return $("car-panel").textContent;"""
+        const out = { panel: $("car-panel").textContent, minis: [] };
+        const marks = () => [...frame.contentDocument.querySelectorAll("tr[data-car='1'] .minis")];
+        await until(() => marks().length === 2, "mini-sectors");
+        for (const ms of [19_000, 29_000, 33_000, 39_000, 41_000]) {
+          $("seek").value = String(ms);
+          $("seek").dispatchEvent(new Event("change"));
+          await until(() => data().t === String(ms), "the moment");
+          out.minis.push(marks().map((mark) => [...mark.children].map((one) => one.className).join(" ")));
+        }
+        out.words = marks()[0].title;
+        $("hide-ahead").checked = false;
+        $("hide-ahead").dispatchEvent(new frame.contentWindow.Event("change"));
+        $("tab-places").click();
+        await until(() => data().chart === "places", "the places");
+        const plotted = frame.contentDocument.querySelector(".plotted");
+        const key = new frame.contentWindow.KeyboardEvent("keydown", { key: "Home", bubbles: true });
+        plotted.querySelector("canvas[tabindex]").dispatchEvent(key);
+        return { ...out, tab: $("tab-places").textContent, place: plotted.querySelector(".tip").textContent };"""
     )
-    assert "No car chosen" in seen
+    assert "No car chosen" in seen["panel"]
+    assert seen["minis"] == [[" ", ""], ["overall ", ""], ["own other", ""], ["own other", "pit"], [" ", ""]]
+    assert seen["words"] == "Mini-sectors: unknown, –", "as they were at the moment, of the lap begun last"
+    assert seen["tab"] == "Places" and " in Q" in seen["place"] and ": P" in seen["place"]

@@ -1,3 +1,5 @@
+import base64
+import hashlib
 import posixpath
 import re
 from pathlib import Path
@@ -78,6 +80,33 @@ def test_everything_a_file_refers_to_is_published():
         for name in wanted:
             target = posixpath.normpath(posixpath.join(posixpath.dirname(key), name))
             assert target in files or target in elsewhere, f"{key} refers to {name}"
+
+
+def test_a_page_asks_for_all_its_modules_at_once():
+    files = site_files()
+
+    def with_imported(key: str, found: set[str]) -> set[str]:
+        if key not in found:
+            found.add(key)
+            for name in re.findall(r'(?m)^(?:import|export) .* from "\./([^"]+)"', files[key].decode()):
+                with_imported(posixpath.join(posixpath.dirname(key), name), found)
+        return found
+
+    for page in PAGES:
+        text = files[page].decode()
+        (entry,) = re.findall(r'<script type="module" src="([^"]+)"', text)
+        asked = re.findall(r'<link rel="modulepreload" href="([^"]+)">', text)
+        assert asked == sorted(with_imported(entry, set()) - {entry}), f"{page} names other modules than it needs first"
+
+
+def test_a_script_within_a_page_is_allowed_by_its_hash_alone():
+    written = 0
+    for page, data in site_files().items():
+        for script in re.findall(r"<script>(.*?)</script>", data.decode(), re.DOTALL):
+            digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+            assert f"script-src 'self' 'sha256-{digest}';" in data.decode(), page
+            written += 1
+    assert written == 1 and all(b"unsafe" not in data for data in site_files().values())
 
 
 def test_nothing_is_asked_of_other_servers():
