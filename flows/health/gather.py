@@ -132,7 +132,7 @@ class _Look:
         if self._settings.now is not None:
             # A set clock cannot be compared with when it was deployed.
             deployed_at = None
-        return check_published_in_time(self._sessions, self._statuses, self._session_now, deployed_at=deployed_at)
+        return check_published_in_time(self._sessions, self._session_now, deployed_at=deployed_at)
 
     def awaiting(self) -> Check:
         return check_awaiting(self._sessions, self._statuses, self._session_now)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from flows.session_times import PUBLICATION_TARGET, publication_due_utc, session_end_utc
 from publish.live.health import DEGRADED, FAILING, HEALTHY, Check
 from publish.live.status import AWAITING_DATA as AWAITING_DATA_STATUS
-from publish.live.status import BLOCKED, ERROR, NO_ACCOUNT, NO_DATA, PROGRESS, Status, read_status
+from publish.live.status import BLOCKED, ERROR, NO_ACCOUNT, PROGRESS, Status, read_status
 from publish.season.document import AWAITING_DATA, CANCELLED, FAILED, PUBLISHED, WITHOUT_DATA, Season
 from publish.season.index import read_season, read_years
 from publish.stores.base import Store
@@ -140,16 +140,15 @@ def _next_attempt(said: Status | None) -> str:
 
 
 def check_published_in_time(
-    sessions: Iterable[SessionFact], statuses: Statuses, now: datetime, *, deployed_at: datetime | None
+    sessions: Iterable[SessionFact], now: datetime, *, deployed_at: datetime | None
 ) -> Check:
     """Every session that came due lately, and after ``deployed_at``, is published or known to have no data.
 
-    The season index says that there is no data of a session by its age alone; that is known once a run has looked for
-    it. Degraded when one is overdue, failing when one is by more than ``FAR_OVERDUE``. ``deployed_at`` None: all
+    Degraded when one is overdue, failing when one is by more than ``FAR_OVERDUE``. ``deployed_at`` None: all
     lately.
     """
     since = now - WINDOW if deployed_at is None else max(now - WINDOW, deployed_at)
-    late = {session: overdue for session in sessions if (overdue := _lateness(session, statuses, since, now))}
+    late = {session: overdue for session in sessions if (overdue := _lateness(session, since, now))}
     hours = f"{PUBLICATION_TARGET.total_seconds() / 3600:.0f} h"
     if not late:
         return Check("published_in_time", HEALTHY, f"No session is overdue (target: {hours} after its end).")
@@ -163,12 +162,11 @@ def check_published_in_time(
     )
 
 
-def _lateness(session: SessionFact, statuses: Statuses, since: datetime, now: datetime) -> timedelta | None:
+def _lateness(session: SessionFact, since: datetime, now: datetime) -> timedelta | None:
     overdue = session.overdue(now)
-    if overdue is None or now - overdue < since or session.state in (PUBLISHED, CANCELLED):
+    if overdue is None or now - overdue < since or session.state in (PUBLISHED, WITHOUT_DATA, CANCELLED):
         return None
-    was_looked_for = session in statuses and statuses[session].type in (ERROR, NO_DATA)
-    return None if session.state == WITHOUT_DATA and was_looked_for else overdue
+    return overdue
 
 
 def document_checks(store: Store, now: datetime) -> list[Check]:

@@ -14,6 +14,7 @@ SCHEDULED = "scheduled"
 AWAITING_DATA = "awaiting_data"
 PUBLISHED = "published"
 WITHOUT_DATA = "no_data"
+UNPUBLISHED = "unpublished"
 FAILED = "failed"
 CANCELLED = "cancelled"
 
@@ -32,7 +33,7 @@ class ScheduledSession(Part):
 class IndexedSession(ScheduledSession):
     """A session and what is published of it; all that follows ``state`` is null where nothing is."""
 
-    state: Annotated[str, one_of(SCHEDULED, AWAITING_DATA, PUBLISHED, WITHOUT_DATA, FAILED, CANCELLED)]
+    state: Annotated[str, one_of(SCHEDULED, AWAITING_DATA, PUBLISHED, UNPUBLISHED, WITHOUT_DATA, FAILED, CANCELLED)]
     session_key: int | None
     revision: Revision | None
     manifest: Annotated[str | None, about("Relative to the base URL")]
@@ -97,8 +98,8 @@ def season_document(
 
     Published sessions find their place by event name and code, then by round and code; one without a place keeps
     an event of its own. An event that fell off the schedule has no round; its sessions are cancelled unless published.
-    A failure stays until the session is published, a cancellation until the event is on the schedule again. The serial
-    numbers are those of ``before``; whoever writes the document raises them.
+    A failure, and that there is no data, stay until the session is published, a cancellation until the event is on the
+    schedule again. The serial numbers are those of ``before``; whoever writes the document raises them.
     """
     known = before.events if before else ()
     schedule = _following(known, published) if events is None else [*events, *_left_over(known, events)]
@@ -271,7 +272,7 @@ def _unpublished(event: Event, session: ScheduledSession, memory: str | None, no
         return memory
     if start is None:
         return SCHEDULED
-    return AWAITING_DATA if now < start + PATIENCE else WITHOUT_DATA
+    return AWAITING_DATA if now < start + PATIENCE else UNPUBLISHED
 
 
 def _day_of(event: Event) -> datetime | None:
@@ -279,10 +280,10 @@ def _day_of(event: Event) -> datetime | None:
 
 
 def _remembered(events: Sequence[IndexedEvent]) -> dict[tuple[str, str | None, str], str]:
-    """Failures and cancellations; those of events that had fallen off the schedule are forgotten if they come back."""
+    """What runs found and cancellations; those of events that had fallen off the schedule are forgotten once they are back."""
     return {
         (event.name, event.date if event.testing else None, session.code): session.state
         for event in events
         for session in event.sessions
-        if session.state in (FAILED, CANCELLED) and event.round is not None
+        if session.state in (WITHOUT_DATA, FAILED, CANCELLED) and event.round is not None
     }

@@ -9,10 +9,14 @@ import { LoadError, readDocument } from "./fetch.js";
 const STATES = {
   scheduled: "scheduled",
   awaiting_data: "waiting for data",
+  unpublished: "not published",
   no_data: "no data",
   failed: "failed",
   cancelled: "cancelled",
 };
+
+/** States that an event's sessions have together, as a rule. */
+const ABSENT = ["no_data", "unpublished"];
 
 /**
  * Show the sessions of a season. Throws LoadError.
@@ -74,8 +78,8 @@ function eventCard(event, year) {
     element("h2", {}, event.name),
     element("p", { class: "muted" }, facts),
     element("div", { class: "circuit", "aria-hidden": "true", data: track ? { track } : {} }),
-    event.sessions.length && event.sessions.every(({ state }) => state === "no_data")
-      ? element("p", { class: "muted" }, `${event.sessions.map(({ name }) => name).join(", ")}: no data`)
+    ABSENT.includes(event.sessions[0]?.state) && event.sessions.every(({ state }) => state === event.sessions[0]?.state)
+      ? element("p", { class: "muted" }, `${event.sessions.map(({ name }) => name).join(", ")}: ${STATES[event.sessions[0].state]}`)
       : element("ul", { class: "sessions" }, ...event.sessions.map((session) => element("li", {}, ...sessionEntry(event, session)))),
   );
 }

@@ -17,6 +17,7 @@ const STATES = {
   scheduled: ["○", "scheduled"],
   awaiting_data: ["…", "waiting for data"],
   failed: ["✕", "failed"],
+  unpublished: ["·", "not published"],
   no_data: ["–", "no data"],
   cancelled: ["⊘", "cancelled"],
 };

@@ -66,7 +66,7 @@ def test_document_has_exactly_the_contract(file_store):
         "code": "Q",
         "name": "Session Q",
         "start_utc": "2024-03-01T15:00:00.000Z",
-        "state": "no_data",
+        "state": "unpublished",
         "session_key": None,
         "revision": None,
         "manifest": None,
@@ -80,7 +80,7 @@ def test_document_has_exactly_the_contract(file_store):
 
 @pytest.mark.parametrize(
     ("after_start", "state"),
-    [(-1, "scheduled"), (0, "awaiting_data"), (26 * 3600 - 1, "awaiting_data"), (26 * 3600, "no_data")],
+    [(-1, "scheduled"), (0, "awaiting_data"), (26 * 3600 - 1, "awaiting_data"), (26 * 3600, "unpublished")],
 )
 def test_states_by_time(file_store, after_start, state):
     start = BAHRAIN.sessions[1].start_utc
@@ -91,7 +91,7 @@ def test_states_by_time(file_store, after_start, state):
 def test_unknown_start_counts_from_the_events_day(file_store):
     no_start = replace(BAHRAIN, sessions=(ScheduledSession("R", "Race", None),))
     update_season(file_store, 2024, [no_start, replace(no_start, name="No date", round=2, date=None)], NOW)
-    assert states(file_store) == {("Bahrain Grand Prix", 1, "R"): "no_data", ("No date", 2, "R"): "scheduled"}
+    assert states(file_store) == {("Bahrain Grand Prix", 1, "R"): "unpublished", ("No date", 2, "R"): "scheduled"}
 
 
 def test_published_wins_over_everything(file_store, publishing):
@@ -122,12 +122,13 @@ def test_nobody_can_claim_to_be_published(file_store):
     assert states(file_store)["Bahrain Grand Prix", 1, "R"] == "awaiting_data"
 
 
-def test_failure_stays_until_published(file_store, publishing):
-    update_season(file_store, 2024, [BAHRAIN], NOW, {(1, "R"): "failed"})
+@pytest.mark.parametrize("found", ["failed", "no_data"])
+def test_what_a_run_has_found_stays_until_published(file_store, publishing, found):
+    update_season(file_store, 2024, [BAHRAIN], NOW, {(1, "R"): found})
     update_season(file_store, 2024, [BAHRAIN], NOW + timedelta(days=9))
-    assert states(file_store)["Bahrain Grand Prix", 1, "R"] == "failed"
+    assert states(file_store)["Bahrain Grand Prix", 1, "R"] == found
     rebuild_season(file_store, 2024, None, NOW)
-    assert states(file_store)["Bahrain Grand Prix", 1, "R"] == "failed"
+    assert states(file_store)["Bahrain Grand Prix", 1, "R"] == found
     publish(file_store, publishing, 9472, 1, "Bahrain Grand Prix")
     assert states(file_store)["Bahrain Grand Prix", 1, "R"] == "published"
 
@@ -155,8 +156,8 @@ def test_renumbered_and_cancelled(file_store, publishing, anew):
     moved = [TEST_1, TEST_2, BAHRAIN, replace(MIAMI, round=2)]
     assert (rebuild_season if anew else update_season)(file_store, 2024, moved, NOW)
     expected = {
-        ("Pre-Season Testing", 0, "FP1"): "no_data",
-        ("Bahrain Grand Prix", 1, "Q"): "no_data",
+        ("Pre-Season Testing", 0, "FP1"): "unpublished",
+        ("Bahrain Grand Prix", 1, "Q"): "unpublished",
         ("Bahrain Grand Prix", 1, "R"): "published",
         ("Miami Grand Prix", 2, "Q"): "scheduled",
         ("Miami Grand Prix", 2, "R"): "published",
