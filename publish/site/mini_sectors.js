@@ -4,8 +4,17 @@ import { element, setClass } from "./dom.js";
 
 /** @import { MiniSectorRow } from "./types.d.ts" */
 
+const MOST_MINIS = 20; // nine are the most seen
 /** @type {Record<string, string>} */
 const KINDS = { purple: "overall", green: "own", yellow: "other", pit: "pit" };
+
+/**
+ * @param {MiniSectorRow} row of the document
+ * @returns {boolean} whether there is a place for it: a sector that cells are for, and no more marks than can be seen
+ */
+function isMark({ sector, mini_sector: mini }) {
+  return sector >= 1 && sector <= 3 && mini >= 1 && mini <= MOST_MINIS;
+}
 
 /** The colours of a session, asked at a moment. */
 export class MiniSectors {
@@ -15,7 +24,7 @@ export class MiniSectors {
     this.byCar = new Map();
     /** How many mini-sectors each sector has. */
     this.counts = [0, 0, 0];
-    for (const row of rows) {
+    for (const row of rows.filter(isMark)) {
       const own = this.byCar.get(row.car);
       if (own) own.push(row);
       else this.byCar.set(row.car, [row]);

@@ -25,6 +25,23 @@
  * @property {Best | null} best lap so far that the order goes by, of sessions without a race
  */
 
+/** @typedef {Pick<Car, "number" | "driver" | "state" | "x" | "y">} Place of a car on the map */
+
+/**
+ * Where every car is at a tick: all that a picture of the map needs, of which there are 60 a second.
+ *
+ * @param {Minute} chunk that covers the moment
+ * @param {number} tick of the chunk
+ * @param {Driver[]} drivers of the session, in the order in which their cars are to be
+ * @returns {Place[]} all cars
+ */
+export function placesAt(chunk, tick, drivers) {
+  return drivers.map((driver) => {
+    const [x, y] = [chunk.number(driver.number, "x", tick), chunk.number(driver.number, "y", tick)];
+    return { number: driver.number, driver, state: chunk.text(driver.number, "state", tick), x: y === null ? null : x, y: x === null ? null : y };
+  });
+}
+
 /**
  * Every car at a tick, in the published order: on track in a race, else by best lap so far, where a lap in Q2 counts
  * more than any in Q1. Cars that have no position yet come last, by number: any other order could tell what is ahead.

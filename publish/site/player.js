@@ -4,11 +4,11 @@ import { ChunkStore } from "./chunks.js";
 import { Clock } from "./clock.js";
 import { byId } from "./dom.js";
 import { isAbort, LoadError } from "./fetch.js";
-import { Bests, carsAt } from "./moment.js";
+import { Bests, carsAt, placesAt } from "./moment.js";
 import { dotsOf, View } from "./view.js";
 
 /** @import { Minute } from "./chunks.js" */
-/** @import { Car } from "./moment.js" */
+/** @import { Place } from "./moment.js" */
 /** @import { More } from "./more.js" */
 /** @import { Session } from "./session.js" */
 /** @import { Documents } from "./types.d.ts" */
@@ -69,6 +69,8 @@ export class Player {
     /** What comes after the first frame: details of the board, dialogs, tools. @type {More | null} */
     this.more = null;
     this.tableAt = 0;
+    /** Drivers in the order of the table, which says whose codes are written first. */
+    this.order = manifest.drivers;
     /** @type {number | null} */
     this.frame = null;
     /** @type {number | undefined} */
@@ -279,10 +281,12 @@ export class Player {
       return;
     }
     const tick = chunk.tickAt(timeMs);
-    const cars = carsAt(chunk, tick, this.session.manifest.drivers, timeMs, this.bests);
-    this.drawMap(cars, chunk, tick);
-    if (now - this.tableAt >= TABLE_EVERY_MS || this.tableAt === 0) {
+    if (now - this.tableAt < TABLE_EVERY_MS && this.tableAt !== 0) this.drawMap(placesAt(chunk, tick, this.order), chunk, tick);
+    else {
+      const cars = carsAt(chunk, tick, this.session.manifest.drivers, timeMs, this.bests);
+      this.order = cars.map(({ driver }) => driver);
       this.tableAt = now;
+      this.drawMap(cars, chunk, tick);
       this.view.showTables(timeMs, cars, this.selected, chunk, tick);
       this.more?.show(cars, timeMs);
     }
@@ -307,7 +311,7 @@ export class Player {
   }
 
   /**
-   * @param {Car[]} cars at the tick
+   * @param {Place[]} cars at the tick
    * @param {Minute} chunk that covers the moment
    * @param {number} tick of the chunk
    */

@@ -12,7 +12,7 @@ import { STATUSES, Timeline } from "./timeline.js";
 
 /** @import { Minute } from "./chunks.js" */
 /** @import { Dot, Outline } from "./draw.js" */
-/** @import { Car } from "./moment.js" */
+/** @import { Car, Place } from "./moment.js" */
 /** @import { Session } from "./session.js" */
 /** @import { PlacedMessage } from "./panels.js" */
 /** @import { Stage } from "./stage.js" */
@@ -190,7 +190,7 @@ export class View {
 /**
  * Cars that have a position, the selected one first. Between two ticks, both known, a dot is between both places.
  *
- * @param {Car[]} cars at the tick
+ * @param {Place[]} cars at the tick
  * @param {string | null} selected number of the selected car
  * @param {number} part of the way to the next tick, 0 to 1
  * @param {{ chunk: Minute, tick: number } | null} next the next tick, null if it is not loaded
