@@ -82,7 +82,11 @@ def heard_in(
     what = ", ".join(names)
     if not heard:
         raise InputError("No recording was given. Say which files hold it.")
-    heard.sort(key=lambda one: one.utc_us)
+    begun_us: dict[int, int] = {}
+    for one in heard:
+        begun_us[one.connection] = min(one.utc_us, begun_us.get(one.connection, one.utc_us))
+    # Of two connections that heard the same moment the older one heard all of it, in its order.
+    heard.sort(key=lambda one: (one.utc_us, begun_us[one.connection]))
     heard = _well_dated(heard, what, tally)
     _check_clocks(heard, what)
     heard = _without_doubles(heard, tally)

@@ -280,7 +280,7 @@ def _day_of(event: Event) -> datetime | None:
 
 
 def _remembered(events: Sequence[IndexedEvent]) -> dict[tuple[str, str | None, str], str]:
-    """What runs found and cancellations; those of events that had fallen off the schedule are forgotten once they are back."""
+    """What runs found, and cancellations, of the events on the schedule: who comes back to it begins anew."""
     return {
         (event.name, event.date if event.testing else None, session.code): session.state
         for event in events

@@ -68,7 +68,7 @@ def test_seasons_and_sessions_are_found(read: Read) -> None:
     assert seen[:4] == [[2024], 9472, True, 9468]
     assert seen[4] == ["1", "11", "16"] and seen[5] == 160_000
     assert all(known for known, _ in seen[6])
-    assert "is no_data" in seen[6][0][1] and "not in that season" in seen[6][1][1] and "404" in seen[6][2][1]
+    assert "is unpublished" in seen[6][0][1] and "not in that season" in seen[6][1][1] and "404" in seen[6][2][1]
 
 
 def test_a_moment_has_every_channel_of_every_car(read: Read, site: SimpleNamespace) -> None:

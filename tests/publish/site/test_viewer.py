@@ -217,7 +217,7 @@ def test_the_list_of_sessions(drive):
     )
     assert seen["years"] == "2024"
     assert seen["links"] == ["#session=9468", "#session=9472"]
-    assert "Practice 1" in seen["text"] and "no data" in seen["text"]
+    assert "Practice 1" in seen["text"] and "not published" in seen["text"]
     assert seen["t"] == "10000"
     assert seen["title"] == "Bahrain Grand Prix 2024 · Race"
     assert seen["hidden"] is True
