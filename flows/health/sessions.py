@@ -139,9 +139,7 @@ def _next_attempt(said: Status | None) -> str:
     return f"the last attempt was at {moment(said.updated_at)} and none is planned"
 
 
-def check_published_in_time(
-    sessions: Iterable[SessionFact], now: datetime, *, deployed_at: datetime | None
-) -> Check:
+def check_published_in_time(sessions: Iterable[SessionFact], now: datetime, *, deployed_at: datetime | None) -> Check:
     """Every session that came due lately, and after ``deployed_at``, is published or known to have no data.
 
     Degraded when one is overdue, failing when one is by more than ``FAR_OVERDUE``. ``deployed_at`` None: all
