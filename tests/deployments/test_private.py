@@ -140,12 +140,10 @@ def test_the_viewer_plays_behind_a_password_and_with_a_pass(
     with browser(tmp_path / "profile") as page:
         page.open(with_password.url.replace("//", "//me:secret@"))
         page.see(ME.event)
-        page.click("Race")
-        page.wait_for("document.querySelectorAll('#rows tr').length === 3", "cars of the race")
+        page.click_until("document.querySelectorAll('#rows tr').length === 3", "cars of the race", "Race", "a")
         page.open(f"{with_pass.url}/?{one_pass(tmp_path)}")
         page.see(ME.event)
-        page.click("Race")
-        page.wait_for("document.querySelectorAll('#rows tr').length === 3", "cars of the race")
+        page.click_until("document.querySelectorAll('#rows tr').length === 3", "cars of the race", "Race", "a")
         assert not page.complaints
 
 
