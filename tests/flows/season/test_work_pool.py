@@ -4,6 +4,7 @@ Prefect keeps its state in PostgreSQL, as in compose.yaml, or where there is non
 is ordered over the API. It takes minutes: a run sends a heartbeat every 30 s, so none is dead after less than a minute.
 """
 
+import fcntl
 import json
 import signal
 import subprocess
@@ -80,11 +81,22 @@ def _stopped_midway(made: Installation, worker: Worker) -> str | None:
         if run not in ids:
             continue
         worker.signal_run(run, signal.SIGSTOP)
-        if _under_way(made, *session) == run and made.flow_run(run)["state_name"] == "Running":
+        is_at_it = _under_way(made, *session) == run and made.flow_run(run)["state_name"] == "Running"
+        if is_at_it and _is_unlocked(made.site):
             return run
-        # It is over but for the last word.
+        # It is over but for the last word, or keeps everybody else from writing.
         worker.signal_run(run, signal.SIGCONT)
     return None
+
+
+def _is_unlocked(site: Path) -> bool:
+    """Whether nobody is in the middle of a write to the folder."""
+    with (site / ".lock").open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 def _under_way(made: Installation, round_number: str, code: str) -> str:
