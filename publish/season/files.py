@@ -122,14 +122,14 @@ def with_season_tables(files: Files, made: Mapping[str, SeasonTable | None]) -> 
 def list_files(store: Store, year: int, session_keys: Iterable[int]) -> bool:
     """Bring a season's list up to date with what is current of sessions; say whether anything was written.
 
-    Three requests for one session where there is nothing to do.
+    Three requests for one session where there is nothing to do; as many more after a write.
 
     :raises PublicationError: the store refuses, the document cannot be used, or others keep changing it.
     """
     wanted = sorted(set(session_keys))
 
     def change(before: Files | None) -> Files | None:
-        # Read after the list was read: whoever makes another revision current later also writes the list later.
+        # Read after the list was read: whoever makes another revision current later also looks at the list later.
         files: dict[int, list[TableFile]] = {}
         for file in before.files if before else ():
             files.setdefault(file.session_key, []).append(file)
@@ -151,7 +151,11 @@ def list_files(store: Store, year: int, session_keys: Iterable[int]) -> bool:
         serials = {**(before.changed if before else {}), **dict.fromkeys(changed, serial)}
         return Files(year, serial, ordered, dict(sorted(serials.items())), before.season_tables if before else ())
 
-    written = update_document(store, keys.table_files(year), Files, change)
+    written = False
+    # Looked at again after each write: who has made another revision current meanwhile may have found it listed still,
+    # as it was before, and so have written nothing that this write would have been refused for.
+    while update_document(store, keys.table_files(year), Files, change):
+        written = True
     if written:
         update_root_index(store, links=link_of(year))
     return written

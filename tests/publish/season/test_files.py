@@ -1,6 +1,7 @@
 """The list of a season's table files: what is current, whoever publishes beside whom."""
 
 import hashlib
+from typing import Any
 
 import pytest
 from memory_store import MemoryStore
@@ -62,6 +63,25 @@ def test_it_follows_a_new_revision_and_a_rollback(store: MemoryStore, publishing
     after = read_document(store, LIST, Files)
     # What was taken back is another document all the same.
     assert before is not None and after is not None and after.serial > before.serial
+
+
+def test_a_rollback_that_finds_the_list_as_it_was_is_followed_all_the_same(
+    store: MemoryStore, publishing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = publish(store, publishing)
+    write = store.write
+
+    def taken_back_first(key: str, data: bytes, **conditions: Any) -> str:
+        if key == LIST:
+            monkeypatch.setattr(store, "write", write)
+            before = store.read(LIST)
+            assert roll_back(store, 9472, None, now=publishing.now).revision == first
+            assert store.read(LIST) == before
+        return write(key, data, **conditions)
+
+    monkeypatch.setattr(store, "write", taken_back_first)
+    publish(store, publishing, "two")
+    assert {file.revision for file in listed(store)} == {first}
 
 
 def test_nothing_is_written_where_nothing_is_new(store: MemoryStore, publishing) -> None:
