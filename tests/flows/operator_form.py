@@ -118,18 +118,19 @@ def watch_it_run(page: Page, address: str, names: Collection[str]) -> None:
 
 
 def read_the_table(page: Page, address: str, summary: str) -> list[list[str]]:
-    """Return the texts of the table's rows, by way of the page of the run that has made it."""
+    """Return the texts of the table's rows, by way of the page of the run that has made it.
+
+    Links are followed by their address: cards move while they come, and a click can meet the one of the progress.
+    """
     table = f"backfill-{SAMPLE_YEAR}"
-    for _ in range(5):
-        page.open(address)
-        page.wait_for("Boolean(look.named('span, div', 'Completed'))", "completed run")
-        page.click_until(f"Boolean(look.named('a *', '{table}'))", "table's card", "Artifacts", "[role=tab]")
-        page.click_until(says(summary), "summary", table, "a *")
-        # Cards move while they come: a click can meet the one of the progress, which says the same.
-        if not page.says(f"{table}-progress"):
-            break
-    version = page.wait_for(f"{VERSIONS}[0]?.innerText.trim()", "version of the table")
-    page.click_until("look.all('tbody tr').length > 0", "table", version, "a")
+    page.open(address)
+    page.wait_for("Boolean(look.named('span, div', 'Completed'))", "completed run")
+    card = f"look.named('a *', '{table}')"
+    page.click_until(f"Boolean({card})", "table's card", "Artifacts", "[role=tab]")
+    page.open(page.wait_for(f"{card}?.closest('a').href", "table's card"))
+    page.see(summary)
+    page.open(page.wait_for(f"{VERSIONS}[0]?.href", "version of the table"))
+    page.wait_for("look.all('tbody tr').length > 0", "table")
     rows = page.evaluate("look.all('tbody tr').map(row => [...row.cells].map(cell => cell.innerText.trim()))")
     return [list(row) for row in rows]
 

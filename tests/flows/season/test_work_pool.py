@@ -57,8 +57,13 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, sample_cache: Path) -> It
 
 
 def _shorten_silence(made: Installation) -> None:
-    """Take a run for dead sooner than an installation with busy machines should."""
-    names = {"parcferme: silent runs have crashed", "parcferme: runs that are never heard of have crashed"}
+    """Take a run for dead, or for cancelled, sooner than an installation with busy machines should."""
+    names = {
+        "parcferme: silent runs have crashed",
+        "parcferme: runs that are never heard of have crashed",
+        # A run that is cancelled before its process listens is left to this one.
+        "parcferme: runs being cancelled are cancelled",
+    }
     found = made.post("/automations/filter", {"sort": "NAME_ASC"})
     assert names < {automation["name"] for automation in found}
     for automation in found:
