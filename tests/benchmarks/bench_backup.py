@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -93,8 +94,14 @@ def _fail_a_run(made: Installation) -> None:
     run = made.post(f"/deployments/{deployment}/create_flow_run", {"parameters": order, "state": later})["id"]
     for type_ in ("RUNNING", "FAILED"):
         made.post(f"/flow_runs/{run}/set_state", {"state": {"type": type_, "message": "By hand."}, "force": True})
-        # Prefect may hold back what follows within milliseconds.
-        time.sleep(2)
+        # Prefect may hold back what follows before it has told of this.
+        event = f"prefect.flow-run.{type_.capitalize()}"
+        wait_until(partial(_events, made, event, run), f"{event} is told of")
+
+
+def _events(made: Installation, event: str, run: str) -> list[dict[str, Any]]:
+    about = {"event": {"name": [event]}, "resource": {"id": [f"prefect.flow-run.{run}"]}}
+    return list(made.post("/events/filter", {"filter": about})["events"])
 
 
 def main() -> None:
