@@ -119,6 +119,11 @@ def table_files(year: int) -> str:
     return f"v1/files/{year:d}.json"
 
 
+def official_standings(year: int) -> str:
+    """Key of what the results service says of a season's standings."""
+    return f"v1/standings/{year:d}.json"
+
+
 def session_folder(session_key: int) -> str:
     """Prefix of everything of one session."""
     return f"{SESSIONS}{session_key:d}/"

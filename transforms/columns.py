@@ -805,13 +805,23 @@ STANDINGS = Table(
         Column("id", TEXT, "", "The results service's name of driver or team; its code or name where it has none"),
         Column("name", TEXT, "", "Name of the driver or team", "the driver list has none"),
         Column("team", TEXT, "", "Team, of a driver the last one", "the driver list has none"),
+        Column("points", pa.float32(), "", "Sum of the points in results of races and sprints"),
+        Column("wins", pa.int16(), "", "Races won"),
         Column(
-            "points",
+            "official_position",
+            pa.int16(),
+            "",
+            "Place in the results service's standings after the round",
+            "it has none, or has not been asked since the results are these",
+        ),
+        Column(
+            "official_points",
             pa.float32(),
             "",
-            "Sum of the points in results of races and sprints; what stewards took from a championship is not in it",
+            "Points in the results service's standings after the round; other than points where stewards took some "
+            "from a championship, not from a result",
+            "as for official_position",
         ),
-        Column("wins", pa.int16(), "", "Races won"),
     ),
 )
 

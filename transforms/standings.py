@@ -1,7 +1,7 @@
-"""The championships after each round, from the official results of races and sprints."""
+"""The championships after each round, from the official results of races and sprints; and what is official of them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +23,24 @@ class Round:
     sessions: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Official:
+    """What the results service says of a driver or constructor after a round: place (None: none given) and points."""
+
+    position: int | None
+    points: float
+
+
+#: The official standings after a round, by championship and the results service's name of driver or team.
+OfficialRound = Mapping[tuple[str, str], Official]
+
+
 def standings_of(year: int, rounds: Sequence[Round], results: pa.Table) -> pa.Table:
     """Return the standings of drivers and constructors after each of ``rounds``, which are all from the first one on.
 
     Points are those of ``results``; equal points are told apart by the better places in races, as the sporting
-    regulations have it. It ends before the first round of which a session has no points: nothing is made up.
+    regulations have it. It ends before the first round of which a session has no points: nothing is made up. What is
+    official is null (:func:`with_official`).
     """
     by_session: dict[int, list[dict[str, Any]]] = {}
     for row in results.to_pylist():
@@ -88,3 +101,39 @@ def _after(
             }
         )
     return rows
+
+
+def after_each(standings: pa.Table) -> dict[int, list[dict[str, Any]]]:
+    """Return the rows of ``standings``, a table of one season, by round."""
+    rounds: dict[int, list[dict[str, Any]]] = {}
+    for row in standings.to_pylist():
+        rounds.setdefault(row["round"], []).append(row)
+    return rounds
+
+
+def with_official(standings: pa.Table, official: Mapping[int, OfficialRound]) -> pa.Table:
+    """Return ``standings`` with official places and points, where ``official``, by round, has them.
+
+    Who is in the official standings alone gets no row.
+    """
+    rows = [row for one in after_each(standings).values() for row in one]
+    for row in rows:
+        found = official.get(row["round"], {}).get((row["championship"], row["id"]))
+        row["official_position"] = None if found is None else found.position
+        row["official_points"] = None if found is None else found.points
+    return STANDINGS.of_rows(rows)
+
+
+def differences(rows: Sequence[Mapping[str, Any]], official: OfficialRound) -> list[str]:
+    """Return, in words, in what the ``rows`` of a round differ from the official standings after it."""
+    computed = {(row["championship"], row["id"]): row for row in rows}
+    found: list[str] = []
+    for key, said in official.items():
+        row = computed.get(key)
+        if row is None:
+            found.append(f"{' '.join(key)} is in the official ones alone")
+        elif row["points"] != said.points:
+            found.append(f"{' '.join(key)} has {said.points:g} points officially and {row['points']:g} by results")
+        elif said.position is not None and row["position"] != said.position:
+            found.append(f"{' '.join(key)} is number {said.position} officially and {row['position']} by results")
+    return [*found, *(f"{' '.join(key)} is not in the official ones" for key in computed if key not in official)]

@@ -33,8 +33,11 @@ from flows.season.one_by_one import failure_of, publish_one_by_one, select
 from flows.session.flow import publish_session
 from flows.session.reports import PublishReport, summary_of
 from flows.session.site import conclude_destination, prepare_destination
+from flows.session.standings import check_standings
 from flows.settings import read_settings
 from flows.upstream.archive import UPSTREAM, Source, settings_for
+from flows.upstream.client import Client
+from flows.upstream.limits import SharedLimits
 from flows.upstream.selection import Wanted
 from publish.season.rebuild import follow_all
 from transforms.errors import ChoiceError
@@ -103,6 +106,9 @@ def backfill(
     reports = selection.in_order([*done, *upcoming])
     table.show(reports)
     follow_all(store, year)
+    logger = get_run_logger()
+    limits = SharedLimits(logger.info) if this_deployment.id is not None else None
+    check_standings(Client.of(settings, limits=limits, logger=logger), store, year, logger)
     conclude_destination(store, has_server=has_server)
     message = summary_of(reports)
     if any(report.has_failed for report in reports):

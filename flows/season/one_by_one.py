@@ -14,6 +14,7 @@ from flows.destination import open_destination
 from flows.session.direct import publish_directly
 from flows.session.reports import LEFT, PublishReport, sentence_of, state_after
 from flows.session.site import conclude_destination, prepare_destination
+from flows.session.standings import check_standings
 from flows.session.steps import Request
 from flows.settings import Settings, read_settings
 from flows.upstream.archive import Source, settings_for
@@ -108,6 +109,7 @@ def backfill_directly(
     done = publish_one_by_one(selection, publish_one, logging.getLogger(__name__))
     changed = not all(report.unchanged for report in done)
     follow_all(store, year)
+    check_standings(Client.of(settings), store, year, logging.getLogger(__name__))
     conclude_destination(store, has_server=False, changed=changed)
     return selection.in_order([*done, *selection.upcoming])
 

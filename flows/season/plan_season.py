@@ -29,11 +29,13 @@ from flows.engine.session_runs import (
 from flows.season.from_archive import publish_what_came
 from flows.season.plan import MOVED, PLANNED, PUBLISH, TAKEN_BACK, Known, Plan, Wanted, make_plan, steps_of
 from flows.session.site import prepare_destination
+from flows.session.standings import check_standings
 from flows.session_times import RECHECKS
 from flows.settings import Settings, read_settings
 from flows.upstream.archive import ARCHIVE, UPSTREAM, Source, settings_for
 from flows.upstream.calendar import read_schedule
 from flows.upstream.client import Client
+from flows.upstream.limits import SharedLimits
 from publish.season.aliases import NotFollowedError
 from publish.season.document import Event, published_in
 from publish.season.index import read_season
@@ -89,6 +91,11 @@ def plan_season(catch_up_days: Annotated[int, Field(ge=0, le=60)] = CATCH_UP_DAY
         list_planned(store, runs, now)
     if settings.source != UPSTREAM:
         rows += publish_what_came(settings, years_planned(now))
+    if settings.source != ARCHIVE:
+        # Last: what is planned does not wait for a call limit.
+        client = Client.of(settings, limits=SharedLimits(logger.info), logger=logger)
+        for year in years_planned(now):
+            check_standings(client, store, year, logger)
     summary = _summary(rows)
     shown = plain_rows(rows) or [{"session": "-", "what": "nothing to change"}]
     create_table_artifact(shown, key="plan", description=plain_text(summary))

@@ -17,6 +17,7 @@ from flows.season.backfill_report import BackfillReport
 from flows.season.fan_out import Order, fan_out
 from flows.session.refetch import fresh_cache
 from flows.session.reports import PublishReport, summary_of
+from flows.session.standings import check_standings
 from flows.settings import Settings, read_settings
 from flows.upstream.archive import ARCHIVE
 from flows.upstream.calendar import read_schedule
@@ -39,7 +40,8 @@ def refresh_results(days: Annotated[int, Field(ge=1, le=3000)] = 60) -> State[An
     """Ask the results service about every published race, sprint and qualifying, and publish anew what has changed.
 
     A session whose answer differs from the one it was made from gets a run of publish-session that downloads it anew;
-    so does one whose answer this machine does not know.
+    so does one whose answer this machine does not know. Then the official standings are asked for where results have
+    changed, or where the service had none before.
 
     Args:
         days: Sessions that began up to so many days ago.
@@ -61,6 +63,8 @@ def refresh_results(days: Annotated[int, Field(ge=1, le=3000)] = 60) -> State[An
             done = _publish(runs, store, year, [*changed])
             reports += done
             _keep(settings, changed, done)
+            client = Client.of(settings, limits=SharedLimits(logger.info), logger=logger)
+            check_standings(client, store, year, logger)
     message = f"{looked} sessions asked about, {len(reports)} with other results." + (
         f" {summary_of(reports)}." if reports else ""
     )

@@ -7,6 +7,6 @@ from a load that failed. May import ``health``, ``engine``, ``upstream`` and ``p
   for a command line on its own. ``run``: what is meant, whether there is anything to do, how it ends.
 - ``fingerprint``: the code a result depends on. ``refetch``: downloaded anew, beside the cache. ``waiting``: data that
   is not out yet. ``site``: the destination before and after a run. ``cdn``: the CDN is told. ``memory``: given back.
-- ``lease``: one run at a time is at work on a session.
+- ``lease``: one run at a time is at work on a session. ``standings``: held against the results service's.
 - ``status``, ``announce``, ``endings``, ``reports``: the status document, events, Prefect's hooks, what a run returns.
 """

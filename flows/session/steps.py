@@ -17,9 +17,11 @@ from flows.session.refetch import adopt_fresh, fresh_cache
 from flows.session.reports import PublishReport
 from flows.session.run import Box, SessionRun, made_with
 from flows.session.site import check_publishable, conclude_destination, prepare_destination
+from flows.session.standings import check_standings
 from flows.settings import Settings
 from flows.spool import working_folder
 from flows.upstream.archive import ARCHIVE, UPSTREAM, SessionArchive, Source, settings_of_session
+from flows.upstream.limits import SharedLimits
 from flows.upstream.load import load_recording
 from flows.upstream.topics import topic_folder
 from publish.contract.contents import check_documents
@@ -30,6 +32,7 @@ from publish.memory import release_memory
 from publish.publication import publish_revision
 from publish.revisions.latest import read_latest
 from publish.season.aliases import NotFollowedError
+from publish.season.facts import GIVE_POINTS
 from transforms.completeness import Extent, extent_of
 from transforms.errors import (
     AlreadyRunningError,
@@ -257,6 +260,9 @@ def _publish(run: SessionRun, request: Request, steps: Steps) -> PublishReport:
     try:
         report = _publish_unless_current(run, request, steps)
         changed = not report.unchanged
+        if changed and not run.is_one_of_many and run.session.code in GIVE_POINTS:
+            limits = SharedLimits(run.logger.info) if run.caller.deployed else None
+            check_standings(replace(run.client, limits=limits), run.store, run.session.year, run.logger)
     finally:
         conclude_destination(run.store, has_server=run.caller.has_server, changed=changed)
     return report

@@ -12,7 +12,7 @@ types; knows no Prefect but for the call limits that all workers share (``limits
 - ``limits``, ``slots``, ``account``: how many requests there may be, signing in.
 - ``proofs``: whether what FastF1 has parsed is still what it wrote.
 - ``topics``, ``services``, ``http_cache``, ``inputs``: what a session is made of, read from the cache.
-- ``results``: official results, which come late and change.
+- ``results``: official results, which come late and change. ``standings``: official standings, beside those computed.
 - ``live_messages``, ``live_heard``, ``live_states``, ``live_recording``: recordings of the live feed, as streams.
 - ``archive``, ``archive_keep``, ``archive_index``, ``archive_format``: raw responses kept, to compute from them alone.
 - ``fetch``, ``raw_streams``: filling it where the data can be had, without parsing.

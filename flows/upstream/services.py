@@ -46,6 +46,14 @@ def results_url(session: SessionRef) -> str:
     return service_urls(session, None)[SESSION_TYPES[session.code].results[0]]
 
 
+def standings_url(year: int, round_number: int, championship: str) -> str:
+    """Return the address of the standings of ``driver`` or ``constructor`` after a round.
+
+    Source: ``fastf1.ergast.interface.Ergast.get_driver_standings`` and ``get_constructor_standings``.
+    """
+    return f"{_RESULTS_SERVICE}/{year}/{round_number}/{championship}Standings.json"
+
+
 def stream_urls(session: SessionRef, topics: Iterable[str]) -> dict[str, str]:
     """Return the addresses of the live timing streams that FastF1 parses ``topics`` from, by ``stream-<topic>``."""
     return {f"stream-{topic.strip('_')}": f"{LIVE_TIMING}{session.located_path}{STREAMS[topic]}" for topic in topics}

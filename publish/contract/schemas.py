@@ -17,6 +17,7 @@ from publish.season.changes import Changes
 from publish.season.document import Season
 from publish.season.files import Files
 from publish.season.index import RootIndex
+from publish.season.standings import OfficialStandings
 from publish.season.static_files import Site
 
 Schema = dict[str, Any]
@@ -33,6 +34,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "plan": PlanDocument,
     "changes": Changes,
     "files": Files,
+    "standings": OfficialStandings,
     "catalog": Catalog,
     "site": Site,
     "dictionary": Columns,

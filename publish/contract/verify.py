@@ -26,6 +26,7 @@ from publish.season.document import Season, published_in
 from publish.season.files import Files, SeasonTable, TableFile, as_listed, table_files
 from publish.season.index import RootIndex, agrees
 from publish.season.own_tables import own_behind
+from publish.season.standings import OfficialStandings
 from publish.season.static_files import Site
 from publish.season.tables import is_in_all_seasons, tables_behind
 from publish.stores.base import Store
@@ -301,8 +302,10 @@ def _check_season_tables(store: Store, published: Iterable[Latest], around: _Tal
             for table in tables_behind(files) if files else ():
                 tally.add(key, f"the season's table {table} is not made of what it lists. {_HEAL}")
             season = _read(store, keys.season(year), Season, _Tally())
-            for table in own_behind(season, files) if files and season else ():
-                tally.add(key, f"the season's table {table} is not made of its index and results. {_HEAL}")
+            official_key = keys.official_standings(year)
+            official = _read(store, official_key, OfficialStandings, tally) if store.head(official_key) else None
+            for table in own_behind(season, files, official) if files and season else ():
+                tally.add(key, f"the season's table {table} is not made of index, results and standings. {_HEAL}")
             made = files.season_tables if files else ()
             problems = in_parallel(partial(_season_problem, store, year), made)
             for one, problem in zip(made, problems, strict=True):

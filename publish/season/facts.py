@@ -6,7 +6,7 @@ from publish.season.document import PUBLISHED, Season
 from transforms.standings import Round
 
 #: The sessions that give points, in the order of a weekend.
-_GIVE_POINTS = ("S", "R")
+GIVE_POINTS = ("S", "R")
 
 
 def count_published(season: Season) -> int:
@@ -41,10 +41,10 @@ def full_rounds(season: Season) -> list[Round]:
     numbered = {event.round: event for event in season.events if not event.testing and event.round is not None}
     for number in range(1, len(numbered) + 1):
         event = numbered.get(number)
-        found = {s.code: s for s in event.sessions if s.code in _GIVE_POINTS} if event else {}
+        found = {s.code: s for s in event.sessions if s.code in GIVE_POINTS} if event else {}
         if event is None or "R" not in found:
             break
-        session_keys = tuple(key for code in _GIVE_POINTS if code in found and (key := found[code].session_key))
+        session_keys = tuple(key for code in GIVE_POINTS if code in found and (key := found[code].session_key))
         if len(session_keys) < len(found):
             break
         rounds.append(Round(number, event.name, session_keys[-1], session_keys))

@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from transforms.columns import RESULTS, published_schema
-from transforms.standings import Round, standings_of
+from transforms.columns import RESULTS, STANDINGS, published_schema
+from transforms.standings import Official, Round, after_each, differences, standings_of, with_official
 
 #: (session, driver, team, position, points)
 ROWS = [
@@ -57,3 +57,37 @@ def test_it_ends_before_what_is_not_known(missing: int) -> None:
     assert {row["round"] for row in rows} == (set() if missing == 1 else {1})
     unknown = [(*row[:4], None) if row[0] == missing else row for row in ROWS]
     assert standings_of(2024, ROUNDS, results(unknown)).to_pylist() == rows
+
+
+def test_what_is_official_stands_beside_and_is_told_where_it_differs() -> None:
+    standings = standings_of(2024, ROUNDS, results(ROWS))
+    agreed = {
+        (row["championship"], row["id"]): Official(row["position"], row["points"]) for row in after_each(standings)[1]
+    }
+    taken = agreed | {("constructor", "rb"): Official(2, 29.5), ("driver", "rus"): Official(None, 0.0)}
+    del taken["driver", "per"]
+    taken["constructor", "new"] = Official(1, 50.0)
+    table = with_official(standings, {1: taken})
+    assert table.schema == STANDINGS.schema and table.drop(["official_position", "official_points"]).equals(
+        standings.drop(["official_position", "official_points"])
+    )
+    found = {(row["championship"], row["round"], row["id"]): row for row in table.to_pylist()}
+    assert {
+        key[1:]: (row["official_position"], row["official_points"], row["points"])
+        for key, row in found.items()
+        if key[0] == "constructor"
+    } == {(1, "rb"): (2, 29.5, 44), (1, "mer"): (2, 15, 15)} | {
+        (2, name): (None, None, points) for name, points in {"rb": 66, "mer": 41, "fer": 25}.items()
+    }
+    assert found["driver", 1, "rus"]["official_position"] is None and found["driver", 1, "rus"]["official_points"] == 0
+    assert found["driver", 1, "per"]["official_points"] is None
+    rows = after_each(standings)[1]
+    assert differences(rows, agreed) == []
+    assert differences(rows, taken) == [
+        "constructor rb has 29.5 points officially and 44 by results",
+        "constructor new is in the official ones alone",
+        "driver per is not in the official ones",
+    ]
+    assert differences(rows, agreed | {("driver", "ham"): Official(4, 15.0)}) == [
+        "driver ham is number 4 officially and 3 by results"
+    ]

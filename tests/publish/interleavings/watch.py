@@ -22,7 +22,7 @@ _NAMES = (
     r"index\.json",
     r"v1/seasons/[0-9]{4}\.json",
     r"v1/changes\.(json|atom)",
-    r"v1/files/[0-9]{4}\.json",
+    r"v1/(files|standings)/[0-9]{4}\.json",
     r"v1/sessions/[0-9]+/latest\.json",
     r"v1/sessions/[0-9]+/[0-9a-f-]+/(manifest\.json|[a-z0-9_/]+(\.json\.gz|\.parquet))",
     r"v1/parquet/(?P<table>[a-z]+)/[0-9]{4}/(?P<session_key>[0-9]+)\.parquet",
