@@ -70,6 +70,26 @@ def _dump(document: Any) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 
+def standings_answer(championship: str, round_number: int, points: dict[str, float], **more: Any) -> dict[str, Any]:
+    """Return what the results service says of standings; ``fastf1.ergast.structure`` has the shape."""
+    kind = championship.capitalize()
+    entries = [
+        {
+            "position": str(place),
+            "positionText": str(place),
+            "points": f"{has:g}",
+            "wins": "1",
+            kind: {f"{championship}Id": name, "url": "https://example.org/", "nationality": "None"},
+            **({"Constructors": [{"constructorId": "red", "name": "Red"}]} if championship == "driver" else {}),
+        }
+        for place, (name, has) in enumerate(points.items(), 1)
+    ]
+    of_round = {"season": str(SAMPLE_YEAR), "round": str(round_number)}
+    table = {**of_round, "StandingsLists": [{**of_round, f"{kind}Standings": entries, **more}]}
+    facts = {"xmlns": "", "series": "f1", "limit": "30", "offset": "0", "total": str(len(points))}
+    return {"MRData": {**facts, "StandingsTable": table}}
+
+
 class UpstreamSeason:
     """The sample season as the upstream has it at the moment. All methods may be called from any thread.
 

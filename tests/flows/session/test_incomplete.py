@@ -1,5 +1,6 @@
 """A stream that ends before its session: waited for while it may still come, published as what it is, healed later."""
 
+import json
 import logging
 import os
 import subprocess
@@ -8,10 +9,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from forked_python import ForkedPython
 from sample_sessions import cut, middle
 from upstream_double import UpstreamDouble
+from upstream_season import RESULTS_HOST, standings_answer
 
 from flows.destination import open_destination
 from flows.sample import SAMPLE_NOW_UTC, SAMPLE_YEAR
@@ -23,6 +26,8 @@ from flows.session.steps import Request, Steps, carry_out
 from flows.session_ref import SessionRef
 from flows.settings import read_settings
 from flows.upstream.client import Client
+from flows.upstream.services import standings_url
+from publish import keys
 from publish.revisions.latest import Latest, read_latest
 from publish.stores.choose import open_store
 from transforms.errors import IncompleteError, UpstreamError
@@ -95,6 +100,12 @@ def test_an_operator_can_have_it_published_at_once(cut_race: Path, monkeypatch: 
     assert isinstance(report, PublishReport) and report.grade == "D"
 
 
+def standings(site: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(site / keys.season_table("standings", SAMPLE_YEAR)).to_pylist()
+    assert rows
+    return rows
+
+
 @pytest.fixture(scope="module")
 def double(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpstreamDouble]:
     with UpstreamDouble(tmp_path_factory.mktemp("double")) as started:
@@ -104,9 +115,9 @@ def double(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpstreamDouble]
 def test_the_next_fetch_heals_it_and_an_upstream_that_is_gone_breaks_nothing(
     double: UpstreamDouble, forked: ForkedPython, tmp_path: Path
 ) -> None:
-    """It takes over 20 s: a race is loaded and published twice, by four commands."""
+    """It takes over 20 s: a race is loaded and published twice, by six commands."""
 
-    def run() -> "subprocess.CompletedProcess[str]":
+    def run(*command: str) -> "subprocess.CompletedProcess[str]":
         environment = {
             **os.environ,
             **double.environment(),
@@ -114,13 +125,19 @@ def test_the_next_fetch_heals_it_and_an_upstream_that_is_gone_breaks_nothing(
             "PARCFERME_CACHE_DIR": str(tmp_path / "cache"),
             "PARCFERME_NOW": SAMPLE_NOW_UTC.isoformat(),
         }
-        return forked.run("-m", "flows.cli", "publish", str(SAMPLE_YEAR), "1", "R", env=environment, cwd=tmp_path)
+        typed = command or ("publish", str(SAMPLE_YEAR), "1", "R")
+        return forked.run("-m", "flows.cli", *typed, env=environment, cwd=tmp_path)
 
+    def asked_standings() -> list[str]:
+        return [request.url for request in double.requests(RESULTS_HOST) if "Standings" in request.path]
+
+    of_drivers, of_constructors = (standings_url(SAMPLE_YEAR, 1, one) for one in ("driver", "constructor"))
     double.season.cut(1, "R", "00:10:00.000")
     ended = run()
     assert ended.returncode == 0, ended.stderr
     cut_off = latest(tmp_path / "site")
     assert cut_off.grade == "D" and cut_off.capabilities is not None and not cut_off.capabilities["complete"]
+    assert asked_standings() == [of_drivers], "the results service has no standings yet"
 
     double.down("livetiming.*")
     ended = run()
@@ -137,3 +154,16 @@ def test_the_next_fetch_heals_it_and_an_upstream_that_is_gone_breaks_nothing(
     ended = run()
     assert ended.returncode == 0 and latest(tmp_path / "site") == healed
     assert not [request for request in double.requests("livetiming.*") if "TimingData" in request.path]
+    assert asked_standings() == []
+
+    for championship, url in (("driver", of_drivers), ("constructor", of_constructors)):
+        points = {
+            row["id"]: row["points"] for row in standings(tmp_path / "site") if row["championship"] == championship
+        }
+        double.season.replace(url, json.dumps(standings_answer(championship, 1, points)).encode())
+    for asked in ([of_drivers, of_constructors], []):
+        ended = run("backfill", str(SAMPLE_YEAR), "--rounds", "1", "--sessions", "R")
+        assert ended.returncode == 0, ended.stderr
+        assert asked_standings() == asked
+        double.forget()
+    assert all(row["official_points"] == row["points"] for row in standings(tmp_path / "site"))

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pytest
 from memory_store import MemoryStore
 from upstream_double import UpstreamDouble
-from upstream_season import RESULTS_HOST
+from upstream_season import RESULTS_HOST, standings_answer
 
+from flows.sample import SAMPLE_YEAR as YEAR
 from flows.session.standings import check_standings
 from flows.upstream.client import Client
 from flows.upstream.services import standings_url
@@ -26,7 +27,6 @@ from transforms.columns import RESULTS, published_schema
 from transforms.errors import CorruptDataError
 from transforms.standings import Official
 
-YEAR = 2099
 #: Of each round by driver: team and points.
 RACES: dict[int, dict[str, tuple[str, float]]] = {
     1: {"max": ("red", 25.0), "lewis": ("silver", 18.0)},
@@ -41,26 +41,6 @@ NOTHING: dict[str, Any] = {"MRData": {"StandingsTable": {"season": "2099", "roun
 Ask = Callable[..., list[str]]
 
 
-def answer(championship: str, round_number: int, points: dict[str, float], **more: Any) -> dict[str, Any]:
-    """What the service says: ``fastf1.ergast.structure`` has the shape."""
-    kind = championship.capitalize()
-    entries = [
-        {
-            "position": str(place),
-            "positionText": str(place),
-            "points": f"{has:g}",
-            "wins": "1",
-            kind: {f"{championship}Id": name, "url": "https://example.org/", "nationality": "None"},
-            **({"Constructors": [{"constructorId": "red", "name": "Red"}]} if championship == "driver" else {}),
-        }
-        for place, (name, has) in enumerate(points.items(), 1)
-    ]
-    of_round = {"season": str(YEAR), "round": str(round_number)}
-    table = {**of_round, "StandingsLists": [{**of_round, f"{kind}Standings": entries, **more}]}
-    facts = {"xmlns": "", "series": "f1", "limit": "30", "offset": "0", "total": str(len(points))}
-    return {"MRData": {**facts, "StandingsTable": table}}
-
-
 def give(double: UpstreamDouble, round_number: int, championship: str, said: Any) -> None:
     double.season.replace(standings_url(YEAR, round_number, championship), json.dumps(said).encode())
 
@@ -68,7 +48,7 @@ def give(double: UpstreamDouble, round_number: int, championship: str, said: Any
 def give_all(double: UpstreamDouble) -> None:
     for number, championships in AFTER.items():
         for championship, points in championships.items():
-            give(double, number, championship, answer(championship, number, points))
+            give(double, number, championship, standings_answer(championship, number, points))
 
 
 def put_results(store: MemoryStore, races: dict[int, dict[str, tuple[str, float]]] = RACES) -> None:
@@ -176,7 +156,7 @@ def test_a_service_that_does_not_answer_is_left_alone_until_the_next_time(
 
 def test_an_answer_that_cannot_be_read_costs_its_own_round_alone(double, store, ask: Ask, caplog) -> None:
     give_all(double)
-    give(double, 1, "driver", answer("driver", 2, AFTER[1]["driver"]))
+    give(double, 1, "driver", standings_answer("driver", 2, AFTER[1]["driver"]))
     assert ask() == [EVERY[0], *EVERY[2:]] and list(official(store)) == [2]
     assert "(ValueError: it is of round 2 of 2099)" in told(caplog)[0]
 
@@ -194,7 +174,7 @@ def test_a_season_without_a_full_round_costs_no_request(double, store, ask: Ask)
 
 
 def test_who_has_no_place_has_points_all_the_same() -> None:
-    said = answer("driver", 1, {"max": 25.0, "lewis": 18.0})
+    said = standings_answer("driver", 1, {"max": 25.0, "lewis": 18.0})
     del said["MRData"]["StandingsTable"]["StandingsLists"][0]["DriverStandings"][1]["position"]
     body = json.dumps(said).encode()
     assert parse_standings(body, "driver", YEAR, 1) == {"max": Official(1, 25.0), "lewis": Official(None, 18.0)}
@@ -208,12 +188,14 @@ def test_who_has_no_place_has_points_all_the_same() -> None:
         b"<html>",
         b'{"MRData": null}',
         b"[" * 100_000,
-        json.dumps(answer("driver", 1, {"max": float("nan")})).encode(),
-        json.dumps(answer("driver", 1, {"max": 1e9})).encode(),
-        json.dumps(answer("driver", 1, {f"max{n}": 1.0 for n in range(101)})).encode(),
-        json.dumps(answer("driver", 1, {}, DriverStandings=[{"position": "0", "points": "1", "Driver": {}}])).encode(),
-        json.dumps(answer("driver", 1, {}, DriverStandings={"Driver": 1})).encode(),
-        json.dumps(answer("constructor", 1, {"red": 1.0})).encode(),
+        json.dumps(standings_answer("driver", 1, {"max": float("nan")})).encode(),
+        json.dumps(standings_answer("driver", 1, {"max": 1e9})).encode(),
+        json.dumps(standings_answer("driver", 1, {f"max{n}": 1.0 for n in range(101)})).encode(),
+        json.dumps(
+            standings_answer("driver", 1, {}, DriverStandings=[{"position": "0", "points": "1", "Driver": {}}])
+        ).encode(),
+        json.dumps(standings_answer("driver", 1, {}, DriverStandings={"Driver": 1})).encode(),
+        json.dumps(standings_answer("constructor", 1, {"red": 1.0})).encode(),
     ],
 )
 def test_what_is_no_answer_is_refused(body: bytes) -> None:
