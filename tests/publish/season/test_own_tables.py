@@ -167,3 +167,24 @@ def test_official_standings_stand_beside_those_by_results_they_were_asked_for(st
     publish(store, 9480, "second")
     assert said(store) == full and unchecked_rounds(store, 2024) == []
     assert read_official(store, 2024).serial == 2
+
+
+def test_whoever_is_late_with_standings_that_were_taken_back_meanwhile_begins_again(
+    store, publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(store, 9472, "first")
+    (one,) = unchecked_rounds(store, 2024)
+    first, second = [(one, official_as(one))], [(one, official_as(one, other=6.5))]
+    assert record_official(store, 2024, first) and follow_all(store, 2024)
+    assert record_official(store, 2024, second)
+    write, meanwhile = store.write, [lambda: record_official(store, 2024, first) and follow_all(store, 2024)]
+
+    def write_late(key: str, data: bytes, **conditions) -> None:
+        if key == STANDINGS_2024 and meanwhile:
+            meanwhile.pop()()
+        write(key, data, **conditions)
+
+    monkeypatch.setattr(store, "write", write_late)
+    follow_all(store, 2024)
+    assert not meanwhile
+    assert said(store) == [(1, "first", 25, 1, 25), (1, "other", 18, 2, 18)] and verify_store(store).is_good
