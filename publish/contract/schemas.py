@@ -14,6 +14,7 @@ from publish.live.status import Status
 from publish.revisions.latest import Latest
 from publish.season.catalog import Catalog
 from publish.season.changes import Changes
+from publish.season.circuits import Circuits
 from publish.season.document import Season
 from publish.season.files import Files
 from publish.season.index import RootIndex
@@ -33,6 +34,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "plan": PlanDocument,
     "changes": Changes,
     "files": Files,
+    "circuits": Circuits,
     "catalog": Catalog,
     "site": Site,
     "dictionary": Columns,
