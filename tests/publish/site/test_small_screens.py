@@ -41,7 +41,7 @@ def test_an_upright_phone_has_a_slider_as_wide_as_itself(drive):
         + """await open("#session=9472&t=66000");
         const buttons = () => page().querySelector(".tabbed > .zoom");
         await until(() => buttons() && getComputedStyle(buttons()).position === "absolute", "what belongs to the map");
-        const zoom = buttons().getBoundingClientRect().top;
+        const zoom = Math.round(buttons().getBoundingClientRect().top);
         return { seek: box("seek"), play: box("play"), rate: box("rate"), wide: wide(), map: box("map"), zoom };""",
         width=375,
         height=812,
