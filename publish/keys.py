@@ -124,6 +124,11 @@ def official_standings(year: int) -> str:
     return f"v1/standings/{year:d}.json"
 
 
+def circuits(year: int) -> str:
+    """Key of the circuits of a season."""
+    return f"v1/circuits/{year:d}.json"
+
+
 def session_folder(session_key: int) -> str:
     """Prefix of everything of one session."""
     return f"{SESSIONS}{session_key:d}/"

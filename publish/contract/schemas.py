@@ -14,6 +14,7 @@ from publish.live.status import Status
 from publish.revisions.latest import Latest
 from publish.season.catalog import Catalog
 from publish.season.changes import Changes
+from publish.season.circuits import Circuits
 from publish.season.document import Season
 from publish.season.files import Files
 from publish.season.index import RootIndex
@@ -35,6 +36,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "changes": Changes,
     "files": Files,
     "standings": OfficialStandings,
+    "circuits": Circuits,
     "catalog": Catalog,
     "site": Site,
     "dictionary": Columns,

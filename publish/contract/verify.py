@@ -21,10 +21,11 @@ from publish.revisions.copies import Alias, Copy, planned_copies
 from publish.revisions.latest import Latest, read_latest
 from publish.season.catalog import Catalog, catalog_problem
 from publish.season.changes import MAX_CHANGES, Changes, atom_feed
+from publish.season.circuits import Circuits, circuits_of, link_of, shown_sessions
 from publish.season.csv_copies import Tabled, csv_key, csv_of_nothing, csv_problem, with_csv, without_csv
 from publish.season.document import Season, published_in
 from publish.season.files import Files, SeasonTable, TableFile, as_listed, table_files
-from publish.season.index import RootIndex, agrees
+from publish.season.index import RootIndex, agrees, read_season
 from publish.season.own_tables import own_behind
 from publish.season.standings import OfficialStandings
 from publish.season.static_files import Site
@@ -111,6 +112,7 @@ def verify_store(store: Store, *, deep: bool = False, on_progress: OnProgress | 
     _check_copy_folders(store, tallies, around)
     _check_files(store, tallies, around)
     _check_season_tables(store, published.values(), around)
+    _check_circuits(store, published.values(), around, deep=deep)
     _check_catalog(store, around)
     findings = [finding for tally in [*tallies, around] for finding in tally.findings]
     return Verification(
@@ -313,6 +315,26 @@ def _check_season_tables(store: Store, published: Iterable[Latest], around: _Tal
                 tally.bytes += one.bytes
                 tally.add(one.url, problem)
             _check_csv(store, year, files, tally)
+            if not tally.findings:
+                break
+        around.objects += tally.objects
+        around.bytes += tally.bytes
+        around.findings += tally.findings
+
+
+def _check_circuits(store: Store, published: Iterable[Latest], around: _Tally, *, deep: bool) -> None:
+    """Hold each season's circuits against its index, with ``deep`` also against the outlines they are made of."""
+    for year in sorted({latest.year for latest in published}):
+        key = keys.circuits(year)
+        for _ in range(_ATTEMPTS):
+            tally = _Tally()
+            if shown_sessions(read_season(store, year)) or store.head(key) is not None:
+                found = _read(store, key, Circuits, tally)
+                if found is not None and found.circuits != circuits_of(store, year, None if deep else found):
+                    tally.add(key, f"it does not have the circuits of the season's index. {_HEAL}")
+                root = read_document(store, keys.INDEX, RootIndex)
+                if root is not None and not link_of(year).items() <= root.links.items():
+                    tally.add(keys.INDEX, f"it does not link {key}. {_HEAL}")
             if not tally.findings:
                 break
         around.objects += tally.objects

@@ -40,6 +40,14 @@ def differences_of(values: NDArray[np.int32], gaps: NDArray[np.bool_], order: in
     return np.where(begins, steps, second)
 
 
+def sums_of(differences: NDArray[np.int64], order: int) -> NDArray[np.int64]:
+    """Return the values (n,) without gaps that :func:`differences_of` gives these ``differences`` of."""
+    values = differences.copy()
+    for first in reversed(range(order)):
+        values[first:] = np.cumsum(values[first:])
+    return values
+
+
 def held_codes(car: CarFrames, channel: Channel) -> NDArray[np.signedinteger] | None:
     """Return a held channel of ``car``, shape (ticks,), -1 in a gap; None where the upstream has none."""
     codes: NDArray[np.signedinteger] | None = getattr(car, channel.column)

@@ -42,6 +42,7 @@ def replaced_paths(objects: Iterable[str], *, year: int, round_number: int, code
     copies = tables | ({f"{rows}*"} if tables != targets else set())
     feeds = keys.CHANGES.removesuffix("json") + "*"
     documents = {keys.INDEX, keys.season(year), keys.table_files(year), keys.latest(session_key), feeds}
+    documents |= {keys.circuits(year)} if "track.json.gz" in objects else set()
     if tables:
         documents |= {f"{keys.SEASON_TABLES}*", f"{keys.ALL_SEASONS_TABLES}*", f"{keys.CSV_COPIES}*", "v1/catalog.*"}
         documents |= {keys.DATA_PACKAGE, keys.CROISSANT}

@@ -11,6 +11,7 @@ from typing import Any
 
 from publish import keys
 from publish.revisions.latest import read_latest
+from publish.season.circuits import follow_circuits
 from publish.season.csv_copies import follow_with_csv
 from publish.season.document import (
     Event,
@@ -63,6 +64,7 @@ def follow_schedule(
             if written:
                 follow_season(store, year)
                 follow_with_csv(store, year)
+                follow_circuits(store, year)
             return written
     raise PublicationError(
         f"{keys.season(year)} in {store.uri} was changed by other runs each of the {_ATTEMPTS} times this one was to "

@@ -1,6 +1,7 @@
 """Everything of a season that follows from what is current, one after the other; and made anew."""
 
 from publish.season.catalog import update_catalog
+from publish.season.circuits import follow_circuits
 from publish.season.csv_copies import follow_with_csv
 from publish.season.files import list_files
 from publish.season.index import all_latest
@@ -10,11 +11,11 @@ from publish.stores.base import Store
 
 
 def follow_all(store: Store, year: int, *, doubting: bool = False) -> bool:
-    """Bring up to date what follows the list of a season's files; say whether there was anything to do.
+    """Bring up to date what follows a season's list of files and index; say whether there was anything to do.
 
-    Seven requests where there is nothing to do. With ``doubting`` the list is not believed.
+    Ten requests where there is nothing to do. With ``doubting`` the list is not believed.
     """
-    followers = (follow_files, follow_season, follow_with_csv)
+    followers = (follow_files, follow_season, follow_with_csv, follow_circuits)
     done = [follow(store, year, doubting=doubting) for follow in followers]
     return update_catalog(store, doubting=doubting) or any(done)
 

@@ -1,47 +1,65 @@
 // What comes to the list of sessions once it is shown: small circuits, the next session, what was watched, a search.
 
-import { decodeContinuous } from "./decode.js";
 import { flattest } from "./draw.js";
 import { byId, element, setText } from "./dom.js";
 import { readDocument } from "./fetch.js";
 import { liveText, moment, parseTime, refreshLiveTexts } from "./times.js";
 import { watched } from "./watched.js";
 
-/** @import { Season, SeasonEvent, SiteIndex, Track } from "./types.d.ts" */
+/** @import { Circuit, Season, SeasonEvent, SiteIndex } from "./types.d.ts" */
 
 /** @typedef {(event: SeasonEvent, year: number) => HTMLElement} MakeCard makes the card of an event */
 
 const SVG = "http://www.w3.org/2000/svg";
 const [WIDTH, HEIGHT, EDGE] = [96, 64, 4];
-/** A point every ten metres or so is enough for a drawing of this size. */
-const EVERY = 5;
 const MOST_FOUND = 60;
 
-/** Small drawings of circuits, each read when its card comes into sight. */
+/** Small drawings of circuits, those of a season from one document. */
 class Circuits {
-  /** @param {AbortSignal} signal ends it */
-  constructor(signal) {
+  /**
+   * @param {SiteIndex} index of the site
+   * @param {AbortSignal} signal ends it
+   */
+  constructor(index, signal) {
+    this.links = index.links ?? {};
     this.signal = signal;
-    this.observer = new IntersectionObserver((entries) => {
-      for (const { isIntersecting, target } of entries) if (isIntersecting) this.draw(/** @type {HTMLElement} */ (target));
-    }, { rootMargin: "200px" });
-    signal.addEventListener("abort", () => this.observer.disconnect(), { once: true });
+    /** @type {Map<number, Promise<Map<number, Circuit>>>} */
+    this.seasons = new Map();
   }
 
-  /** @param {HTMLElement} list of cards that may be seen */
-  watch(list) {
-    for (const place of list.querySelectorAll("[data-track]")) this.observer.observe(place);
+  /** @param {HTMLElement} list of cards, each of which has a place for its circuit */
+  draw(list) {
+    for (const place of list.querySelectorAll("[data-circuit]")) {
+      // A list without this drawing says as much.
+      this.drawAt(/** @type {HTMLElement} */ (place)).catch(() => {});
+    }
   }
 
   /** @param {HTMLElement} place of the drawing */
-  async draw(place) {
-    this.observer.unobserve(place);
-    try {
-      const track = await readDocument("track", place.dataset.track ?? "", { signal: this.signal, priority: "low" });
-      place.replaceChildren(outline(track));
-    } catch {
-      // A list without this drawing says as much.
-    }
+  async drawAt(place) {
+    const { year, circuit } = place.dataset;
+    const found = (await this.ofSeason(Number(year))).get(Number(circuit));
+    if (found) place.replaceChildren(outline(found));
+  }
+
+  /**
+   * @param {number} year of the season
+   * @returns {Promise<Map<number, Circuit>>} its circuits, by the session that shows them
+   */
+  ofSeason(year) {
+    const known = this.seasons.get(year) ?? this.read(this.links[`circuits_${year}`]);
+    this.seasons.set(year, known);
+    return known;
+  }
+
+  /**
+   * @param {string | Record<string, string> | undefined} key of a season's circuits, where it has any
+   * @returns {Promise<Map<number, Circuit>>} its circuits, by the session that shows them
+   */
+  async read(key) {
+    if (typeof key !== "string") return new Map();
+    const { circuits } = await readDocument("circuits", key, { signal: this.signal, priority: "low" });
+    return new Map(circuits.map((one) => [one.session_key, one]));
   }
 }
 
@@ -54,8 +72,8 @@ class Circuits {
  * @param {AbortSignal} signal ends it
  */
 export function completeLibrary(index, season, makeCard, signal) {
-  const circuits = new Circuits(signal);
-  circuits.watch(byId("events"));
+  const circuits = new Circuits(index, signal);
+  circuits.draw(byId("events"));
   const next = nextSession(season, Date.now());
   byId("now").replaceChildren(...(next ? [next] : []), ...watchedLine());
   const timer = setInterval(() => refreshLiveTexts(), 1000);
@@ -100,12 +118,11 @@ async function freshness(signal) {
 }
 
 /**
- * @param {Track} track as published
+ * @param {Circuit} circuit as published
  * @returns {SVGElement} its outline, as the circuit is usually shown
  */
-function outline(track) {
-  const [x, y] = [track.x, track.y].map((steps) => [...decodeContinuous(steps, track)].filter((_, i) => i % EVERY === 0));
-  const angle = ((track.rotation_deg ?? flattest(x, y)) * Math.PI) / 180;
+function outline({ x, y, rotation_deg: rotation }) {
+  const angle = ((rotation ?? flattest(x, y)) * Math.PI) / 180;
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   const points = x.map((value, i) => [value * cos - y[i] * sin, -(value * sin + y[i] * cos)]);
   const [us, vs] = [points.map(([u]) => u), points.map(([, v]) => v)];
@@ -144,7 +161,7 @@ function listenToSearch(index, season, makeCard, circuits, signal) {
       : season.events.map((event) => ({ event, year: season.year }));
     list.replaceChildren(...found.slice(0, MOST_FOUND).map(({ event, year }) => makeCard(event, year)));
     setText(byId("found"), words.length ? `${found.length} of all seasons${found.length > MOST_FOUND ? `, the first ${MOST_FOUND} are shown` : ""}` : "");
-    circuits.watch(list);
+    circuits.draw(list);
   };
   field.addEventListener("input", () => {
     search().catch(() => {

@@ -16,7 +16,7 @@ import { framesProblem, samplesProblem } from "./shapes.js";
 
 /** @typedef {{ tries: number, againAtMs: number, error: unknown }} Failure of a chunk */
 
-const KEPT = 16; // chunks in memory beside the overview; one is a few MB
+const KEPT = 6; // chunks in memory beside the overview: the browser keeps the files they are made of
 const OVERVIEW = "overview";
 /** @type {("samples" | "frames")[]} */
 const TIERS = ["samples", "frames"]; // samples are a third of the bytes; frames do where they cannot be had

@@ -22,7 +22,7 @@ export class LoadError extends Error {
  */
 const VERSIONS = {
   index: 1, season: 1, latest: 1, manifest: 2, frames: 2, samples: 1, track: 2, laps: 1, results: 1, weather: 1,
-  messages: 1, mini_sectors: 1, quality: 2, health: 1, runs: 1, plan: 1, status: 1, changes: 1,
+  messages: 1, mini_sectors: 1, quality: 2, health: 1, runs: 1, plan: 1, status: 1, changes: 1, circuits: 1,
 };
 const CONTRACT = 1;
 

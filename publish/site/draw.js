@@ -28,7 +28,7 @@ const TURN_DEG = 5;
 const LABEL_PX = 6;
 /** How far from a car a finger may be that means it. */
 const FINGER_PX = 24;
-const COLORS = /** @type {const} */ (["ground", "asphalt", "edge", "text", "muted", "accent"]);
+const COLORS = /** @type {const} */ (["ground", "asphalt", "edge", "text", "muted", "accent", "own", "flag-yellow"]);
 const DRIVING = new Set(["running", "grid", "finished"]);
 
 /**
@@ -48,18 +48,26 @@ function contextOf(canvas) {
 const radiusOf = (dot) => DOT_PX + (dot.selected ? 5 : 1);
 
 /**
+ * Where a code can stand, the best place first: on which side of its dot (0: in the middle) and how much farther away
+ * than is usual, how far below its middle, and whether it is away from it that way too.
+ */
+const SPOTS = [
+  { side: 1, beside: 0, below: -9, away: 0 }, { side: 1, beside: 0, below: 9, away: 0 },
+  { side: -1, beside: 0, below: -9, away: 0 }, { side: -1, beside: 0, below: 9, away: 0 },
+  { side: 0, beside: 0, below: -7, away: -1 }, { side: 0, beside: 0, below: 7, away: 1 },
+  { side: 1, beside: 2, below: 0, away: 0 }, { side: -1, beside: 2, below: 0, away: 0 },
+];
+
+/**
  * @param {PlacedDot} dot a car
  * @param {number} width of its code
- * @returns {Box[]} where the code can stand, the best place first
+ * @param {typeof SPOTS[number]} spot where it is to stand
+ * @returns {Box} the place of the code there
  */
-function spotsFor({ px, py, selected }, width) {
-  const away = selected ? 13 : 10;
-  /** @type {[number, number][]} */
-  const corners = [
-    [px + away, py - 9], [px + away, py + 9], [px - away - width, py - 9], [px - away - width, py + 9],
-    [px - width / 2, py - away - 7], [px - width / 2, py + away + 7], [px + away + 2, py], [px - away - 2 - width, py],
-  ];
-  return corners.map(([left, y]) => ({ left, right: left + width, y }));
+function boxAt({ px, py, selected }, width, { side, beside, below, away }) {
+  const usual = selected ? 13 : 10;
+  const left = px + side * (usual + beside) - (width * (1 - side)) / 2;
+  return { left, right: left + width, y: py + below + away * usual };
 }
 
 /**
@@ -117,7 +125,9 @@ export class TrackMap {
     track.x.forEach((x, i) => this.path.lineTo(x, track.y[i]));
     this.path.closePath();
     /** @type {Record<COLORS[number], string>} */
-    this.colors = { ground: "", asphalt: "", edge: "", text: "", muted: "", accent: "" };
+    this.colors = { ground: "", asphalt: "", edge: "", text: "", muted: "", accent: "", own: "", "flag-yellow": "" };
+    /** Widths of codes in pixels. @type {Map<string, number>} */
+    this.widths = new Map();
     /** Draws what lies on the track below the cars. @type {((c: CanvasRenderingContext2D) => void) | null} */
     this.drawBelow = null;
     this.resize();
@@ -202,19 +212,30 @@ export class TrackMap {
     const c = contextOf(this.still);
     c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     c.clearRect(0, 0, this.width, this.height);
-    // The path is in metres: turned, scaled and moved as a whole, with lines as wide as on the screen.
-    const [along, across] = [this.ratio * this.scale * this.cos, this.ratio * this.scale * this.sin];
-    c.setTransform(along, -across, -across, -along, this.ratio * this.shiftX, this.ratio * this.shiftY);
-    c.lineJoin = "round";
-    const wide = (this.isSmall ? 0.5 : 1) * Math.sqrt(this.zoom);
-    for (const [width, color] of /** @type {const} */ ([[9, "edge"], [6, "asphalt"]])) {
-      c.lineWidth = (width * wide) / this.scale;
-      c.strokeStyle = this.colors[color];
-      c.stroke(this.path);
-    }
-    c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    const wide = this.isSmall ? 0.5 : 1;
+    this.stroke(c, this.path, 9 * wide, this.colors.edge);
+    this.stroke(c, this.path, 6 * wide, this.colors.asphalt);
     this.drawStartLine(c);
     if (!this.isSmall) this.drawCorners(c);
+  }
+
+  /**
+   * Draw a line that is given in metres: turned, scaled and moved as a whole.
+   *
+   * @param {CanvasRenderingContext2D} c where to draw
+   * @param {Path2D} path in metres
+   * @param {number} width on the screen, in pixels where nothing is zoomed
+   * @param {string} color of the line
+   */
+  stroke(c, path, width, color) {
+    const along = this.ratio * this.scale * this.cos;
+    const across = this.ratio * this.scale * this.sin;
+    c.setTransform(along, -across, -across, -along, this.ratio * this.shiftX, this.ratio * this.shiftY);
+    c.lineJoin = "round";
+    c.lineWidth = (width * Math.sqrt(this.zoom)) / this.scale;
+    c.strokeStyle = color;
+    c.stroke(path);
+    c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
   }
 
   /** @param {CanvasRenderingContext2D} c where to draw the numbers of the corners */
@@ -261,7 +282,7 @@ export class TrackMap {
       return { ...car, px, py };
     });
     this.drawLabels(c);
-    for (const dot of [...this.dots].reverse()) this.drawDot(c, dot);
+    for (let i = this.dots.length - 1; i >= 0; i--) this.drawDot(c, this.dots[i]);
   }
 
   /**
@@ -293,8 +314,7 @@ export class TrackMap {
     const taken = [];
     this.labels = [];
     for (const dot of this.dots) {
-      const width = c.measureText(dot.code).width;
-      const box = spotsFor(dot, width).find((spot) => this.isFree(spot, taken));
+      const box = this.freeBox(dot, this.widthOf(c, dot.code), taken);
       if (!box) continue;
       taken.push(box);
       this.labels.push({ number: dot.number, box });
@@ -306,18 +326,46 @@ export class TrackMap {
   }
 
   /**
+   * @param {CanvasRenderingContext2D} c with the font of codes
+   * @param {string} code of a driver
+   * @returns {number} its width
+   */
+  widthOf(c, code) {
+    const width = this.widths.get(code) ?? c.measureText(code).width;
+    this.widths.set(code, width);
+    return width;
+  }
+
+  /**
+   * @param {PlacedDot} dot a car
+   * @param {number} width of its code
+   * @param {Box[]} taken by other codes
+   * @returns {Box | null} the best place there is for the code
+   */
+  freeBox(dot, width, taken) {
+    for (const spot of SPOTS) {
+      const box = boxAt(dot, width, spot);
+      if (this.isFree(box, taken)) return box;
+    }
+    return null;
+  }
+
+  /**
    * @param {Box} box of a code
    * @param {Box[]} taken by other codes
    * @returns {boolean} whether it lies on the canvas and over nothing else
    */
   isFree(box, taken) {
     if (box.left < 2 || box.right > this.width - 2 || box.y < LABEL_PX || box.y > this.height - LABEL_PX) return false;
-    if (taken.some((other) => box.left < other.right && other.left < box.right && Math.abs(box.y - other.y) < 2 * LABEL_PX)) return false;
-    return this.dots.every((dot) => {
+    for (const other of taken) {
+      if (box.left < other.right && other.left < box.right && Math.abs(box.y - other.y) < 2 * LABEL_PX) return false;
+    }
+    for (const dot of this.dots) {
       const aside = Math.max(box.left - dot.px, dot.px - box.right, 0);
       const above = Math.max(Math.abs(dot.py - box.y) - LABEL_PX, 0);
-      return Math.hypot(aside, above) >= radiusOf(dot);
-    });
+      if (aside ** 2 + above ** 2 < radiusOf(dot) ** 2) return false;
+    }
+    return true;
   }
 
   /**

@@ -202,11 +202,14 @@ export class LapTimes {
    */
   stops(car, timeMs) {
     const laps = this.laps.get(car) ?? [];
-    return laps.flatMap(({ lap, pit_in_ms: inMs }) => {
-      if (inMs === null || inMs > timeMs) return [];
+    /** @type {Stop[]} */
+    const stops = [];
+    for (const { lap, pit_in_ms: inMs } of laps) {
+      if (inMs === null || inMs > timeMs) continue;
       const outMs = laps.find((next) => next.pit_out_ms !== null && next.pit_out_ms > inMs)?.pit_out_ms ?? null;
-      return [{ lap, inMs, outMs: outMs !== null && outMs <= timeMs ? outMs : null }];
-    });
+      stops.push({ lap, inMs, outMs: outMs !== null && outMs <= timeMs ? outMs : null });
+    }
+    return stops;
   }
 
   /**

@@ -71,13 +71,12 @@ function eventCard(event, year) {
   const facts = [event.location, event.country].filter(Boolean).join(" · ");
   const number = event.testing ? "Testing" : event.round === null ? "Dropped" : `Round ${event.round}`;
   const mapped = event.sessions.findLast(({ state, capabilities }) => state === "published" && capabilities?.track);
-  const track = mapped?.manifest?.replace(/manifest\.json$/, "track.json.gz");
   return element(
     "article", { class: "event" },
+    ...(mapped ? [element("div", { class: "circuit", "aria-hidden": "true", data: { circuit: mapped.session_key, year } })] : []),
     element("p", { class: "day muted" }, `${dayText(event.date, year)} · ${number}`),
     element("h2", {}, event.name),
     element("p", { class: "muted" }, facts),
-    element("div", { class: "circuit", "aria-hidden": "true", data: track ? { track } : {} }),
     ABSENT.includes(event.sessions[0]?.state) && event.sessions.every(({ state }) => state === event.sessions[0]?.state)
       ? element("p", { class: "muted" }, `${event.sessions.map(({ name }) => name).join(", ")}: ${STATES[event.sessions[0].state]}`)
       : element("ul", { class: "sessions" }, ...event.sessions.map((session) => element("li", {}, ...sessionEntry(event, session)))),

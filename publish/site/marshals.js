@@ -4,21 +4,21 @@
 /** @import { PlacedMessage } from "./panels.js" */
 /** @import { Track } from "./types.d.ts" */
 
-/** @typedef {{ from: number, to: number }} Stretch of the outline: indices of its points; over the line where `to` is less */
-
 /** Stretches of the track with a meaning. */
 export class Marshals {
   /**
    * @param {Track} track as published
    * @param {Float64Array | number[]} distances of the outline's points from the line, m
+   * @param {{ x: number[], y: number[] }} outline of the track in metres
    */
-  constructor(track, distances) {
+  constructor(track, distances, outline) {
     this.distances = distances;
+    this.outline = outline;
     const marks = [...(track.marshal_sectors ?? [])].sort((a, b) => a.number - b.number);
-    /** @type {Map<number, Stretch>} */
+    /** @type {Map<number, Path2D>} */
     this.sectors = new Map(marks.map(({ number, distance_m: from }, index) =>
       [number, this.stretch(from, marks[(index + 1) % marks.length].distance_m)]));
-    /** @type {Stretch[]} */
+    /** @type {Path2D[]} */
     this.zones = (track.drs_zones_m ?? []).map(([from, to]) => this.stretch(from, to));
     /** Flags of sectors at the moment, by their numbers. @type {Map<number, string>} */
     this.flags = new Map();
@@ -27,15 +27,17 @@ export class Marshals {
   /**
    * @param {number} fromM where it begins, m from the line
    * @param {number} toM where it ends
-   * @returns {Stretch} the same in points of the outline
+   * @returns {Path2D} that part of the outline, over the line where it ends before it begins
    */
   stretch(fromM, toM) {
+    const { x, y } = this.outline;
     /** @param {number} metres from the line */
-    const indexOf = (metres) => {
-      const index = this.distances.findIndex((distance) => distance >= metres);
-      return index < 0 ? 0 : index;
-    };
-    return { from: indexOf(fromM), to: indexOf(toM) };
+    const indexOf = (metres) => Math.max(this.distances.findIndex((distance) => distance >= metres), 0);
+    const from = indexOf(fromM);
+    const count = (indexOf(toM) - from + x.length) % x.length;
+    const path = new Path2D();
+    for (let index = from; index <= from + count; index++) path.lineTo(x[index % x.length], y[index % x.length]);
+    return path;
   }
 
   /** @param {PlacedMessage[]} said by race control up to the moment */
@@ -48,33 +50,11 @@ export class Marshals {
    * @param {TrackMap} map the track
    */
   draw(c, map) {
-    const style = getComputedStyle(document.documentElement);
-    c.lineJoin = "round";
-    for (const zone of this.zones) this.line(c, map, zone, 2, style.getPropertyValue("--own"));
-    for (const [number] of this.flags) {
+    for (const zone of this.zones) map.stroke(c, zone, 2, map.colors.own);
+    for (const number of this.flags.keys()) {
       const sector = this.sectors.get(number);
-      if (sector) this.line(c, map, sector, 6, style.getPropertyValue("--flag-yellow"));
+      if (sector) map.stroke(c, sector, 6, map.colors["flag-yellow"]);
     }
-  }
-
-  /**
-   * @param {CanvasRenderingContext2D} c where to draw
-   * @param {TrackMap} map the track
-   * @param {Stretch} stretch of it
-   * @param {number} width of the line
-   * @param {string} color of the line
-   */
-  line(c, map, { from, to }, width, color) {
-    const { x, y } = map.track;
-    const count = (to - from + x.length) % x.length;
-    c.beginPath();
-    for (let step = 0; step <= count; step += 1) {
-      const index = (from + step) % x.length;
-      c.lineTo(...map.place(x[index], y[index]));
-    }
-    c.lineWidth = width * Math.sqrt(map.zoom);
-    c.strokeStyle = color;
-    c.stroke();
   }
 }
 

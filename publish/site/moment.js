@@ -37,7 +37,8 @@
  */
 export function placesAt(chunk, tick, drivers) {
   return drivers.map((driver) => {
-    const [x, y] = [chunk.number(driver.number, "x", tick), chunk.number(driver.number, "y", tick)];
+    const x = chunk.number(driver.number, "x", tick);
+    const y = chunk.number(driver.number, "y", tick);
     return { number: driver.number, driver, state: chunk.text(driver.number, "state", tick), x: y === null ? null : x, y: x === null ? null : y };
   });
 }

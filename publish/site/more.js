@@ -51,7 +51,7 @@ export class More {
    * @returns {Marshals} what is drawn on it besides the cars
    */
   markTrack(track, map) {
-    const marshals = new Marshals(track, decodeContinuous(track.distance, track));
+    const marshals = new Marshals(track, decodeContinuous(track.distance, track), map.track);
     map.drawBelow = (c) => marshals.draw(c, map);
     return marshals;
   }

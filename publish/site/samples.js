@@ -30,7 +30,7 @@ export class SampleChunk {
     this.ticks = Math.ceil((this.endMs - this.startMs) / TICK_MS);
     this.cars = Object.keys(document.cars);
     this.stamps = { car_time: sums(document.car_time, 1), position_time: sums(document.position_time, 1) };
-    /** @type {Map<string, Curve>} */
+    /** By car, then by channel: a key made of both would be made anew for every value. @type {Map<string, Map<string, Curve>>} */
     this.curves = new Map();
     /** @type {Map<string, Float64Array>} */
     this.velocities = new Map();
@@ -110,11 +110,11 @@ export class SampleChunk {
    */
   lapDistance(car, timeMs) {
     const [distance, lap, state] = ["distance", "lap", "state"].map((name) => this.valueAt(car, name, timeMs));
-    const length = this.lapLengthM;
-    if (typeof distance !== "number" || typeof lap !== "number" || length === null) return null;
+    const lapM = this.lapLengthM;
+    if (typeof distance !== "number" || typeof lap !== "number" || lapM === null) return null;
     if (lap === 0 || state === "grid" || state === "out" || state === "finished") return null;
-    const along = distance - (lap - 1) * length;
-    return lap > 1 ? Math.min(Math.max(along, 0), length) : along;
+    const along = distance - (lap - 1) * lapM;
+    return lap > 1 ? Math.min(Math.max(along, 0), lapM) : along;
   }
 
   /**
@@ -141,8 +141,8 @@ export class SampleChunk {
    * @returns {Curve} its samples, or its knots
    */
   curve(car, name) {
-    const id = `${car} ${name}`;
-    const decoded = this.curves.get(id);
+    const ofCar = this.curves.get(car) ?? new Map();
+    const decoded = ofCar.get(name);
     if (decoded) return decoded;
     const { time, differences, scale, null: nothing } = this.channels[name] ?? NO_CHANNEL;
     const encoded = (this.channels[name] && this.document.cars[car]?.[name]) ?? [];
@@ -156,7 +156,7 @@ export class SampleChunk {
       curve = sampled(this.stamps[time], sums(/** @type {Steps} */ (encoded), differences), nothing === "unknown");
     }
     for (let i = 0; i < curve.values.length; i++) curve.values[i] /= perUnit;
-    this.curves.set(id, curve);
+    this.curves.set(car, ofCar.set(name, curve));
     return curve;
   }
 
@@ -178,12 +178,10 @@ export class SampleChunk {
     const s = (timeMs - times[i]) / span;
     const rise = values[i + 1] - values[i];
     const other = this.curve(car, axis === 0 ? "y" : "x").values;
-    const chord = Math.hypot(rise, other[i + 1] - other[i]);
+    const chord = length(rise, other[i + 1] - other[i]);
     const velocities = this.velocitiesOf(car);
-    const [begin, end] = [i, i + 1].map((k) => {
-      const size = Math.hypot(velocities[2 * k], velocities[2 * k + 1]) * span;
-      return velocities[2 * k + axis] * span * (size > 0 ? Math.min(1, (MAX_SLOPE * chord) / size) : 1);
-    });
+    const begin = slope(velocities, i, axis, span, chord);
+    const end = slope(velocities, i + 1, axis, span, chord);
     const value = values[i] + s * (begin + s * (3 * rise - 2 * begin - end + s * (begin + end - 2 * rise)));
     return Number.isNaN(value) ? null : value;
   }
@@ -217,15 +215,14 @@ export class SampleChunk {
     const breaks = this.breaksOf(car);
     const result = new Float64Array(2 * times.length);
     for (let k = 0; k < times.length; k++) {
-      const sides = [k, k + 1].filter((b) => b > 0 && b < times.length && !breaks.has(times[b]));
-      if (!sides.length) continue;
-      const [first, last] = [sides[0], sides[sides.length - 1]];
-      const [before, after] = [times[first] - times[first - 1], times[last] - times[last - 1]];
-      const [vx, vy] = [x, y].map((values) => {
-        const [left, right] = [(values[first] - values[first - 1]) / before, (values[last] - values[last - 1]) / after];
-        return (left * after + right * before) / (before + after);
-      });
-      const size = Math.hypot(vx, vy);
+      const isBefore = k > 0 && !breaks.has(times[k]);
+      const isAfter = k + 1 < times.length && !breaks.has(times[k + 1]);
+      if (!isBefore && !isAfter) continue;
+      const first = isBefore ? k : k + 1;
+      const last = isAfter ? k + 1 : k;
+      const vx = velocity(times, x, first, last);
+      const vy = velocity(times, y, first, last);
+      const size = length(vx, vy);
       const measured = line(speed, times[k], maxGapMs);
       const factor = measured === null || size === 0 ? 1 : measured / MS_PER_KMH / size;
       result[2 * k] = vx * factor;
@@ -234,6 +231,45 @@ export class SampleChunk {
     this.velocities.set(car, result);
     return result;
   }
+}
+
+/**
+ * The length of a vector. Math.hypot puts its arguments on the heap, at every value of every car.
+ *
+ * @param {number} x its one side
+ * @param {number} y its other side
+ * @returns {number} its length
+ */
+function length(x, y) {
+  return Math.sqrt(x * x + y * y);
+}
+
+/**
+ * @param {Float64Array} velocities in x and y at every sample, metres a ms
+ * @param {number} k the sample
+ * @param {0 | 1} axis which of both is wanted
+ * @param {number} span from sample to sample, ms
+ * @param {number} chord between the samples, metres
+ * @returns {number} the slope of the cubic at the sample, metres a span, no steeper than does not turn it back
+ */
+function slope(velocities, k, axis, span, chord) {
+  const size = length(velocities[2 * k], velocities[2 * k + 1]) * span;
+  return velocities[2 * k + axis] * span * (size > 0 ? Math.min(1, (MAX_SLOPE * chord) / size) : 1);
+}
+
+/**
+ * @param {Float64Array} times of samples
+ * @param {Float64Array} values there
+ * @param {number} first end of the step before
+ * @param {number} last end of the step after; the same where there is one step alone
+ * @returns {number} velocity of the parabola through both steps where they meet
+ */
+function velocity(times, values, first, last) {
+  const before = times[first] - times[first - 1];
+  const after = times[last] - times[last - 1];
+  const left = (values[first] - values[first - 1]) / before;
+  const right = (values[last] - values[last - 1]) / after;
+  return (left * after + right * before) / (before + after);
 }
 
 /**

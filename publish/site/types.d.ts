@@ -356,6 +356,22 @@ export interface Status {
 }
 
 /** Documents by the name in their `schema`. */
+/** The circuit of a weekend: corners of its outline, metres. */
+export interface Circuit {
+  session_key: number;
+  revision: string;
+  rotation_deg: number | null;
+  x: number[];
+  y: number[];
+}
+
+export interface CircuitsDocument {
+  schema: string;
+  year: number;
+  serial: number;
+  circuits: Circuit[];
+}
+
 export interface Documents {
   index: SiteIndex;
   season: Season;
@@ -375,4 +391,5 @@ export interface Documents {
   plan: PlanDocument;
   status: Status;
   changes: ChangesDocument;
+  circuits: CircuitsDocument;
 }

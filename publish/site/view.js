@@ -202,11 +202,15 @@ export function dotsOf(cars, selected, part, next) {
     const to = part > 0 && next ? next.chunk.number(number, name, next.tick) : null;
     return to === null ? from : from + (to - from) * Math.min(part, 1);
   };
-  const dots = cars.flatMap(({ number, driver, state, x, y }) => {
-    if (x === null || y === null) return [];
-    const place = { x: between(x, number, "x"), y: between(y, number, "y") };
-    return [{ number, code: driver.code, color: teamColor(driver), state, selected: number === selected, ...place }];
-  });
+  /** @type {Dot[]} */
+  const dots = [];
+  for (const { number, driver, state, x, y } of cars) {
+    if (x === null || y === null) continue;
+    dots.push({
+      number, code: driver.code, color: teamColor(driver), state, selected: number === selected,
+      x: between(x, number, "x"), y: between(y, number, "y"),
+    });
+  }
   return dots.sort((a, b) => Number(b.selected) - Number(a.selected));
 }
 

@@ -47,6 +47,7 @@ PUBLIC_KEYS = (
     "v1/changes.json",
     "v1/changes.atom",
     "v1/files/2024.json",
+    "v1/circuits/2024.json",
     "v1/site.json",
     "v1/catalog.json",
     "v1/catalog.sql",

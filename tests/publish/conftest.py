@@ -128,7 +128,7 @@ def make_revision(
         drivers=(),
         total_laps=None,
         grade="A",
-        capabilities={"telemetry": True},
+        capabilities={"telemetry": True} | ({"track": True} if "track.json.gz" in paths else {}),
         frames=ManifestFrames(RATES, CHUNK_MS, {}),
         samples=ManifestSamples(CHUNK_MS, None, {}),
         chunks={},

@@ -24,8 +24,8 @@ export class SampleChunk {
         car_time: Float64Array<ArrayBufferLike>;
         position_time: Float64Array<ArrayBufferLike>;
     };
-    /** @type {Map<string, Curve>} */
-    curves: Map<string, Curve>;
+    /** By car, then by channel: a key made of both would be made anew for every value. @type {Map<string, Map<string, Curve>>} */
+    curves: Map<string, Map<string, Curve>>;
     /** @type {Map<string, Float64Array>} */
     velocities: Map<string, Float64Array>;
     /** @type {Map<string, Set<number>>} */

@@ -58,7 +58,7 @@ def made(tmp_path_factory):
 
 def test_there_is_a_schema_for_every_document():
     names = "index season latest manifest samples frames track laps results messages weather quality status health"
-    others = "runs rows mini_sectors catalog changes plan files standings site dictionary columns"
+    others = "runs rows mini_sectors catalog circuits changes plan files standings site dictionary columns"
     assert set(SCHEMAS) == {*names.split(), *others.split()}
     assert all(key == f"v1/schemas/{key.split('/')[-1]}" for key in schema_documents())
     assert schema_documents() == schema_documents()

@@ -4,6 +4,7 @@ import dataclasses
 import gzip
 import hashlib
 import io
+import json
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -42,13 +43,21 @@ _SCHEMA = pa.schema([("year", pa.int16()), ("session_key", pa.int32()), ("car", 
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """What a session holds: ``content`` decides every value, ``tables`` which tables there are, ``level`` the bytes."""
+    """What a session holds: ``content`` decides every value, ``tables`` which tables there are, ``level`` the bytes.
+
+    With ``has_track`` there is an outline to be drawn.
+    """
 
     content: str = "one"
     session_key: int = 9472
     round: int = 1
     tables: tuple[str, ...] = TABLES[:1]
     level: int = 9
+    has_track: bool = False
+
+    @property
+    def capabilities(self) -> dict[str, bool]:
+        return {"telemetry": True, "track": self.has_track}
 
 
 def identity_of(wanted: Wanted) -> SessionIdentity:
@@ -72,7 +81,7 @@ def identity_of(wanted: Wanted) -> SessionIdentity:
 
 def summary_of(wanted: Wanted) -> Summary:
     """Return what ``latest.json`` says of ``wanted``."""
-    return Summary("A", {"telemetry": True}, f"inputs-{wanted.content}", "code-1")
+    return Summary("A", wanted.capabilities, f"inputs-{wanted.content}", "code-1")
 
 
 @cache
@@ -81,7 +90,8 @@ def encode(wanted: Wanted) -> EncodedRevision:
     folder = Path(mkdtemp(dir=_spool()))
     objects = sorted(
         [_json(wanted, "laps.json.gz", "laps", folder), _json(wanted, "rows/skip_1.json.gz", "rows", folder)]
-        + [_table(wanted, name, folder) for name in wanted.tables],
+        + [_table(wanted, name, folder) for name in wanted.tables]
+        + ([_track(wanted, folder)] if wanted.has_track else []),
         key=lambda one: one.path,
     )
     revision, manifest = named(_manifest(wanted, objects), [one.content_sha256 for one in objects])
@@ -96,6 +106,13 @@ def _spool() -> str:
 def _json(wanted: Wanted, path: str, kind: str, folder: Path) -> EncodedObject:
     text = f'{{"session_key":{wanted.session_key},"path":"{path}","content":"{wanted.content}"}}'.encode() * 20
     return _object(path, kind, gzip.compress(text, wanted.level, mtime=0), folder)
+
+
+def _track(wanted: Wanted, folder: Path) -> EncodedObject:
+    """A triangle that is turned as the content has it."""
+    turned = float(sum(wanted.content.encode()))
+    track = {"schema": "parcferme/track/2", "scale": 1.0, "x": [0, 90, -90], "y": [0, 0, 90], "rotation_deg": turned}
+    return _object("track.json.gz", "track", gzip.compress(json.dumps(track).encode(), mtime=0), folder)
 
 
 def _table(wanted: Wanted, name: str, folder: Path) -> EncodedObject:
@@ -142,7 +159,7 @@ def _manifest(wanted: Wanted, objects: list[EncodedObject]) -> Manifest:
         drivers=(),
         total_laps=1,
         grade="A",
-        capabilities={"telemetry": True},
+        capabilities=wanted.capabilities,
         frames=ManifestFrames(RATES, CHUNK_MS, {}),
         samples=ManifestSamples(CHUNK_MS, None, {}),
         chunks={},

@@ -13,6 +13,7 @@ from publish.encode.joined import read_parts, short_hash
 from publish.encode.manifest import Manifest
 from publish.revisions.copies import Alias, planned_copies
 from publish.revisions.latest import Latest
+from publish.season.circuits import Circuits
 from publish.season.document import IndexedSession, Season, home_in, published_in
 from publish.season.index import RootIndex
 from publish.structs import decode_document
@@ -22,7 +23,7 @@ _NAMES = (
     r"index\.json",
     r"v1/seasons/[0-9]{4}\.json",
     r"v1/changes\.(json|atom)",
-    r"v1/(files|standings)/[0-9]{4}\.json",
+    r"v1/(files|standings|circuits)/[0-9]{4}\.json",
     r"v1/sessions/[0-9]+/latest\.json",
     r"v1/sessions/[0-9]+/[0-9a-f-]+/(manifest\.json|[a-z0-9_/]+(\.json\.gz|\.parquet))",
     r"v1/parquet/(?P<table>[a-z]+)/[0-9]{4}/(?P<session_key>[0-9]+)\.parquet",
@@ -66,6 +67,8 @@ class Watch:
             expect(season.index in self.store.objects, "link", f"index.json links {season.index}")
         for key in [key for key in self.store.objects if key.startswith("v1/seasons/")]:
             self._season(key, latest)
+        for key in [key for key in self.store.objects if key.startswith("v1/circuits/")]:
+            self._circuits(key, latest)
         self._copies(latest)
 
     def all_latest(self) -> list[Latest]:
@@ -82,6 +85,15 @@ class Watch:
                 known and (session.revision in (*known.revisions, *known.removed) or "-" not in session.revision),
                 "ahead",
                 f"{key} is at {session.revision}, which never was current of {session.session_key}",
+            )
+
+    def _circuits(self, key: str, latest: dict[int, Latest]) -> None:
+        for circuit in self._document(key, Circuits, lambda document: document.circuits, ()):
+            known = latest[circuit.session_key]
+            expect(
+                circuit.revision in (*known.revisions, *known.removed),
+                "never current",
+                f"{key} has {circuit.revision}, which never was current of {circuit.session_key}",
             )
 
     def _manifest(self, key: str, linked_by: str) -> None:

@@ -97,13 +97,14 @@ def test_marshal_sectors_are_yellow_until_they_are_clear(run_node):
         const flags = given.map((_, i) => Object.fromEntries(sectorFlags(given.slice(0, i + 1))));
         const marks = [3, 1, 2].map((number) => ({ number, distance_m: 10 * number }));
         const track = { marshal_sectors: marks, drs_zones_m: [[35, 5]] };
-        const marshals = new Marshals(track, [0, 10, 20, 30, 40]);
+        globalThis.Path2D = class { points = []; lineTo(x) { this.points.push(x); } };
+        const marshals = new Marshals(track, [0, 10, 20, 30, 40], { x: [0, 1, 2, 3, 4], y: [0, 0, 0, 0, 0] });
         console.log(JSON.stringify([flags, [...marshals.sectors], marshals.zones]));""",
         [{"scope": scope, "sector": sector, "flag": flag} for scope, sector, flag, _ in FLAGS],
     )
     assert seen[0] == [shown for *_, shown in FLAGS]
-    assert seen[1] == [[1, {"from": 1, "to": 2}], [2, {"from": 2, "to": 3}], [3, {"from": 3, "to": 1}]]
-    assert seen[2] == [{"from": 4, "to": 1}], "over the line"
+    assert seen[1] == [[1, {"points": [1, 2]}], [2, {"points": [2, 3]}], [3, {"points": [3, 4, 0, 1]}]]
+    assert seen[2] == [{"points": [4, 0, 1]}], "over the line"
 
 
 @needs_chromium

@@ -39,7 +39,10 @@ def test_an_upright_phone_has_a_slider_as_wide_as_itself(drive):
     seen = drive(
         BOX
         + """await open("#session=9472&t=66000");
-        return { seek: box("seek"), play: box("play"), rate: box("rate"), wide: wide() };""",
+        const buttons = () => page().querySelector(".tabbed > .zoom");
+        await until(() => buttons() && getComputedStyle(buttons()).position === "absolute", "what belongs to the map");
+        const zoom = Math.round(buttons().getBoundingClientRect().top);
+        return { seek: box("seek"), play: box("play"), rate: box("rate"), wide: wide(), map: box("map"), zoom };""",
         width=375,
         height=812,
     )
@@ -48,6 +51,7 @@ def test_an_upright_phone_has_a_slider_as_wide_as_itself(drive):
     assert seen["seek"][3] - seen["seek"][1] >= 32
     assert seen["play"][1] >= seen["seek"][3] - 2, "the buttons have a line of their own"
     assert seen["rate"][3] <= 812
+    assert seen["map"][3] <= seen["zoom"], "no button over a car"
 
 
 @pytest.mark.parametrize(("width", "height"), [(375, 812), (844, 390)])
