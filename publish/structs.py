@@ -12,6 +12,7 @@ meaning raises the number in the document's ``schema``.
 
 import gzip
 import re
+import threading
 import zlib
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar, dataclass_transform
@@ -94,6 +95,7 @@ def plain_values(document: object) -> Any:
     """
     plain = msgspec.to_builtins(document, builtin_types=(datetime,), enc_hook=_plain_time)
     try:
+        decoder_of(type(document))
         msgspec.convert(plain, type(document), builtin_types=(datetime,))
     except msgspec.ValidationError as error:
         raise PublicationError(
@@ -118,6 +120,22 @@ def encode_document(document: object) -> bytes:
         ) from error
 
 
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+_decoders_lock = threading.Lock()
+
+
+def decoder_of(kind: type[Kind]) -> msgspec.json.Decoder[Kind]:
+    """Return what decodes ``kind``, for any number of threads.
+
+    One thread at a time looks at a type for the first time: two that do crash the process (msgspec 0.22).
+    """
+    made = _decoders.get(kind)
+    if made is None:
+        with _decoders_lock:
+            made = _decoders.setdefault(kind, msgspec.json.Decoder(kind))
+    return made
+
+
 def decode_document(data: bytes, kind: type[Kind], where: str) -> Kind:
     """Return the document in ``data``, checked; ``kind`` is a struct or a type of plain values.
 
@@ -125,7 +143,7 @@ def decode_document(data: bytes, kind: type[Kind], where: str) -> Kind:
     """
     try:
         if (problem := _version_problem(data, kind)) is None:
-            return msgspec.json.decode(data, type=kind)
+            return decoder_of(kind).decode(data)
     except msgspec.ValidationError as error:
         raise PublicationError(f"{where} is not as its schema says: {error}. {_UPDATE_OR_REPAIR}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -150,7 +168,7 @@ def _version_problem(data: bytes, kind: Any) -> str | None:
     """Return what is wrong with the ``schema`` a document says it has, and what to do."""
     if not (isinstance(kind, type) and issubclass(kind, Document)):
         return None
-    said, wanted = msgspec.json.decode(data, type=_Head).schema, str(kind.__struct_config__.tag)
+    said, wanted = decoder_of(_Head).decode(data).schema, str(kind.__struct_config__.tag)
     if said == wanted:
         return None
     (name, _, version), (said_name, _, said_version) = wanted.rpartition("/"), said.rpartition("/")

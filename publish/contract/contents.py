@@ -16,7 +16,7 @@ from publish.encode.channels import CONTINUOUS, HELD
 from publish.encode.manifest import Manifest, ManifestObject
 from publish.encode.objects import EncodedRevision
 from publish.encode.samples import AT_STAMPS, HELD_AT_STAMPS, HELD_ON_CLOCK, KNOTS
-from publish.structs import decode_document, decode_packed
+from publish.structs import decode_document, decode_packed, decoder_of
 from transforms.columns import TABLES, published_schema
 from transforms.errors import PublicationError
 
@@ -136,7 +136,7 @@ def _parquet_problem(item: ManifestObject, data: bytes) -> str | None:
 
 def _rows_problem(item: ManifestObject, data: bytes) -> str | None:
     """Check a row file frame by frame: as a whole it would take gigabytes of memory."""
-    frame, rest = msgspec.json.Decoder(RowFrame), msgspec.json.Decoder(Rows)
+    frame, rest = decoder_of(RowFrame), decoder_of(Rows)
     frames = 0
     try:
         for part in _row_parts(data):

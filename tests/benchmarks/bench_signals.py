@@ -6,6 +6,7 @@ A practice session of the sample season, into an empty folder each time. Modules
 fork that sends itself the signal: as a step begins, or before or after the first write of a kind of key.
 """
 
+import faulthandler
 import os
 import resource
 import signal
@@ -93,6 +94,8 @@ def run(words: list[str], store: FileStore, prepare: Callable[[], None] = lambda
         with output_of(store).open("w") as output:
             os.dup2(output.fileno(), 1)
             os.dup2(output.fileno(), 2)
+        # Where it came to die says whether the fault is one of the fork: the parent has threads.
+        faulthandler.enable()
         prepare()
         os._exit(main(words))
     ended = 0

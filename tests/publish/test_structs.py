@@ -2,6 +2,8 @@
 
 import json
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -249,3 +251,26 @@ def test_times_of_a_class_of_their_own_are_written_like_plain_ones():
     at = datetime(2024, 3, 2, 15, 0, tzinfo=UTC)
     moment = Moment(2024, 3, 2, 15, 0, tzinfo=UTC)
     assert encode_document({"at": moment}) == encode_document({"at": at})
+
+
+def test_only_one_thread_at_a_time_looks_at_a_type_for_the_first_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = msgspec.defstruct("NeverDecodedBefore", [("name", str)])
+    begun, together, made = threading.Barrier(4), threading.Lock(), []
+
+    def decoder(wanted: type) -> msgspec.json.Decoder[Any]:
+        assert together.acquire(blocking=False)
+        made.append(real(wanted))
+        together.release()
+        return made[-1]
+
+    real = msgspec.json.Decoder
+    monkeypatch.setattr(msgspec.json, "Decoder", decoder)
+
+    def decode(_: int) -> Any:
+        begun.wait(60)
+        return decode_document(b'{"name":"x"}', kind, "here")
+
+    with ThreadPoolExecutor(4) as pool:
+        assert [one.name for one in pool.map(decode, range(4))] == ["x"] * 4
+    # One for the type, one at most for the head that says the version.
+    assert len(made) <= 2
