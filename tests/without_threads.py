@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
-from publish.stores import parallel, shared_documents
+from publish.stores import parallel, patience
 
 
 class _Row:
@@ -35,11 +35,11 @@ def without_threads() -> Iterator[None]:
 @contextmanager
 def threads_replaced(pool: Callable[[int], Any], as_completed: Callable[[Any], Iterator[Any]]) -> Iterator[None]:
     """Let ``in_parallel`` use these, and nobody wait between two attempts."""
-    before = parallel.ThreadPoolExecutor, parallel.as_completed, shared_documents.time
+    before = parallel.ThreadPoolExecutor, parallel.as_completed, patience.time
     parallel.ThreadPoolExecutor = pool  # type: ignore[assignment, misc]
     parallel.as_completed = as_completed  # type: ignore[assignment]
-    shared_documents.time = SimpleNamespace(sleep=lambda seconds: None)  # type: ignore[assignment]
+    patience.time = SimpleNamespace(sleep=lambda seconds: None)  # type: ignore[assignment]
     try:
         yield
     finally:
-        parallel.ThreadPoolExecutor, parallel.as_completed, shared_documents.time = before  # type: ignore[misc]
+        parallel.ThreadPoolExecutor, parallel.as_completed, patience.time = before  # type: ignore[misc]

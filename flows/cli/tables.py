@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from publish.contract.verify import Finding
+from publish.contract.findings import Finding
 from publish.revisions.diff import RevisionDiff
 from publish.revisions.prune import Removal
 from publish.site.prune import OldParts

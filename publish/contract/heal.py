@@ -19,7 +19,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from publish import keys
-from publish.contract.verify import read_latest_or_none
+from publish.contract.findings import read_latest_or_none
 from publish.encode.content import content_sha256
 from publish.encode.manifest import Manifest, ManifestObject, content_name, named, with_objects
 from publish.revisions.copies import remove_objects

@@ -7,55 +7,40 @@ also what is inside. Only current ones: columns may be added later, and a revisi
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from publish import keys
 from publish.contract.contents import object_problem
+from publish.contract.findings import (
+    ATTEMPTS,
+    HEAL,
+    Finding,
+    Tally,
+    header_problem,
+    read_into,
+    read_latest_or_none,
+    settle,
+)
+from publish.contract.seasons import check_catalog, check_circuits, check_files, check_season_tables
 from publish.encode.manifest import Manifest, ManifestObject
-from publish.headers import headers_for
 from publish.live.health import Health
 from publish.live.plan import PlanDocument
 from publish.live.runs import Runs
 from publish.revisions.copies import Alias, Copy, planned_copies
-from publish.revisions.latest import Latest, read_latest
-from publish.season.catalog import Catalog, catalog_problem
+from publish.revisions.latest import Latest
 from publish.season.changes import MAX_CHANGES, Changes, atom_feed
-from publish.season.circuits import Circuits, circuits_of, link_of, shown_sessions
-from publish.season.csv_copies import Tabled, csv_key, csv_of_nothing, csv_problem, with_csv, without_csv
 from publish.season.document import Season, published_in
-from publish.season.files import Files, SeasonTable, TableFile, as_listed, table_files
-from publish.season.index import RootIndex, agrees, read_season
-from publish.season.own_tables import own_behind
-from publish.season.standings import OfficialStandings
+from publish.season.files import table_files
+from publish.season.index import RootIndex, agrees
 from publish.season.static_files import Site
-from publish.season.tables import is_in_all_seasons, tables_behind
 from publish.stores.base import Store
 from publish.stores.parallel import WORKERS, OnProgress, in_parallel
-from publish.stores.shared_documents import read_document
-from publish.structs import Kind, decode_document
 from transforms.columns import OF_ALL_SEASONS, OF_SEASONS, OF_THE_SEASON
-from transforms.errors import PublicationError
 
 COPY_FOLDERS = ("v1/parquet/", "telemetry/")
 #: Objects read whole at once; the largest is some tens of megabytes.
 _DEEP_READERS = 4
-_ATTEMPTS = 3
-_HEAL = "`parcferme verify --heal` makes it anew"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is not as it should be. ``is_orphan``: nothing links it, so it harms nobody but costs room."""
-
-    key: str
-    problem: str
-    is_orphan: bool = False
-
-    @property
-    def kind(self) -> str:
-        """What it is, in a word: ``orphan`` or ``wrong``."""
-        return "orphan" if self.is_orphan else "wrong"
 
 
 @dataclass(frozen=True)
@@ -75,24 +60,6 @@ class Verification:
         return all(finding.is_orphan for finding in self.findings)
 
 
-@dataclass
-class _Tally:
-    """What has been seen of one session."""
-
-    latest: Latest | None = None
-    revisions: int = 0
-    objects: int = 0
-    bytes: int = 0
-    copies: set[str] = field(default_factory=set)
-    tables: tuple[TableFile, ...] = ()
-    has_copies_known: bool = False
-    findings: list[Finding] = field(default_factory=list)
-
-    def add(self, key: str, problem: str | None, *, is_orphan: bool = False) -> None:
-        if problem is not None:
-            self.findings.append(Finding(key, problem, is_orphan))
-
-
 def verify_store(store: Store, *, deep: bool = False, on_progress: OnProgress | None = None) -> Verification:
     """Check everything published in ``store``; raises only when the store cannot be talked to.
 
@@ -106,14 +73,15 @@ def verify_store(store: Store, *, deep: bool = False, on_progress: OnProgress | 
         if on_progress:
             on_progress(done, len(names))
     published = {tally.latest.session_key: tally.latest for tally in tallies if tally.latest}
-    around = _Tally()
+    around = Tally()
     _check_indexes(store, published, around)
     _check_site(store, around)
     _check_copy_folders(store, tallies, around)
-    _check_files(store, tallies, around)
-    _check_season_tables(store, published.values(), around)
-    _check_circuits(store, published.values(), around, deep=deep)
-    _check_catalog(store, around)
+    years = sorted({latest.year for latest in published.values()})
+    check_files(store, tallies, around)
+    check_season_tables(store, years, around)
+    check_circuits(store, years, around, deep=deep)
+    settle(partial(check_catalog, store), around)
     findings = [finding for tally in [*tallies, around] for finding in tally.findings]
     return Verification(
         deep=deep,
@@ -125,9 +93,9 @@ def verify_store(store: Store, *, deep: bool = False, on_progress: OnProgress | 
     )
 
 
-def _verify_session(store: Store, session_key: int, deep: bool) -> _Tally:
-    for _ in range(_ATTEMPTS):
-        tally = _Tally()
+def _verify_session(store: Store, session_key: int, deep: bool) -> Tally:
+    for _ in range(ATTEMPTS):
+        tally = Tally()
         stored = store.read(keys.latest(session_key))
         _check_session(store, session_key, tally, deep)
         again = store.read(keys.latest(session_key)) if tally.findings else stored
@@ -136,11 +104,11 @@ def _verify_session(store: Store, session_key: int, deep: bool) -> _Tally:
     return tally
 
 
-def _check_session(store: Store, session_key: int, tally: _Tally, deep: bool) -> None:
+def _check_session(store: Store, session_key: int, tally: Tally, deep: bool) -> None:
     folder = keys.session_folder(session_key)
     sizes = {row.key: row.bytes for row in store.list(folder)}
     key = keys.latest(session_key)
-    latest = _read(store, key, Latest, tally) if key in sizes else None
+    latest = read_into(store, key, Latest, tally) if key in sizes else None
     if latest is None and key in sizes:
         return  # what belongs to the session and what is an orphan cannot be said
     tally.latest, tally.has_copies_known = latest, latest is None
@@ -155,7 +123,7 @@ def _check_session(store: Store, session_key: int, tally: _Tally, deep: bool) ->
     _add_orphans(folder, sizes, {key, *(keys.revision_folder(session_key, revision) for revision in revisions)}, tally)
 
 
-def _add_orphans(folder: str, sizes: Mapping[str, int], known: Iterable[str], tally: _Tally) -> None:
+def _add_orphans(folder: str, sizes: Mapping[str, int], known: Iterable[str], tally: Tally) -> None:
     left = {key: size for key, size in sizes.items() if not key.startswith(tuple(known))}
     groups: dict[str, list[int]] = {}
     for key, size in left.items():
@@ -166,11 +134,11 @@ def _add_orphans(folder: str, sizes: Mapping[str, int], known: Iterable[str], ta
 
 
 def _check_revision(
-    store: Store, session_key: int, revision: str, sizes: Mapping[str, int], tally: _Tally, deep: bool, is_current: bool
+    store: Store, session_key: int, revision: str, sizes: Mapping[str, int], tally: Tally, deep: bool, is_current: bool
 ) -> Manifest | None:
     folder = keys.revision_folder(session_key, revision)
     tally.revisions += 1
-    manifest = _read(store, keys.manifest(session_key, revision), Manifest, tally)
+    manifest = read_into(store, keys.manifest(session_key, revision), Manifest, tally)
     if manifest is None:
         return None
     if (manifest.session_key, manifest.revision) != (session_key, revision):
@@ -186,7 +154,7 @@ def _check_revision(
             return "it is in the manifest and not there"
         if sizes[key] != item.bytes:
             return f"it has {sizes[key]} bytes, the manifest says {item.bytes}"
-        return _header_problem(store, key, item.sha256) or (
+        return header_problem(store, key, item.sha256) or (
             _deep_problem(store, key, item, session_key, is_current) if deep else None
         )
 
@@ -201,32 +169,6 @@ def _check_revision(
     return manifest
 
 
-def _header_problem(store: Store, key: str, sha256: str | None) -> str | None:
-    """Compare an object's headers and recorded hash; a folder keeps neither, its server makes them from the name.
-
-    ``sha256`` may be the beginning of it alone.
-    """
-    if store.uri.startswith("file:"):
-        return None
-    info = store.head(key)
-    if info is None:
-        return "it is not there"
-    if info.headers != (expected := headers_for(key)):
-        wrong = [
-            f"{name} is {found!r} and should be {right!r}"
-            for name, found, right in (
-                ("Content-Type", info.headers.content_type, expected.content_type),
-                ("Cache-Control", info.headers.cache_control, expected.cache_control),
-                ("Content-Encoding", info.headers.content_encoding, expected.content_encoding),
-            )
-            if found != right
-        ]
-        return "; ".join(wrong)
-    if sha256 is not None and not (info.sha256 or "").startswith(sha256):
-        return f"its recorded SHA-256 is {info.sha256}, the manifest says {sha256}"
-    return None
-
-
 def _deep_problem(store: Store, key: str, item: ManifestObject, session_key: int, is_current: bool) -> str | None:
     stored = store.read(key)
     if stored is None:
@@ -237,7 +179,7 @@ def _deep_problem(store: Store, key: str, item: ManifestObject, session_key: int
     return object_problem(item, session_key, stored.data) if is_current else None
 
 
-def _check_copies(store: Store, tally: _Tally, latest: Latest, manifest: Manifest) -> None:
+def _check_copies(store: Store, tally: Tally, latest: Latest, manifest: Manifest) -> None:
     copies = planned_copies(manifest, Alias(latest.year, latest.round, latest.session))
 
     def check(copy: Copy) -> str | None:
@@ -246,7 +188,7 @@ def _check_copies(store: Store, tally: _Tally, latest: Latest, manifest: Manifes
             return f"the copy of {copy.source} is not there"
         if info.sha256 != copy.sha256:
             return f"it is not a copy of {copy.source}"
-        return _header_problem(store, copy.target, copy.sha256)
+        return header_problem(store, copy.target, copy.sha256)
 
     for copy, problem in zip(copies, in_parallel(check, copies), strict=True):
         tally.add(copy.target, problem)
@@ -254,7 +196,7 @@ def _check_copies(store: Store, tally: _Tally, latest: Latest, manifest: Manifes
     tally.objects += len(copies)
 
 
-def _check_copy_folders(store: Store, tallies: list[_Tally], around: _Tally) -> None:
+def _check_copy_folders(store: Store, tallies: list[Tally], around: Tally) -> None:
     """Find copies of what is not current: a glob would count a session twice, or one that is none."""
     if not all(tally.has_copies_known for tally in tallies):
         return  # whose they are cannot be said; what keeps it from being said is told already
@@ -268,183 +210,43 @@ def _check_copy_folders(store: Store, tallies: list[_Tally], around: _Tally) -> 
                 around.add(row.key, "it is a copy of nothing that is current")
 
 
-def _check_files(store: Store, tallies: list[_Tally], around: _Tally) -> None:
-    """Hold the list of each season's table files against what is current."""
-    current: dict[int, dict[int, tuple[TableFile, ...]]] = {}
-    for tally in tallies:
-        if tally.latest:
-            current.setdefault(tally.latest.year, {})[tally.latest.session_key] = tally.tables
-    for year, sessions in sorted(current.items()):
-        for _ in range(_ATTEMPTS):
-            tally = _Tally()
-            document = _read(store, keys.table_files(year), Files, tally)
-            listed: dict[int, list[TableFile]] = {}
-            for file in document.files if document else ():
-                listed.setdefault(file.session_key, []).append(file)
-            for session_key in sorted(listed.keys() | sessions.keys()) if document else ():
-                if tuple(map(as_listed, listed.get(session_key, ()))) != sessions.get(session_key, ()):
-                    # It may have been published anew since it was looked at.
-                    sessions[session_key] = _current_tables(store, session_key)
-                    key = keys.table_files(year)
-                    tally.add(key, f"it does not list the tables of session {session_key} that are current. {_HEAL}")
-            if not tally.findings:
-                break
-        around.objects += tally.objects
-        around.bytes += tally.bytes
-        around.findings += tally.findings
-
-
-def _check_season_tables(store: Store, published: Iterable[Latest], around: _Tally) -> None:
-    """Hold the tables of each season, and those of all seasons, against the list of files they are made of."""
-    for year in sorted({latest.year for latest in published}):
-        for _ in range(_ATTEMPTS):
-            tally = _Tally()
-            key = keys.table_files(year)
-            files = _read(store, key, Files, _Tally())
-            for table in tables_behind(files) if files else ():
-                tally.add(key, f"the season's table {table} is not made of what it lists. {_HEAL}")
-            season = _read(store, keys.season(year), Season, _Tally())
-            official_key = keys.official_standings(year)
-            official = _read(store, official_key, OfficialStandings, tally) if store.head(official_key) else None
-            for table in own_behind(season, files, official) if files and season else ():
-                tally.add(key, f"the season's table {table} is not made of index, results and standings. {_HEAL}")
-            made = files.season_tables if files else ()
-            problems = in_parallel(partial(_season_problem, store, year), made)
-            for one, problem in zip(made, problems, strict=True):
-                tally.objects += 1
-                tally.bytes += one.bytes
-                tally.add(one.url, problem)
-            _check_csv(store, year, files, tally)
-            if not tally.findings:
-                break
-        around.objects += tally.objects
-        around.bytes += tally.bytes
-        around.findings += tally.findings
-
-
-def _check_circuits(store: Store, published: Iterable[Latest], around: _Tally, *, deep: bool) -> None:
-    """Hold each season's circuits against its index, with ``deep`` also against the outlines they are made of."""
-    for year in sorted({latest.year for latest in published}):
-        key = keys.circuits(year)
-        for _ in range(_ATTEMPTS):
-            tally = _Tally()
-            if shown_sessions(read_season(store, year)) or store.head(key) is not None:
-                found = _read(store, key, Circuits, tally)
-                if found is not None and found.circuits != circuits_of(store, year, None if deep else found):
-                    tally.add(key, f"it does not have the circuits of the season's index. {_HEAL}")
-                root = read_document(store, keys.INDEX, RootIndex)
-                if root is not None and not link_of(year).items() <= root.links.items():
-                    tally.add(keys.INDEX, f"it does not link {key}. {_HEAL}")
-            if not tally.findings:
-                break
-        around.objects += tally.objects
-        around.bytes += tally.bytes
-        around.findings += tally.findings
-
-
-def _check_catalog(store: Store, around: _Tally) -> None:
-    """Hold the catalog for DuckDB, where there is one, against the season's tables."""
-    for _ in range(_ATTEMPTS):
-        tally = _Tally()
-        catalog = _read(store, keys.CATALOG, Catalog, tally) if store.head(keys.CATALOG) else None
-        problem = None if catalog is None else catalog_problem(store, catalog)
-        tally.add(keys.CATALOG, problem and f"{problem}. {_HEAL}")
-        if not tally.findings:
-            break
-    around.objects += tally.objects
-    around.bytes += tally.bytes
-    around.findings += tally.findings
-
-
-def _check_csv(store: Store, year: int, files: Files | None, tally: _Tally) -> None:
-    """Hold every small table as CSV against the list of files."""
-    for file in without_csv(files) if files else ():
-        tally.add(csv_key(year, file), f"{keys.table_files(year)} does not say that it is there. {_HEAL}")
-    made = [file for file in with_csv(files) if file.csv_sha256] if files else []
-
-    def check(file: Tabled) -> tuple[int, str | None]:
-        problem = csv_problem(store, year, file)
-        if problem:
-            return 0, f"{problem}. {_HEAL}"
-        info = store.head(csv_key(year, file))
-        return info.bytes if info else 0, _header_problem(store, csv_key(year, file), file.csv_sha256 or "")
-
-    for file, (size, problem) in zip(made, in_parallel(check, made), strict=True):
-        tally.objects += 1
-        tally.bytes += size
-        tally.add(csv_key(year, file), problem)
-    for key in csv_of_nothing(store, files, year):
-        tally.add(key, f"it is of no table that is listed. {_HEAL}")
-
-
-def _season_problem(store: Store, year: int, made: SeasonTable) -> str | None:
-    info = store.head(made.url)
-    if info is None:
-        return f"{keys.table_files(year)} lists it, and it is not there. {_HEAL}"
-    if info.sha256 != made.sha256:
-        return f"its SHA-256 is {info.sha256}, {keys.table_files(year)} says {made.sha256}. {_HEAL}"
-    if not is_in_all_seasons(store, year, made):
-        return f"{keys.all_seasons_table(made.table)} does not have its rows. {_HEAL}"
-    return _header_problem(store, made.url, made.sha256)
-
-
-def _current_tables(store: Store, session_key: int) -> tuple[TableFile, ...]:
-    latest = read_latest_or_none(store, session_key)
-    try:
-        manifest = None if latest is None else read_document(store, latest.manifest_key, Manifest)
-    except PublicationError:
-        return ()
-    return () if latest is None or manifest is None else table_files(latest, manifest)
-
-
-def _check_indexes(store: Store, published: Mapping[int, Latest], around: _Tally) -> None:
-    root = _read(store, keys.INDEX, RootIndex, around) if store.head(keys.INDEX) or published else None
+def _check_indexes(store: Store, published: Mapping[int, Latest], around: Tally) -> None:
+    root = read_into(store, keys.INDEX, RootIndex, around) if store.head(keys.INDEX) or published else None
     linked = {season.year for season in root.seasons} if root else set()
     for key in _links_of(root) if root else ():
         if store.head(key) is None:
             around.add(keys.INDEX, f"it links {key}, which is not there")
     for kind, key in ((Health, keys.HEALTH), (Runs, keys.RUNS), (PlanDocument, keys.PLAN)):
         if store.head(key) is not None:
-            _read(store, key, kind, around)
-    _check_feeds(store, published, around)
+            read_into(store, key, kind, around)
+    settle(partial(_check_feeds, store, published), around)
     years = set(linked) | {latest.year for latest in published.values()}
     for year in sorted(years):
         if root is not None and year not in linked:
             around.add(keys.INDEX, f"it does not link the season {year}")
-        for _ in range(_ATTEMPTS):
-            tally = _Tally()
-            _check_season(store, year, published, tally)
-            if not tally.findings:
-                break
-        around.findings += tally.findings
+        settle(partial(_check_season, store, year, published), around)
 
 
-def _check_feeds(store: Store, published: Mapping[int, Latest], around: _Tally) -> None:
+def _check_feeds(store: Store, published: Mapping[int, Latest], tally: Tally) -> None:
     """Hold the change feed against what is current: of a session that is newer than its oldest entry it tells."""
-    for _ in range(_ATTEMPTS):
-        tally = _Tally()
-        document = _read(store, keys.CHANGES, Changes, tally) if published else None
-        atom = store.read(keys.CHANGES_ATOM)
-        if document is not None and (atom is None or atom.data != atom_feed(document.changes)):
-            tally.add(keys.CHANGES_ATOM, f"it does not say what {keys.CHANGES} says. {_HEAL}")
-        if document is not None:
-            told = {(change.session_key, change.revision) for change in document.changes}
-            is_full = len(document.changes) == MAX_CHANGES
-            oldest = document.changes[-1].published_at if document.changes else None
-            for latest in published.values():
-                is_older = is_full and oldest is not None and latest.history[0].published_at <= oldest
-                if (latest.session_key, latest.revision) not in told and not is_older:
-                    tally.add(keys.CHANGES, f"it does not tell of {latest.event} {latest.session}. {_HEAL}")
-        if not tally.findings:
-            break
-    around.objects += tally.objects
-    around.bytes += tally.bytes
-    around.findings += tally.findings
+    document = read_into(store, keys.CHANGES, Changes, tally) if published else None
+    if document is None:
+        return
+    atom = store.read(keys.CHANGES_ATOM)
+    if atom is None or atom.data != atom_feed(document.changes):
+        tally.add(keys.CHANGES_ATOM, f"it does not say what {keys.CHANGES} says. {HEAL}")
+    told = {(change.session_key, change.revision) for change in document.changes}
+    is_full = len(document.changes) == MAX_CHANGES
+    oldest = document.changes[-1].published_at if document.changes else None
+    for latest in published.values():
+        is_older = is_full and oldest is not None and latest.history[0].published_at <= oldest
+        if (latest.session_key, latest.revision) not in told and not is_older:
+            tally.add(keys.CHANGES, f"it does not tell of {latest.event} {latest.session}. {HEAL}")
 
 
-def _check_site(store: Store, around: _Tally) -> None:
+def _check_site(store: Store, around: Tally) -> None:
     """Hold pages, what they load and schemas against the document that lists them."""
-    site = _read(store, keys.SITE, Site, around) if store.head(keys.SITE) is not None else None
+    site = read_into(store, keys.SITE, Site, around) if store.head(keys.SITE) is not None else None
     files = dict(site.files) if site else {}
 
     def check(key: str) -> tuple[int, str | None]:
@@ -453,7 +255,7 @@ def _check_site(store: Store, around: _Tally) -> None:
             return 0, f"{keys.SITE} lists it, and it is not there"
         if info.sha256 != files[key]:
             return info.bytes, f"its SHA-256 is {info.sha256}, {keys.SITE} says {files[key]}"
-        return info.bytes, _header_problem(store, key, files[key])
+        return info.bytes, header_problem(store, key, files[key])
 
     for key, (size, problem) in zip(files, in_parallel(check, list(files)), strict=True):
         around.objects += 1
@@ -468,9 +270,9 @@ def _links_of(root: RootIndex) -> list[str]:
     return links
 
 
-def _check_season(store: Store, year: int, published: Mapping[int, Latest], tally: _Tally) -> None:
+def _check_season(store: Store, year: int, published: Mapping[int, Latest], tally: Tally) -> None:
     key = keys.season(year)
-    season = _read(store, key, Season, tally)
+    season = read_into(store, key, Season, tally)
     if season is None:
         return
     listed: set[int] = set()
@@ -488,30 +290,6 @@ def _check_season(store: Store, year: int, published: Mapping[int, Latest], tall
     for session_key, latest in published.items():
         if latest.year == year and session_key not in listed:
             tally.add(key, f"session {session_key} ({latest.event} {latest.session}) is published and not listed")
-
-
-def read_latest_or_none(store: Store, session_key: int) -> Latest | None:
-    """Return what is current of a session; None also where the document cannot be understood."""
-    try:
-        return read_latest(store, session_key)
-    except PublicationError:
-        return None
-
-
-def _read(store: Store, key: str, kind: type[Kind], tally: _Tally) -> Kind | None:
-    """Return the document at ``key`` if it is there and as its schema says; else the tally says what is wrong."""
-    stored = store.read(key)
-    if stored is None:
-        tally.add(key, "it is not there")
-        return None
-    tally.objects += 1
-    tally.bytes += len(stored.data)
-    tally.add(key, _header_problem(store, key, None))
-    try:
-        return decode_document(stored.data, kind, "it")
-    except PublicationError as error:
-        tally.add(key, str(error))
-        return None
 
 
 def verdict_of(found: Verification, uri: str) -> str:

@@ -1,10 +1,9 @@
 """JSON documents that several publishers share: read, change, write back, without ever losing somebody's change."""
 
-import random
-import time
 from collections.abc import Callable
 
 from publish.stores.base import Conflict, Store
+from publish.stores.patience import pause_for_others
 from publish.structs import Kind, decode_document, encode_document
 from transforms.errors import PublicationError
 
@@ -47,8 +46,7 @@ def update_document(
         try:
             store.write(key, data, if_match=stored.etag if stored else None, if_none_match=stored is None)
         except Conflict:
-            # Random pauses keep many publishers from meeting again at every attempt.
-            time.sleep(random.uniform(0, min(_LONGEST_PAUSE_S, 0.005 * 1.3**attempt)))
+            pause_for_others(attempt, _LONGEST_PAUSE_S)
         else:
             return True
     raise PublicationError(
