@@ -1,5 +1,6 @@
 """The upstream's double as the upstream of this process: fixtures, and what a process that has just started knows."""
 
+from collections import deque
 from collections.abc import Iterator
 
 import pytest
@@ -43,9 +44,14 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let FastF1 and the sign-in know what they know in a process that has just started."""
+    """Let FastF1 and the sign-in know what they know in a process that has just started: no token, no call made."""
     from fastf1.internals.f1account import token_manager
+    from fastf1.req import _CallsPerIntervalLimitRaise, _SessionWithRateLimiting
 
+    for limiters in _SessionWithRateLimiting._RATE_LIMITS.values():
+        for limiter in limiters:
+            if isinstance(limiter, _CallsPerIntervalLimitRaise):
+                monkeypatch.setattr(limiter, "_timestamps", deque(maxlen=limiter._timestamps.maxlen))
     monkeypatch.setattr(token_manager, "_token", None)
     monkeypatch.setattr(client_module._process, "sign_in", None)
 
