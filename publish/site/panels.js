@@ -20,7 +20,7 @@ const LACKING = {
 };
 
 /**
- * Show the weather of the moment.
+ * Show the weather of the moment; the panel goes where the session has none.
  *
  * @param {WeatherRow[] | undefined} rows of the weather document
  * @param {number} timeMs the moment
@@ -37,7 +37,8 @@ export function showWeather(rows, timeMs, available) {
         ["Pressure", measured(row.pressure_mbar, "mbar")],
         ["Rain", row.rainfall === null ? "–" : row.rainfall ? "yes" : "no"],
       ]
-    : [["", available ? "Not known yet." : "No weather data."]];
+    : [["", "Not known yet."]];
+  byId("weather-panel").hidden = !available;
   replaceIfNew(byId("weather"), JSON.stringify(pairs), () =>
     pairs.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))),
   );

@@ -170,11 +170,15 @@ class Installation:
         return response.json() if response.content else None
 
     def answer(self, method: str, path: str, body: Any = None) -> httpx.Response:
-        """Ask again while the server's database is busy, as Prefect's own client does."""
+        """Ask again while the server's database is busy, as Prefect's own client does, and whatever its fault if asking
+        changes nothing.
+        """
+        only_asks = method == "GET" or path.endswith("/filter")
 
         def answered() -> httpx.Response | None:
             response = self.api.request(method, path, json=body)
-            return None if response.status_code == httpx.codes.SERVICE_UNAVAILABLE else response
+            is_busy = response.status_code == httpx.codes.SERVICE_UNAVAILABLE
+            return None if is_busy or (only_asks and response.is_server_error) else response
 
         return wait_until(answered, f"the server has time for {path}")
 

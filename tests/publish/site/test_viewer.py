@@ -188,7 +188,7 @@ def test_a_session_without_telemetry_says_so(drive):
         """await open("#session=9468&t=60000&car=1");
         await until(() => data().complete, "the quality report");
         return { map: $("map").hidden, words: $("map-missing").textContent, quality: $("quality").textContent,
-                 weather: $("weather").textContent, car: $("car-panel").textContent, rows: rows(),
+                 weather: $("weather-panel").hidden, car: $("car-panel").textContent, rows: rows(),
                  head: [...page().querySelectorAll("thead th:not([hidden])")].map((h) => h.textContent.trim()),
                  grade: $("grade").textContent };"""
     )
@@ -196,6 +196,7 @@ def test_a_session_without_telemetry_says_so(drive):
     assert "no telemetry" in seen["words"]
     assert "timing without telemetry" in seen["quality"]
     assert seen["grade"] == "D"
+    assert seen["weather"], "a panel of weather without any"
     assert "No telemetry" in seen["car"]
     assert "Best" in seen["head"]
     assert len(seen["rows"]) == 3
