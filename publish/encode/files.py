@@ -194,7 +194,7 @@ class BoundedPool:
     later ``submit``, by ``wait`` or on leaving the ``with`` block.
     """
 
-    def __init__(self, workers: int = WORKERS, pending: int = 6) -> None:
+    def __init__(self, workers: int = WORKERS, pending: int = 10) -> None:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="encode")
         self._jobs: deque[Future[Any]] = deque()
         self._pending = pending

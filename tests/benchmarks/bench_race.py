@@ -96,12 +96,20 @@ class Costs:
         self.peak_mb[name] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def measure(name: str, load: Callable[[Costs], Any]) -> Costs:
-    """Do everything with what ``load`` returns, in this process."""
+@dataclass(frozen=True)
+class Input:
+    """Where a recording comes from. ``inflate``: processor seconds of nothing but inflating its telemetry, if any."""
+
+    load: Callable[[], Any]
+    inflate: Callable[[], float] | None = None
+
+
+def measure(name: str, source: Input) -> Costs:
+    """Do everything with what comes from ``source``, in this process."""
     costs = Costs(name)
     with tempfile.TemporaryDirectory() as folder:
         with costs.stage("load"):
-            recordings = [load(costs)]
+            recordings = [source.load()]
         identity, circuit = recordings[0].identity, recordings[0].circuit
         release_memory()
         # Who computes has the only reference, as in a run.
@@ -122,6 +130,9 @@ def measure(name: str, load: Callable[[Costs], Any]) -> Costs:
         for item in made.objects:
             costs.bytes_of[item.kind] = costs.bytes_of.get(item.kind, 0) + item.bytes
         costs.bytes_of["manifest"] = len(made.manifest)
+        # Afterwards: it would add to the peak.
+        if source.inflate is not None:
+            costs.floor_s["inflate the input"] = source.inflate()
         costs.floor_s["compress the output"] = compressing_s([item.file for item in made.objects if item.file])
     return costs
 
@@ -139,28 +150,28 @@ def compressing_s(files: list[Path]) -> float:
     return spent
 
 
-def from_cache(cache: Path, name: str) -> Callable[[Costs], Any]:
-    """Load ``year/round/code`` as a run does, and time what inflating its telemetry takes alone."""
+def from_cache(cache: Path, name: str) -> Input:
+    """Load ``year/round/code`` as a run does."""
     year, number, code = name.split("/")
     client = Client(cache, offline=True)
     now = SAMPLE_NOW_UTC if int(year) == SAMPLE_YEAR else datetime.now(UTC)
     ref = resolve(read_schedule(client, int(year), now), int(year), int(number), code).ref
 
-    def load(costs: Costs) -> Any:
+    def inflate() -> float:
         urls = list(stream_urls(locate(client, ref), ["car_data", "position_data"]).values())
+        bodies = client.read_bodies(urls)
         began = time.process_time()
-        for body in client.read_bodies(urls).values():
+        for body in bodies.values():
             for line in body.splitlines():
                 with suppress(ValueError, zlib.error):  # the sample season has what cannot be decoded, too
                     zlib.decompress(base64.b64decode(line.partition(b'"')[2].rstrip(b'"')), -zlib.MAX_WBITS)
-        costs.floor_s["inflate the input"] = time.process_time() - began
-        return load_recording(client, ref)
+        return time.process_time() - began
 
-    return load
+    return Input(lambda: load_recording(client, ref), inflate)
 
 
-def from_pickle(path: Path) -> Callable[[Costs], Any]:
-    return lambda _: pickle.loads(path.read_bytes())
+def from_pickle(path: Path) -> Input:
+    return Input(lambda: pickle.loads(path.read_bytes()))
 
 
 def in_process_of_its_own(*arguments: str) -> Costs:
@@ -204,7 +215,7 @@ def print_season(race: Costs, other: Costs, gb_month: float, thousand_puts: floa
 
 
 def print_scaling(cache: Path) -> None:
-    recording = from_cache(cache, SAMPLE[0])(Costs(""))
+    recording = from_cache(cache, SAMPLE[0]).load()
     minutes = 11.0  # of the sample season's first race, from start to flag
     say("\nmade-up races: minutes, cars, processor seconds of transform and encode, MB at most, MB published")
     with tempfile.TemporaryDirectory() as folder:
@@ -240,8 +251,8 @@ def main() -> None:
     given = parser.parse_args()
     logging.disable(logging.CRITICAL)
     if given.one or given.pickle:
-        load = from_pickle(given.pickle) if given.pickle else from_cache(given.cache, given.one)
-        say(json.dumps(vars(measure(given.one or "made up", load))))
+        source = from_pickle(given.pickle) if given.pickle else from_cache(given.cache, given.one)
+        say(json.dumps(vars(measure(given.one or "made up", source))))
         return
     made_up = bool(given.sessions) and all(name.startswith(f"{SAMPLE_YEAR}/") for name in given.sessions)
     has_recorded = RESTORE.is_file() and not made_up
