@@ -6,6 +6,19 @@ from contextlib import suppress
 
 import pyarrow as pa
 
+#: glibc's number of the setting (malloc.h).
+_M_ARENA_MAX = -8
+
+
+def share_one_heap() -> None:
+    """Let threads begun from now on allocate where the others do, where the C library is glibc.
+
+    It would give each a heap of its own, and keep there what they free (measured: 640 MB instead of 550 MB for a race,
+    in the same time). Repeating it changes nothing.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+
 
 def release_memory() -> None:
     """Return freed memory to the operating system, where the C library and Arrow know how. Takes milliseconds.

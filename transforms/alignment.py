@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.samples import CleanCar, CleanPositions
+from transforms.side_by_side import for_each
 
 Floats = NDArray[np.float64]
 
@@ -136,7 +137,8 @@ def align(
             n: replace(p, x_m=p.x_m * scale, y_m=p.y_m * scale, z_m=p.z_m * scale) for n, p in positions.items()
         }
     both = sorted(cars.keys() & positions.keys())
-    offsets = [o for n in both if (o := clock_offset_ms(cars[n], positions[n])) is not None]
+    measured = for_each(lambda number: clock_offset_ms(cars[number], positions[number]), both)
+    offsets = [offset for offset in measured if offset is not None]
     if not offsets:
         return cars, positions, Alignment(None, None, False, scale)
     offset = float(np.median(offsets))

@@ -16,6 +16,7 @@ from transforms.path import velocities
 from transforms.recording import Recording
 from transforms.running import Cleaned, Running, grid_slots, last_lap, official_places, pit_lane_starters, start_ms_of
 from transforms.samples import CleanCar
+from transforms.side_by_side import for_each
 from transforms.timing import CarTiming
 
 Ticks = NDArray[np.int64]
@@ -32,14 +33,14 @@ def assemble(recording: Recording, cleaned: Cleaned, running: Running, clock: Cl
         state, positions, gaps = _race_order(recording, cleaned, running, clock, ticks_ms, numbers)
     else:
         state, positions, gaps = _other_order(recording, cleaned, ticks_ms, numbers)
-    cars = {}
     laps = _laps_by_car(recording.laps)
-    for row, car in enumerate(numbers):
+
+    def on_clock(row: int) -> CarFrames:
+        car = numbers[row]
         lap = _lap_numbers(recording, cleaned.timing.get(car), running, car, ticks_ms)
         tyre, age, stint = _tyres(laps.get(car, []), tyres, ticks_ms, fitted_before=recording.identity.is_race_like)
-        channels = _channels(cleaned, car, ticks_ms)
-        cars[car] = CarFrames(
-            **channels,
+        return CarFrames(
+            **_channels(cleaned, car, ticks_ms),
             lap_distance_m=_lap_distance(cleaned, running, car, lap, state[row], ticks_ms),
             gap_s=gaps[0][row],
             interval_s=gaps[1][row],
@@ -51,6 +52,8 @@ def assemble(recording: Recording, cleaned: Cleaned, running: Running, clock: Cl
             stint=stint,
             state=state[row],
         )
+
+    cars = dict(zip(numbers, for_each(on_clock, range(len(numbers))), strict=True))
     statuses = tuple(dict.fromkeys(s for s in recording.track_status["status"].to_pylist() if s))
     return Frames(
         clock=clock,

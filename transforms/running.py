@@ -22,6 +22,7 @@ from transforms.progress import (
 )
 from transforms.recording import Recording
 from transforms.samples import CleanCar, CleanPositions, Findings
+from transforms.side_by_side import for_each
 from transforms.timing import CarTiming, Ending, Span, race_endings
 from transforms.track import Track
 
@@ -113,17 +114,20 @@ def make_running(recording: Recording, cleaned: Cleaned, clock: Clock) -> Runnin
     grid = grid_slots(recording)
     shares = sector_shares(cleaned.timing)
     length_m = cleaned.track.length_m if cleaned.track is not None else None
-    anchors, progress, offsets = {}, {}, {}
-    for car in numbers:
-        own = cleaned.timing.get(car)
-        anchors[car] = (
-            race_anchors(own, start_ms, grid_laps(grid[car], length_m)) if race_like else crossing_anchors(own)
-        )
-        made = None
-        if cleaned.track is not None:
-            made = from_telemetry(anchors[car], cleaned.cars.get(car), cleaned.positions.get(car), cleaned.track)
+    anchors = {
+        car: race_anchors(own, start_ms, grid_laps(grid[car], length_m)) if race_like else crossing_anchors(own)
+        for car, own in ((car, cleaned.timing.get(car)) for car in numbers)
+    }
+
+    def by_telemetry(car: str) -> tuple[Progress, NDArray[np.float64]] | None:
+        if cleaned.track is None:
+            return None
+        return from_telemetry(anchors[car], cleaned.cars.get(car), cleaned.positions.get(car), cleaned.track)
+
+    progress, offsets = {}, {}
+    for car, made in zip(numbers, for_each(by_telemetry, numbers), strict=True):
         if made is None:
-            progress[car] = from_timing(anchors[car], own, shares)
+            progress[car] = from_timing(anchors[car], cleaned.timing.get(car), shares)
         else:
             progress[car], offsets[car] = made
     if not race_like:

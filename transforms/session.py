@@ -22,6 +22,7 @@ from transforms.replay import Replay, make_replay
 from transforms.rows import make_rows
 from transforms.running import Cleaned, Sent, make_running
 from transforms.samples import CleanCar, CleanPositions, Findings, clean_car, clean_positions, together
+from transforms.side_by_side import for_each
 from transforms.strays import without_strays
 from transforms.tables import published_tables
 from transforms.timed import classification_notes, without_impossible_times
@@ -66,17 +67,7 @@ def clean(recording: Recording) -> tuple[Recording, Cleaned, tuple[Note, ...]]:
 
     The recording is returned with its laps numbered as they were driven and none after the flag, with what was found.
     """
-    cars: dict[str, CleanCar] = {}
-    positions: dict[str, CleanPositions] = {}
-    findings: dict[str, Findings] = {d.number: {} for d in recording.drivers}
-    for car in findings:
-        if car in recording.cars:
-            cars[car], findings[car] = clean_car(recording.cars[car])
-        if car in recording.positions:
-            feed, found = clean_positions(recording.positions[car], cars.get(car))
-            findings[car] = together(findings[car], found)
-            if len(feed.time_ms):
-                positions[car] = feed
+    cars, positions, findings = _clean_samples(recording)
     cars, positions, alignment = align(cars, positions)
     timing = read_timing(recording.laps)
     track = _track_of(positions, timing)
@@ -101,6 +92,30 @@ def clean(recording: Recording) -> tuple[Recording, Cleaned, tuple[Note, ...]]:
         counted,
         Cleaned(cars, positions, finish.timing, track, alignment, findings, extent, finish, sent),
         (*notes, *extra),
+    )
+
+
+def _clean_samples(
+    recording: Recording,
+) -> tuple[dict[str, CleanCar], dict[str, CleanPositions], dict[str, Findings]]:
+    """Clean both feeds of every driver's car; cars without samples are left out, but for what was found."""
+
+    def cleaned(car: str) -> tuple[CleanCar | None, CleanPositions | None, Findings]:
+        data, places = None, None
+        findings: Findings = {}
+        if car in recording.cars:
+            data, findings = clean_car(recording.cars[car])
+        if car in recording.positions:
+            places, found = clean_positions(recording.positions[car], data)
+            findings = together(findings, found)
+        return data, places, findings
+
+    numbers = [driver.number for driver in recording.drivers]
+    by_car = dict(zip(numbers, for_each(cleaned, numbers), strict=True))
+    return (
+        {car: data for car, (data, _, _) in by_car.items() if data is not None},
+        {car: places for car, (_, places, _) in by_car.items() if places is not None and len(places.time_ms)},
+        {car: findings for car, (_, _, findings) in by_car.items()},
     )
 
 

@@ -18,6 +18,7 @@ from transforms.frames import Clock, Frames
 from transforms.parts import Part
 from transforms.recording import Driver, Recording
 from transforms.running import Cleaned, Running
+from transforms.side_by_side import for_each
 from transforms.timing import CarTiming
 
 #: Steps of a metre of a place on the lap between two ticks, and of a lap: finer than any place is known.
@@ -72,11 +73,13 @@ def published_tables(
     on_clock = {table.name: recorded_table(table, recording, frames.clock) for table in columns.RECORDED}
     work = Work(recording, cleaned, running, frames, parts, judged, grade, on_clock)
     recorded = {name: on_clock[name] for name, table in columns.TABLES.items() if table.recorded}
-    computed = {name: (columns.TABLES[name], compute(work)) for name, compute in COMPUTED.items()}
-    # A big table is made in its order.
-    return recorded | {
-        name: table if declared.is_by_car else _sorted(table, declared) for name, (declared, table) in computed.items()
-    }
+
+    def computed(name: str) -> pa.Table:
+        declared, table = columns.TABLES[name], COMPUTED[name](work)
+        # A big table is made in its order.
+        return table if declared.is_by_car else _sorted(table, declared)
+
+    return recorded | dict(zip(COMPUTED, for_each(computed, COMPUTED), strict=True))
 
 
 def recorded_table(declared: Table, recording: Recording, clock: Clock) -> pa.Table:

@@ -28,7 +28,7 @@ from publish.contract.contents import check_documents
 from publish.encode.objects import EncodedRevision
 from publish.encode.session import encode_session
 from publish.encode.verdict import Verdict, verdict_of
-from publish.memory import release_memory
+from publish.memory import release_memory, return_freed, share_one_heap
 from publish.publication import publish_revision
 from publish.revisions.latest import read_latest
 from publish.season.aliases import NotFollowedError
@@ -112,8 +112,13 @@ def transform(run: SessionRun, loaded: Box[Recording]) -> Box[Transformed]:
     """Compute frames, tables and the quality report."""
     run.progress.begin("transform", "Computing frames")
     identity, circuit = loaded.look().identity, loaded.look().circuit
+
+    def begin_part(share: float, message: str) -> None:
+        return_freed()
+        run.progress.report(share, message)
+
     # Nobody else holds the samples, so they go as soon as they have been used.
-    data = transform_session(loaded.take(), on_progress=run.progress.report)
+    data = transform_session(loaded.take(), on_progress=begin_part)
     return Box(Transformed(identity, circuit, data))
 
 
@@ -203,6 +208,7 @@ def carry_out(
     :raises AlreadyRunningError: another run is at work on the session, which says what becomes of it.
     :raises ParcfermeError: there is no new publication; what was published before is as it was.
     """
+    share_one_heap()
     run.takes_its_word = request.force
     run.is_one_of_many = request.is_one_of_many
     try:

@@ -38,7 +38,7 @@ from flows.upstream.client import Client
 from flows.upstream.load import load_recording, locate
 from flows.upstream.services import stream_urls
 from publish.encode.session import encode_session
-from publish.memory import release_memory
+from publish.memory import release_memory, return_freed, share_one_heap
 from publish.publication import publish_revision
 from publish.revisions.latest import Summary
 from publish.stores.folder import FileStore
@@ -107,6 +107,7 @@ class Input:
 def measure(name: str, source: Input) -> Costs:
     """Do everything with what comes from ``source``, in this process."""
     costs = Costs(name)
+    share_one_heap()
     with tempfile.TemporaryDirectory() as folder:
         with costs.stage("load"):
             recordings = [source.load()]
@@ -114,7 +115,7 @@ def measure(name: str, source: Input) -> Costs:
         release_memory()
         # Who computes has the only reference, as in a run.
         with costs.stage("transform"):
-            computed = [transform_session(recordings.pop())]
+            computed = [transform_session(recordings.pop(), lambda *_: return_freed())]
         grade, capabilities = computed[0].grade, computed[0].capabilities
         release_memory()
         with costs.stage("encode"):
