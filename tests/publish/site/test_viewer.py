@@ -2,12 +2,14 @@
 
 import gzip
 import json
+import threading
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import session_data as made
 from browser import needs_chromium
+from fault_store import WatchedStore
 from replay_sites import TICKS, outline
 from viewer_browser import PARTS, serving, take_picture
 
@@ -300,7 +302,8 @@ def test_the_first_frame_waits_for_what_it_shows_alone(site, page):
     page.wait_for("document.body.dataset.complete", "everything of the session")
     painted_ms = float(page.evaluate("document.body.dataset.firstFrameMs"))
     asked = page.evaluate(
-        "performance.getEntriesByType('resource').map((e) => [new URL(e.name).pathname, e.startTime])"
+        "performance.getEntriesByType('resource').filter((e) => e.transferSize)"
+        ".map((e) => [new URL(e.name).pathname, e.startTime])"
     )
     data = sorted((at_ms, path.rpartition("/")[2]) for path, at_ms in asked if path.startswith("/v1/"))
     first = [name for _, name in data[:4]]
@@ -310,6 +313,25 @@ def test_the_first_frame_waits_for_what_it_shows_alone(site, page):
     code = {path[1:] for path, at_ms in asked if at_ms < painted_ms and not path.startswith("/v1/")} | {"index.html"}
     packed = {name: len(gzip.compress(text)) for name, text in site_files().items() if name in code}
     assert len(packed) > 15 and sum(packed.values()) < 60_000
+
+
+def test_what_a_session_begins_with_is_asked_for_while_the_modules_come(site, page):
+    needed = {f"{site.folder}{name}" for name in ("manifest.json", "samples/0001.json.gz", "track.json.gz")}
+    asked, all_asked = set(), threading.Event()
+
+    def before(request: str, key: str) -> None:
+        asked.add(key)
+        if needed <= asked:
+            all_asked.set()
+        if key == f"{PARTS}app.js":
+            all_asked.wait(60)
+
+    with serving(WatchedStore(site.store, before)) as base:
+        page.forget(base)
+        page.open(f"{base}#session=9472&t={MOMENT_MS}")
+        page.wait_for("document.body.dataset.firstFrameMs", "first frame")
+    assert all_asked.is_set(), f"only {asked} were asked for before the page began"
+    assert not page.complaints, page.complaints
 
 
 def test_a_picture_can_be_taken(site, page, tmp_path):
