@@ -221,6 +221,7 @@ def _check_deep_proves_every_revision(store):
     assert len(found) == 2
 
 
+@pytest.mark.usefixtures("without_season_tables")
 def test_on_s3(moto_store, encoded):
     store = publish_both(moto_store, encoded)
     _check_nothing_is_wrong(store)

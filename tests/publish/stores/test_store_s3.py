@@ -293,6 +293,7 @@ def watched(direct: S3Store, proxy: FaultProxy) -> Iterator[list[str]]:
         reader.join()
 
 
+@pytest.mark.usefixtures("without_season_tables")
 @pytest.mark.parametrize("seed", range(1))
 def test_a_network_that_fails_at_random_costs_attempts_and_nothing_else(store, direct, proxy, publishing, seed):
     paths = (*(f"frames/25/{n:04}.json.gz" for n in range(6)), "parquet/laps.parquet", "rows/skip_1.json.gz")
@@ -326,6 +327,7 @@ LOST_PERMISSIONS = (
 )
 
 
+@pytest.mark.usefixtures("without_season_tables")
 def test_a_permission_lost_in_the_middle_is_named_and_the_next_run_finishes(store, direct, proxy, publishing):
     paths = ("parquet/laps.parquet", "rows/skip_1.json.gz")
     laps = {"v1/parquet/laps/2024/9472.parquet": "parquet/laps.parquet"}
