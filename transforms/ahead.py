@@ -4,7 +4,7 @@ From the distances along the lap that the frames have, which come from timing an
 gap here. Who is ahead on the track need not be ahead in the race: lapped cars count.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,9 +35,11 @@ def nowhere(moments: int) -> Ahead:
     return Ahead(np.full(moments, np.nan), np.full(moments, -1, np.int16), np.full(moments, np.nan))
 
 
-def ahead_of(frames: Frames, time_ms: Mapping[str, NDArray[np.integer]], length_m: float) -> dict[str, Ahead]:
-    """Return where each car is at its moments ``time_ms`` (n,) of the clock, on a track of ``length_m``, and who is
-    ahead: the next running car along the track, if at least two are running.
+def ahead_of(
+    frames: Frames, time_ms: Mapping[str, NDArray[np.integer]], length_m: float
+) -> Iterator[tuple[str, Ahead]]:
+    """Yield every car of ``time_ms`` and, at these moments (n,) of the clock, where it is on a track of ``length_m``,
+    and who is ahead: the next running car along the track, if at least two are running.
     """
     moments = np.unique(np.concatenate([*time_ms.values(), np.empty(0, np.int64)])).astype(np.int64)
     numbers = list(frames.cars)
@@ -50,13 +52,14 @@ def ahead_of(frames: Frames, time_ms: Mapping[str, NDArray[np.integer]], length_
             distance_m[cut, index] = _distance_at(car.lap_distance_m, moments[cut], length_m)
         running = np.stack([_state_at(car.state, moments[cut]) == RUNNING for car in frames.cars.values()], axis=1)
         ahead[cut], gap_m[cut] = next_along(np.where(running, distance_m[cut], np.nan), length_m)
-    rows = {number: np.searchsorted(moments, times) for number, times in time_ms.items()}
     columns = {number: index for index, number in enumerate(numbers)}
-    return {
-        number: Ahead(distance_m[row, columns[number]], ahead[row, columns[number]], gap_m[row, columns[number]])
-        for number, row in rows.items()
-        if number in columns
-    }
+    for number, times in time_ms.items():
+        column = columns.get(number)
+        if column is None:
+            yield number, nowhere(len(times))
+            continue
+        row = np.searchsorted(moments, times)
+        yield number, Ahead(distance_m[row, column], ahead[row, column], gap_m[row, column])
 
 
 def next_along(distance_m: Floats, length_m: float) -> tuple[NDArray[np.int16], Floats]:

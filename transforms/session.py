@@ -1,7 +1,7 @@
 """One session through all transforms: a recording in, everything that is published out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
@@ -13,6 +13,7 @@ from transforms.completeness import measure_extent
 from transforms.extra_laps import without_extra_laps
 from transforms.frames import Frames, Rows
 from transforms.lost_laps import Known, lost_by_the_result, with_lost_laps
+from transforms.native import CarTables, native_tables
 from transforms.notes import RECORDED, Note
 from transforms.parts import Part, onto_clock, read_parts
 from transforms.quality import judge
@@ -35,8 +36,8 @@ class SessionData:
     """Everything computed of one session, ready to be encoded.
 
     ``tables`` holds the published tables by name (as :data:`transforms.columns.TABLES` declares them, times on the
-    clock), without ``frames``, which is made from ``frames`` row group by row group. The identity columns are added
-    where they are written.
+    clock). The big ones are made while they are written: ``native`` makes those of native samples a car at a time,
+    ``frames`` is made from ``frames`` row group by row group. The identity columns are added where they are written.
     ``replay`` holds the native samples that ``frames`` are made from.
     ``drivers`` are the cars of the session, all sources reconciled. ``rows`` and ``track`` are None where the session
     cannot have them. ``quality`` is the report document. ``parts`` are those of qualifying or practice, on the clock.
@@ -53,6 +54,7 @@ class SessionData:
     grade: str
     total_laps: int | None
     parts: tuple[Part, ...] = ()
+    native: dict[str, CarTables] = field(default_factory=dict)
 
 
 OnProgress = Callable[[float, str], None]
@@ -172,6 +174,7 @@ def transform_session(recording: Recording, on_progress: OnProgress = _silent) -
         grade=verdict.grade,
         total_laps=recording.total_laps,
         parts=parts,
+        native=native_tables(cleaned, running, frames, recording.drivers),
     )
 
 

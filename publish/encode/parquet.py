@@ -4,7 +4,7 @@ A row group of a big table is of one car. The frames table is made row group by 
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -49,12 +49,20 @@ def write_table(name: str, table: pa.Table, identity: SessionIdentity, spool: Pa
 
     Raises PublicationError when the disk refuses, or when ``table`` has not the columns declared for ``name``.
     """
+    return write_parts(name, [table], identity, spool)
+
+
+def write_parts(name: str, parts: Iterable[pa.Table], identity: SessionIdentity, spool: Path) -> EncodedObject:
+    """Write a table as :func:`write_table` does, made part by part: no more than one of them is in memory."""
     declared = TABLES[name]
-    table = _declared(declared, table, identity)
-    groups = (
-        _with_identity(declared, table.slice(start, stop - start), identity) for start, stop in _bounds(declared, table)
-    )
-    return _write(declared, groups, spool)
+
+    def groups() -> Iterator[pa.Table]:
+        for part in parts:
+            table = _declared(declared, part, identity)
+            for start, stop in _bounds(declared, table):
+                yield _with_identity(declared, table.slice(start, stop - start), identity)
+
+    return _write(declared, groups(), spool)
 
 
 def _bounds(declared: Table, table: pa.Table) -> Iterator[tuple[int, int]]:

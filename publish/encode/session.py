@@ -12,11 +12,12 @@ from publish.encode.documents import session_documents
 from publish.encode.files import BoundedPool, dump_json, write_json_gz
 from publish.encode.manifest import build_manifest
 from publish.encode.objects import EncodedObject, EncodedRevision
-from publish.encode.parquet import write_frames_table, write_table
+from publish.encode.parquet import write_frames_table, write_parts, write_table
 from publish.encode.rows import encode_rows
 from publish.encode.samples import encode_samples
 from publish.memory import return_freed
 from transforms.frames import Frames
+from transforms.native import CarTables
 from transforms.recording import CircuitMarks, SessionIdentity
 from transforms.session import SessionData
 
@@ -53,8 +54,8 @@ def encode_session(
     # Tables are one long job that leaves the interpreter's lock alone most of the time, so they go beside the rest.
     with ThreadPoolExecutor(1, thread_name_prefix="tables") as beside, BoundedPool() as pool:
         objects = _write_documents(identity, circuit, data, spool)
-        tables = beside.submit(_write_tables, identity, dict(data.tables), data.frames, spool)
-        data = replace(data, tables={})
+        tables = beside.submit(_write_tables, identity, dict(data.tables), dict(data.native), data.frames, spool)
+        data = replace(data, tables={}, native={})
         samples, sampled = encode_samples(
             data.frames,
             data.replay,
@@ -102,10 +103,15 @@ def _write_documents(
 
 
 def _write_tables(
-    identity: SessionIdentity, tables: dict[str, pa.Table], frames: Frames, spool: Path
+    identity: SessionIdentity,
+    tables: dict[str, pa.Table],
+    native: dict[str, CarTables],
+    frames: Frames,
+    spool: Path,
 ) -> list[EncodedObject]:
-    """Write every Parquet table and empty ``tables``; the frames table only where there are frames."""
+    """Write every Parquet table and empty ``tables`` and ``native``; the frames table only where there are frames."""
     objects = [write_table(name, tables.pop(name), identity, spool) for name in sorted(tables)]
+    objects += [write_parts(name, native.pop(name)(), identity, spool) for name in sorted(native)]
     if frames.cars and frames.clock.ticks:
         objects.append(write_frames_table(frames, identity, spool))
     return objects

@@ -112,7 +112,7 @@ def report_channels(data: SessionData) -> None:
                 known += int((np.isfinite(inside) if inside.dtype.kind == "f" else inside >= 0).sum())
         shares.append(f"{name} {1 - known / max(total, 1):.2%}")
     say(f"  null: {', '.join(shares)}")
-    native = data.tables["positions"].num_rows
+    native = sum(table.num_rows for table in data.native["positions"]())
     ticks = sum(int(np.isfinite(c.x_m).sum()) for c in data.frames.cars.values())
     say(
         f"  position ticks: {ticks} from {native} native samples "

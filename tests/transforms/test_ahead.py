@@ -40,7 +40,7 @@ def test_cars_at_constant_speed_keep_their_distance_at_every_moment() -> None:
     frames = replace(frames, cars=cars)
     first, second, third = cars
     times = {number: np.arange(7 + index, ticks * TICK_MS, 237) for index, number in enumerate(cars)}
-    found = ahead_of(frames, times, LENGTH_M)
+    found = dict(ahead_of(frames, times, LENGTH_M))
     for index, number in enumerate(cars):
         expected = np.mod(times[number] * 0.05 + 300 * index, LENGTH_M)
         inside = times[number] < (ticks - 1) * TICK_MS
@@ -56,11 +56,11 @@ def test_cars_at_constant_speed_keep_their_distance_at_every_moment() -> None:
     np.testing.assert_allclose(found[third].distance_m[: len(found[third].distance_m) - 1], LENGTH_M - 600, atol=0.01)
     assert (found[second].car[is_pitting] == -1).all()
     gap = replace(frames, cars={**cars, first: replace(cars[first], lap_distance_m=np.full(ticks, np.nan, np.float32))})
-    assert np.isnan(ahead_of(gap, times, LENGTH_M)[first].distance_m).all()
+    assert np.isnan(dict(ahead_of(gap, times, LENGTH_M))[first].distance_m).all()
 
 
 def test_outside_the_clock_a_car_is_nowhere() -> None:
     frames = made.frames(200, cars=2)
     number = next(iter(frames.cars))
-    found = ahead_of(frames, {number: np.array([-40, 200 * TICK_MS])}, LENGTH_M)[number]
+    ((_, found),) = ahead_of(frames, {number: np.array([-40, 200 * TICK_MS])}, LENGTH_M)
     assert np.isnan(found.lap_distance_m).all()

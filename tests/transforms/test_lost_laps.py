@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from sample_sessions import sample_recording
+from whole_tables import whole_table
 
 from transforms.frames import STATES
 from transforms.reconcile import reconcile
@@ -140,7 +141,7 @@ def test_what_the_result_contradicts_is_said_and_left(race: Recording) -> None:
     assert (doubt["start_ms"], doubt["end_ms"]) == (row["start_ms"], row["end_ms"])
     at = slice(int(doubt["start_ms"] // 40) + 1, int(doubt["end_ms"] // 40))
     assert np.isnan(data.frames.cars[LEADER].lap_distance_m[at]).all()
-    positions = data.tables["positions"].to_pylist()
+    positions = whole_table(data, "positions").to_pylist()
     inside = [r for r in positions if r["car"] == LEADER and doubt["start_ms"] <= r["time_ms"] < doubt["end_ms"]]
     assert all(r["lap_distance_m"] is None and abs(r["offset_m"]) < 30 for r in inside)
 

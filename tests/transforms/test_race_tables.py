@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sample_sessions import sample_recording
+from whole_tables import whole_table
 
 from flows.sample import STATES, sample_truth
 from flows.sample.truth import Truth
@@ -118,7 +119,7 @@ def test_kinds_say_how(race: tuple[SessionData, Truth, int]) -> None:
 def test_samples_say_their_lap(race: tuple[SessionData, Truth, int]) -> None:
     data, truth, origin = race
     for name in ("telemetry", "positions"):
-        table = data.tables[name]
+        table = whole_table(data, name)
         car = truth.across_line[0]
         rows = table.filter(np.array(table["car"].to_pylist()) == car)
         laps = {lap.number: lap for lap in truth.laps[car] if lap.end_ms is not None}

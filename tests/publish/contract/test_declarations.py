@@ -14,8 +14,9 @@ import pytest
 import small_session
 from frames_reader import read_json_gz
 from jsonschema import Draft202012Validator
+from whole_tables import whole_tables
 
-from transforms.columns import FRAMES, IDENTITY, TABLES
+from transforms.columns import FRAMES, IDENTITY, POSITIONS, TABLES, TELEMETRY
 from transforms.declare import CLOCK
 from transforms.frames import CHANNELS, CarFrames, Frames
 from transforms.recording import Recording
@@ -123,8 +124,9 @@ def test_an_added_table_has_its_document_schema_and_place_in_the_docs(changed: P
 
 def test_what_is_published_of_the_small_race_is_as_declared() -> None:
     data = transform_session(small_session.recording())
-    assert set(data.tables) == set(TABLES) - {"frames"}
-    for name, table in data.tables.items():
+    tables = whole_tables(data)
+    assert set(tables) == set(TABLES) - {"frames"}
+    for name, table in tables.items():
         assert table.schema.equals(TABLES[name].schema, check_metadata=True), name
     # The recording has its laps in another order, and in session time.
     laps = data.tables["laps"].select(["car", "lap", "end_ms"]).to_pylist()
@@ -138,7 +140,7 @@ def test_what_is_published_of_the_small_race_is_as_declared() -> None:
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
 def test_every_table_has_one_source_and_a_true_order(table) -> None:
     attributes = {attribute.name for attribute in dataclasses.fields(Recording)}
-    sources = [table.recorded in attributes, table.name in COMPUTED, table is FRAMES]
+    sources = [table.recorded in attributes, table.name in COMPUTED, table in (FRAMES, TELEMETRY, POSITIONS)]
     assert sum(sources) == 1
     assert set(table.sorted_by) <= set(table.names) and len(set(table.names)) == len(table.names)
     assert table.row and not table.row.endswith(".")
