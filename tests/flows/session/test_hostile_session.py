@@ -2,9 +2,10 @@
 
 import gzip
 import json
+import re
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ SCHEDULE = f"https://raw.githubusercontent.com/theOehrly/f1schedule/master/sched
 MARKUP = "<img src=x onerror=\"top.hacked='yes'\">"
 EVENT = f"{MARKUP}[x](javascript:top.hacked=1) Grand Prix"
 TEAM = '=HYPERLINK("http://evil.example")'
+TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"')
 TURNED, MEGABYTE = "\u202eGNP.exe", "A" * 1_000_000
 LAST_NAMES = (MARKUP, TURNED, MEGABYTE, "\ud800", "\u0000zero", "@SUM(1)", "\u05e9\u05dc\u05d5\u05dd", "-1+1")
 
@@ -94,21 +96,18 @@ def hostile(
     return sample_site, report, str(state.state_details.flow_run_id)
 
 
-def read(path: Path) -> Any:
+def unpacked(path: Path) -> bytes:
     data = path.read_bytes()
-    return json.loads(gzip.decompress(data) if path.suffix == ".gz" else data)
+    return gzip.decompress(data) if path.suffix == ".gz" else data
 
 
-def texts_of(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        yield from value
-        for inner in value.values():
-            yield from texts_of(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from texts_of(inner)
+def read(path: Path) -> Any:
+    return json.loads(unpacked(path))
+
+
+def texts_of(data: bytes) -> set[str]:
+    """Every text in a JSON document: to walk through the numbers of the rows would take half a minute."""
+    return {json.loads(text) for text in set(TEXT.findall(data))}
 
 
 @needs_chromium
@@ -134,7 +133,7 @@ def test_nothing_of_it_does_any_harm(
 def check_documents(site: Path, revision: Path) -> None:
     documents = [path for path in site.rglob("*.json*") if path.is_file() and "schemas" not in path.parts]
     for path in documents:
-        for text in set(texts_of(read(path))) if "frames" not in path.parts else ():
+        for text in texts_of(unpacked(path)):
             assert len(text) <= SENTENCE_LENGTH, path
             assert not any(ord(letter) < 0x20 or 0x202A <= ord(letter) <= 0x202E for letter in text), (path, text)
     manifest = read(revision / "manifest.json")
