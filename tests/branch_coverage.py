@@ -19,7 +19,7 @@ ROOMS = ("transforms", "publish")
 #: Tests in the folders of these rooms whose work has been traced before, in fewer steps.
 UNTRACED = ("test_recorded", "test_structs", "test_interleavings", "test_concurrency", "test_concurrency_kill")
 #: Of the cases of one test the first are: the others mostly lead through the same code.
-CASES = 3
+CASES = 2
 #: Where the processes of a distributed run meet.
 _FOLDER = "BRANCH_COVERAGE_FOLDER"
 _ROOT = Path(__file__).parents[1]
