@@ -27,6 +27,9 @@ PARQUET_TYPE = "application/vnd.apache.parquet"
 SMALL_LEVEL = 9
 #: Threads that compress. zlib-ng, hashing and Arrow release the interpreter's lock.
 WORKERS = 2
+#: Jobs that wait for them: as many as there are row files, so that all of one block are queued while the text of the
+#: next is made (rows of Bahrain 2024 in 5.2 s instead of 5.8 with 6).
+PENDING = 10
 
 #: Logarithm of the largest window of deflate.
 FULL_WINDOW = 15
@@ -194,7 +197,7 @@ class BoundedPool:
     later ``submit``, by ``wait`` or on leaving the ``with`` block.
     """
 
-    def __init__(self, workers: int = WORKERS, pending: int = 10) -> None:
+    def __init__(self, workers: int = WORKERS, pending: int = PENDING) -> None:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="encode")
         self._jobs: deque[Future[Any]] = deque()
         self._pending = pending

@@ -33,6 +33,8 @@ from publish.stores.shared_documents import read_document
 
 #: How long it plays for the count of frames, s, and how often it seeks.
 _PLAYED_S, _SEEKS = 5, 12
+#: How many times as long as it should take a session may play.
+_PATIENCE = 4
 _RATES = ("1", "16")
 #: Lines of the protocol, the status and the headers of an answer count as bytes of the wire, too.
 _WIRE = """performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation'))
@@ -126,9 +128,12 @@ def measure_whole(page: Page, base: str, latest: Latest, rate: str) -> dict[str,
     page.forget(base)
     page.open(f"{base}#session={latest.session_key}")
     page.wait_for("document.body.dataset.complete", "everything", 120)
+    length_s = float(page.evaluate("Number(document.getElementById('seek').max)")) / 1000
     page.evaluate(_PLAY_ALL % rate)
     began, highest = time.monotonic(), 0
     while not page.evaluate("window.seen.over"):
+        if time.monotonic() - began > _PATIENCE * length_s / float(rate):
+            raise SystemExit(f"{latest.event} {latest.session} has not come to its end: it stands at {page.url}.")
         highest = max(highest, page.command("Runtime.getHeapUsage")["usedSize"])
         time.sleep(1)
     seen = page.evaluate("window.seen")

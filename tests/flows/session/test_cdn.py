@@ -2,26 +2,12 @@ import logging
 from types import SimpleNamespace
 
 import pytest
+from session_data import IDENTITY_OF_SESSION
 
 from flows.session import cdn
 from flows.settings import read_settings
 from transforms.errors import PublicationError
-from transforms.recording import SessionIdentity
 
-IDENTITY = SessionIdentity(
-    session_key=9472,
-    meeting_key=1229,
-    year=2024,
-    round=1,
-    event="Bahrain Grand Prix",
-    official_event="Bahrain Grand Prix",
-    country="Bahrain",
-    location="Sakhir",
-    code="R",
-    name="Race",
-    date="2024-03-02",
-    start_utc="2024-03-02T15:00:00Z",
-)
 OBJECTS = [SimpleNamespace(path="rows/skip_1.json.gz")]
 logger = logging.getLogger("test")
 
@@ -34,7 +20,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
 
 
 def tell() -> None:
-    cdn.tell_cdn(read_settings(), IDENTITY, OBJECTS, logger)  # type: ignore[arg-type]
+    cdn.tell_cdn(read_settings(), IDENTITY_OF_SESSION, OBJECTS, logger)  # type: ignore[arg-type]
 
 
 def test_without_a_distribution_nobody_is_told(told: list[tuple]) -> None:
