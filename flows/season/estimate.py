@@ -13,8 +13,8 @@ from flows.upstream.client import Client
 from flows.upstream.limits import LIMITS, UpstreamLimits
 from flows.upstream.load import locate
 from flows.upstream.selection import Wanted
-from flows.upstream.slots import Limit, in_words
 from flows.upstream.topics import topic_folder
+from flows.upstream.turns import Limit, in_words
 
 #: Requests that a race not in the cache takes: eleven topics, circuit, schedule; the results service's. Others take one
 #: or two fewer, and a topic the upstream does not have takes two, the second at the mirror.

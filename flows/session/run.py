@@ -26,7 +26,7 @@ from flows.settings import Settings
 from flows.upstream.calendar import check_has_happened, read_schedule, resolve
 from flows.upstream.client import Client, fastf1_version, log_from
 from flows.upstream.inputs import inputs_fingerprint
-from flows.upstream.limits import SharedLimits
+from flows.upstream.limits import OwnLimits, SharedLimits
 from flows.upstream.load import locate
 from flows.upstream.results import refresh_results_answer
 from flows.upstream.topics import missing_topics, read_session_key, topic_folder
@@ -164,9 +164,10 @@ class SessionRun:
     def loading_client(self) -> Client:
         """The client to load the session with: of a deployed run, within the limits that all workers share."""
         client = replace(self.client, takes_its_word=self.takes_its_word)
-        if self.settings.offline or not self.caller.deployed:
+        if self.settings.offline:
             return client
-        return replace(client, limits=SharedLimits(self.progress.say))
+        keep = SharedLimits if self.caller.deployed else OwnLimits
+        return replace(client, limits=keep(self.progress.say))
 
     @contextmanager
     def followed_load(self) -> Iterator[None]:

@@ -267,7 +267,7 @@ def _publish(run: SessionRun, request: Request, steps: Steps) -> PublishReport:
         report = _publish_unless_current(run, request, steps)
         changed = not report.unchanged
         if changed and not run.is_one_of_many and run.session.code in GIVE_POINTS:
-            limits = SharedLimits(run.logger.info) if run.caller.deployed else None
+            limits = SharedLimits(run.logger.info) if run.caller.deployed else run.client.limits
             check_standings(replace(run.client, limits=limits), run.store, run.session.year, run.logger)
     finally:
         conclude_destination(run.store, has_server=run.caller.has_server, changed=changed)

@@ -9,7 +9,8 @@ types; knows no Prefect but for the call limits that all workers share (``limits
 - ``timing_stream``, ``lap_counts``, ``mini_sectors``: what FastF1 does not hand on of its timing.
 - ``calendar``, ``selection``: the schedule, and which sessions of it somebody means.
 - ``answers``, ``outcomes``, ``absence``: what answers mean, what became of a load, when absence is believed.
-- ``limits``, ``slots``, ``account``: how many requests there may be, signing in.
+- ``limits``, ``turns``: how many requests there may be and whose turn it is, by what all workers share (``slots``) or
+  what a process has called by itself (``own_turns``). ``account``: signing in.
 - ``proofs``: whether what FastF1 has parsed is still what it wrote.
 - ``topics``, ``services``, ``http_cache``, ``inputs``: what a session is made of, read from the cache.
 - ``results``: official results, which come late and change. ``standings``: official standings, beside those computed.

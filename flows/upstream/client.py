@@ -31,7 +31,7 @@ from flows.upstream.absence import prove_absent
 from flows.upstream.account import Account, Logger, SignInOnce
 from flows.upstream.answers import Answer
 from flows.upstream.http_cache import damage_explained, read_bodies, set_aside_damaged
-from flows.upstream.limits import SharedLimits
+from flows.upstream.limits import OwnLimits, SharedLimits
 from flows.upstream.outcomes import Outcomes
 from transforms.errors import InputError, UpstreamError
 
@@ -75,21 +75,25 @@ class Heard:
 class Client:
     """FastF1 on the cache ``cache_dir`` (made if missing); ``offline`` it never asks the network.
 
-    ``account`` is whom it signs in as where live timing wants that, ``limits`` are the call limits it shares with
-    others (None: FastF1's own, for this process alone), ``logger`` is told why requests wait or go without a sign-in.
+    ``account`` is whom it signs in as where live timing wants that, ``limits`` are the call limits it keeps (None:
+    FastF1's own, which raise), ``logger`` is told why requests wait or go without a sign-in.
     ``takes_its_word``: what live timing lists of a session and says it has not is lost, not withheld.
     """
 
     cache_dir: Path
     offline: bool = False
     account: Account = field(default_factory=Account.from_environment)
-    limits: SharedLimits | None = None
+    limits: SharedLimits | OwnLimits | None = None
     logger: Logger = _logger
     takes_its_word: bool = False
 
     @classmethod
-    def of(cls, settings: Settings, *, limits: SharedLimits | None = None, logger: Logger = _logger) -> "Client":
-        """Return a client on the cache that the settings name."""
+    def of(
+        cls, settings: Settings, *, limits: SharedLimits | OwnLimits | None = None, logger: Logger = _logger
+    ) -> "Client":
+        """Return a client on the cache that the settings name; without ``limits`` it counts this process's calls."""
+        if limits is None and not settings.offline:
+            limits = OwnLimits()
         return cls(settings.cache_dir, settings.offline, limits=limits, logger=logger)
 
     @contextmanager

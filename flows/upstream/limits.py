@@ -14,8 +14,11 @@ slots cannot be saved up by workers that wait.
 A server that keeps its leases in memory (PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE says where) forgets them when it
 restarts; a slot left over from that comes back by decay within a quarter of an hour, longer than any holder keeps one.
 
+**A command line on its own** counts the calls of its process alone (:class:`OwnLimits`): 180 and 450 in any hour, the
+first of them without waiting.
+
 **FastF1's own limits** stay as they are. They raise at 200 and 500 calls an hour in one process, which a process that
-holds these limits, 180 and 450 for all together, does not reach.
+keeps one or the other, 180 and 450, does not reach.
 """
 
 import time
@@ -26,15 +29,16 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from flows.upstream.own_turns import OwnTurns
 from flows.upstream.patches import requests_through
-from flows.upstream.slots import Limit, Logger, Patience, Slots, ensure, in_words
+from flows.upstream.slots import Slots, ensure
+from flows.upstream.turns import HOUR_S, Limit, Logger, Patience, in_words
 from transforms.errors import UpstreamError
 
 if TYPE_CHECKING:
     import requests
     from prefect.client.orchestration import SyncPrefectClient
 
-_HOUR_S = 3600.0
 #: The part of an allowance that is used.
 _SHARE = 0.9
 #: Longer than a download, its wait for a rate slot and a refusal's pause together.
@@ -80,7 +84,7 @@ class UpstreamLimits:
 
 
 def _rate_limit(name: str, *, allowed_per_hour: int, at_once: int) -> Limit:
-    return Limit(name, at_once, (_SHARE * allowed_per_hour - at_once) / _HOUR_S)
+    return Limit(name, at_once, (_SHARE * allowed_per_hour - at_once) / HOUR_S)
 
 
 def _download_limit(host: str) -> Limit:
@@ -133,6 +137,25 @@ class SharedLimits:
             raise gate.failure
 
 
+@dataclass(frozen=True)
+class OwnLimits:
+    """The call limits of a process that shares them with nobody.
+
+    ``on_wait`` is called as that of :class:`SharedLimits`; without it, whoever reads the log is warned.
+    """
+
+    on_wait: Callable[[str], None] | None = None
+    limits: UpstreamLimits = LIMITS
+    patience: Patience = field(default_factory=Patience)
+
+    @contextmanager
+    def kept(self, logger: Logger) -> Iterator[None]:
+        """Let every request that FastF1 sends while the block runs wait for its turn; what is refused stays refused."""
+        turns = OwnTurns(logger=logger, on_wait=self.on_wait, patience=self.patience)
+        with requests_through(lambda send, host: turns.send(self.limits.rate_limits(host), send, host)):
+            yield
+
+
 class _Gate:
     """Lets one request at a time through, and none any more after the first that failed for want of a slot."""
 
@@ -152,7 +175,7 @@ class _Gate:
             raise
 
     def _send_twice_at_most(self, send: "Callable[[], requests.Response]", host: str) -> "requests.Response":
-        response = self._send_once(send, host)
+        response = self.slots.send(self._limits.rate_limits(host), send, host)
         if response.status_code != _TOO_MANY_REQUESTS:
             return response
         pause_s = _retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC))
@@ -164,7 +187,7 @@ class _Gate:
         # The host's slot stays held: nobody else should ask it either.
         self.slots.say(f"{host} refused a call (HTTP 429); asking again in {in_words(pause_s)}")
         time.sleep(pause_s)
-        response = self._send_once(send, host)
+        response = self.slots.send(self._limits.rate_limits(host), send, host)
         if response.status_code == _TOO_MANY_REQUESTS:
             again_s = _retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC))
             response.close()
@@ -173,12 +196,6 @@ class _Gate:
                 f"kept. Something else uses them from the same address. Run it again in {in_words(max(again_s, 600))}."
             )
         return response
-
-    def _send_once(self, send: "Callable[[], requests.Response]", host: str) -> "requests.Response":
-        self.slots.take(self._limits.rate_limits(host))
-        if self.slots.is_waiting:
-            self.slots.say(f"Downloading from {host}", is_waiting=False)
-        return send()
 
 
 def _retry_after_s(value: str | None, now: datetime) -> float:

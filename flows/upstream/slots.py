@@ -5,19 +5,18 @@ the limit the decay gathered so far (the server counts it from the row's last ch
 So a limit is read first, which changes nothing, and asked for a slot only when it has one.
 """
 
-import logging
 import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import floor, isclose
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
+from flows.upstream.turns import Limit, Logger, Patience, Turns, in_words, waiting_for_calls
 from transforms.errors import UpstreamError
 
 if TYPE_CHECKING:
@@ -25,36 +24,12 @@ if TYPE_CHECKING:
     from prefect.client.schemas.responses import GlobalConcurrencyLimitResponse
 
 _T = TypeVar("_T")
-Logger = logging.Logger | logging.LoggerAdapter[Any]
 #: The shortest lease the server grants. It takes back the slot of a dead holder at its next look (15 s) after that.
 LEASE_S = 60
 _LOCKED = 423
 #: A request to the Prefect API takes this long at most, before it counts as not answered.
 _API_TIMEOUT_S = 15.0
 _API_PAUSE_S = (0.5, 10.0)
-_BETWEEN_MESSAGES_S = 5.0
-_BETWEEN_LOG_LINES_S = 60.0
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A global concurrency limit: ``slots`` at once, of which ``decay_per_s`` come back a second by themselves.
-
-    In any time of T seconds it grants at most ``slots + decay_per_s * T``.
-    """
-
-    name: str
-    slots: int
-    decay_per_s: float
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long one request waits for a slot and for a silent Prefect API, and how often it looks, in seconds."""
-
-    slot_s: float = 3600.0
-    api_s: float = 300.0
-    poll_s: float = 2.0
 
 
 def ensure(client: "SyncPrefectClient", limits: Iterable[Limit]) -> list[str]:
@@ -85,17 +60,12 @@ def _ensure_one(client: "SyncPrefectClient", limit: Limit) -> str | None:
     return f"{limit.name}: corrected"
 
 
-class Slots:
+class Slots(Turns):
     """Takes slots for one process, one request at a time, and says what it waits for."""
 
     def __init__(self, *, logger: Logger, on_wait: Callable[[str], None], patience: Patience) -> None:
-        self._logger = logger
-        self._on_wait = on_wait
-        self._patience = patience
+        super().__init__(logger=logger, on_wait=on_wait, patience=patience)
         self._client: SyncPrefectClient | None = None
-        self._told_at = self._logged_at = float("-inf")
-        #: Whether the message shown last is about waiting.
-        self.is_waiting = False
 
     def close(self) -> None:
         """Close the connection to the Prefect API."""
@@ -112,7 +82,7 @@ class Slots:
         self._until_granted(
             limits,
             lambda: self._call(lambda client: client.increment_concurrency_slots(names, 1, "rate_limit")),
-            lambda wait_s: f"Waiting for the upstream's call limit (next call in about {in_words(wait_s)})",
+            waiting_for_calls,
         )
 
     @contextmanager
@@ -134,17 +104,6 @@ class Slots:
                 yield
         finally:
             self._release(lease_id, limit)
-
-    def say(self, message: str, *, is_waiting: bool = True) -> None:
-        """Show ``message`` unless one about the same wait was shown a moment ago."""
-        now = time.monotonic()
-        if is_waiting == self.is_waiting and now - self._told_at < _BETWEEN_MESSAGES_S:
-            return
-        self._told_at, self.is_waiting = now, is_waiting
-        self._on_wait(message)
-        if is_waiting and now - self._logged_at >= _BETWEEN_LOG_LINES_S:
-            self._logged_at = now
-            self._logger.info("%s.", message)
 
     def _until_granted(
         self, limits: tuple[Limit, ...], ask: Callable[[], _T | None], message: Callable[[float], str]
@@ -266,15 +225,6 @@ def _wait_s(limit: "GlobalConcurrencyLimitResponse") -> float:
     since_s = max(0.0, (datetime.now(UTC) - limit.updated).total_seconds())
     slot_s = 1.0 / limit.slot_decay_per_second
     return (floor(since_s / slot_s) + missing) * slot_s - since_s
-
-
-def in_words(seconds: float) -> str:
-    """Return a duration as a person says it: ``40 s``, ``12 min``, ``5 h 40 min``."""
-    if seconds < 100.0:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60.0)
-    hours, rest = divmod(minutes, 60)
-    return f"{minutes} min" if not hours else f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
 def _text(error: Exception) -> str:

@@ -52,7 +52,8 @@ def _report(name: str, times: list[float], allowed: float) -> None:
 def _prefects_own(api: str, workers: int, each: int) -> list[float]:
     from prefect.client.orchestration import get_client
 
-    from flows.upstream.slots import Limit, ensure
+    from flows.upstream.slots import ensure
+    from flows.upstream.turns import Limit
 
     limit = Limit("bench-rate-limit", _AT_ONCE, _A_SECOND)
     with get_client(sync_client=True) as client:

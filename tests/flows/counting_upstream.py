@@ -16,7 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from flows.upstream.limits import UpstreamLimits
-from flows.upstream.slots import Limit
+from flows.upstream.turns import Limit
 
 LIVE, RESULTS = "127.0.0.1", "localhost"
 
@@ -117,7 +117,7 @@ import json, os, sys
 import fastf1, prefect.client.orchestration
 from flows.upstream.client import Client
 from flows.upstream.limits import SharedLimits, UpstreamLimits
-from flows.upstream.slots import Limit, Patience
+from flows.upstream.turns import Limit, Patience
 from pathlib import Path
 
 def work(order):

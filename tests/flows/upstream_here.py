@@ -7,6 +7,7 @@ import pytest
 from upstream_double import UpstreamDouble
 
 from flows.upstream import client as client_module
+from flows.upstream import own_turns
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let FastF1 and the sign-in know what they know in a process that has just started: no token, no call made."""
+    """Let this process know what one knows that has just started: no token, no call made."""
     from fastf1.internals.f1account import token_manager
     from fastf1.req import _CallsPerIntervalLimitRaise, _SessionWithRateLimiting
 
@@ -52,6 +53,7 @@ def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
         for limiter in limiters:
             if isinstance(limiter, _CallsPerIntervalLimitRaise):
                 monkeypatch.setattr(limiter, "_timestamps", deque(maxlen=limiter._timestamps.maxlen))
+    monkeypatch.setattr(own_turns, "_calls", {})
     monkeypatch.setattr(token_manager, "_token", None)
     monkeypatch.setattr(client_module._process, "sign_in", None)
 

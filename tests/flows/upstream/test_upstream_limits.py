@@ -21,7 +21,8 @@ from prefect_servers import Server, talking_to, wait_until
 
 from flows.upstream.client import Client
 from flows.upstream.limits import LIMITS, SharedLimits, UpstreamLimits, _retry_after_s, ensure_limits
-from flows.upstream.slots import Limit, Patience, Slots, _wait_s, in_words
+from flows.upstream.slots import Slots, _wait_s
+from flows.upstream.turns import Limit, Patience, in_words
 from transforms.errors import UpstreamError
 
 LOGGER = getLogger(__name__)
@@ -68,7 +69,8 @@ def active_slots(limit: Limit) -> int:
 
 HOLDER = """
 import logging, sys
-from flows.upstream.slots import Limit, Patience, Slots
+from flows.upstream.slots import Slots
+from flows.upstream.turns import Limit, Patience
 slots = Slots(logger=logging.getLogger(), on_wait=print, patience=Patience())
 with slots.held(Limit(sys.argv[1], 1, 1 / 900), "a host"):
     print("held", flush=True)
