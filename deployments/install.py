@@ -3,9 +3,10 @@
     .venv/bin/python deployments/install.py            what parcferme needs
     .venv/bin/python deployments/install.py --tools    and what its tests and checks need
 
-uv does it in a fraction of pip's time; pip brings it here as one wheel, and does all of it where uv cannot. All is
-compiled here and now: where PYTHONDONTWRITEBYTECODE is set nothing would be kept later, and every start take twice as
-long. Standard library alone: there is nothing else yet.
+uv does it in a fraction of pip's time; pip brings it here as one wheel, and does all of it where uv cannot. What is
+run is compiled when it is run first, a third of what there is; all of it here and now where PYTHONDONTWRITEBYTECODE is
+set, since nothing would be kept later and every start take twice as long, and for tests, whose processes would all
+compile the same. Standard library alone: there is nothing else yet.
 """
 
 import ast
@@ -42,20 +43,22 @@ def main(arguments: list[str]) -> int:
         return 2
     what, wanted = ("parcferme and its tools", ".[dev]") if with_tools else ("parcferme", ".")
     _say(f"Installing {what} into {Path(sys.prefix).name}. The first time this takes a minute or two:")
-    if not _install_with_uv(wanted):
+    compiled = with_tools or sys.dont_write_bytecode
+    if not _install_with_uv(wanted, compiled=compiled):
         _say("uv cannot install from here; pip does, which takes some minutes longer and says nothing meanwhile.")
         _run(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", *_PINS, "--editable", wanted])
-    _run(["-m", "compileall", "-q", *_PACKAGES])
+    if compiled:
+        _run(["-m", "compileall", "-q", *_PACKAGES])
     return 0
 
 
-def _install_with_uv(wanted: str) -> bool:
+def _install_with_uv(wanted: str, *, compiled: bool) -> bool:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", "uv"]
     if subprocess.run([*pip, *_PINS, "uv"], cwd=_ROOT, check=False).returncode:
         return False
-    command = [sys.executable, "-m", "uv", "pip", "install", "--python", sys.executable, "--compile-bytecode", *_PINS]
+    command = [sys.executable, "-m", "uv", "pip", "install", "--python", sys.executable, *_PINS]
     process = subprocess.Popen(
-        [*command, "--editable", wanted],
+        [*command, *(["--compile-bytecode"] if compiled else []), "--editable", wanted],
         cwd=_ROOT,
         env={**uv_settings(_pip_configuration(), os.environ), **os.environ},
         stdout=subprocess.PIPE,

@@ -4,7 +4,9 @@
 makes a test half as slow again, so it is off in tests that look from afar, or do one thing very often.
 """
 
+import importlib
 import os
+import pkgutil
 from collections import Counter
 from io import StringIO
 from pathlib import Path
@@ -47,17 +49,19 @@ class BranchCoverage:
         self._report = ""
         self._cases: Counter[str] = Counter()
         if self._traces:
-            # What a module does while it is imported belongs to it.
-            self._coverage.start()
+            self._import_the_rooms()
 
     @property
     def _traces(self) -> bool:
         return self._is_worker or not self._is_distributed
 
-    def pytest_collection_finish(self) -> None:
-        """Stop when everything is imported."""
-        if self._traces:
-            self._coverage.stop()
+    def _import_the_rooms(self) -> None:
+        """Trace what modules do while they are imported: not all that tests import besides."""
+        self._coverage.start()
+        for room in ROOMS:
+            for module in pkgutil.walk_packages([str(_ROOT / room)], f"{room}."):
+                importlib.import_module(module.name)
+        self._coverage.stop()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> object:

@@ -1,8 +1,10 @@
 """What the command line shows: progress while it works, one table at the end. Knows nothing of flows."""
 
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -11,8 +13,10 @@ from rich.table import Column, Table
 from flows.engine.progress import listener
 from flows.session.reports import PublishReport
 
-#: Without a terminal a line is written only when this much has been done since the last one, percent.
+#: Without a terminal a line is written only when this much has been done since the last one, percent, or when there is
+#: something else to say after this time.
 _PLAIN_STEP_PERCENT = 20.0
+_PLAIN_PAUSE_S = 60.0
 #: Wide enough for the table where no terminal tells its width.
 _PLAIN_WIDTH = 120
 _BAR_WIDTH = 12
@@ -40,7 +44,7 @@ class _Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._written: dict[str, float] = {}
+        self._written: dict[str, _Line] = {}
 
     def __enter__(self) -> "_Lines":
         return self
@@ -49,11 +53,25 @@ class _Lines:
         return None
 
     def hear(self, label: str, percent: float, message: str) -> None:
-        """Write a line if enough has happened since the last one."""
-        before = self._written.get(label)
-        if before is None or percent - before >= _PLAIN_STEP_PERCENT or (percent >= 100.0 > before):
-            self._written[label] = percent
+        """Write a line if enough has happened since the last one, or nothing for long but what it waits for."""
+        before, now_s = self._written.get(label), time.monotonic()
+        if before is None or before.is_followed_by(percent, message, now_s):
+            self._written[label] = _Line(percent, message, now_s)
             self._console.print(f"{label}: {percent:3.0f} % {message}", markup=False, soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """What was written of a run, and when: s of the monotonic clock."""
+
+    percent: float
+    message: str
+    at_s: float
+
+    def is_followed_by(self, percent: float, message: str, at_s: float) -> bool:
+        """Whether the next line is due."""
+        has_moved = percent - self.percent >= _PLAIN_STEP_PERCENT or percent >= 100.0 > self.percent
+        return has_moved or (message != self.message and at_s - self.at_s >= _PLAIN_PAUSE_S)
 
 
 class _Bars:

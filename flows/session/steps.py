@@ -28,7 +28,7 @@ from publish.contract.contents import check_documents
 from publish.encode.objects import EncodedRevision
 from publish.encode.session import encode_session
 from publish.encode.verdict import Verdict, verdict_of
-from publish.memory import release_memory, return_freed, share_one_heap
+from publish.memory import prepare_memory, release_memory, return_freed
 from publish.publication import publish_revision
 from publish.revisions.latest import read_latest
 from publish.season.aliases import NotFollowedError
@@ -208,7 +208,7 @@ def carry_out(
     :raises AlreadyRunningError: another run is at work on the session, which says what becomes of it.
     :raises ParcfermeError: there is no new publication; what was published before is as it was.
     """
-    share_one_heap()
+    prepare_memory()
     run.takes_its_word = request.force
     run.is_one_of_many = request.is_one_of_many
     try:

@@ -38,7 +38,7 @@ from flows.upstream.client import Client
 from flows.upstream.load import load_recording, locate
 from flows.upstream.services import stream_urls
 from publish.encode.session import encode_session
-from publish.memory import release_memory, return_freed, share_one_heap
+from publish.memory import prepare_memory, release_memory, return_freed
 from publish.publication import publish_revision
 from publish.revisions.latest import Summary
 from publish.stores.folder import FileStore
@@ -107,7 +107,7 @@ class Input:
 def measure(name: str, source: Input) -> Costs:
     """Do everything with what comes from ``source``, in this process."""
     costs = Costs(name)
-    share_one_heap()
+    prepare_memory()
     with tempfile.TemporaryDirectory() as folder:
         with costs.stage("load"):
             recordings = [source.load()]

@@ -163,6 +163,7 @@ class Scheduler:
 
     def _start(self, actor: Actor, work: Callable[[], None], *, first: bool = False) -> _Fiber:
         fiber = _Fiber(actor, greenlet(work, self._hub))
+        fiber.let.fiber = fiber
         self._fibers.append(fiber)
         if first:
             fiber.request = ("start", "")
@@ -172,7 +173,7 @@ class Scheduler:
 
     def _loop(self) -> None:
         while self._fibers:
-            if (waiting := next((f for f in self._fibers if f.until is not None and f.until()), None)) is not None:
+            if (waiting := self._gone_on()) is not None:
                 waiting.until = None
                 self._resume(waiting)
                 continue
@@ -185,12 +186,22 @@ class Scheduler:
             if self.store.version != version:
                 self.watch()
 
+    def _gone_on(self) -> _Fiber | None:
+        """Return who need not wait any more."""
+        for fiber in self._fibers:
+            if fiber.until is not None and fiber.until():
+                return fiber
+        return None
+
     def _choose(self, ready: list[_Fiber]) -> _Fiber:
         if (ours := self._having_their_turn(ready)) is not None:
             return self.rng.choice(ours)
-        names = sorted({fiber.name for fiber in ready})
+        if len(ready) == 1:
+            return ready[0]
+        names = sorted({fiber.actor.name for fiber in ready})
         name = max(names, key=self._priorities.__getitem__) if self._priorities else self.rng.choice(names)
-        return self.rng.choice([fiber for fiber in ready if fiber.name == name])
+        ours = [fiber for fiber in ready if fiber.actor.name == name]
+        return ours[0] if len(ours) == 1 else self.rng.choice(ours)
 
     def _having_their_turn(self, ready: list[_Fiber]) -> list[_Fiber] | None:
         while self._turns_over < len(self.turns):
@@ -212,8 +223,7 @@ class Scheduler:
 
     @property
     def _current(self) -> _Fiber:
-        let = getcurrent()
-        return next(fiber for fiber in self._fibers if fiber.let is let)
+        return getcurrent().fiber
 
     def wait(self, until: Callable[[], bool]) -> None:
         """Let the present line of control go on once ``until`` holds; no request is made meanwhile by it."""
@@ -235,7 +245,7 @@ class Scheduler:
         number, actor.requests = actor.requests, actor.requests + 1
         if (rank := self._demotions.get((actor.name, number))) is not None and self._priorities:
             self._priorities[actor.name] = rank
-        fault = next((f.what for f in self.faults if (f.actor, f.at) == (actor.name, number)), "")
+        fault = next((f.what for f in self.faults if f.at == number and f.actor == actor.name), "")
         actor.faulty |= bool(fault)
         self.trace.append(f"{self.steps:4d} {actor.name:<12} {what:<12} {key}{f'   <- {fault}' if fault else ''}")
         if fault.startswith("deny"):

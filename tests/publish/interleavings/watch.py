@@ -56,6 +56,9 @@ class Watch:
     _linked: dict[str, str] = field(default_factory=dict)
     _current: dict[str, set[str]] = field(default_factory=dict)
     _parsed: dict[tuple[str, str], Any] = field(default_factory=dict)
+    #: By key, the manifests that were current and the copies looked at: what was current once was so for ever.
+    _counted: dict[str, Held] = field(default_factory=dict)
+    _copied: dict[str, Held] = field(default_factory=dict)
 
     def look(self) -> None:
         """Raise StumbleError if a link leads nowhere or to other bytes than promised."""
@@ -113,9 +116,15 @@ class Watch:
     def _copies(self, latest: dict[int, Latest]) -> None:
         """Every stable copy is whole and of a revision that is or was current."""
         for one in latest.values():
+            held = self.store.objects.get(one.manifest_key)
+            if held is None or self._counted.get(one.manifest_key) is held:
+                continue
+            self._counted[one.manifest_key] = held
             for object_key, sha256 in self._document(one.manifest_key, Manifest, _objects_of(one.manifest_key), ()):
                 self._current.setdefault(_copied_name(object_key, one.session_key), set()).add(sha256)
         for key, held in self.store.objects.items():
+            if self._copied.get(key) is held:
+                continue
             found = _name_of(key)
             expect(found, "name", f"{key} is no name of the contract")
             if found and found["season"]:
@@ -124,6 +133,7 @@ class Watch:
                 # The rows' names do not say whose they are: rounds are renumbered.
                 wanted = f"{name} of {found['session_key']}" if found["table"] else name
                 expect(held.sha256 in self._current.get(wanted, ()), "never current", f"{key} was never current")
+            self._copied[key] = held
 
     def _season_table(self, key: str, held: Held) -> None:
         """It is whole, and of each session it has the rows of a revision that is or was current."""
