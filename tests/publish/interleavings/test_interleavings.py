@@ -7,13 +7,18 @@ schedules of each scenario: ``make bench``.
 
 import random
 from collections.abc import Sequence
+from unittest.mock import patch
 
 import pytest
 from memory_store import MemoryStore
 from scenarios import SCENARIOS, play, told
 from scheduler import FAULTS, START, Actor, Scheduler, Turn
+from tiny_sessions import SEASON_TABLES
+from watch import StumbleError, Watch
 
 from publish.stores.base import Store
+from transforms.columns import OF_SEASONS
+from transforms.errors import PublicationError
 
 SEEDS = 300
 
@@ -134,6 +139,25 @@ def test_everything_fails_that_can() -> None:
         "the clock of two is +1 h off",
         "the clock of two is -1 h off",
     }
+
+
+@patch.dict(OF_SEASONS, SEASON_TABLES, clear=True)
+def test_the_watch_sees_what_is_wrong_though_all_was_well_before() -> None:
+    store = SCENARIOS["reader-through-all"].store(lambda: START)
+    watch = Watch(store)
+    watch.look()
+    looked_at = [key for key in store.objects if key.startswith(("v1/parquet/", "telemetry/")) or "/laps." in key]
+    assert len(looked_at) > 8
+    for key in looked_at:
+        before = store.objects[key]
+        store.write(key, b"other bytes")
+        with pytest.raises((StumbleError, PublicationError), match=r"never current|bytes|not say what"):
+            watch.look()
+        store.objects[key] = before
+        watch.look()
+    del store.objects[next(key for key in store.objects if key.endswith("/manifest.json"))]
+    with pytest.raises(StumbleError, match="which is not there"):
+        watch.look()
 
 
 def _count_carelessly(store: Store) -> None:
