@@ -40,7 +40,11 @@ def free_port() -> int:
 
 
 def wait_until(
-    condition: Callable[[], T | None], what: str, timeout_s: float = PATIENCE_S, *, poll_s: float = 0.5
+    condition: Callable[[], T | None],
+    what: str | Callable[[], str],
+    timeout_s: float = PATIENCE_S,
+    *,
+    poll_s: float = 0.5,
 ) -> T:
     """Return what ``condition`` returns once it is true; fail after ``timeout_s``, saying ``what`` did not happen."""
     deadline = time.monotonic() + timeout_s
@@ -48,7 +52,7 @@ def wait_until(
         if found := condition():
             return found
         time.sleep(poll_s)
-    raise AssertionError(f"Within {timeout_s:.0f} s this did not happen: {what}")
+    raise AssertionError(f"Within {timeout_s:.0f} s this did not happen: {what() if callable(what) else what}")
 
 
 @dataclass

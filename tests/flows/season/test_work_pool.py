@@ -264,7 +264,10 @@ def test_a_run_that_dies_is_told_of_at_once_and_a_cancelled_backfill_takes_its_r
     made.post(f"/flow_runs/{backfill}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
     made.wait_for_state(backfill, "Cancelled")
     ends = {"Cancelled", "Completed"}
-    wait_until(lambda: {run["state_name"] for run in children()} <= ends, "its runs have ended")
+    wait_until(
+        lambda: {run["state_name"] for run in children()} <= ends,
+        lambda: f"its runs have ended: {[(run['name'], run['state']) for run in children()]}",
+    )
     assert len(children()) == len(AGAIN["sessions"])
     assert Counter(run["state_name"] for run in children())["Cancelled"] >= 1
     of_them = [session for session in SEASON.values() if session[0] == AGAIN["rounds"]]
