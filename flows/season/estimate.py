@@ -14,7 +14,7 @@ from flows.upstream.limits import LIMITS, UpstreamLimits
 from flows.upstream.load import locate
 from flows.upstream.selection import Wanted
 from flows.upstream.topics import topic_folder
-from flows.upstream.turns import Limit, in_words
+from flows.upstream.turns import HOUR_S, Limit, in_words
 
 #: Requests that a race not in the cache takes: eleven topics, circuit, schedule; the results service's. Others take one
 #: or two fewer, and a topic the upstream does not have takes two, the second at the mirror.
@@ -23,7 +23,6 @@ _RESULTS_REQUESTS_PER_SESSION = 2
 #: Seconds to compute and publish a session on two cores, by kind.
 _COMPUTE_S = {"R": 33.0}
 _COMPUTE_S_OTHERS = 15.0
-_HOUR_S = 3600.0
 
 
 def say_how_long(client: SyncPrefectClient, settings: Settings, wanted: Sequence[Wanted]) -> str:
@@ -82,7 +81,7 @@ def estimate(
     each_s = {code: _COMPUTE_S.get(code, _COMPUTE_S_OTHERS) for code in total}
     compute_s = max(sum(each_s[code] * count for code, count in total.items()) / max(1, workers), *each_s.values(), 0.0)
     least_s = max(request_s, compute_s)
-    per_hour = round(limits.everything.decay_per_s * _HOUR_S)
+    per_hour = round(limits.everything.decay_per_s * HOUR_S)
     parts = [_count(total.total(), "session")]
     if requests:
         parts.append(f"{_count(requests, 'request')} at {per_hour} an hour")

@@ -162,7 +162,7 @@ class SessionRun:
 
     @property
     def loading_client(self) -> Client:
-        """The client to load the session with: of a deployed run, within the limits that all workers share."""
+        """The client to load the session with: within the limits that all workers share, or of this process alone."""
         client = replace(self.client, takes_its_word=self.takes_its_word)
         if self.settings.offline:
             return client

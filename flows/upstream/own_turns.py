@@ -1,8 +1,7 @@
 """The call limits of a process on its own, which shares them with nobody: it counts its calls and waits, too.
 
-FastF1 counts them by itself and raises at 200 and 500 an hour. Half a season's sessions have more, so a backfill from a
-command line would end there. It may do as much in any hour as all workers of an installation together, the first of
-it without waiting.
+FastF1 counts them by itself and raises at 200 and 500 an hour, which a backfill of a season reaches. This process may
+call as often in any hour as all workers of an installation together, the first of it without waiting.
 """
 
 import time

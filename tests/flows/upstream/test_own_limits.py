@@ -82,12 +82,20 @@ def test_what_the_cache_holds_takes_no_turn(clock: Clock, upstream: Upstream, tm
     assert len(upstream.arrivals) == 1 and clock.slept_s == []
 
 
-def test_calls_of_the_results_service_count_twice(clock: Clock, upstream: Upstream, tmp_path: Path) -> None:
-    limits = small_limits(results=(1, 0.0), everything=(3, 0.0))
+def test_calls_of_the_results_service_count_in_both_limits(clock: Clock, upstream: Upstream, tmp_path: Path) -> None:
+    limits = small_limits(results=(9, 0.0), everything=(2, 0.0))
     assert ask(tmp_path, limits, upstream.url("a", RESULTS), upstream.url("a")) == [200, 200]
     assert clock.slept_s == []
-    assert ask(tmp_path, limits, upstream.url("b", RESULTS), upstream.url("b")) == [200, 200]
-    assert clock.now_s == pytest.approx(1000.0 + HOUR_S)
+    assert ask(tmp_path, limits, upstream.url("b")) == [200]
+    assert sum(clock.slept_s) == pytest.approx(HOUR_S)
+
+
+def test_the_limit_of_the_results_service_keeps_nobody_else(clock: Clock, upstream: Upstream, tmp_path: Path) -> None:
+    limits = small_limits(results=(1, 0.0), everything=(9, 0.0))
+    assert ask(tmp_path, limits, *(upstream.url("a", host) for host in (RESULTS, LIVE)), upstream.url("b")) == [200] * 3
+    assert clock.slept_s == []
+    assert ask(tmp_path, limits, upstream.url("b", RESULTS)) == [200]
+    assert sum(clock.slept_s) == pytest.approx(HOUR_S)
 
 
 def test_who_has_nobody_to_tell_warns(

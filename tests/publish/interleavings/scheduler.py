@@ -173,7 +173,7 @@ class Scheduler:
 
     def _loop(self) -> None:
         while self._fibers:
-            if (waiting := self._gone_on()) is not None:
+            if (waiting := next((f for f in self._fibers if f.until is not None and f.until()), None)) is not None:
                 waiting.until = None
                 self._resume(waiting)
                 continue
@@ -185,13 +185,6 @@ class Scheduler:
             self._resume(self._choose(ready))
             if self.store.version != version:
                 self.watch()
-
-    def _gone_on(self) -> _Fiber | None:
-        """Return who need not wait any more."""
-        for fiber in self._fibers:
-            if fiber.until is not None and fiber.until():
-                return fiber
-        return None
 
     def _choose(self, ready: list[_Fiber]) -> _Fiber:
         if (ours := self._having_their_turn(ready)) is not None:
