@@ -7,7 +7,7 @@ from typing import Any
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
-from prefect.states import AwaitingRetry, Running, Scheduled
+from prefect.states import AwaitingRetry, Cancelled, Running, Scheduled
 
 from flows.engine.session_runs import SessionRuns
 
@@ -18,6 +18,8 @@ PUT_BACK = "Its process is gone. Any worker can take it up again."
 #: How the message begins of a run that was taken for dead because nothing was heard of it; nobody saw it die.
 NOT_HEARD_OF = "Nothing was heard of the run"
 HEARD_AGAIN = "It is heard of again."
+#: What the state says of a run that crashed while it was being cancelled.
+CANCELLED_AFTER_ALL = "It was being cancelled when its process ended."
 _HEARTBEAT = "prefect.flow-run.heartbeat"
 #: A run that lives is heard of within this time: it sends a heartbeat every 30 s.
 DOUBT = timedelta(seconds=40)
@@ -26,9 +28,10 @@ _NOT_SILENT = timedelta(seconds=30)
 
 
 class Fate(Enum):
-    """What becomes of a run: it stays as it is; whether it is dead will be known in a moment; it goes on."""
+    """What becomes of a run: it stays as it is; is cancelled; will be known to be dead or not in a moment; goes on."""
 
     STAYS = "stays"
+    CANCELLED = "cancelled"
     IN_DOUBT = "in doubt"
     PUT_BACK = "put back"
     WAITS_ON = "waits on"
@@ -43,11 +46,13 @@ class Fate(Enum):
 def revive(runs: SessionRuns, run: FlowRun, now: datetime, last_word: datetime | None = None) -> Fate:
     """Put a crashed run back if it has not been begun too often, unless it is heard of after all.
 
-    ``now`` is aware and of the clock of Prefect's server, ``last_word`` when the run last wrote its status document. A
-    run that has moved on meanwhile is left alone.
+    One that was being cancelled when it crashed is cancelled, one that has moved on meanwhile is left alone. ``now`` is
+    aware and of the clock of Prefect's server, ``last_word`` when the run last wrote its status document.
     """
     if resume_wait(runs, run):
         return Fate.WAITS_ON
+    if cancel_after_all(runs.client, run):
+        return Fate.CANCELLED
     fate = welcome_back(runs.client, run, now, last_word)
     if fate is not Fate.STAYS:
         return fate
@@ -114,6 +119,20 @@ def resume_wait(runs: SessionRuns, run: FlowRun) -> bool:
     return True
 
 
+def cancel_after_all(client: SyncPrefectClient, run: FlowRun) -> bool:
+    """Cancel a run of any flow that crashed while it was being cancelled; says whether it was.
+
+    A process that does not hear in time why its worker ends it calls that a crash, whatever the server knew.
+    """
+    if _still_crashed(client, run) is None:
+        return False
+    before = [state for state in _history(client, run) if state.type != StateType.CRASHED]
+    if not before or before[-1].type != StateType.CANCELLING:
+        return False
+    client.set_flow_run_state(run.id, Cancelled(message=CANCELLED_AFTER_ALL), force=True)
+    return True
+
+
 def _still_crashed(client: SyncPrefectClient, run: FlowRun) -> FlowRun | None:
     """Return the run as it is now if it is in the very state that was seen, and that is a crash."""
     if run.state is None or run.state_type != StateType.CRASHED:
@@ -123,5 +142,9 @@ def _still_crashed(client: SyncPrefectClient, run: FlowRun) -> FlowRun | None:
 
 
 def _state_before(client: SyncPrefectClient, run: FlowRun) -> State[Any] | None:
-    history = sorted(client.read_flow_run_states(run.id), key=lambda state: state.timestamp)
+    history = _history(client, run)
     return history[-2] if len(history) > 1 else None
+
+
+def _history(client: SyncPrefectClient, run: FlowRun) -> list[State[Any]]:
+    return sorted(client.read_flow_run_states(run.id), key=lambda state: state.timestamp)

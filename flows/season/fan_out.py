@@ -11,7 +11,7 @@ from uuid import UUID
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Running
 
-from flows.engine.revival import HEARD_AGAIN, PUT_BACK, Fate, revive, was_silent
+from flows.engine.revival import CANCELLED_AFTER_ALL, HEARD_AGAIN, PUT_BACK, Fate, revive, was_silent
 from flows.engine.session_runs import NewRun, SessionRuns, backfill_tag, expected_utc, season_tag, session_of
 from flows.session.reports import ALREADY_RUNNING, LEFT, NO_DATA, UP_TO_DATE, WAITS, PublishReport
 from flows.session.status import last_words
@@ -221,6 +221,8 @@ def _outcome(run: FlowRun | None, fate: Fate | None) -> tuple[str, str]:
     message = state.message or ""
     if fate is Fate.IN_DOUBT:
         return QUEUED, "not heard of"
+    if fate is Fate.CANCELLED:
+        return FAILED, CANCELLED_AFTER_ALL
     if state.name in WAITS and message != PUT_BACK:
         return AWAITING_DATA, message
     if not state.is_final():

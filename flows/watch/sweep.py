@@ -23,7 +23,7 @@ from prefect.states import Crashed
 
 from flows.engine.environment import own_path, tag
 from flows.engine.listing import list_planned
-from flows.engine.revival import Fate, is_heard_of, resume_wait, revive, was_silent, welcome_back
+from flows.engine.revival import Fate, cancel_after_all, is_heard_of, resume_wait, revive, was_silent, welcome_back
 from flows.engine.session_runs import (
     BACKFILL,
     SessionRuns,
@@ -54,7 +54,7 @@ _BACKFILL_PREFIX = "backfill:"
 
 @dataclass(frozen=True)
 class Swept:
-    """What was put right: status documents closed, crashed runs that go on, runs of cancelled backfills cancelled."""
+    """What was put right: status documents closed, crashed runs that go on, runs cancelled that were to be."""
 
     closed: int
     revived: int
@@ -78,15 +78,13 @@ def sweep(settings: Settings, store: Store, client: SyncPrefectClient) -> Swept:
     words = {id_: at for year in read_years(store) for id_, at in last_words(store, year).items()} if crashed else {}
     # Before their statuses are looked at: these have not ended.
     waiting = sum(resume_wait(runs, run) for run in crashed)
-    living = [
-        run
-        for run in _lately_crashed(client, now)
-        if welcome_back(client, run, now, words.get(str(run.id))) is Fate.LIVES
-    ]
+    lately = _lately_crashed(client, now)
+    cancelled = sum(cancel_after_all(client, run) for run in lately)
+    living = [run for run in lately if welcome_back(client, run, now, words.get(str(run.id))) is Fate.LIVES]
     closed = [ended for year in read_years(store) for ended in _close(store, runs, year, now)]
     dead = [*_crashed(runs, now), *_crashed_backfills(client, now)]
     revived = waiting + len(living) + sum(revive(runs, run, now, words.get(str(run.id))).goes_on for run in dead)
-    cancelled = _cancel_orphans(runs)
+    cancelled += _cancel_orphans(runs)
     _name_waiting_backfills(client)
     listed = read_document(store, keys.RUNS, Runs)
     known = _read(runs, (run.flow_run_id for run in listed.running) if listed else ())

@@ -15,12 +15,13 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterId
 from prefect.client.schemas.objects import FlowRun
 from prefect.events import emit_event
 from prefect.exceptions import ObjectNotFound
-from prefect.states import AwaitingRetry, Cancelled, Completed, Crashed, Failed, Pending, Running, State
+from prefect.states import AwaitingRetry, Cancelled, Cancelling, Completed, Crashed, Failed, Pending, Running, State
 from prefect_servers import RECORDING_ONLY, Server, talking_to, wait_until
 
 from flows.engine import revival
 from flows.engine.housekeeping import NOBODY_CAME, Housekeeper, Removed
 from flows.engine.revival import (
+    CANCELLED_AFTER_ALL,
     DOUBT,
     HEARD_AGAIN,
     MOST_ATTEMPTS,
@@ -346,6 +347,44 @@ def test_a_run_that_is_taken_for_crashed_while_it_waits_goes_on_waiting(world: W
     state = world.state_of(run)
     assert (state.name, state.message) == ("AwaitingRetry", "The data is not out yet.")
     assert state.state_details.scheduled_time == until
+
+
+#: What a process says that is ended before it hears why.
+TERMINATED: State[Any] = Crashed(message="Execution was cancelled by the runtime environment.")
+
+
+@pytest.mark.parametrize("crashes", [(TERMINATED,), (SILENT,), (TERMINATED, SILENT)])
+def test_a_run_that_crashes_while_it_is_cancelled_is_cancelled_and_not_put_back(
+    world: World, crashes: tuple[State[Any], ...]
+) -> None:
+    run = world.run(Running(), Cancelling(), *crashes)
+    began_again = world.run(Running(), Cancelling(), Running(), TERMINATED, code="Q")
+    whole = _backfill(world, Running(), Cancelling(), *crashes, year=2024)
+    world.says_running(run)
+    swept = world.sweep()
+    assert (swept.closed, swept.revived, swept.cancelled) == (1, 1, 2)
+    for one in (run, whole):
+        assert (world.state_of(one).name, world.state_of(one).message) == ("Cancelled", CANCELLED_AFTER_ALL)
+    assert world.state_of(began_again).name == "AwaitingRetry"
+    assert (world.status()["type"], world.status()["state"]) == ("cancelled", "Cancelled")
+    assert world.listed() == ([], ["cancelled"])
+
+
+def test_a_backfill_that_watches_leaves_cancelled_what_somebody_cancelled(world: World) -> None:
+    (one,) = _wanted("R")
+    watching = _backfill(world, Running())
+    orders = Order(YEAR, [one], str(watching.id))
+
+    def cancel_it(reports: list[PublishReport]) -> None:
+        (run,) = world.runs.find()
+        if reports[0].state == "queued":
+            for state in (Running(), Cancelling(), TERMINATED):
+                world.client.set_flow_run_state(run.id, state, force=True)
+
+    (report,) = fan_out(world.runs, world.store, orders, logging.getLogger(__name__), cancel_it)
+    (run,) = world.runs.find()
+    assert (report.state, report.message) == ("failed", CANCELLED_AFTER_ALL)
+    assert (world.state_of(run).name, run.run_count) == ("Cancelled", 1)
 
 
 def test_runs_of_a_backfill_cancelled_while_no_worker_was_there_are_cancelled(world: World) -> None:
