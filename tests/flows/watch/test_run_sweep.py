@@ -350,7 +350,7 @@ def test_a_run_that_is_taken_for_crashed_while_it_waits_goes_on_waiting(world: W
 
 
 #: What a process says that is ended before it hears why.
-TERMINATED: State[Any] = Crashed(message="Execution was cancelled by the runtime environment.")
+TERMINATED: State[Any] = Crashed(message="Execution was aborted by a termination signal.")
 
 
 @pytest.mark.parametrize("crashes", [(TERMINATED,), (SILENT,), (TERMINATED, SILENT)])
