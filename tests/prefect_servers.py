@@ -130,7 +130,7 @@ def talking_to(api: str) -> Iterator[None]:
     """Let this process's client, logs and events go to the server at ``api`` while the block runs."""
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
     def send_what_is_left() -> None:
         """Each goes to the server that was known when the first was sent, until all are sent."""
@@ -138,7 +138,8 @@ def talking_to(api: str) -> Iterator[None]:
         EventsWorker.drain_all()
 
     send_what_is_left()
-    with temporary_settings({PREFECT_API_URL: api}):
+    # At its end each run waits up to a second for the thread that sends heartbeats.
+    with temporary_settings({PREFECT_API_URL: api, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         yield
         send_what_is_left()
 

@@ -5,7 +5,8 @@ whose import and temporary server take longer than most of what is done. So flow
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from flows.cli.console import following_runs, print_reports
@@ -39,14 +40,19 @@ def find_session(settings: Settings, year: int, event: str, session: str) -> Wan
     return wanted
 
 
-def start_prefect(console: "Console") -> None:
+@contextmanager
+def prefect_started(console: "Console") -> Iterator[None]:
     """Import Prefect and see that it has a server, saying why nothing moves meanwhile."""
-    from prefect.settings import PREFECT_API_URL
+    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
     if PREFECT_API_URL.value():
+        yield
         return
     console.print("Starting a temporary Prefect server (set PREFECT_API_URL to use one of yours)", markup=False)
     start_temporary_server()
+    # Nobody there listens for heartbeats, and every run waits up to a second at its end for the thread that sends them.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
 
 
 def publish_one(
@@ -73,10 +79,9 @@ def publish_one(
         with following_runs(console):
             return publish_directly(wanted.year, event, wanted.code, Request(force, refetch, source))
     open_destination(settings).check()
-    start_prefect(console)
-    from flows.session.flow import publish_session
+    with prefect_started(console), following_runs(console):
+        from flows.session.flow import publish_session
 
-    with following_runs(console):
         report = publish_session(
             wanted.year, event, SessionName(wanted.code), force=force, refetch=refetch, source=source
         )
@@ -108,10 +113,9 @@ def run_backfill(
         _log(verbose=verbose)
         with following_runs(console):
             return backfill_directly(year, rounds, codes, force=force, source=source)
-    start_prefect(console)
-    from flows.season.backfill import backfill
+    with prefect_started(console), following_runs(console):
+        from flows.season.backfill import backfill
 
-    with following_runs(console):
         state = backfill(
             year,
             "all" if rounds is None else list(rounds),

@@ -19,9 +19,9 @@ from uuid import UUID
 import httpx
 from prefect.client.base import PrefectHttpxAsyncClient, PrefectHttpxSyncClient
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.context import SettingsContext, get_settings_context
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runtime import deployment as this_deployment
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 Logger = logging.Logger | logging.LoggerAdapter[Any]
 
@@ -42,7 +42,11 @@ def without_waiting() -> Iterator[None]:
     """Let what is asked inside the block fail at once: the run goes on without it."""
     token = _in_a_hurry.set(True)
     try:
-        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+        # As ``temporary_settings`` does it, which validates all settings anew: 26 ms of processor time.
+        context = get_settings_context()
+        client = context.settings.client.model_copy(update={"max_retries": 0})
+        settings = context.settings.model_copy(update={"client": client})
+        with SettingsContext(profile=context.profile, settings=settings):
             yield
     finally:
         _in_a_hurry.reset(token)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -410,7 +411,7 @@ def test_a_server_that_was_set_is_the_one_that_is_used(
 ) -> None:
     calls: list[str] = []
     monkeypatch.setattr("flows.cli.runs.has_server", lambda: True)
-    monkeypatch.setattr("flows.cli.runs.start_prefect", lambda _console: calls.append("prefect"))
+    monkeypatch.setattr("flows.cli.runs.prefect_started", lambda _console: nullcontext(calls.append("prefect")))
     monkeypatch.setattr("flows.session.flow.publish_session", lambda *_, **__: PublishReport(REF, "published"))
     assert main(["publish", YEAR, "1", "FP1"]) == 0
     assert calls == ["prefect"]
