@@ -26,7 +26,7 @@ def mini_sectors_of(
     codes = {driver.number: driver.code for driver in drivers}
     laps_by_car: dict[str, list[tuple[int, int]]] = {}
     for row in laps.select(["car", "lap", "end_ms"]).to_pylist():
-        if row["end_ms"] is not None:
+        if row["end_ms"] is not None and row["lap"] is not None:
             laps_by_car.setdefault(row["car"], []).append((row["end_ms"], row["lap"]))
     rows = []
     for car in sorted(set(said) & set(codes)):

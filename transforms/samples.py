@@ -99,7 +99,7 @@ def _count(mask: NDArray[np.bool_]) -> int:
 def _ascending(time_ms: NDArray[np.int64], feed: str) -> tuple[NDArray[np.int64], Findings]:
     """Indices that order samples by time, the last of several with one time stamp kept; and what was found."""
     order = np.argsort(time_ms, kind="stable")
-    last = np.append(np.diff(time_ms[order]) > 0, True)
+    last = np.append(np.diff(time_ms[order]) > 0, True)[: len(order)]
     found = {f"{feed}_out_of_order": _count(np.diff(time_ms) < 0), f"{feed}_duplicate_time": _count(~last)}
     kept: NDArray[np.int64] = order[last]
     return kept, found

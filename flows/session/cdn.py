@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from flows.settings import Settings
 from publish.encode.objects import EncodedObject
-from publish.live.invalidation import invalidate, replaced_paths
 from transforms.errors import ParcfermeError
 from transforms.recording import SessionIdentity
 
@@ -21,6 +20,9 @@ def tell_cdn(
     """Have CloudFront forget what this publication replaced. A failure is a warning: the publication is complete."""
     if not settings.cloudfront_id:
         return
+    # With it comes boto3, which takes 0.1 s to import and is of no use to who publishes into a folder.
+    from publish.live.invalidation import invalidate, replaced_paths
+
     paths = replaced_paths(
         [item.path for item in objects],
         year=identity.year,

@@ -1,7 +1,9 @@
 """Timing with holes and contradictions, at random: whatever comes, the frames keep what makes them an order at all."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -36,6 +38,21 @@ def with_wrong_ends(laps: pa.Table, random: np.random.Generator) -> pa.Table:
     return laps.set_column(index, laps.schema.field(index), pa.array(ends, pa.int64()))
 
 
+def with_samples(recording: Recording, keep: Callable[[int], np.ndarray]) -> Recording:
+    """The recording with those samples of every feed that ``keep`` chooses of so many."""
+
+    def kept(samples: Any) -> Any:
+        chosen = keep(len(samples.time_ms))
+        values = {field.name: getattr(samples, field.name) for field in fields(samples)}
+        return replace(samples, **{name: None if v is None else v[chosen] for name, v in values.items()})
+
+    return replace(
+        recording,
+        positions={n: kept(samples) for n, samples in recording.positions.items()},
+        cars={n: kept(samples) for n, samples in recording.cars.items()},
+    )
+
+
 FAULTS = {
     "laps lost": lambda r, random: replace(r, laps=r.laps.filter(pa.array(random.random(r.laps.num_rows) > 0.2))),
     "ends lost": lambda r, random: replace(r, laps=with_nulls(r.laps, ["end_ms"], 0.2, random)),
@@ -59,6 +76,8 @@ FAULTS = {
         positions={n: p for n, p in r.positions.items() if random.random() > 0.5},
         cars={n: c for n, c in r.cars.items() if random.random() > 0.5},
     ),
+    "feeds all but empty": lambda r, random: with_samples(r, lambda n: np.arange(min(n, random.integers(0, 3)))),
+    "feeds out of order, with holes": lambda r, random: with_samples(r, lambda n: random.permutation(n)[: n // 3]),
     "no timing": lambda r, random: replace(r, laps=r.laps.slice(0, 0)),
 }
 

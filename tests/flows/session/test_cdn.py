@@ -6,6 +6,7 @@ from session_data import IDENTITY_OF_SESSION
 
 from flows.session import cdn
 from flows.settings import read_settings
+from publish.live import invalidation
 from transforms.errors import PublicationError
 
 OBJECTS = [SimpleNamespace(path="rows/skip_1.json.gz")]
@@ -15,7 +16,7 @@ logger = logging.getLogger("test")
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
     calls: list[tuple] = []
-    monkeypatch.setattr(cdn, "invalidate", lambda *given: calls.append(given) or "I1")
+    monkeypatch.setattr(invalidation, "invalidate", lambda *given: calls.append(given) or "I1")
     return calls
 
 
@@ -43,7 +44,7 @@ def test_a_failure_warns_and_does_not_fail_the_publication(
     def refuse(*_: object) -> str:
         raise PublicationError("CloudFront refuses. Grant cloudfront:CreateInvalidation.")
 
-    monkeypatch.setattr(cdn, "invalidate", refuse)
+    monkeypatch.setattr(invalidation, "invalidate", refuse)
     monkeypatch.setenv("PARCFERME_CLOUDFRONT_ID", "E2QWRUHAPOMQZL")
     tell()
     assert [(r.levelname, r.message) for r in caplog.records] == [
