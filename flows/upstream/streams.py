@@ -5,6 +5,7 @@ none, so they are given the others alone.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -77,8 +78,12 @@ def _as_it_is(message: Message) -> Mended:
     return message, True
 
 
-def _lines_that(fit: Callable[[Message], bool]) -> Callable[[Message], Mended]:
-    """Keep of a message the lines of those cars that FastF1 can read."""
+#: Whether a value is such that FastF1 can read it.
+Fits = Callable[[Any], bool]
+
+
+def _lines_with(fields: dict[str, Fits]) -> Callable[[Message], Mended]:
+    """Keep of each car's line in a message the fields that FastF1 can read; of others ``fields`` knows nothing."""
 
     def mend(message: Message) -> Mended:
         if "Lines" not in message:
@@ -86,35 +91,95 @@ def _lines_that(fit: Callable[[Message], bool]) -> Callable[[Message], Mended]:
         lines = message["Lines"]
         if not isinstance(lines, dict):
             return None
-        kept = {car: line for car, line in lines.items() if isinstance(line, dict) and fit(line)}
-        return message | {"Lines": kept}, len(kept) == len(lines)
+        whole = True
+        kept = {}
+        for car, line in lines.items():
+            bad = [k for k, v in line.items() if k in fields and not fields[k](v)] if isinstance(line, dict) else None
+            whole = whole and bad == []
+            if bad is not None:
+                kept[car] = {k: v for k, v in line.items() if k not in bad} if bad else line
+        return message | {"Lines": kept}, whole
 
     return mend
 
 
-def _is_timing(line: Message) -> bool:
-    laps, last = line.get("NumberOfLaps", 0), line.get("LastLapTime")
-    speeds, best = line.get("Speeds"), line.get("BestLapTimes")
-    return (
-        isinstance(laps, int)
-        and (not last or isinstance(last, dict))
-        and all(_is_speed(trap) for trap in (speeds.values() if isinstance(speeds, dict) else ()))
-        and all(str(part).isdigit() for part in (best if isinstance(best, dict) else ()))
-    )
+#: Times as FastF1 reads them; it takes what is none for "no time" in some places, and gives up in others.
+_TIME_TEXT = re.compile(r"(?:\d{1,3}:){0,2}\d{1,9}(?:\.\d+)?", re.ASCII)
 
 
-def _is_speed(trap: Any) -> bool:
-    value = trap.get("Value") if isinstance(trap, dict) else None
+def _is_time(value: Any) -> bool:
+    return not value or (isinstance(value, str) and _TIME_TEXT.fullmatch(value) is not None)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a whole number, or the text of one."""
+    return not value or (str(value).isdecimal() and not isinstance(value, bool))
+
+
+def _is_speed(value: Any) -> bool:
     try:
-        return not value or float(value) >= 0
+        return not value or 0 <= float(value) < math.inf
     except (TypeError, ValueError, OverflowError):
         return False
 
 
-def _is_tyres(line: Message) -> bool:
-    stints = line.get("Stints") or {}
-    each = stints.values() if isinstance(stints, dict) else stints
-    return isinstance(stints, dict | list) and all(isinstance(stint, dict) for stint in each)
+def _is_text(value: Any) -> bool:
+    return not value or isinstance(value, str)
+
+
+def _value(fits: Fits) -> Fits:
+    """Fits what has such a ``Value``, or none."""
+    return lambda field: isinstance(field, dict) and fits(field.get("Value"))
+
+
+def _each(fits: Fits) -> Fits:
+    return lambda field: isinstance(field, dict) and all(map(fits, field.values()))
+
+
+def _or_list(fits: Fits) -> Fits:
+    """As the first message of a session has it: FastF1 looks past lists."""
+    return lambda field: isinstance(field, list) or fits(field)
+
+
+def _is_by_number(field: Any) -> bool:
+    return isinstance(field, dict) and all(map(str.isdecimal, field))
+
+
+_TIMING: dict[str, Fits] = {
+    "NumberOfLaps": _is_count,
+    "InPit": lambda field: isinstance(field, bool),
+    "Sectors": _or_list(_each(_value(_is_time))),
+    "LastLapTime": lambda field: not field or _value(_is_time)(field),
+    "BestLapTime": lambda field: not field or _value(_is_time)(field),
+    "BestLapTimes": _or_list(_is_by_number),
+    "Speeds": _each(_value(_is_speed)),
+    "Position": _is_number,
+    "GapToLeader": _is_text,
+    "IntervalToPositionAhead": _value(_is_text),
+}
+_STINT: dict[str, Fits] = {
+    "LapTime": _is_time,
+    "LapNumber": _is_number,
+    "TotalLaps": _is_number,
+    "StartLaps": _is_number,
+    "Compound": _is_text,
+    "New": lambda field: isinstance(field, str | bool | None),
+    "TyresNotChanged": lambda field: isinstance(field, str | int | None),
+}
+
+
+def _is_stint(stint: Any) -> bool:
+    return isinstance(stint, dict) and all(_STINT[name](value) for name, value in stint.items() if name in _STINT)
+
+
+def _are_stints(field: Any) -> bool:
+    """By number, or as the first message of a session has them, in a list."""
+    stints = field.values() if _is_by_number(field) else field
+    return not field or ((isinstance(field, list) or _is_by_number(field)) and all(map(_is_stint, stints)))
 
 
 def _messages(message: Message) -> Mended:
@@ -133,8 +198,8 @@ def _with_all(*names: str) -> Callable[[Message], Mended]:
 
 
 _MEND: dict[str, Callable[[Message], Mended]] = {
-    "TimingData": _lines_that(_is_timing),
-    "TimingAppData": _lines_that(_is_tyres),
+    "TimingData": _lines_with(_TIMING),
+    "TimingAppData": _lines_with({"Stints": _are_stints}),
     "RaceControlMessages": _messages,
     "WeatherData": _with_all("AirTemp", "Humidity", "Pressure", "Rainfall", "TrackTemp", "WindDirection", "WindSpeed"),
     "SessionInfo": lambda message: (_NO_DATES | message, True),

@@ -108,8 +108,21 @@ def whole(sample_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Recor
         [b'00:05:02.000{"Lines":{"7":{"NumberOfLaps":"x"}}}', b'00:05:02.000{"Lines":{"7":{"LastLapTime":"x"}}}'],
         [b'00:05:02.000{"Lines":{"7":{"Speeds":{"FL":{"Value":"fast"}}}}}'],
         [b'00:05:03.000{"x":"\xff\xfe\x00'],
+        [
+            b'00:05:04.000{"Lines":{"7":{"Sectors":{"0":{"Value":"STOP"}}}}}',
+            b'00:05:04.000{"Lines":{"7":{"Sectors":""}}}',
+        ],
+        [b'00:05:04.000{"Lines":{"7":{"Position":"first"}}}', b'00:05:04.000{"Lines":{"7":{"GapToLeader":7}}}'],
+        [
+            b'00:05:04.000{"Lines":{"7":{"IntervalToPositionAhead":"LAP"}}}',
+            b'00:05:04.000{"Lines":{"7":{"InPit":"no"}}}',
+        ],
+        [
+            b'00:05:04.000{"Lines":{"7":{"BestLapTime":{"Value":true}}}}',
+            b'00:05:04.000{"Lines":{"7":{"BestLapTimes":{"":1}}}}',
+        ],
     ],
-    ids=["html", "blank", "cut", "times", "shapes", "fields", "speeds", "bytes"],
+    ids=["html", "blank", "cut", "times", "shapes", "fields", "speeds", "bytes", "sectors", "places", "flags", "bests"],
 )
 def test_garbage_in_timing_costs_no_lap(timing: Upstream, whole: Recording, garbage: list[bytes]) -> None:
     timing.insert(TIMING, *garbage)
