@@ -182,25 +182,48 @@ def _are_stints(field: Any) -> bool:
     return not field or ((isinstance(field, list) or _is_by_number(field)) and all(map(_is_stint, stints)))
 
 
+def _without_shapes(message: Message, *names: str) -> tuple[Message, bool]:
+    """Leave out those of the fields ``names`` that are neither text nor number: FastF1 makes numbers of them."""
+    bad = [name for name in names if not isinstance(message.get(name, 0), str | int | float)]
+    return {key: value for key, value in message.items() if key not in bad}, not bad
+
+
 def _messages(message: Message) -> Mended:
     """Race control: a list of messages, each with its time, or one by number."""
     listed = message.get("Messages")
     each = list(listed.values()) if isinstance(listed, dict) else listed
     if not isinstance(each, list):
         return None
-    kept = [one for one in each if isinstance(one, dict) and isinstance(one.get("Utc"), str)]
-    return {"Messages": kept}, len(kept) == len(each)
+    kept = [
+        _without_shapes(one, "Lap", "Sector")
+        for one in each
+        if isinstance(one, dict) and isinstance(one.get("Utc"), str)
+    ]
+    return {"Messages": [one for one, _ in kept]}, len(kept) == len(each) and all(whole for _, whole in kept)
 
 
-def _with_all(*names: str) -> Callable[[Message], Mended]:
-    """Keep messages that have all of these fields."""
-    return lambda message: (message, True) if all(name in message for name in names) else None
+_WEATHER = ("AirTemp", "Humidity", "Pressure", "Rainfall", "TrackTemp", "WindDirection", "WindSpeed")
+
+
+def _weather(message: Message) -> Mended:
+    """Keep what was measured as a whole: FastF1 takes what it cannot read for 0, a direction with a fraction, too."""
+    if not all(_is_measured(message.get(name)) for name in _WEATHER):
+        return None
+    return message | {"WindDirection": str(round(float(message["WindDirection"])))}, True
+
+
+def _is_measured(value: Any) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 _MEND: dict[str, Callable[[Message], Mended]] = {
     "TimingData": _lines_with(_TIMING),
     "TimingAppData": _lines_with({"Stints": _are_stints}),
     "RaceControlMessages": _messages,
-    "WeatherData": _with_all("AirTemp", "Humidity", "Pressure", "Rainfall", "TrackTemp", "WindDirection", "WindSpeed"),
+    "WeatherData": _weather,
+    "LapCount": lambda message: _without_shapes(message, "CurrentLap", "TotalLaps"),
     "SessionInfo": lambda message: (_NO_DATES | message, True),
 }

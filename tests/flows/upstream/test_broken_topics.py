@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sample_sessions import located_sample, sample_session
@@ -247,3 +248,37 @@ def test_every_stream_of_the_sample_is_read_whole(upstream: Upstream) -> None:
         body = read_bodies(upstream.cache, [upstream.url(stream)])[upstream.url(stream)]
         read = read_stream(body, stream)
         assert read.lines == len(read.records) == len(upstream.lines(stream)) and read.unreadable == 0
+
+
+def messages_of(name: str, *messages: str) -> tuple[list[dict[str, Any]], int]:
+    """Return what is left of a stream of these messages, and how many of them are not whole."""
+    lines = (f"00:00:0{number}.000{text}" for number, text in enumerate(messages))
+    stream = read_stream("\r\n".join(lines).encode(), f"{name}.jsonStream")
+    return [message for _, message in stream.records], stream.unreadable
+
+
+def test_weather_that_fastf1_would_take_for_zero_is_left_out() -> None:
+    whole = {"AirTemp": "21.5", "Humidity": "40", "Pressure": "1009", "Rainfall": "0", "TrackTemp": "30"}
+    wind = {"WindDirection": "209.6", "WindSpeed": "1.1"}
+    bad: list[Any] = ["", "wet", "nan", "1e999", None, [], {}]
+    said = [{**whole, **wind}, *({**whole, **wind, "AirTemp": value} for value in bad), whole]
+    kept, unreadable = messages_of("WeatherData", *map(json.dumps, said))
+    assert kept == [{**whole, **wind, "WindDirection": "210"}] and unreadable == len(bad) + 1
+
+
+def test_a_lap_or_sector_that_is_none_costs_no_other_message() -> None:
+    said = {"Utc": "2099-01-01T12:00:00", "Message": "RAIN", "Lap": None, "Sector": 3}
+    kept, unreadable = messages_of("RaceControlMessages", json.dumps({"Messages": [said, {"Message": "no time"}]}))
+    assert kept == [{"Messages": [{key: value for key, value in said.items() if key != "Lap"}]}] and unreadable == 1
+    kept, unreadable = messages_of("LapCount", '{"CurrentLap":[],"TotalLaps":57}', '{"CurrentLap":2}')
+    assert kept == [{"TotalLaps": 57}, {"CurrentLap": 2}] and unreadable == 1
+
+
+def test_of_a_line_that_is_not_whole_the_rest_is_kept() -> None:
+    line = {"NumberOfLaps": 4, "Sectors": {"2": {"Value": "STOP"}}, "InPit": True, "Anything": [1]}
+    kept, unreadable = messages_of("TimingData", json.dumps({"Lines": {"7": line, "8": {"Position": "3"}}}))
+    rest = {name: value for name, value in line.items() if name != "Sectors"}
+    assert kept == [{"Lines": {"7": rest, "8": {"Position": "3"}}}] and unreadable == 1
+    stints = {"0": {"Compound": "HARD", "TotalLaps": 3}, "1": {"Compound": "SOFT", "TotalLaps": "many"}}
+    kept, unreadable = messages_of("TimingAppData", json.dumps({"Lines": {"7": {"Stints": stints}}}))
+    assert kept == [{"Lines": {"7": {}}}] and unreadable == 1
