@@ -115,6 +115,10 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _is_count_or_none(value: Any) -> bool:
+    return value is None or _is_count(value)
+
+
 def _is_number(value: Any) -> bool:
     """Whether it is a whole number, or the text of one."""
     return not value or (str(value).isdecimal() and not isinstance(value, bool))
@@ -154,7 +158,7 @@ _TIMING: dict[str, Fits] = {
     "InPit": lambda field: isinstance(field, bool),
     "Sectors": _or_list(_each(_value(_is_time))),
     "LastLapTime": lambda field: not field or _value(_is_time)(field),
-    "BestLapTime": lambda field: not field or _value(_is_time)(field),
+    "BestLapTime": _value(_is_time),
     "BestLapTimes": _or_list(_is_by_number),
     "Speeds": _each(_value(_is_speed)),
     "Position": _is_number,
@@ -163,10 +167,10 @@ _TIMING: dict[str, Fits] = {
 }
 _STINT: dict[str, Fits] = {
     "LapTime": _is_time,
-    "LapNumber": _is_number,
-    "TotalLaps": _is_number,
-    "StartLaps": _is_number,
-    "Compound": _is_text,
+    "LapNumber": _is_count_or_none,
+    "TotalLaps": _is_count_or_none,
+    "StartLaps": _is_count_or_none,
+    "Compound": lambda field: isinstance(field, str | None),
     "New": lambda field: isinstance(field, str | bool | None),
     "TyresNotChanged": lambda field: isinstance(field, str | int | None),
 }

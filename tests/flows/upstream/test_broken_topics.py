@@ -120,6 +120,7 @@ def whole(sample_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Recor
         ],
         [
             b'00:05:04.000{"Lines":{"7":{"BestLapTime":{"Value":true}}}}',
+            b'00:05:04.000{"Lines":{"7":{"BestLapTime":[]}}}',
             b'00:05:04.000{"Lines":{"7":{"BestLapTimes":{"":1}}}}',
         ],
     ],
@@ -279,6 +280,13 @@ def test_of_a_line_that_is_not_whole_the_rest_is_kept() -> None:
     kept, unreadable = messages_of("TimingData", json.dumps({"Lines": {"7": line, "8": {"Position": "3"}}}))
     rest = {name: value for name, value in line.items() if name != "Sectors"}
     assert kept == [{"Lines": {"7": rest, "8": {"Position": "3"}}}] and unreadable == 1
-    stints = {"0": {"Compound": "HARD", "TotalLaps": 3}, "1": {"Compound": "SOFT", "TotalLaps": "many"}}
-    kept, unreadable = messages_of("TimingAppData", json.dumps({"Lines": {"7": {"Stints": stints}}}))
-    assert kept == [{"Lines": {"7": {}}}] and unreadable == 1
+
+
+@pytest.mark.parametrize(
+    "stint", [{"TotalLaps": "many"}, {"StartLaps": {}}, {"Compound": []}, {"LapTime": 91.2}, "HARD"]
+)
+def test_a_set_of_tyres_that_cannot_be_read_is_left_out(stint: Any) -> None:
+    stints = {"0": {"Compound": "HARD", "TotalLaps": 3}, "1": stint}
+    said = [json.dumps({"Lines": {"7": {"Stints": one}}}) for one in ({"0": stints["0"]}, stints)]
+    kept, unreadable = messages_of("TimingAppData", *said)
+    assert kept == [json.loads(said[0]), {"Lines": {"7": {}}}] and unreadable == 1
