@@ -91,13 +91,14 @@ def _lines_with(fields: dict[str, Fits]) -> Callable[[Message], Mended]:
         lines = message["Lines"]
         if not isinstance(lines, dict):
             return None
+        kept: dict[str, Message] = {}
         whole = True
-        kept = {}
         for car, line in lines.items():
-            bad = [k for k, v in line.items() if k in fields and not fields[k](v)] if isinstance(line, dict) else None
-            whole = whole and bad == []
-            if bad is not None:
-                kept[car] = {k: v for k, v in line.items() if k not in bad} if bad else line
+            if not isinstance(line, dict):
+                whole = False
+                continue
+            kept[car] = {name: value for name, value in line.items() if name not in fields or fields[name](value)}
+            whole = whole and len(kept[car]) == len(line)
         return message | {"Lines": kept}, whole
 
     return mend
@@ -182,8 +183,11 @@ def _is_stint(stint: Any) -> bool:
 
 def _are_stints(field: Any) -> bool:
     """By number, or as the first message of a session has them, in a list."""
-    stints = field.values() if _is_by_number(field) else field
-    return not field or ((isinstance(field, list) or _is_by_number(field)) and all(map(_is_stint, stints)))
+    if not field:
+        return True
+    if isinstance(field, list):
+        return all(map(_is_stint, field))
+    return _is_by_number(field) and _each(_is_stint)(field)
 
 
 def _without_shapes(message: Message, *names: str) -> tuple[Message, bool]:

@@ -15,10 +15,13 @@ from typing import Any, get_args
 import click
 import pytest
 from forked_python import ForkedPython
+from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect_servers import copy_database
+from rich.console import Console
 
 from flows.cli.main import main, parse
 from flows.cli.parser import cli
+from flows.cli.runs import prefect_started
 from flows.sample import SAMPLE_YEAR
 from flows.session.reports import PublishReport
 from flows.session_ref import SessionRef
@@ -415,3 +418,14 @@ def test_a_server_that_was_set_is_the_one_that_is_used(
     monkeypatch.setattr("flows.session.flow.publish_session", lambda *_, **__: PublishReport(REF, "published"))
     assert main(["publish", YEAR, "1", "FP1"]) == 0
     assert calls == ["prefect"]
+
+
+@pytest.mark.parametrize("server", [None, "http://127.0.0.1:1/api"])
+def test_only_a_server_that_was_set_hears_heartbeats(server: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    monkeypatch.setattr("flows.cli.runs.start_temporary_server", lambda: started.append("temporary"))
+    with temporary_settings({PREFECT_API_URL: server, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: 30}):
+        with prefect_started(Console(quiet=True)):
+            assert PREFECT_FLOWS_HEARTBEAT_FREQUENCY.value() == (30 if server else None)
+        assert PREFECT_FLOWS_HEARTBEAT_FREQUENCY.value() == 30
+    assert started == ([] if server else ["temporary"])

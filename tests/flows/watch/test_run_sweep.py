@@ -359,11 +359,11 @@ def test_a_run_that_crashes_while_it_is_cancelled_is_cancelled_and_not_put_back(
 ) -> None:
     run = world.run(Running(), Cancelling(), *crashes)
     began_again = world.run(Running(), Cancelling(), Running(), TERMINATED, code="Q")
-    whole = _backfill(world, Running(), Cancelling(), *crashes, year=2024)
+    backfill = _backfill(world, Running(), Cancelling(), *crashes, year=2024)
     world.says_running(run)
     swept = world.sweep()
     assert (swept.closed, swept.revived, swept.cancelled) == (1, 1, 2)
-    for one in (run, whole):
+    for one in (run, backfill):
         assert (world.state_of(one).name, world.state_of(one).message) == ("Cancelled", CANCELLED_AFTER_ALL)
     assert world.state_of(began_again).name == "AwaitingRetry"
     assert (world.status()["type"], world.status()["state"]) == ("cancelled", "Cancelled")
